@@ -1,0 +1,12 @@
+//! GRIP without a framework: the vocabulary and codecs that an origin needs.
+//!
+//! Everything here takes bytes, headers and `now`, and returns values and bytes. There is no
+//! socket, no clock and no runtime; adapters such as `gripware-axum` own those.
+
+pub mod header;
+
+mod channel;
+mod limits;
+
+pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
+pub use limits::Limits;
