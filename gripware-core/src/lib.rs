@@ -4,6 +4,7 @@
 //! socket, no clock and no runtime; adapters such as `gripware-axum` own those.
 
 pub mod header;
+pub mod sig;
 
 mod channel;
 mod limits;

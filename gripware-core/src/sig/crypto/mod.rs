@@ -1,0 +1,46 @@
+//! The cryptography behind `Grip-Sig`: one interface, and one of two libraries below it.
+//!
+//! Every key is checked when it is built and is `Send + Sync`, so nothing is parsed when a token
+//! is verified. Both libraries are called directly. `jsonwebtoken` would do it for us, but it
+//! panics where two of its backends are enabled anywhere in a build, so choosing one here would
+//! break an application that uses it with the other.
+
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+#[cfg(all(feature = "rust-crypto", not(feature = "aws-lc-rs")))]
+mod rust_crypto;
+
+#[cfg(feature = "aws-lc-rs")]
+pub(super) use aws_lc::{Mac, PrivateKey, PublicKey};
+#[cfg(all(feature = "rust-crypto", not(feature = "aws-lc-rs")))]
+pub(super) use rust_crypto::{Mac, PrivateKey, PublicKey};
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+compile_error!(
+    "gripware-core needs cryptography for Grip-Sig: enable its feature `aws-lc-rs` (the default) \
+     or `rust-crypto`"
+);
+
+/// The parts of a private RSA key, big-endian and without leading zeros.
+pub(super) struct RsaParts<'a> {
+    pub(super) n: &'a [u8],
+    pub(super) e: &'a [u8],
+    pub(super) d: &'a [u8],
+    pub(super) p: &'a [u8],
+    pub(super) q: &'a [u8],
+    #[cfg_attr(
+        not(feature = "aws-lc-rs"),
+        expect(dead_code, reason = "computed anew")
+    )]
+    pub(super) dp: &'a [u8],
+    #[cfg_attr(
+        not(feature = "aws-lc-rs"),
+        expect(dead_code, reason = "computed anew")
+    )]
+    pub(super) dq: &'a [u8],
+    #[cfg_attr(
+        not(feature = "aws-lc-rs"),
+        expect(dead_code, reason = "computed anew")
+    )]
+    pub(super) qi: &'a [u8],
+}

@@ -1,0 +1,420 @@
+//! Keys in every form, each also as the tests' signers.
+
+use std::fmt::Write as _;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{
+    der::Der,
+    key::{Key, KeyError, MAX_KEY_LEN},
+    material::Algorithm,
+};
+
+macro_rules! pem {
+    ($name:literal) => {
+        include_str!(concat!("../../tests/keys/", $name, ".pem"))
+    };
+}
+
+const EC: [&str; 4] = [
+    pem!("ec-sec1"),
+    pem!("ec-pkcs8"),
+    pem!("ec-no-public"),
+    pem!("ec-parameters"),
+];
+const RSA: [&str; 2] = [pem!("rsa-pkcs8"), pem!("rsa-pkcs1")];
+
+const FASTLY_JWK: &str = r#"{"kty":"EC","crv":"P-256",
+    "x":"CKo5A1ebyFcnmVV8SE5On-8G81JyBjSvcrx4VLetWCg",
+    "y":"7gwJqaU6N8TP88--twjkwoB36f-pT3QsmI46nPhjO7M"}"#;
+
+fn error(text: impl AsRef<[u8]>) -> KeyError {
+    Key::parse(text).unwrap_err()
+}
+
+/// The bytes inside the first PEM block.
+fn der_of(pem: &str) -> Vec<u8> {
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    STANDARD.decode(lines.collect::<String>()).unwrap()
+}
+
+/// The private RSA key of the tests as a JWK.
+fn rsa_jwk() -> Value {
+    let der = der_of(pem!("rsa-pkcs1"));
+    let mut numbers = Der::sequence(&der).unwrap();
+    numbers.unsigned().unwrap();
+    let mut jwk = json!({"kty": "RSA"});
+    for member in ["n", "e", "d", "p", "q", "dp", "dq", "qi"] {
+        jwk[member] = URL_SAFE_NO_PAD.encode(numbers.unsigned().unwrap()).into();
+    }
+    jwk
+}
+
+/// The private P-256 key of the tests as a JWK.
+fn ec_jwk() -> Value {
+    let der = der_of(pem!("ec-sec1"));
+    let point = der.get(der.len() - 64..).unwrap();
+    json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "d": URL_SAFE_NO_PAD.encode(&der[7..39]),
+        "x": URL_SAFE_NO_PAD.encode(&point[..32]),
+        "y": URL_SAFE_NO_PAD.encode(&point[32..]),
+    })
+}
+
+/// The private Ed25519 key of the tests as a JWK.
+fn ed_jwk() -> Value {
+    let (private, public) = (der_of(pem!("ed-pkcs8")), der_of(pem!("ed-public")));
+    json!({
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "d": URL_SAFE_NO_PAD.encode(&private[private.len() - 32..]),
+        "x": URL_SAFE_NO_PAD.encode(&public[public.len() - 32..]),
+    })
+}
+
+fn without(mut jwk: Value, members: &[&str]) -> Value {
+    let object = jwk.as_object_mut().unwrap();
+    for member in members {
+        object.remove(*member).unwrap();
+    }
+    jwk
+}
+
+fn with(mut jwk: Value, member: &str, value: impl Into<Value>) -> Value {
+    jwk[member] = value.into();
+    jwk
+}
+
+const RSA_PRIVATE: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
+
+#[test]
+fn what_a_private_key_signs_its_public_half_verifies_in_every_form() {
+    let cases = [
+        (
+            Algorithm::Es256,
+            EC.map(str::to_owned)
+                .into_iter()
+                .chain([ec_jwk().to_string()])
+                .collect::<Vec<_>>(),
+            vec![
+                pem!("ec-public").to_owned(),
+                without(ec_jwk(), &["d"]).to_string(),
+            ],
+        ),
+        (
+            Algorithm::Rs256,
+            RSA.map(str::to_owned)
+                .into_iter()
+                .chain([rsa_jwk().to_string()])
+                .collect(),
+            vec![
+                pem!("rsa-public").to_owned(),
+                pem!("rsa-public-pkcs1").to_owned(),
+                without(rsa_jwk(), &RSA_PRIVATE).to_string(),
+            ],
+        ),
+        (
+            Algorithm::EdDsa,
+            vec![pem!("ed-pkcs8").to_owned(), ed_jwk().to_string()],
+            vec![
+                pem!("ed-public").to_owned(),
+                without(ed_jwk(), &["d"]).to_string(),
+            ],
+        ),
+        (
+            Algorithm::Hs256,
+            vec![
+                "changeme".to_owned(),
+                r#"{"kty":"oct","k":"Y2hhbmdlbWU"}"#.to_owned(),
+            ],
+            vec![],
+        ),
+    ];
+    for (algorithm, private, public) in cases {
+        let verifying = private
+            .iter()
+            .chain(&public)
+            .map(|text| Key::parse(text).unwrap());
+        let verifying: Vec<_> = verifying.collect();
+        for signer in &verifying[..private.len()] {
+            assert!(signer.can_sign());
+            let signature = signer.material().sign(b"a message").unwrap();
+            for key in &verifying {
+                assert_eq!(key.algorithm(), algorithm);
+                assert!(key.material().verify(b"a message", &signature));
+                assert!(!key.material().verify(b"a massage", &signature));
+                assert!(!key.material().verify(b"a message", &signature[1..]));
+                assert!(!key.material().verify(b"a message", b""));
+            }
+        }
+        for key in &verifying[private.len()..] {
+            assert!(!key.can_sign());
+            assert_eq!(key.material().sign(b"a message"), None);
+        }
+    }
+}
+
+#[test]
+fn base64_may_stand_around_any_form() {
+    for (text, algorithm) in [
+        ("changeme", Algorithm::Hs256),
+        (pem!("ec-public"), Algorithm::Es256),
+        (pem!("rsa-pkcs1"), Algorithm::Rs256),
+        (FASTLY_JWK, Algorithm::Es256),
+    ] {
+        for encoded in [STANDARD.encode(text), URL_SAFE_NO_PAD.encode(text)] {
+            let key = Key::parse(format!("base64:{encoded}\n")).unwrap();
+            assert_eq!(key.algorithm(), algorithm, "{text}");
+        }
+    }
+    for pem in [
+        pem!("ec-public"),
+        pem!("ec-pkcs8"),
+        pem!("rsa-public-pkcs1"),
+    ] {
+        let encoded = format!("base64:{}", STANDARD.encode(der_of(pem)));
+        assert_ne!(Key::parse(encoded).unwrap().algorithm(), Algorithm::Hs256);
+    }
+    assert_eq!(error("base64:"), KeyError::Empty);
+    assert_eq!(error("base64:%%%"), KeyError::Base64);
+}
+
+#[test]
+fn a_key_in_base64_without_the_prefix_is_no_shared_secret() {
+    for pem in [pem!("ec-public"), pem!("rsa-public"), pem!("p384-public")] {
+        assert_eq!(error(STANDARD.encode(pem)), KeyError::NoPrefix);
+        assert_eq!(error(STANDARD.encode(der_of(pem))), KeyError::NoPrefix);
+    }
+    assert_eq!(error(STANDARD.encode(FASTLY_JWK)), KeyError::NoPrefix);
+    let secret = Key::parse(STANDARD.encode("some other secret")).unwrap();
+    assert_eq!(secret.algorithm(), Algorithm::Hs256);
+}
+
+#[test]
+fn what_looks_like_a_key_and_is_none_never_becomes_a_shared_secret() {
+    let public = pem!("ec-public");
+    for broken in [
+        "-----BEGIN",
+        "-----BEGIN PUBLIC KEY-----",
+        " \n-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        "a line before\n-----BEGIN PUBLIC KEY-----\n****\n-----END PUBLIC KEY-----",
+        &public.replace("END PUBLIC", "END PRIVATE"),
+        &public
+            .replace("BEGIN PUBLIC", "BEGIN RSA PUBLIC")
+            .replace("END PUBLIC", "END RSA PUBLIC"),
+        &public.replace("MFkw", "MFkx"),
+    ] {
+        assert_eq!(error(broken), KeyError::Pem, "{broken}");
+    }
+    for broken in ["{", " {}x", "\u{feff}{\"kty\"", "{\"kty\":\"oct\",}"] {
+        assert_eq!(error(broken), KeyError::Json, "{broken}");
+    }
+    let mut bytes = b"{\"kty\":\"oct\",\"k\":\"YQ\",\"x\":\"".to_vec();
+    bytes.extend(b"\xff\"}");
+    assert_eq!(error(bytes), KeyError::Json);
+    assert_eq!(error("{}"), KeyError::Jwk { member: "kty" });
+    assert_eq!(error(r#"{"keys":[]}"#), KeyError::Empty);
+    assert_eq!(error(r#"{"keys":{}}"#), KeyError::Jwk { member: "keys" });
+}
+
+#[test]
+fn keys_that_no_proxy_signs_with_are_refused_by_name() {
+    assert_eq!(error(""), KeyError::Empty);
+    assert_eq!(Key::secret("").unwrap_err(), KeyError::Empty);
+    assert_eq!(error(r#"{"kty":"oct","k":""}"#), KeyError::Empty);
+    assert_eq!(error(pem!("certificate")), KeyError::Certificate);
+    assert_eq!(error(pem!("ec-encrypted")), KeyError::Encrypted);
+    assert_eq!(error(pem!("rsa-encrypted")), KeyError::Encrypted);
+    for text in [
+        pem!("p384-public"),
+        pem!("p384-sec1"),
+        pem!("p384-pkcs8"),
+        pem!("ed448-pkcs8"),
+        pem!("ec-compressed"),
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+        r#"{"kty":"EC","crv":"P-384","x":"AA","y":"AA"}"#,
+        r#"{"kty":"OKP","crv":"X25519","x":"AA"}"#,
+        r#"{"kty":"new"}"#,
+    ] {
+        assert!(
+            matches!(error(text), KeyError::Unsupported { .. }),
+            "{text}"
+        );
+    }
+    let weak = KeyError::WeakRsa {
+        bits: 1024,
+        limit: 2048,
+    };
+    assert_eq!(error(pem!("rsa-1024")), weak);
+    assert_eq!(error(pem!("rsa-1024-public")), weak);
+    assert_eq!(
+        error("x".repeat(MAX_KEY_LEN + 1)),
+        KeyError::TooLong {
+            length: MAX_KEY_LEN + 1,
+            limit: MAX_KEY_LEN
+        }
+    );
+}
+
+#[test]
+fn numbers_that_are_no_key_are_refused() {
+    let other = "CKo5A1ebyFcnmVV8SE5On-8G81JyBjSvcrx4VLetWCg";
+    let zero = URL_SAFE_NO_PAD.encode([0; 32]);
+    for jwk in [
+        with(without(ec_jwk(), &["d"]), "x", other),
+        with(ec_jwk(), "d", other),
+        with(ec_jwk(), "d", zero),
+        with(ed_jwk(), "d", other),
+        with(ed_jwk(), "d", "AAAA"),
+        with(rsa_jwk(), "d", "Aw"),
+        with(rsa_jwk(), "p", "AQ"),
+        with(rsa_jwk(), "q", ""),
+        with(rsa_jwk(), "q", "Aw"),
+        with(without(rsa_jwk(), &RSA_PRIVATE), "e", "AQ"),
+        with(without(rsa_jwk(), &RSA_PRIVATE), "e", "Ag"),
+        with(without(rsa_jwk(), &RSA_PRIVATE), "e", ""),
+        with(without(rsa_jwk(), &RSA_PRIVATE), "e", "_____________w"),
+        with(without(rsa_jwk(), &RSA_PRIVATE), "n", "_".repeat(2048)),
+    ] {
+        assert_eq!(error(jwk.to_string()), KeyError::Invalid, "{jwk}");
+    }
+    let short = with(ec_jwk(), "x", "AAAA").to_string();
+    assert_eq!(error(short), KeyError::Jwk { member: "x" });
+    let padded = with(ec_jwk(), "y", format!("{other}=")).to_string();
+    assert_eq!(error(padded), KeyError::Jwk { member: "y" });
+    let missing = without(rsa_jwk(), &["qi"]).to_string();
+    assert_eq!(error(missing), KeyError::Jwk { member: "qi" });
+}
+
+#[test]
+fn a_jwk_that_is_for_something_else_is_refused() {
+    let public = without(ec_jwk(), &["d"]);
+    for (member, value) in [
+        ("alg", json!("ES384")),
+        ("alg", json!("HS256")),
+        ("alg", json!(null)),
+        ("use", json!("enc")),
+        ("key_ops", json!(["encrypt"])),
+        ("key_ops", json!(["sign"])),
+        ("key_ops", json!("verify")),
+    ] {
+        let jwk = with(public.clone(), member, value).to_string();
+        assert_eq!(error(&jwk), KeyError::Contradiction { member }, "{jwk}");
+    }
+    for (member, value) in [
+        ("alg", json!("ES256")),
+        ("use", json!("sig")),
+        ("key_ops", json!(["verify"])),
+    ] {
+        Key::parse(with(public.clone(), member, value).to_string()).unwrap();
+    }
+    Key::parse(with(ec_jwk(), "key_ops", json!(["sign"])).to_string()).unwrap();
+    let secret = json!({"kty": "oct", "k": "YQ", "alg": "HS512"}).to_string();
+    assert_eq!(error(secret), KeyError::Contradiction { member: "alg" });
+}
+
+#[test]
+fn a_set_gives_every_key_that_is_for_signatures() {
+    let set = json!({"keys": [
+        with(without(ec_jwk(), &["d"]), "kid", "first"),
+        {"kty": "new"},
+        with(without(rsa_jwk(), &RSA_PRIVATE), "use", "enc"),
+        ed_jwk(),
+    ]})
+    .to_string();
+    let keys = Key::parse_all(&set).unwrap();
+    let algorithms: Vec<_> = keys.iter().map(Key::algorithm).collect();
+    assert_eq!(algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+    assert_eq!(keys[0].kid(), Some("first"));
+    assert_eq!(error(&set), KeyError::TooMany { count: 2, limit: 1 });
+
+    let blocks = [pem!("ec-public"), pem!("rsa-public")].concat();
+    assert_eq!(Key::parse_all(&blocks).unwrap().len(), 2);
+
+    let broken = json!({"keys": [ec_jwk(), {"kty": "EC"}]}).to_string();
+    assert_eq!(error(broken), KeyError::Jwk { member: "crv" });
+    let many = json!({"keys": vec![json!({"kty": "new"}); 33]}).to_string();
+    assert_eq!(
+        error(many),
+        KeyError::TooMany {
+            count: 33,
+            limit: 32
+        }
+    );
+}
+
+#[test]
+fn a_pem_may_have_its_line_ends_written_out() {
+    let line = pem!("ec-public").replace('\n', "\\n");
+    assert_eq!(Key::parse(line).unwrap().algorithm(), Algorithm::Es256);
+    let windows = pem!("rsa-pkcs1").replace('\n', "\r\n");
+    assert_eq!(Key::parse(windows).unwrap().algorithm(), Algorithm::Rs256);
+}
+
+#[test]
+fn the_key_of_fastly_loads_and_is_known_wherever_it_comes_from() {
+    assert!(Key::fastly().is_fastly());
+    assert!(!Key::fastly().can_sign());
+    assert!(Key::parse(FASTLY_JWK).unwrap().is_fastly());
+    assert!(!Key::parse(pem!("ec-public")).unwrap().is_fastly());
+}
+
+#[test]
+fn a_key_never_prints_its_bytes() {
+    let jwk = with(ec_jwk(), "kid", "the-name").to_string();
+    let printed = format!("{:?}", Key::parse(&jwk).unwrap());
+    assert_eq!(
+        printed,
+        "Key { algorithm: Es256, can_sign: true, kid: Some(\"the-name\"), bytes: [redacted] }"
+    );
+    let printed = format!("{:?}", Key::secret("changeme").unwrap());
+    assert!(
+        printed.contains("[redacted]") && !printed.contains("changeme"),
+        "{printed}"
+    );
+    for text in [
+        "{\"kty\":\"changeme",
+        "-----BEGIN changeme",
+        "base64:changeme%",
+    ] {
+        let error = error(text);
+        let mut printed = error.to_string();
+        write!(printed, "{error:?}").unwrap();
+        assert!(!printed.contains("changeme"), "{printed}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+        let _ = Key::parse_all(&bytes);
+        let _ = Key::parse_all([b"base64:".as_slice(), &bytes].concat());
+        let _ = Key::parse_all([b"{".as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn a_damaged_key_is_no_shared_secret(
+        which in 0usize..7, position: prop::sample::Index, byte: u8
+    ) {
+        let pems = [
+            pem!("ec-pkcs8"), pem!("ec-sec1"), pem!("ec-public"), pem!("rsa-pkcs1"),
+            pem!("rsa-public"), pem!("ed-pkcs8"), pem!("ed-public"),
+        ];
+        let mut der = der_of(pems[which]);
+        let position = position.index(der.len());
+        der[position] = byte;
+        let label = pems[which].lines().next().unwrap();
+        let end = label.replace("BEGIN", "END");
+        let text = format!("{label}\n{}\n{end}\n", STANDARD.encode(der));
+        if let Ok(key) = Key::parse(text) {
+            prop_assert_ne!(key.algorithm(), Algorithm::Hs256);
+        }
+    }
+}
