@@ -7,7 +7,9 @@ pub mod header;
 pub mod sig;
 
 mod channel;
+mod grip_url;
 mod limits;
 
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
+pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
 pub use limits::Limits;

@@ -29,7 +29,7 @@ impl<'a> Der<'a> {
         let rest = self.0.strip_prefix(&[tag])?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
-            0..0x80 => (usize::from(first), rest),
+            0..=0x7f => (usize::from(first), rest),
             0x81 => {
                 let (&length, rest) = rest.split_first()?;
                 (length >= 0x80).then_some((usize::from(length), rest))?

@@ -3,11 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use super::{
-    crypto::RsaParts,
-    key::{KeyError, MAX_KEYS},
-    material::Material,
-};
+use super::{crypto::RsaParts, error::KeyError, key::MAX_KEYS, material::Material};
 
 type Jwk = Map<String, Value>;
 
@@ -124,15 +120,15 @@ fn rsa(jwk: &Jwk) -> Result<Material, KeyError> {
 /// Whether what the JWK says about its purpose leaves room for signatures of the key's algorithm.
 fn agrees(jwk: &Jwk, material: &Material) -> Result<(), KeyError> {
     let contradiction = |member| Err(KeyError::Contradiction { member });
-    if let Some(algorithm) = jwk.get("alg") {
-        if algorithm.as_str() != Some(material.algorithm().as_str()) {
-            return contradiction("alg");
-        }
+    let differs = |member: &str, expected| {
+        jwk.get(member)
+            .is_some_and(|value| value.as_str() != Some(expected))
+    };
+    if differs("alg", material.algorithm().as_str()) {
+        return contradiction("alg");
     }
-    if let Some(purpose) = jwk.get("use") {
-        if purpose.as_str() != Some("sig") {
-            return contradiction("use");
-        }
+    if differs("use", "sig") {
+        return contradiction("use");
     }
     if let Some(operations) = jwk.get("key_ops") {
         let allows = |operation: &str| {
@@ -140,7 +136,8 @@ fn agrees(jwk: &Jwk, material: &Material) -> Result<(), KeyError> {
                 .as_array()
                 .is_some_and(|all| all.iter().any(|one| one.as_str() == Some(operation)))
         };
-        if !allows("verify") && !(material.can_sign() && allows("sign")) {
+        let useful = allows("verify") || (material.can_sign() && allows("sign"));
+        if !useful {
             return contradiction("key_ops");
         }
     }

@@ -4,13 +4,8 @@ use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use thiserror::Error;
 
-use super::{
-    jwk,
-    material::{Algorithm, Material},
-    pem,
-};
+use super::{algorithm::Algorithm, error::KeyError, jwk, material::Material, pem};
 
 /// The most bytes that the text of keys may have.
 ///
@@ -142,8 +137,14 @@ impl Key {
         self.material.is_fastly()
     }
 
-    pub(super) fn material(&self) -> &Material {
-        &self.material
+    /// Whether `signature` is one of this key, or of its other half, for `message`.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.material.verify(message, signature)
+    }
+
+    /// A signature for `message`; none where there is no private half.
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.material.sign(message)
     }
 
     fn new(material: Material, kid: Option<String>) -> Self {
@@ -229,79 +230,6 @@ impl str::FromStr for Key {
     }
 }
 
-/// Why a text is no key. No part of the text is in it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// There is no key: an empty text, or a set in which no key is for signatures.
-    #[error("there is no key")]
-    Empty,
-    /// The text is longer than [`MAX_KEY_LEN`].
-    #[error("a key of {length} bytes is over the limit of {limit}")]
-    TooLong {
-        /// Its length in bytes.
-        length: usize,
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// There are more keys than can be used here.
-    #[error("{count} keys are over the limit of {limit}")]
-    TooMany {
-        /// How many there are.
-        count: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// What follows `base64:` is not base64.
-    #[error("what follows `base64:` is not base64")]
-    Base64,
-    /// It is a key in base64 without `base64:` before it.
-    #[error("a key in base64 needs `base64:` before it")]
-    NoPrefix,
-    /// It looks like PEM and cannot be read as such.
-    #[error("the PEM block cannot be read")]
-    Pem,
-    /// It is a certificate. The public key in it is wanted
-    /// (`openssl x509 -pubkey -noout -in certificate.pem`).
-    #[error("a certificate is no key; take the public key out of it")]
-    Certificate,
-    /// It is a private key under a passphrase.
-    #[error("the private key is encrypted")]
-    Encrypted,
-    /// It starts with `{` and is no JSON object.
-    #[error("what looks like a JWK is no JSON object")]
-    Json,
-    /// It is a JWK or a JWK set in which a member is not what it has to be.
-    #[error("the member `{member}` of the JWK is missing or malformed")]
-    Jwk {
-        /// The member.
-        member: &'static str,
-    },
-    /// The JWK says that it is for something else than signatures of this kind of key.
-    #[error("the member `{member}` of the JWK contradicts its use for signatures")]
-    Contradiction {
-        /// `alg`, `use` or `key_ops`.
-        member: &'static str,
-    },
-    /// It is a key that no GRIP proxy signs with.
-    #[error("{what} is not supported")]
-    Unsupported {
-        /// What is not supported.
-        what: &'static str,
-    },
-    /// Its numbers are no key: not on the curve, of a wrong length, or of two different pairs.
-    #[error("the numbers of the key do not fit together")]
-    Invalid,
-    /// It is an RSA key that is too short to be safe.
-    #[error("an RSA key of {bits} bits is under the limit of {limit}")]
-    WeakRsa {
-        /// The length of its modulus, in bits.
-        bits: usize,
-        /// The least, in bits.
-        limit: usize,
-    },
-}
-
 fn within_limit(text: &[u8]) -> Result<(), KeyError> {
     if text.len() > MAX_KEY_LEN {
         return Err(KeyError::TooLong {
@@ -313,7 +241,7 @@ fn within_limit(text: &[u8]) -> Result<(), KeyError> {
 }
 
 /// Both alphabets of base64, with or without padding, line breaks and all.
-fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, KeyError> {
+pub(crate) fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, KeyError> {
     let encoded: Vec<u8> = encoded
         .iter()
         .filter(|byte| !byte.is_ascii_whitespace())

@@ -1,10 +1,9 @@
 //! What a key is made of: numbers that were checked, and the one algorithm they are for.
 
-use std::fmt;
-
 use super::{
+    algorithm::Algorithm,
     crypto::{Mac, PrivateKey, PublicKey, RsaParts},
-    key::KeyError,
+    error::KeyError,
 };
 
 /// The least bits of an RSA modulus (RFC 7518, section 3.3).
@@ -18,40 +17,6 @@ const FASTLY_POINT: [u8; 65] = *b"\x04\
     \xef\x06\xf3\x52\x72\x06\x34\xaf\x72\xbc\x78\x54\xb7\xad\x58\x28\
     \xee\x0c\x09\xa9\xa5\x3a\x37\xc4\xcf\xf3\xcf\xbe\xb7\x08\xe4\xc2\
     \x80\x77\xe9\xff\xa9\x4f\x74\x2c\x98\x8e\x3a\x9c\xf8\x63\x3b\xb3";
-
-/// The algorithm of a [`Key`](super::Key). It follows from the kind of key and from nothing else,
-/// least of all from what a token says about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// HMAC with SHA-256, for a shared secret.
-    Hs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// RSA with PKCS#1 1.5 padding and SHA-256.
-    Rs256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl Algorithm {
-    /// The name in a token's header.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 pub(super) enum Material {
     Secret(Mac),

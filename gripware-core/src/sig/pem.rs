@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::{
     crypto::RsaParts,
     der::{Der, tag},
-    key::KeyError,
+    error::KeyError,
     material::Material,
 };
 
