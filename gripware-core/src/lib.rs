@@ -4,12 +4,18 @@
 //! socket, no clock and no runtime; adapters such as `gripware-axum` own those.
 
 pub mod header;
+pub mod hold;
 pub mod sig;
 
 mod channel;
 mod grip_url;
+mod last;
 mod limits;
+mod recovery;
 
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
 pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
+pub use hold::{Hold, HoldError, HoldMode, KeepAlive, KeepAliveMode, Link};
+pub use last::LastIds;
 pub use limits::Limits;
+pub use recovery::Recovery;

@@ -1,0 +1,91 @@
+use super::{
+    Hold, HoldError, HoldMode,
+    error::{check_text, whole_seconds},
+};
+use crate::Limits;
+
+impl Hold {
+    /// Whether a proxy would take this hold.
+    ///
+    /// # Errors
+    /// The first mistake that was made in building it, or the first limit that it breaks.
+    pub fn check(&self, limits: &Limits) -> Result<(), HoldError> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone());
+        }
+        self.check_channels(limits)?;
+        self.check_settings()?;
+        self.check_meta(limits)
+    }
+
+    fn check_channels(&self, limits: &Limits) -> Result<(), HoldError> {
+        if self.channels.len() > limits.channels {
+            return Err(HoldError::TooManyChannels {
+                count: self.channels.len(),
+                limit: limits.channels,
+            });
+        }
+        for (position, channel) in self.channels.iter().enumerate() {
+            if channel.filters().len() > limits.filters {
+                return Err(HoldError::TooManyFilters {
+                    count: channel.filters().len(),
+                    limit: limits.filters,
+                });
+            }
+            let mut earlier = self.channels.iter().take(position);
+            if earlier.any(|other| other.name() == channel.name()) {
+                return Err(HoldError::DuplicateChannel {
+                    name: channel.name().to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_settings(&self) -> Result<(), HoldError> {
+        let misplaced = |mode, setting| Err(HoldError::Misplaced { mode, setting });
+        match self.mode {
+            Some(HoldMode::Response) if self.keep_alive.is_some() => {
+                return misplaced("response", "keep-alive");
+            }
+            Some(HoldMode::Stream) if self.timeout.is_some() => {
+                return misplaced("stream", "timeout");
+            }
+            Some(HoldMode::Stream)
+                if self.next.is_none() && self.channels.iter().any(|c| c.prev_id().is_some()) =>
+            {
+                return Err(HoldError::PrevIdWithoutNext);
+            }
+            None if !self.channels.is_empty() => return misplaced("next-page", "channel"),
+            _ => {}
+        }
+        if let Some(timeout) = self.timeout {
+            whole_seconds("hold", timeout)?;
+        }
+        if let Some((_, Some(timeout))) = self.next {
+            whole_seconds("next link", timeout)?;
+        }
+        match &self.keep_alive {
+            Some(keep_alive) => keep_alive.check(),
+            None => Ok(()),
+        }
+    }
+
+    fn check_meta(&self, limits: &Limits) -> Result<(), HoldError> {
+        if self.meta.len() > limits.meta {
+            return Err(HoldError::TooMuchMeta {
+                count: self.meta.len(),
+                limit: limits.meta,
+            });
+        }
+        for (name, value) in &self.meta {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if name.is_empty() || !name.chars().all(is_plain) {
+                let name = name.chars().take(64).collect();
+                return Err(HoldError::MetaName { name });
+            }
+            check_text("meta value", value)?;
+        }
+        Ok(())
+    }
+}

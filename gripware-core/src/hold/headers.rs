@@ -1,0 +1,177 @@
+use std::fmt::Write as _;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::{Hold, HoldError};
+use crate::{
+    Channel, Limits,
+    header::{
+        GRIP_CHANNEL, GRIP_EXPOSE_HEADERS, GRIP_HOLD, GRIP_KEEP_ALIVE, GRIP_LINK, GRIP_SET_META,
+        GRIP_STATUS, GRIP_TIMEOUT,
+    },
+};
+
+impl Hold {
+    /// Whether headers can carry this hold without losing anything. Where they cannot, it travels
+    /// as a body.
+    #[must_use]
+    pub fn is_header_safe(&self, prefix: &str) -> bool {
+        !self.in_body
+            && (prefix.is_empty()
+                || Channel::new(prefix).is_ok_and(|prefix| prefix.is_header_safe()))
+            && self.channels.iter().all(Channel::is_header_safe)
+            && !self
+                .meta
+                .iter()
+                .any(|(_, value)| value.contains(['"', '\\']))
+    }
+
+    /// Writes the hold into the headers of a response, with `prefix` before every channel name.
+    ///
+    /// It returns the status that the response is to have: `real`, or 200 where a server would
+    /// strip the response for it and `Grip-Status` carries it instead (1xx, 204, 205, 304).
+    ///
+    /// # Errors
+    /// What [`check`](Self::check) finds, and headers over
+    /// [`Limits::instruct_headers`](crate::Limits::instruct_headers).
+    pub fn write_headers(
+        &self,
+        prefix: &str,
+        limits: &Limits,
+        real: StatusCode,
+        headers: &mut HeaderMap,
+    ) -> Result<StatusCode, HoldError> {
+        self.check(limits)?;
+        let mut out = Writer::new(headers, limits);
+        if let Some(mode) = self.mode {
+            out.insert_static(GRIP_HOLD, mode.as_str());
+        }
+        if !self.channels.is_empty() {
+            out.insert(GRIP_CHANNEL, self.channel_header(prefix))?;
+        }
+        if let Some(timeout) = self.timeout {
+            out.insert(GRIP_TIMEOUT, timeout.as_secs().to_string())?;
+        }
+        if !self.meta.is_empty() {
+            out.insert(GRIP_SET_META, self.meta_header())?;
+        }
+        self.write_shared(&mut out)?;
+        let strips = |status: StatusCode| {
+            status.is_informational() || matches!(status.as_u16(), 204 | 205 | 304)
+        };
+        match &self.status {
+            Some((status, reason)) => {
+                out.insert(GRIP_STATUS, status_header(*status, reason.as_deref()))?;
+            }
+            None if strips(real) => out.insert(GRIP_STATUS, status_header(real, None))?,
+            None => {}
+        }
+        Ok(if strips(real) { StatusCode::OK } else { real })
+    }
+
+    /// Writes what has no spelling in JSON, and stands in headers in both forms.
+    pub(super) fn write_shared(&self, out: &mut Writer<'_>) -> Result<(), HoldError> {
+        if let Some(keep_alive) = &self.keep_alive {
+            out.insert(GRIP_KEEP_ALIVE, keep_alive.to_header()?)?;
+        }
+        if self.next.is_some() || self.gone.is_some() {
+            out.insert(GRIP_LINK, self.link_header())?;
+        }
+        if let Some(exposed) = &self.exposed {
+            let names: Vec<_> = exposed.iter().map(HeaderName::as_str).collect();
+            out.insert(GRIP_EXPOSE_HEADERS, names.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn channel_header(&self, prefix: &str) -> String {
+        let length = |channel: &Channel| prefix.len() + channel.name().len();
+        let mut value = String::with_capacity(self.channels.iter().map(length).sum());
+        for channel in &self.channels {
+            if !value.is_empty() {
+                value.push_str(", ");
+            }
+            value.push_str(prefix);
+            value.push_str(channel.name());
+            if let Some(id) = channel.prev_id() {
+                value.push_str("; prev-id=");
+                value.push_str(id);
+            }
+            for filter in channel.filters() {
+                value.push_str("; filter=");
+                value.push_str(filter.as_str());
+            }
+        }
+        value
+    }
+
+    fn meta_header(&self) -> String {
+        let items = self
+            .meta
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{value}\""));
+        items.collect::<Vec<_>>().join(", ")
+    }
+
+    fn link_header(&self) -> String {
+        let mut value = String::new();
+        // Writing to a string does not fail.
+        if let Some((next, timeout)) = &self.next {
+            let _ = write!(value, "<{next}>; rel=next");
+            if let Some(timeout) = timeout {
+                let _ = write!(value, "; timeout={}", timeout.as_secs());
+            }
+        }
+        if let Some(gone) = &self.gone {
+            let comma = if value.is_empty() { "" } else { ", " };
+            let _ = write!(value, "{comma}<{gone}>; rel=gone");
+        }
+        value
+    }
+}
+
+fn status_header(status: StatusCode, reason: Option<&str>) -> String {
+    match reason.or_else(|| status.canonical_reason()) {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+/// Inserts headers, and counts what they add.
+pub(super) struct Writer<'a> {
+    headers: &'a mut HeaderMap,
+    length: usize,
+    limit: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(headers: &'a mut HeaderMap, limits: &Limits) -> Self {
+        Self {
+            headers,
+            length: 0,
+            limit: limits.instruct_headers,
+        }
+    }
+
+    fn insert_static(&mut self, name: HeaderName, value: &'static str) {
+        self.headers.insert(name, HeaderValue::from_static(value));
+    }
+
+    fn insert(&mut self, name: HeaderName, value: String) -> Result<(), HoldError> {
+        // The colon, the space and the end of the line count as well.
+        self.length += name.as_str().len() + value.len() + 4;
+        if self.length > self.limit {
+            return Err(HoldError::HeadersTooLarge {
+                length: self.length,
+                limit: self.limit,
+            });
+        }
+        // No text that passed the checks has a control character, so no value is refused.
+        let value = HeaderValue::try_from(value).map_err(|_| HoldError::ControlCharacter {
+            of: "header",
+            position: 0,
+        })?;
+        self.headers.insert(name, value);
+        Ok(())
+    }
+}

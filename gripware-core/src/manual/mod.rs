@@ -1,0 +1,13 @@
+//! The manual: what GRIP is, what gripware does with it, and how to run it.
+//!
+//! - [`protocol`]: one request and one message, from the client to the origin and back.
+//! - [`defaults`]: what is set how, and why.
+//! - [`threat_model`]: who attacks what, and what stands in the way.
+//! - [`deployment`]: behind Pushpin, behind Fastly, and what surrounds them.
+//!
+//! There is nothing to call in here.
+
+pub mod defaults;
+pub mod deployment;
+pub mod protocol;
+pub mod threat_model;

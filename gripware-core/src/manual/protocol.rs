@@ -1,0 +1,58 @@
+//! The protocol in one page.
+//!
+//! # Three parties
+//! The *client* is a browser or an app. The *proxy* (Pushpin, Fastly Fanout) keeps the client's
+//! connection. The *origin* is the web application: it answers requests, and forgets them.
+//!
+//! # A hold
+//! The proxy forwards a request with two headers of its own: `Grip-Sig`, a JWT that proves who
+//! sent it, and `Grip-Feature`, what it can do. The origin answers at once, and in the answer it
+//! says what becomes of the connection:
+//!
+//! ```text
+//! HTTP/1.1 200 OK
+//! Content-Type: text/event-stream
+//! Grip-Hold: stream
+//! Grip-Channel: news
+//! Grip-Keep-Alive: :\n\n; format=cstring; timeout=20
+//! ```
+//!
+//! The proxy takes the `Grip-*` headers out, gives the rest to the client, and keeps the
+//! connection. A `stream` hold is appended to; a `response` hold (long-polling) is answered once,
+//! by an item or, at the timeout, with the answer that the origin gave.
+//!
+//! Some things do not fit into a header: a channel name with a comma, a status that a server would
+//! strip. The same instruction can be a JSON body of type `application/grip-instruct`, with the
+//! client's response inside it. A [`Hold`](crate::Hold) knows which form it needs.
+//!
+//! # An item
+//! Later the origin posts an [`Item`](crate::Item) to the proxy's control endpoint:
+//!
+//! ```text
+//! {"items":[{"channel":"news","id":"8","prev-id":"7",
+//!            "formats":{"http-stream":{"content":"data: hello\n\n"},
+//!                       "ws-message":{"content":"hello"}}}]}
+//! ```
+//!
+//! Each client of the channel gets the format for its kind of hold, and nothing if there is none.
+//!
+//! # Missing nothing
+//! An item with an id that was seen in the last minute is dropped. One whose `prev-id` is not the
+//! last id waits for the gap to close, and then the proxy asks the origin again: it fetches the
+//! `next` link of the hold, with the last id it delivered in `Grip-Last`. An answer is given to
+//! every client that waits at the same path, so a next link must be the same for all of them. A
+//! [`Recovery`](crate::Recovery) takes the cursor from the right place and makes such a link.
+//!
+//! # A WebSocket
+//! The proxy speaks WebSocket with the client, and `POST`s with the origin. A body of type
+//! `application/websocket-events` is a list of events:
+//!
+//! ```text
+//! OPEN\r\n
+//! TEXT 5\r\nhello\r\n
+//! ```
+//!
+//! The answer is a list of events too. Messages to the client start with `m:`, control messages
+//! to the proxy with `c:` (`c:{"type":"subscribe","channel":"room"}`). Between two requests the
+//! origin remembers nothing; what it wants back it stores as the connection's meta. A
+//! [`WebSocketContext`](crate::WebSocketContext) is one such turn.
