@@ -5,7 +5,7 @@
 //! use gripware_core::{Credentials, GripUrl};
 //!
 //! let pushpin = GripUrl::parse("http://localhost:5561/?verify-key=changeme&verify-iss=pushpin")?;
-//! assert_eq!(pushpin.publish_uri(), "http://localhost:5561/publish/");
+//! assert_eq!(*pushpin.publish_uri(), "http://localhost:5561/publish/");
 //! assert_eq!(pushpin.verify_iss(), Some("pushpin"));
 //!
 //! let fastly = GripUrl::parse("https://api.fastly.com/service/SvcId123?key=TOKEN")?;
@@ -67,6 +67,7 @@ pub const MAX_URLS: usize = 32;
 #[derive(Clone)]
 pub struct GripUrl {
     control_uri: Uri,
+    publish_uri: Uri,
     credentials: Credentials,
     verify_keys: Vec<Key>,
     verify_iss: Option<String>,
@@ -187,23 +188,8 @@ impl GripUrl {
 
     /// Where items are sent to: the control URL with `/publish/` after its path.
     #[must_use]
-    pub fn publish_uri(&self) -> Uri {
-        let path = self.control_uri.path();
-        let path = if path == "/" { "" } else { path };
-        let publish = match self.control_uri.query() {
-            Some(query) => format!("{path}/publish/?{query}"),
-            None => format!("{path}/publish/"),
-        };
-        let mut parts = self.control_uri.clone().into_parts();
-        #[expect(
-            clippy::expect_used,
-            reason = "the path and query were valid, ASCII and short enough for `/publish/` more"
-        )]
-        let publish = {
-            parts.path_and_query = Some(publish.try_into().expect("a valid path"));
-            Uri::from_parts(parts).expect("a scheme, a host and a path")
-        };
-        publish
+    pub fn publish_uri(&self) -> &Uri {
+        &self.publish_uri
     }
 
     /// What is sent along with items.
@@ -238,7 +224,8 @@ impl GripUrl {
 
     fn at(split: &Split<'_>, parameters: &Parameters) -> Result<Self, GripUrlError> {
         Ok(Self {
-            control_uri: split.control_uri(parameters.rest())?,
+            control_uri: split.uri("", parameters.rest())?,
+            publish_uri: split.uri("/publish/", parameters.rest())?,
             credentials: Credentials::None,
             verify_keys: Vec::new(),
             verify_iss: None,

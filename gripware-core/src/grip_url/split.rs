@@ -1,4 +1,4 @@
-use std::{borrow::Cow, net::Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use http::{Uri, uri::Authority};
 
@@ -55,15 +55,15 @@ impl<'a> Split<'a> {
         })
     }
 
-    /// The URL with only this query.
-    pub(super) fn control_uri(&self, query: &str) -> Result<Uri, GripUrlError> {
-        let mut path = if self.path.is_empty() {
-            Cow::Borrowed("/")
-        } else {
-            Cow::Borrowed(self.path)
-        };
+    /// The URL with this after its path, and with this query only.
+    pub(super) fn uri(&self, suffix: &str, query: &str) -> Result<Uri, GripUrlError> {
+        let mut path = format!("{}{suffix}", self.path);
+        if path.is_empty() {
+            path.push('/');
+        }
         if !query.is_empty() {
-            path = format!("{path}?{query}").into();
+            path.push('?');
+            path.push_str(query);
         }
         if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(GripUrlError::Path);
@@ -71,7 +71,7 @@ impl<'a> Split<'a> {
         Uri::builder()
             .scheme(self.scheme)
             .authority(self.authority.clone())
-            .path_and_query(path.as_ref())
+            .path_and_query(path)
             .build()
             .map_err(|_| GripUrlError::Path)
     }

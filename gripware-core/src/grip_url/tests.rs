@@ -382,7 +382,7 @@ fn one_is_made_without_parameters_too() {
         .unwrap()
         .with_verify_key(Key::fastly())
         .with_verify_iss("fastly:a");
-    assert_eq!(url.publish_uri(), "http://localhost:5561/publish/?x=1");
+    assert_eq!(*url.publish_uri(), "http://localhost:5561/publish/?x=1");
     assert_eq!(url.verify_iss(), Some("fastly:a"));
 
     let error = |url| GripUrl::new(url).unwrap_err();

@@ -107,6 +107,7 @@ impl Key {
     pub fn fastly() -> Self {
         #[expect(
             clippy::expect_used,
+            clippy::missing_panics_doc,
             reason = "a constant, and a test loads it with either library"
         )]
         let material = Material::fastly().expect("Fastly's key is a point of P-256");

@@ -19,7 +19,7 @@ const FASTLY_POINT: [u8; 65] = *b"\x04\
     \x80\x77\xe9\xff\xa9\x4f\x74\x2c\x98\x8e\x3a\x9c\xf8\x63\x3b\xb3";
 
 pub(super) enum Material {
-    Secret(Mac),
+    Secret(Box<Mac>),
     Pair(Box<Pair>),
 }
 
@@ -35,7 +35,7 @@ impl Material {
         if secret.is_empty() {
             return Err(KeyError::Empty);
         }
-        Ok(Self::Secret(Mac::new(secret)))
+        Ok(Self::Secret(Box::new(Mac::new(secret))))
     }
 
     pub(super) fn fastly() -> Result<Self, KeyError> {

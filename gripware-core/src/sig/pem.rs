@@ -19,6 +19,9 @@ const P256: &[u8] = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const RSA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const ED25519: &[u8] = b"\x2b\x65\x70";
 
+/// Reads a key from one form of DER.
+type Read = fn(&[u8]) -> Result<Material, KeyError>;
+
 /// The keys of all blocks of a text, in their order.
 pub(super) fn parse(text: &str) -> Result<Vec<Material>, KeyError> {
     // A PEM in an environment variable often has its line ends written as `\n`.
@@ -40,7 +43,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Material>, KeyError> {
 
 /// The key of one block; none for parameters, which OpenSSL writes before an EC key.
 fn key(label: &str, body: &str) -> Result<Option<Material>, KeyError> {
-    let read: fn(&[u8]) -> Result<Material, KeyError> = match label {
+    let read: Read = match label {
         "PUBLIC KEY" => public_key_info,
         "PRIVATE KEY" => private_key_info,
         "RSA PUBLIC KEY" => rsa_public,
@@ -68,7 +71,7 @@ fn key(label: &str, body: &str) -> Result<Option<Material>, KeyError> {
 
 /// The key that these bytes are in one of the forms of DER, or [`KeyError::Pem`] for none.
 pub(super) fn der(bytes: &[u8]) -> Result<Material, KeyError> {
-    let forms: [fn(&[u8]) -> Result<Material, KeyError>; 5] = [
+    let forms: [Read; 5] = [
         public_key_info,
         private_key_info,
         rsa_public,
@@ -158,10 +161,9 @@ fn ec_private(der: &[u8], outer: Option<&[u8]>) -> Result<Material, KeyError> {
         let mut key = Der::sequence(der)?;
         matches!(key.value(tag::INTEGER)?, [1]).then_some(())?;
         let scalar = key.value(tag::OCTET_STRING)?;
-        let curve = match key.optional(tag::CONTEXT_0)? {
-            Some(curve) => Some(Der::within(curve).value(tag::OID).unwrap_or_default()),
-            None => None,
-        };
+        let curve = key
+            .optional(tag::CONTEXT_0)?
+            .map(|curve| Der::within(curve).value(tag::OID).unwrap_or_default());
         let point = match key.optional(tag::CONTEXT_1)? {
             Some(point) => Some(Der::within(point).bits()?),
             None => None,

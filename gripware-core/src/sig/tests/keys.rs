@@ -9,18 +9,8 @@ use base64::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{
-    algorithm::Algorithm,
-    der::Der,
-    error::KeyError,
-    key::{Key, MAX_KEY_LEN},
-};
-
-macro_rules! pem {
-    ($name:literal) => {
-        include_str!(concat!("../../tests/keys/", $name, ".pem"))
-    };
-}
+use super::pem;
+use crate::sig::{Algorithm, Key, KeyError, MAX_KEY_LEN, der::Der};
 
 const EC: [&str; 4] = [
     pem!("ec-sec1"),

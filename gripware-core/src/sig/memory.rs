@@ -1,0 +1,174 @@
+//! Tokens that were verified before, so that most requests need no cryptography.
+//!
+//! A token carries whole seconds and nothing of the request: all that a proxy signs with a shared
+//! secret within one second are the same bytes. What is remembered is only ever a whole token that
+//! did verify; a hit is compared byte by byte, and its times are looked at again by the caller.
+//! Failures are not remembered, since whoever sends them chooses how many there are.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::claims::Claims;
+
+/// How many tokens a [`Verifier`](super::Verifier) remembers where nothing else is said: more than
+/// the seconds of the hour that a token holds.
+pub const DEFAULT_REMEMBERED: usize = 4096;
+
+/// The most bytes of the tokens that are remembered, whatever their number.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// The end of a token, 96 bits of its signature. Only a holder of the key could make two tokens
+/// that share it, and those would take turns here.
+type Tail = [u8; 16];
+
+pub(super) struct Memory {
+    capacity: usize,
+    tokens: RwLock<Tokens>,
+}
+
+#[derive(Default)]
+struct Tokens {
+    /// The newest, which is the one that comes again most.
+    last: Option<Arc<Seen>>,
+    by_tail: HashMap<Tail, Arc<Seen>>,
+    /// Oldest first.
+    order: VecDeque<Tail>,
+    bytes: usize,
+}
+
+struct Seen {
+    token: Box<[u8]>,
+    claims: Claims,
+}
+
+impl Memory {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            tokens: RwLock::default(),
+        }
+    }
+
+    /// The claims of this token, where it was verified before.
+    pub(super) fn claims(&self, token: &[u8]) -> Option<Claims> {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |seen: &&Arc<Seen>| *seen.token == *token;
+        let seen = match tokens.last.as_ref().filter(is_it) {
+            Some(last) => last,
+            None => tokens.by_tail.get(token.last_chunk()?).filter(is_it)?,
+        };
+        Some(seen.claims.clone())
+    }
+
+    /// Remembers a token that verified; the oldest are forgotten for it.
+    pub(super) fn remember(&self, token: &[u8], claims: Claims) {
+        let Some(tail) = token.last_chunk::<16>().copied() else {
+            return;
+        };
+        if self.capacity == 0 {
+            return;
+        }
+        let seen = Arc::new(Seen {
+            token: token.into(),
+            claims,
+        });
+        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        let tokens = &mut *tokens;
+        tokens.last = Some(Arc::clone(&seen));
+        tokens.bytes += token.len();
+        match tokens.by_tail.insert(tail, seen) {
+            Some(replaced) => tokens.bytes -= replaced.token.len(),
+            None => tokens.order.push_back(tail),
+        }
+        while tokens.order.len() > self.capacity || tokens.bytes > MAX_BYTES {
+            let Some(oldest) = tokens.order.pop_front() else {
+                break;
+            };
+            if let Some(forgotten) = tokens.by_tail.remove(&oldest) {
+                tokens.bytes -= forgotten.token.len();
+            }
+        }
+    }
+}
+
+/// Prints no token: whoever reads one can send it.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(expires: u64) -> Claims {
+        Claims {
+            issuer: None,
+            expires,
+            not_before: None,
+        }
+    }
+
+    fn token(number: u64, length: usize) -> Vec<u8> {
+        let mut token = vec![b'x'; length - 8];
+        token.extend(number.to_be_bytes());
+        token
+    }
+
+    #[test]
+    fn only_the_whole_token_is_found_again() {
+        let memory = Memory::new(8);
+        let first = token(1, 100);
+        memory.remember(&first, claims(1));
+        memory.remember(&token(2, 100), claims(2));
+        assert_eq!(memory.claims(&first), Some(claims(1)));
+
+        let mut other = first.clone();
+        other[0] = b'y';
+        assert_eq!(memory.claims(&other), None);
+        assert_eq!(memory.claims(&first[1..]), None);
+        assert_eq!(memory.claims(&first[..8]), None);
+
+        memory.remember(&other, claims(3));
+        assert_eq!(memory.claims(&other), Some(claims(3)));
+        assert_eq!(memory.claims(&first), None);
+        assert_eq!(memory.tokens.read().unwrap().bytes, 200);
+    }
+
+    #[test]
+    fn it_forgets_the_oldest_beyond_its_number() {
+        let memory = Memory::new(3);
+        for number in 1..=5 {
+            memory.remember(&token(number, 100), claims(number));
+        }
+        let found: Vec<_> = (1..=5)
+            .filter(|number| memory.claims(&token(*number, 100)).is_some())
+            .collect();
+        assert_eq!(found, [3, 4, 5]);
+    }
+
+    #[test]
+    fn it_forgets_the_oldest_beyond_its_bytes() {
+        let memory = Memory::new(usize::MAX);
+        for number in 0..300 {
+            memory.remember(&token(number, 8192), claims(number));
+        }
+        let tokens = memory.tokens.read().unwrap();
+        assert_eq!(tokens.bytes, MAX_BYTES);
+        assert_eq!(tokens.order.len(), 256);
+        assert_eq!(tokens.by_tail.len(), 256);
+    }
+
+    #[test]
+    fn without_capacity_nothing_is_remembered() {
+        let memory = Memory::new(0);
+        memory.remember(&token(1, 100), claims(1));
+        assert_eq!(memory.claims(&token(1, 100)), None);
+    }
+}

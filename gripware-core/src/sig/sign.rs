@@ -1,0 +1,103 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::{
+    key::Key,
+    token::{MAX_TIME, header_for},
+};
+
+/// How long a token holds where nothing else is said: an hour, as Pushpin's do.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Signs tokens as a GRIP proxy does for `Grip-Sig`, and as legacy control endpoints want them
+/// with what is published.
+///
+/// A token has the header that Pushpin writes, and two claims: `iss`, where there is one, and
+/// `exp` in whole seconds.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Signer {
+    key: Key,
+    issuer: Option<String>,
+    lifetime: Duration,
+}
+
+impl Signer {
+    /// Signs with this key, for an hour and without an issuer.
+    ///
+    /// # Errors
+    /// Where the key is a public one.
+    pub fn new(key: Key) -> Result<Self, SignError> {
+        if !key.can_sign() {
+            return Err(SignError::PublicKey);
+        }
+        Ok(Self {
+            key,
+            issuer: None,
+            lifetime: DEFAULT_LIFETIME,
+        })
+    }
+
+    /// Sets the `iss` claim.
+    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets how long a token holds. Parts of a second are cut off its end.
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// A token that holds from `now` on.
+    ///
+    /// # Errors
+    /// Where it would end before 1970 or after the year 9999, or the cryptography fails, as it
+    /// does where the system has no random numbers.
+    pub fn sign(&self, now: SystemTime) -> Result<String, SignError> {
+        let end = now
+            .duration_since(UNIX_EPOCH)
+            .ok()
+            .and_then(|now| now.checked_add(self.lifetime))
+            .filter(|end| end.as_secs() <= MAX_TIME)
+            .ok_or(SignError::Time)?;
+        let claims = serde_json::to_vec(&Payload {
+            iss: self.issuer.as_deref(),
+            exp: end.as_secs(),
+        })
+        .map_err(|_| SignError::Failed)?;
+        let mut token = header_for(self.key.algorithm()).to_owned();
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.key.sign(token.as_bytes()).ok_or(SignError::Failed)?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    exp: u64,
+}
+
+/// Why nothing is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The key is a public one.
+    #[error("a public key cannot sign")]
+    PublicKey,
+    /// The token would end before 1970 or after the year 9999.
+    #[error("the time at which the token ends is out of range")]
+    Time,
+    /// The cryptography failed.
+    #[error("the cryptography failed")]
+    Failed,
+}

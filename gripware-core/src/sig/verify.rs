@@ -1,0 +1,282 @@
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use thiserror::Error;
+
+use super::{
+    MAX_KEYS,
+    claims::Claims,
+    key::Key,
+    memory::{DEFAULT_REMEMBERED, Memory},
+    token::{MAX_TOKEN_LEN, Payload, Token},
+};
+use crate::GripUrl;
+
+/// The most leeway: as long as a token holds, an hour.
+pub const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+
+/// Verifies `Grip-Sig` with one or several keys, each of them maybe for one issuer only.
+///
+/// Several keys are wanted while a key is replaced, and where several proxies are in front of one
+/// application. A token is accepted where it fits one of them.
+///
+/// It remembers tokens that it verified. Clones share that memory; one that is built anew has a
+/// new one, so a key that is gone verifies nothing any more.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    entries: Arc<[Entry]>,
+    leeway: Duration,
+    memory: Arc<Memory>,
+}
+
+/// A key with the issuer it is for; none where any will do.
+#[derive(Clone, Debug)]
+struct Entry {
+    key: Key,
+    issuer: Option<String>,
+}
+
+impl Verifier {
+    /// Starts with no key.
+    pub fn builder() -> VerifierBuilder {
+        VerifierBuilder {
+            entries: Vec::new(),
+            leeway: Duration::ZERO,
+            remembered: DEFAULT_REMEMBERED,
+        }
+    }
+
+    /// The claims of a token that is signed with one of the keys, by its issuer, and holds at
+    /// `now`.
+    ///
+    /// A token holds before its `exp`, which it must have, and from its `nbf` on where it has one;
+    /// the leeway widens both. A time before 1970 counts as 1970.
+    ///
+    /// # Errors
+    /// See [`SigError`]. All of them mean that the request is to be treated as one without a
+    /// signature (GRIP 1.3).
+    pub fn verify(&self, token: &[u8], now: SystemTime) -> Result<Claims, SigError> {
+        if let Some(claims) = self.memory.claims(token) {
+            self.check_time(&claims, now)?;
+            return Ok(claims);
+        }
+        let claims = self.check_signature(token)?;
+        self.check_time(&claims, now)?;
+        self.memory.remember(token, claims.clone());
+        Ok(claims)
+    }
+
+    /// The same from all values of a request's `Grip-Sig` header; none where there is no value.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify). Two values are malformed, even where both are good: no proxy
+    /// sends two, and whatever stands before the application may have looked at the other.
+    pub fn verify_headers<'a>(
+        &self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+        now: SystemTime,
+    ) -> Result<Option<Claims>, SigError> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(token), None) => self.verify(token, now).map(Some),
+            (Some(_), Some(_)) => Err(SigError::Malformed),
+        }
+    }
+
+    fn check_signature(&self, token: &[u8]) -> Result<Claims, SigError> {
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(SigError::Malformed);
+        }
+        let token = Token::parse(token).ok_or(SigError::Malformed)?;
+        let payload = token.payload().ok_or(SigError::Malformed)?;
+        let payload = Payload::parse(&payload).ok_or(SigError::Malformed)?;
+
+        // The header only leaves keys out or changes their order; what verifies is the key, with
+        // the algorithm of its kind. The issuer is read early for the order alone too.
+        let able = |entry: &&Entry| Some(entry.key.algorithm()) == token.header.algorithm;
+        let named = |entry: &&Entry| {
+            token.header.kid.is_some() && entry.key.kid() == token.header.kid.as_deref()
+        };
+        let expected = |entry: &&Entry| {
+            let issuer = entry.issuer.as_deref();
+            issuer.is_none() || issuer == payload.iss.as_deref()
+        };
+        let verifies = |entry: &Entry| entry.key.verify(token.signed, token.signature());
+
+        let able = self.entries.iter().filter(able);
+        let mut right = able.clone().filter(expected).filter(named);
+        let mut others = able.clone().filter(expected).filter(|entry| !named(entry));
+        if right.any(verifies) || others.any(verifies) {
+            return Ok(Claims {
+                issuer: payload.iss.as_deref().map(Arc::from),
+                expires: payload.exp,
+                not_before: payload.nbf,
+            });
+        }
+        if able.filter(|entry| !expected(entry)).any(verifies) {
+            return Err(SigError::WrongIssuer);
+        }
+        Err(SigError::Forged)
+    }
+
+    fn check_time(&self, claims: &Claims, now: SystemTime) -> Result<(), SigError> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if now >= Duration::from_secs(claims.expires).saturating_add(self.leeway) {
+            return Err(SigError::Expired);
+        }
+        let not_before = Duration::from_secs(claims.not_before.unwrap_or(0));
+        if now.saturating_add(self.leeway) < not_before {
+            return Err(SigError::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+/// Builds a [`Verifier`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifierBuilder {
+    entries: Vec<Entry>,
+    leeway: Duration,
+    remembered: usize,
+}
+
+impl VerifierBuilder {
+    /// Accepts what is signed with this key, by any issuer.
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.entries.push(Entry { key, issuer: None });
+        self
+    }
+
+    /// Accepts what is signed with this key by this issuer.
+    pub fn with_key_of(mut self, key: Key, issuer: impl Into<String>) -> Self {
+        let issuer = Some(issuer.into());
+        self.entries.push(Entry { key, issuer });
+        self
+    }
+
+    /// Accepts what is signed by the proxy of this URL, with each of its keys. A URL without keys
+    /// adds nothing.
+    pub fn with_url(mut self, url: &GripUrl) -> Self {
+        let entries = url.verify_keys().iter().map(|key| Entry {
+            key: key.clone(),
+            issuer: url.verify_iss().map(str::to_owned),
+        });
+        self.entries.extend(entries);
+        self
+    }
+
+    /// How far the clocks of proxy and application may be apart. Default 0: tokens hold for an
+    /// hour, so it is wanted only where a clock is off by that much. At most [`MAX_LEEWAY`].
+    pub fn with_leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// How many verified tokens are remembered. Default [`DEFAULT_REMEMBERED`], and 2 MiB of them
+    /// at most; 0 remembers none.
+    pub fn with_remembered(mut self, tokens: usize) -> Self {
+        self.remembered = tokens;
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    /// Where there is no key or more than [`MAX_KEYS`], where Fastly's key is without an issuer,
+    /// and where the leeway is over its limit.
+    pub fn build(self) -> Result<Verifier, VerifierError> {
+        if self.entries.is_empty() {
+            return Err(VerifierError::NoKey);
+        }
+        if self.entries.len() > MAX_KEYS {
+            return Err(VerifierError::TooManyKeys {
+                count: self.entries.len(),
+                limit: MAX_KEYS,
+            });
+        }
+        let lacks_issuer = |entry: &Entry| entry.key.is_fastly() && entry.issuer.is_none();
+        if self.entries.iter().any(lacks_issuer) {
+            return Err(VerifierError::IssuerRequired);
+        }
+        if self.leeway > MAX_LEEWAY {
+            return Err(VerifierError::Leeway {
+                leeway: self.leeway,
+                limit: MAX_LEEWAY,
+            });
+        }
+        Ok(Verifier {
+            entries: self.entries.into(),
+            leeway: self.leeway,
+            memory: Arc::new(Memory::new(self.remembered)),
+        })
+    }
+}
+
+/// Why a token is refused. It is for logs and metrics: a client is told none of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum SigError {
+    /// It is no token: not three parts of base64, too long, without an integer `exp`, with a
+    /// `crit` extension, or one of two headers. A proxy's fault, or somebody tries things.
+    #[error("the signature is malformed")]
+    Malformed,
+    /// No key fits: it is signed with another, or says that its algorithm is another than that of
+    /// the keys. The proxy and the application have different keys, or somebody tries things.
+    #[error("the signature is of none of the keys")]
+    Forged,
+    /// It was good until its `exp`. A replay, or a clock is off.
+    #[error("the signature is expired")]
+    Expired,
+    /// It will be good from its `nbf` on. A clock is off.
+    #[error("the signature is not valid yet")]
+    NotYetValid,
+    /// A key fits, of another issuer. With Fastly's key it came through somebody else's service.
+    #[error("the signature is of another issuer")]
+    WrongIssuer,
+}
+
+impl SigError {
+    /// One word for it, for the label of a metric.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Forged => "forged",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongIssuer => "wrong_issuer",
+        }
+    }
+}
+
+/// Why a [`VerifierBuilder`] builds nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VerifierError {
+    /// There is no key, so nothing could be verified.
+    #[error("there is no key to verify with")]
+    NoKey,
+    /// There are more keys than [`MAX_KEYS`].
+    #[error("{count} keys are over the limit of {limit}")]
+    TooManyKeys {
+        /// How many there are.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Fastly's key is there without an issuer, and it is one for all of Fastly's customers.
+    #[error("Fastly's key is one for all its customers: it needs an issuer")]
+    IssuerRequired,
+    /// The leeway is over its limit.
+    #[error("a leeway of {leeway:?} is over the limit of {limit:?}")]
+    Leeway {
+        /// The leeway.
+        leeway: Duration,
+        /// The limit.
+        limit: Duration,
+    },
+}
