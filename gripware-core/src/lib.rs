@@ -6,6 +6,7 @@
 pub mod header;
 pub mod hold;
 pub mod sig;
+pub mod ws;
 
 mod channel;
 mod grip_url;
