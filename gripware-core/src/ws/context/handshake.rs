@@ -1,0 +1,205 @@
+//! Accepting or refusing, and what is settled by it.
+
+use http::{
+    HeaderName,
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS,
+        SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+use super::*;
+use crate::header::SET_META_PREFIX;
+
+/// The extension by which an origin's control messages are told from messages.
+const GRIP: &str = "grip";
+
+/// Headers that an answer has of itself, or that have no meaning on the way to a client.
+const RESERVED: [HeaderName; 8] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_BYTES_ACCEPTED,
+    KEEP_ALIVE_INTERVAL,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// What the client and the proxy offer, and what becomes of it.
+#[derive(Clone)]
+pub(super) struct Handshake {
+    offers_grip: bool,
+    offered_protocols: Vec<HeaderValue>,
+    protocol: Option<HeaderValue>,
+    headers: HeaderMap,
+    is_accepted: bool,
+    refusal: Option<(StatusCode, Bytes)>,
+}
+
+impl Handshake {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+        let mut extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+        let protocols = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        Self {
+            offers_grip: extensions.any(|line| elements(line).any(is_grip)),
+            offered_protocols: protocols.cloned().collect(),
+            protocol: None,
+            headers: HeaderMap::new(),
+            is_accepted: false,
+            refusal: None,
+        }
+    }
+
+    pub(super) fn into_headers(mut self) -> HeaderMap {
+        self.remove_reserved();
+        self.headers.remove(CONTENT_ENCODING);
+        if self.offers_grip {
+            let grip = HeaderValue::from_static(GRIP);
+            self.headers.insert(SEC_WEBSOCKET_EXTENSIONS, grip);
+        }
+        if let Some(protocol) = self.protocol {
+            self.headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        self.headers
+    }
+
+    pub(super) fn into_refusal(mut self) -> Reply {
+        self.remove_reserved();
+        let (status, body) = self
+            .refusal
+            .unwrap_or((StatusCode::FORBIDDEN, Bytes::new()));
+        if !body.is_empty() {
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            self.headers.entry(CONTENT_TYPE).or_insert(text);
+        }
+        Reply {
+            headers: self.headers,
+            body,
+            ..Reply::refusal(status)
+        }
+    }
+
+    fn remove_reserved(&mut self) {
+        for name in RESERVED {
+            self.headers.remove(name);
+        }
+        let names = self.headers.keys();
+        let set_meta: Vec<_> = names
+            .filter(|name| name.as_str().starts_with(SET_META_PREFIX))
+            .cloned()
+            .collect();
+        for name in set_meta {
+            self.headers.remove(name);
+        }
+    }
+}
+
+impl WebSocketContext {
+    /// Accepts an opening connection. Where it is open already, this does nothing.
+    pub fn accept(&mut self) {
+        if self.is_opening() && !self.handshake.is_accepted {
+            self.handshake.is_accepted = true;
+            self.handshake.refusal = None;
+            encode_into(&Event::open(), &mut self.out);
+        }
+    }
+
+    /// Refuses an opening connection: the client gets this status and body in place of a
+    /// WebSocket. What was sent so far is taken back.
+    ///
+    /// The body is plain text in UTF-8 unless
+    /// [`handshake_headers_mut`](Self::handshake_headers_mut) has another `Content-Type`.
+    ///
+    /// # Errors
+    /// Where the connection is open already, the status is below 300, or the body is over
+    /// [`Limits::refusal_body`].
+    pub fn refuse(
+        &mut self,
+        status: StatusCode,
+        body: impl Into<Bytes>,
+    ) -> Result<(), WebSocketError> {
+        if !self.is_opening() {
+            return Err(self.error(WebSocketErrorKind::NotOpening));
+        }
+        if status.is_informational() || status.is_success() {
+            return Err(self.error(WebSocketErrorKind::InvalidRefusal { status }));
+        }
+        let body = body.into();
+        if body.len() > self.limits.refusal_body {
+            return Err(self.error(WebSocketErrorKind::RefusalTooLarge {
+                length: body.len(),
+                limit: self.limits.refusal_body,
+            }));
+        }
+        self.handshake.is_accepted = false;
+        self.handshake.refusal = Some((status, body));
+        self.out.clear();
+        self.ending = None;
+        self.subscribed.clear();
+        Ok(())
+    }
+
+    /// Speaks the first of the `preferred` subprotocols that the client offered, and says which.
+    ///
+    /// A client that offered some expects one of them and fails the connection otherwise; one
+    /// that offered none must get none. The choice is sent with the `OPEN`. As a proxy repeats
+    /// the offers with every request, the same call tells a later handler what was chosen.
+    pub fn select_protocol<'a>(&mut self, preferred: &[&'a str]) -> Option<&'a str> {
+        let is_offered = |name: &&str| self.offered_protocols().any(|offer| offer == *name);
+        let protocol = preferred.iter().copied().find(is_offered)?;
+        self.handshake.protocol = HeaderValue::from_str(protocol).ok();
+        Some(protocol)
+    }
+
+    /// The subprotocols that the client offers, in its order of preference.
+    pub fn offered_protocols(&self) -> impl Iterator<Item = &str> {
+        self.handshake.offered_protocols.iter().flat_map(elements)
+    }
+
+    /// Headers that the client gets with the accepted or refused handshake, such as
+    /// `Set-Cookie`. Once the connection is open nobody sees them.
+    ///
+    /// Headers that belong to the protocol, such as `Set-Meta-*`, `Keep-Alive-Interval` or
+    /// `Sec-WebSocket-Protocol`, have methods of their own; here they are passed over.
+    pub const fn handshake_headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.handshake.headers
+    }
+
+    /// Whether the connection is open, or opening and accepted.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        !self.is_opening() || self.handshake.is_accepted
+    }
+
+    pub(super) fn check_accepted(&self) -> Result<(), WebSocketError> {
+        if self.is_accepted() {
+            Ok(())
+        } else {
+            Err(self.error(WebSocketErrorKind::NotAccepted))
+        }
+    }
+
+    /// A proxy that did not offer the extension sends prefixes and control messages to its
+    /// client. Only the opening request is looked at: the extension is settled by it, and what
+    /// stands between may strip the header from later ones.
+    pub(super) fn check_grip(&self) -> Result<(), WebSocketError> {
+        if self.is_opening() && !self.handshake.offers_grip {
+            return Err(self.error(WebSocketErrorKind::GripNotOffered));
+        }
+        Ok(())
+    }
+}
+
+/// The elements of a comma-separated list.
+fn elements(line: &HeaderValue) -> impl Iterator<Item = &str> {
+    let line = line.to_str().unwrap_or_default();
+    line.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
+
+fn is_grip(extension: &str) -> bool {
+    let name = extension.split(';').next().unwrap_or_default();
+    name.trim().eq_ignore_ascii_case(GRIP)
+}

@@ -1,0 +1,66 @@
+//! The answer to a request that carries WebSocket events (GRIP 2.3).
+//!
+//! ```
+//! use gripware_core::ws::{Close, CloseCode, Reply};
+//! use http::{StatusCode, header::CONTENT_TYPE};
+//!
+//! let reply = Reply::closing(&Close::new(CloseCode::GOING_AWAY));
+//! assert_eq!(reply.status, StatusCode::OK);
+//! assert_eq!(reply.headers[CONTENT_TYPE], "application/websocket-events");
+//! assert_eq!(reply.body, &b"CLOSE 2\r\n\x03\xe9\r\n"[..]);
+//! ```
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+
+use super::{Close, Event, encode};
+use crate::header::WEBSOCKET_EVENTS;
+
+/// An answer, to be sent as it is.
+///
+/// Nothing further out may touch it: another status, a `charset` at its content type, a
+/// compressed body or a redirect makes a proxy drop the client.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Reply {
+    /// 200, unless it refuses.
+    pub status: StatusCode,
+    /// Its headers, without `Content-Length`.
+    pub headers: HeaderMap,
+    /// Its events, or what the client gets that is refused.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// An answer with these events, and no other headers than the content type.
+    #[must_use]
+    pub fn events(body: Bytes) -> Self {
+        Self::with_headers(HeaderMap::new(), body)
+    }
+
+    /// Closes an open connection.
+    #[must_use]
+    pub fn closing(close: &Close) -> Self {
+        Self::events(encode(&[Event::close(close)]))
+    }
+
+    /// Refuses a connection that is opening, without a body.
+    #[must_use]
+    pub fn refusal(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    pub(super) fn with_headers(mut headers: HeaderMap, body: Bytes) -> Self {
+        // Also where there are no events: an empty answer without it drops the client.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(WEBSOCKET_EVENTS));
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body,
+        }
+    }
+}
