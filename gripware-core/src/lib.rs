@@ -5,18 +5,24 @@
 
 pub mod header;
 pub mod hold;
+pub mod manual;
 pub mod sig;
 pub mod ws;
 
 mod channel;
+mod context;
 mod grip_url;
 mod last;
 mod limits;
+mod policy;
 mod recovery;
 
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
+pub use context::{GripContext, Trust};
 pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
 pub use hold::{Hold, HoldError, HoldMode, KeepAlive, KeepAliveMode, Link};
+pub use http::StatusCode;
 pub use last::LastIds;
 pub use limits::Limits;
+pub use policy::{Carrier, Policy, Refusal, is_websocket_events};
 pub use recovery::Recovery;

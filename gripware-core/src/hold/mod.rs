@@ -24,6 +24,7 @@
 //! # Ok::<(), HoldError>(())
 //! ```
 
+mod adapter;
 mod check;
 mod error;
 mod headers;

@@ -44,6 +44,14 @@ impl Reply {
         Self::events(encode(&[Event::close(close)]))
     }
 
+    /// Whether an answer with this status and these headers is one that a proxy reads as events:
+    /// status 200, and the content type byte for byte.
+    #[must_use]
+    pub fn is_events(status: StatusCode, headers: &HeaderMap) -> bool {
+        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        status == StatusCode::OK && content_type == Some(WEBSOCKET_EVENTS.as_bytes())
+    }
+
     /// Refuses a connection that is opening, without a body.
     #[must_use]
     pub fn refusal(status: StatusCode) -> Self {

@@ -1,0 +1,128 @@
+/// Gives an adapter a `Hold` of its own.
+///
+/// A framework's response traits can only be implemented for a type of the adapter, so each one
+/// has a type around [`Hold`](crate::Hold), with the same constructors and setters. This macro
+/// writes it; whoever adapts gripware to another framework can use it too. The attributes and
+/// documentation of the type are passed in.
+///
+/// ```
+/// gripware_core::adapter_hold! {
+///     /// A hold for some framework.
+/// }
+///
+/// let hold: gripware_core::Hold = Hold::stream("news").next("/news").into_core();
+/// assert_eq!(hold, gripware_core::Hold::stream("news").next("/news"));
+/// ```
+#[macro_export]
+macro_rules! adapter_hold {
+    ($(#[$attribute:meta])*) => {
+        $(#[$attribute])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[must_use = "a hold does nothing unless it is returned"]
+        pub struct Hold($crate::Hold);
+
+        $crate::adapter_hold! { @constructors
+            /// Holds the request until an item for the channel answers it, or until the timeout:
+            /// then the client gets the response that this hold is returned with. See
+            /// [`gripware_core::Hold::response`].
+            response(channel: Channel => ChannelError);
+            /// Sends the response that this hold is returned with, and keeps the connection: every
+            /// item for the channel is appended. See [`gripware_core::Hold::stream`].
+            stream(channel: Channel => ChannelError);
+            /// Does not hold: the stream goes on at once with what is fetched from the link. See
+            /// [`gripware_core::Hold::next_page`].
+            next_page(link: Link => HoldError);
+        }
+
+        $crate::adapter_hold! { @conversions
+            /// Adds a channel. See [`gripware_core::Hold::channel`].
+            channel(channel: Channel => ChannelError);
+            /// Sets where a stream goes on when it missed something. See
+            /// [`gripware_core::Hold::next`].
+            next(link: Link => HoldError);
+            /// Sets whom the proxy tells that the client has gone. See
+            /// [`gripware_core::Hold::gone`].
+            gone(link: Link => HoldError);
+        }
+
+        $crate::adapter_hold! { @setters
+            /// Sets when a response hold is answered although nothing came. Default: 55 seconds.
+            /// See [`gripware_core::Hold::timeout`].
+            timeout(timeout: ::std::time::Duration);
+            /// Sets what is sent on a stream hold to keep it alive. Default: nothing. See
+            /// [`gripware_core::Hold::keep_alive`].
+            keep_alive(keep_alive: $crate::KeepAlive);
+            /// Sets an item of the connection's meta, which filters use. See
+            /// [`gripware_core::Hold::meta`].
+            meta(name: impl Into<String>, value: impl Into<String>);
+            /// Sets the status that the client gets. Default: that of the response. See
+            /// [`gripware_core::Hold::status`].
+            status(status: $crate::StatusCode);
+            /// Sets the status that the client gets, with a reason of its own. See
+            /// [`gripware_core::Hold::status_with_reason`].
+            status_with_reason(status: $crate::StatusCode, reason: impl Into<String>);
+            /// Sets after how long without an item the proxy fetches the next link anyway. Zero:
+            /// never. Default: 120 seconds. See [`gripware_core::Hold::next_timeout`].
+            next_timeout(timeout: ::std::time::Duration);
+            /// Sets which headers of the response the client gets. Default: all. See
+            /// [`gripware_core::Hold::expose_headers`].
+            expose_headers(names: impl IntoIterator<Item = impl AsRef<str>>);
+            /// Sends the hold as an `application/grip-instruct` body even where headers could
+            /// carry it. See [`gripware_core::Hold::in_body`].
+            in_body();
+        }
+
+        impl Hold {
+            /// Whether a proxy would take this hold. See [`gripware_core::Hold::check`].
+            ///
+            /// # Errors
+            /// The first mistake that was made in building it, or the first limit that it breaks.
+            pub fn check(&self, limits: &$crate::Limits) -> Result<(), $crate::HoldError> {
+                self.0.check(limits)
+            }
+
+            /// The hold, without a framework.
+            pub fn into_core(self) -> $crate::Hold {
+                self.0
+            }
+        }
+
+        impl From<$crate::Hold> for Hold {
+            fn from(hold: $crate::Hold) -> Self {
+                Self(hold)
+            }
+        }
+    };
+    (@constructors $($(#[$doc:meta])* $name:ident($from:ident: $to:ident => $error:ident);)*) => {
+        impl Hold {$(
+            $(#[$doc])*
+            pub fn $name<T>($from: T) -> Self
+            where
+                T: TryInto<$crate::$to>,
+                T::Error: Into<$crate::$error>,
+            {
+                Self($crate::Hold::$name($from))
+            }
+        )*}
+    };
+    (@conversions $($(#[$doc:meta])* $name:ident($from:ident: $to:ident => $error:ident);)*) => {
+        impl Hold {$(
+            $(#[$doc])*
+            pub fn $name<T>(self, $from: T) -> Self
+            where
+                T: TryInto<$crate::$to>,
+                T::Error: Into<$crate::$error>,
+            {
+                Self(self.0.$name($from))
+            }
+        )*}
+    };
+    (@setters $($(#[$doc:meta])* $name:ident($($from:ident: $type:ty),*);)*) => {
+        impl Hold {$(
+            $(#[$doc])*
+            pub fn $name(self, $($from: $type),*) -> Self {
+                Self(self.0.$name($($from),*))
+            }
+        )*}
+    };
+}
