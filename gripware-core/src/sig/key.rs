@@ -47,6 +47,19 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// everybody sign. For the same reason a key in base64 without `base64:` is an error. For a secret
 /// that does look like that there is [`secret`](Self::secret).
 /// RSA keys have 2048 to 8192 bits; a private one at most 4096 with the feature `rust-crypto`.
+///
+/// ```
+/// use gripware_core::sig::{Algorithm, Key, KeyError};
+///
+/// let secret = Key::parse("base64:Y2hhbmdlbWU=")?;
+/// assert_eq!(secret.algorithm(), Algorithm::Hs256);
+/// assert!(secret.can_sign());
+///
+/// // A public key that was damaged on its way.
+/// let damaged = Key::parse("-----BEGIN PUBLIC KEY-----\nMFkw");
+/// assert_eq!(damaged.unwrap_err(), KeyError::Pem);
+/// # Ok::<(), KeyError>(())
+/// ```
 #[derive(Clone)]
 pub struct Key {
     material: Arc<Material>,

@@ -17,6 +17,20 @@ pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 ///
 /// A token has the header that Pushpin writes, and two claims: `iss`, where there is one, and
 /// `exp` in whole seconds.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use gripware_core::sig::{Key, SignError, Signer};
+///
+/// let signer = Signer::new(Key::parse("changeme")?)?
+///     .with_issuer("realm")
+///     .with_lifetime(Duration::from_secs(600));
+/// assert!(signer.sign(SystemTime::now())?.starts_with("eyJ"));
+///
+/// assert_eq!(Signer::new(Key::fastly()).unwrap_err(), SignError::PublicKey);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Signer {

@@ -16,7 +16,7 @@ pub const MAX_TOKEN_LEN: usize = 8 * 1024;
 pub(super) const MAX_TIME: u64 = 253_402_300_799;
 
 /// The most bytes of a signature: that of the largest RSA key, and what base64 needs beyond it.
-const SIGNATURE_SPACE: usize = 1032;
+pub(super) const SIGNATURE_SPACE: usize = 1032;
 
 /// Headers as proxies write them, so that most tokens need no JSON for theirs. `typ` first is
 /// Pushpin's order and the one we write.
@@ -56,8 +56,7 @@ pub(super) struct Token<'a> {
     payload: &'a str,
     /// Header and payload as they are signed.
     pub(super) signed: &'a [u8],
-    signature: [u8; SIGNATURE_SPACE],
-    signature_len: usize,
+    signature: &'a str,
 }
 
 /// What a token says about its key.
@@ -69,25 +68,24 @@ pub(super) struct Header {
 }
 
 impl<'a> Token<'a> {
-    /// Cuts a token; none where it is no token.
+    /// Cuts a token; none where it is no token. A `.` too many is left in the payload, where it
+    /// is no base64.
     pub(super) fn parse(token: &'a [u8]) -> Option<Self> {
         let token = str::from_utf8(token).ok()?;
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
-        let mut decoded = [0; SIGNATURE_SPACE];
-        // A `.` too many is refused here: it is no base64.
-        let signature_len = URL_SAFE_NO_PAD.decode_slice(signature, &mut decoded).ok()?;
         Some(Self {
             header: Header::parse(header)?,
             payload,
             signed: signed.as_bytes(),
-            signature: decoded,
-            signature_len,
+            signature,
         })
     }
 
-    pub(super) fn signature(&self) -> &[u8] {
-        self.signature.get(..self.signature_len).unwrap_or_default()
+    /// The bytes of the signature, decoded into `space`.
+    pub(super) fn signature<'s>(&self, space: &'s mut [u8; SIGNATURE_SPACE]) -> Option<&'s [u8]> {
+        let length = URL_SAFE_NO_PAD.decode_slice(self.signature, space).ok()?;
+        space.get(..length)
     }
 
     /// The bytes of the payload, to be read by [`Payload::parse`].
@@ -116,17 +114,21 @@ impl Header {
         let mut known = HEADERS.into_iter().map(|(algorithm, ..)| algorithm);
         Some(Self {
             algorithm: known.find(|algorithm| algorithm.as_str() == header.alg),
-            kid: header.kid.map(Cow::into_owned),
+            kid: header.kid.map(|kid| kid.0.into_owned()),
         })
     }
 }
+
+/// A text that is borrowed where it has no escapes; `Cow` by itself never is.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct HeaderMembers<'a> {
     #[serde(borrow)]
     alg: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "present")]
-    kid: Option<Cow<'a, str>>,
+    kid: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
     crit: Option<IgnoredAny>,
 }
@@ -135,7 +137,7 @@ struct HeaderMembers<'a> {
 #[derive(Deserialize)]
 pub(super) struct Payload<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) iss: Option<Cow<'a, str>>,
+    iss: Option<Text<'a>>,
     pub(super) exp: u64,
     #[serde(default, deserialize_with = "present")]
     pub(super) nbf: Option<u64>,
@@ -147,6 +149,10 @@ impl<'a> Payload<'a> {
         let payload: Self = object(json)?;
         let latest = payload.exp.max(payload.nbf.unwrap_or(0));
         (latest <= MAX_TIME).then_some(payload)
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.iss.as_ref().map(|text| &*text.0)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     claims::Claims,
     key::Key,
     memory::{DEFAULT_REMEMBERED, Memory},
-    token::{MAX_TOKEN_LEN, Payload, Token},
+    token::{MAX_TOKEN_LEN, Payload, SIGNATURE_SPACE, Token},
 };
 use crate::GripUrl;
 
@@ -35,7 +35,7 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 struct Entry {
     key: Key,
-    issuer: Option<String>,
+    issuer: Option<Arc<str>>,
 }
 
 impl Verifier {
@@ -93,6 +93,8 @@ impl Verifier {
         let token = Token::parse(token).ok_or(SigError::Malformed)?;
         let payload = token.payload().ok_or(SigError::Malformed)?;
         let payload = Payload::parse(&payload).ok_or(SigError::Malformed)?;
+        let mut space = [0; SIGNATURE_SPACE];
+        let signature = token.signature(&mut space).ok_or(SigError::Malformed)?;
 
         // The header only leaves keys out or changes their order; what verifies is the key, with
         // the algorithm of its kind. The issuer is read early for the order alone too.
@@ -102,16 +104,18 @@ impl Verifier {
         };
         let expected = |entry: &&Entry| {
             let issuer = entry.issuer.as_deref();
-            issuer.is_none() || issuer == payload.iss.as_deref()
+            issuer.is_none() || issuer == payload.issuer()
         };
-        let verifies = |entry: &Entry| entry.key.verify(token.signed, token.signature());
+        let verifies = |entry: &Entry| entry.key.verify(token.signed, signature);
 
         let able = self.entries.iter().filter(able);
-        let mut right = able.clone().filter(expected).filter(named);
-        let mut others = able.clone().filter(expected).filter(|entry| !named(entry));
-        if right.any(verifies) || others.any(verifies) {
+        let right = able.clone().filter(expected);
+        let first = right.clone().filter(named);
+        let mut candidates = first.chain(right.filter(|entry| !named(entry)));
+        if let Some(entry) = candidates.find(|entry| verifies(entry)) {
+            let issuer = entry.issuer.clone();
             return Ok(Claims {
-                issuer: payload.iss.as_deref().map(Arc::from),
+                issuer: issuer.or_else(|| payload.issuer().map(Arc::from)),
                 expires: payload.exp,
                 not_before: payload.nbf,
             });
@@ -153,7 +157,7 @@ impl VerifierBuilder {
 
     /// Accepts what is signed with this key by this issuer.
     pub fn with_key_of(mut self, key: Key, issuer: impl Into<String>) -> Self {
-        let issuer = Some(issuer.into());
+        let issuer = Some(issuer.into().into());
         self.entries.push(Entry { key, issuer });
         self
     }
@@ -163,7 +167,7 @@ impl VerifierBuilder {
     pub fn with_url(mut self, url: &GripUrl) -> Self {
         let entries = url.verify_keys().iter().map(|key| Entry {
             key: key.clone(),
-            issuer: url.verify_iss().map(str::to_owned),
+            issuer: url.verify_iss().map(Arc::from),
         });
         self.entries.extend(entries);
         self
@@ -279,4 +283,37 @@ pub enum VerifierError {
         /// The limit.
         limit: Duration,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sig::Signer;
+
+    #[test]
+    fn only_what_was_accepted_is_remembered() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let verifier = Verifier::builder()
+            .with_key_of(Key::parse("changeme").unwrap(), "pushpin")
+            .build()
+            .unwrap();
+        let signed = |secret: &str, issuer: &str, now| {
+            let signer = Signer::new(Key::parse(secret).unwrap()).unwrap();
+            signer.with_issuer(issuer).sign(now).unwrap()
+        };
+        for (token, expected) in [
+            (signed("changeme", "pushpin", now), Ok(())),
+            (signed("wrong", "pushpin", now), Err(SigError::Forged)),
+            (signed("changeme", "other", now), Err(SigError::WrongIssuer)),
+            (
+                signed("changeme", "pushpin", now - Duration::from_secs(3600)),
+                Err(SigError::Expired),
+            ),
+        ] {
+            let verdict = verifier.verify(token.as_bytes(), now).map(drop);
+            assert_eq!(verdict, expected);
+            let remembered = verifier.memory.claims(token.as_bytes());
+            assert_eq!(remembered.is_some(), expected.is_ok(), "{expected:?}");
+        }
+    }
 }
