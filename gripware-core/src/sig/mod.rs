@@ -38,6 +38,7 @@
 //! crates (`rust-crypto`). With both, the first is used.
 
 mod algorithm;
+mod builder;
 mod claims;
 mod crypto;
 mod der;
@@ -54,6 +55,7 @@ mod token;
 mod verify;
 
 pub use algorithm::Algorithm;
+pub use builder::{MAX_LEEWAY, VerifierBuilder, VerifierError};
 pub use claims::Claims;
 pub use error::KeyError;
 pub(crate) use key::decode_base64;
@@ -61,4 +63,4 @@ pub use key::{Key, MAX_KEY_LEN, MAX_KEYS};
 pub use memory::DEFAULT_REMEMBERED;
 pub use sign::{DEFAULT_LIFETIME, SignError, Signer};
 pub use token::MAX_TOKEN_LEN;
-pub use verify::{MAX_LEEWAY, SigError, Verifier, VerifierBuilder, VerifierError};
+pub use verify::{SigError, Verifier};

@@ -6,16 +6,11 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    MAX_KEYS,
+    builder::{Entry, VerifierBuilder},
     claims::Claims,
-    key::Key,
-    memory::{DEFAULT_REMEMBERED, Memory},
+    memory::Memory,
     token::{MAX_TOKEN_LEN, Payload, SIGNATURE_SPACE, Token},
 };
-use crate::GripUrl;
-
-/// The most leeway: as long as a token holds, an hour.
-pub const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
 /// Verifies `Grip-Sig` with one or several keys, each of them maybe for one issuer only.
 ///
@@ -31,20 +26,17 @@ pub struct Verifier {
     memory: Arc<Memory>,
 }
 
-/// A key with the issuer it is for; none where any will do.
-#[derive(Clone, Debug)]
-struct Entry {
-    key: Key,
-    issuer: Option<Arc<str>>,
-}
-
 impl Verifier {
     /// Starts with no key.
     pub fn builder() -> VerifierBuilder {
-        VerifierBuilder {
-            entries: Vec::new(),
-            leeway: Duration::ZERO,
-            remembered: DEFAULT_REMEMBERED,
+        VerifierBuilder::new()
+    }
+
+    pub(super) fn new(entries: Vec<Entry>, leeway: Duration, remembered: usize) -> Self {
+        Self {
+            entries: entries.into(),
+            leeway,
+            memory: Arc::new(Memory::new(remembered)),
         }
     }
 
@@ -139,87 +131,6 @@ impl Verifier {
     }
 }
 
-/// Builds a [`Verifier`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct VerifierBuilder {
-    entries: Vec<Entry>,
-    leeway: Duration,
-    remembered: usize,
-}
-
-impl VerifierBuilder {
-    /// Accepts what is signed with this key, by any issuer.
-    pub fn with_key(mut self, key: Key) -> Self {
-        self.entries.push(Entry { key, issuer: None });
-        self
-    }
-
-    /// Accepts what is signed with this key by this issuer.
-    pub fn with_key_of(mut self, key: Key, issuer: impl Into<String>) -> Self {
-        let issuer = Some(issuer.into().into());
-        self.entries.push(Entry { key, issuer });
-        self
-    }
-
-    /// Accepts what is signed by the proxy of this URL, with each of its keys. A URL without keys
-    /// adds nothing.
-    pub fn with_url(mut self, url: &GripUrl) -> Self {
-        let entries = url.verify_keys().iter().map(|key| Entry {
-            key: key.clone(),
-            issuer: url.verify_iss().map(Arc::from),
-        });
-        self.entries.extend(entries);
-        self
-    }
-
-    /// How far the clocks of proxy and application may be apart. Default 0: tokens hold for an
-    /// hour, so it is wanted only where a clock is off by that much. At most [`MAX_LEEWAY`].
-    pub fn with_leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// How many verified tokens are remembered. Default [`DEFAULT_REMEMBERED`], and 2 MiB of them
-    /// at most; 0 remembers none.
-    pub fn with_remembered(mut self, tokens: usize) -> Self {
-        self.remembered = tokens;
-        self
-    }
-
-    /// The verifier.
-    ///
-    /// # Errors
-    /// Where there is no key or more than [`MAX_KEYS`], where Fastly's key is without an issuer,
-    /// and where the leeway is over its limit.
-    pub fn build(self) -> Result<Verifier, VerifierError> {
-        if self.entries.is_empty() {
-            return Err(VerifierError::NoKey);
-        }
-        if self.entries.len() > MAX_KEYS {
-            return Err(VerifierError::TooManyKeys {
-                count: self.entries.len(),
-                limit: MAX_KEYS,
-            });
-        }
-        let lacks_issuer = |entry: &Entry| entry.key.is_fastly() && entry.issuer.is_none();
-        if self.entries.iter().any(lacks_issuer) {
-            return Err(VerifierError::IssuerRequired);
-        }
-        if self.leeway > MAX_LEEWAY {
-            return Err(VerifierError::Leeway {
-                leeway: self.leeway,
-                limit: MAX_LEEWAY,
-            });
-        }
-        Ok(Verifier {
-            entries: self.entries.into(),
-            leeway: self.leeway,
-            memory: Arc::new(Memory::new(self.remembered)),
-        })
-    }
-}
-
 /// Why a token is refused. It is for logs and metrics: a client is told none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
@@ -257,38 +168,10 @@ impl SigError {
     }
 }
 
-/// Why a [`VerifierBuilder`] builds nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum VerifierError {
-    /// There is no key, so nothing could be verified.
-    #[error("there is no key to verify with")]
-    NoKey,
-    /// There are more keys than [`MAX_KEYS`].
-    #[error("{count} keys are over the limit of {limit}")]
-    TooManyKeys {
-        /// How many there are.
-        count: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Fastly's key is there without an issuer, and it is one for all of Fastly's customers.
-    #[error("Fastly's key is one for all its customers: it needs an issuer")]
-    IssuerRequired,
-    /// The leeway is over its limit.
-    #[error("a leeway of {leeway:?} is over the limit of {limit:?}")]
-    Leeway {
-        /// The leeway.
-        leeway: Duration,
-        /// The limit.
-        limit: Duration,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sig::Signer;
+    use crate::sig::{Key, Signer};
 
     #[test]
     fn only_what_was_accepted_is_remembered() {
