@@ -5,6 +5,7 @@
 
 pub mod header;
 pub mod hold;
+pub mod item;
 pub mod manual;
 pub mod sig;
 pub mod ws;
@@ -22,6 +23,7 @@ pub use context::{GripContext, Trust};
 pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
 pub use hold::{Hold, HoldError, HoldMode, KeepAlive, KeepAliveMode, Link};
 pub use http::StatusCode;
+pub use item::{HttpResponse, HttpStream, Item, ItemError, SseEvent, WsMessage};
 pub use last::LastIds;
 pub use limits::Limits;
 pub use policy::{Carrier, Policy, Refusal, is_websocket_events};
