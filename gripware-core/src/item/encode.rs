@@ -188,7 +188,7 @@ fn ws_message(out: &mut Vec<u8>, format: &WsMessage) {
         WsMessageKind::Pong(bytes) => control_frame(out, "pong", bytes),
         WsMessageKind::Close { code, reason } => {
             out.extend_from_slice(b"\"action\":\"close\",\"code\":");
-            number(out, u64::from(*code));
+            number(out, u64::from(code.as_u16()));
             if !reason.is_empty() {
                 out.extend_from_slice(b",\"reason\":");
                 string(out, reason.as_bytes());

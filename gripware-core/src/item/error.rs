@@ -84,7 +84,7 @@ pub enum ItemError {
     #[error("close code {code} cannot be sent")]
     CloseCode {
         /// The code.
-        code: u16,
+        code: i32,
     },
     /// A close reason over 123 bytes, which is what fits a WebSocket's close frame.
     #[error("a close reason of {length} bytes is over the limit of {limit}")]

@@ -5,12 +5,10 @@ use super::{
     Content,
     error::{FirstError, ItemError},
 };
-use crate::Filter;
-
-/// The most bytes a close reason may have: a control frame's 125 without the code.
-const MAX_CLOSE_REASON: usize = 123;
-/// The most bytes a ping or a pong may have.
-const MAX_CONTROL_FRAME: usize = 125;
+use crate::{
+    Filter,
+    ws::{CloseCode, CloseCodeError, MAX_PING_LEN, MAX_REASON_LEN},
+};
 
 /// What the clients of WebSockets get.
 ///
@@ -45,8 +43,8 @@ pub enum WsMessageKind {
     Pong(Bytes),
     /// The WebSocket is closed.
     Close {
-        /// A code that may be sent (GRIP 2.7).
-        code: u16,
+        /// The code.
+        code: CloseCode,
         /// At most 123 bytes; may be empty.
         reason: String,
     },
@@ -85,18 +83,24 @@ impl WsMessage {
         Self::control_frame(bytes.into(), WsMessageKind::Pong)
     }
 
-    /// Closes the WebSocket. The code is 1000, 1001, 1003, 1007 to 1014 or 3000 to 4999, the
-    /// reason at most 123 bytes.
-    pub fn close(code: u16, reason: impl Into<String>) -> Self {
+    /// Closes the WebSocket. The code may be a number or a [`CloseCode`]; a reason has at most
+    /// [`MAX_REASON_LEN`] bytes and may be empty.
+    pub fn close<C>(code: C, reason: impl Into<String>) -> Self
+    where
+        C: TryInto<CloseCode>,
+        C::Error: Into<CloseCodeError>,
+    {
         let reason = reason.into();
         let mut error = FirstError::default();
-        if !is_sendable_close_code(code) {
+        let code = code.try_into().unwrap_or_else(|refused| {
+            let CloseCodeError { code } = refused.into();
             error.set(ItemError::CloseCode { code });
-        }
-        if reason.len() > MAX_CLOSE_REASON {
+            CloseCode::NORMAL
+        });
+        if reason.len() > MAX_REASON_LEN {
             error.set(ItemError::CloseReason {
                 length: reason.len(),
-                limit: MAX_CLOSE_REASON,
+                limit: MAX_REASON_LEN,
             });
         }
         Self {
@@ -140,10 +144,10 @@ impl WsMessage {
 
     fn control_frame(bytes: Bytes, kind: impl FnOnce(Bytes) -> WsMessageKind) -> Self {
         let mut error = FirstError::default();
-        if bytes.len() > MAX_CONTROL_FRAME {
+        if bytes.len() > MAX_PING_LEN {
             error.set(ItemError::ControlFrame {
                 length: bytes.len(),
-                limit: MAX_CONTROL_FRAME,
+                limit: MAX_PING_LEN,
             });
         }
         Self {
@@ -151,12 +155,6 @@ impl WsMessage {
             ..Self::new(kind(bytes))
         }
     }
-}
-
-/// Whether an endpoint may send this code (GRIP 2.7). A proxy passes on any, and a client that
-/// gets another fails the connection.
-const fn is_sendable_close_code(code: u16) -> bool {
-    matches!(code, 1000 | 1001 | 1003 | 1007..=1014 | 3000..=4999)
 }
 
 #[cfg(test)]
