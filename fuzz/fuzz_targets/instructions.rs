@@ -1,0 +1,70 @@
+//! Whatever a hold is made of, what is written has no line end, and holds to the limits.
+#![no_main]
+
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use gripware_core::{Hold, KeepAlive, LastIds, Limits};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    stream: bool,
+    channels: Vec<String>,
+    meta: Vec<(String, String)>,
+    keep_alive: Option<Vec<u8>>,
+    timeout: Option<Duration>,
+    reason: Option<String>,
+    next: Option<String>,
+    exposed: Vec<String>,
+    prefix: String,
+    body: Vec<u8>,
+    last: Vec<Vec<u8>>,
+}
+
+fuzz_target!(|input: Input| {
+    let mut hold = if input.stream { Hold::stream("a") } else { Hold::response("a") };
+    for name in &input.channels {
+        hold = hold.channel(name.as_str());
+    }
+    for (name, value) in &input.meta {
+        hold = hold.meta(name.as_str(), value.as_str());
+    }
+    if let Some(content) = input.keep_alive {
+        hold = hold.keep_alive(KeepAlive::bytes(content));
+    }
+    if let Some(timeout) = input.timeout {
+        hold = hold.timeout(timeout);
+    }
+    if let Some(reason) = input.reason {
+        hold = hold.status_with_reason(StatusCode::OK, reason);
+    }
+    if let Some(next) = input.next {
+        hold = hold.next(next);
+    }
+    if !input.exposed.is_empty() {
+        hold = hold.expose_headers(&input.exposed);
+    }
+    let limits = Limits::default();
+    let mut headers = HeaderMap::new();
+    if hold.write_headers("", &limits, StatusCode::OK, &mut headers).is_ok() {
+        assert!(hold.check(&limits).is_ok());
+        for value in headers.values() {
+            assert!(!value.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+        }
+    }
+    if let Ok((_, json)) =
+        hold.to_instruct(&input.prefix, &limits, StatusCode::OK, &HeaderMap::new(), &input.body)
+    {
+        assert!(json.len() <= limits.instruct_body);
+    }
+
+    let mut headers = HeaderMap::new();
+    for line in input.last {
+        if let Ok(line) = HeaderValue::from_bytes(&line) {
+            headers.append("grip-last", line);
+        }
+    }
+    let _ = LastIds::parse(&headers, &input.prefix);
+});
