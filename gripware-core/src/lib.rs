@@ -1,7 +1,22 @@
 //! GRIP without a framework: the vocabulary and codecs that an origin needs.
 //!
 //! Everything here takes bytes, headers and `now`, and returns values and bytes. There is no
-//! socket, no clock and no runtime; adapters such as `gripware-axum` own those.
+//! socket, no clock and no runtime; adapters such as `gripware-axum` own those. Whoever writes an
+//! application finds what is needed re-exported there, and the [`manual`] here.
+//!
+//! - [`GripUrl`] and [`sig`]: where to publish, and whose signatures to trust.
+//! - [`Policy`] and [`GripContext`]: what one request proves, and what may leave.
+//! - [`Hold`], [`Recovery`] and [`LastIds`]: what becomes of a connection, and missing nothing.
+//! - [`ws`]: WebSockets over HTTP.
+//! - [`Item`]: what is published.
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `aws-lc-rs` | yes | signs and verifies with aws-lc-rs |
+//! | `rust-crypto` | no | signs and verifies in pure Rust; aws-lc-rs is used where both are on |
+//!
+//! One of the two has to be on.
 
 pub mod header;
 pub mod hold;
@@ -22,7 +37,7 @@ pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
 pub use context::{GripContext, Trust};
 pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
 pub use hold::{Hold, HoldError, HoldMode, KeepAlive, KeepAliveMode, Link};
-pub use http::StatusCode;
+pub use http;
 pub use item::{HttpResponse, HttpStream, Item, ItemError, SseEvent, WsMessage};
 pub use last::LastIds;
 pub use limits::Limits;

@@ -57,10 +57,10 @@ macro_rules! adapter_hold {
             meta(name: impl Into<String>, value: impl Into<String>);
             /// Sets the status that the client gets. Default: that of the response. See
             /// [`gripware_core::Hold::status`].
-            status(status: $crate::StatusCode);
+            status(status: $crate::http::StatusCode);
             /// Sets the status that the client gets, with a reason of its own. See
             /// [`gripware_core::Hold::status_with_reason`].
-            status_with_reason(status: $crate::StatusCode, reason: impl Into<String>);
+            status_with_reason(status: $crate::http::StatusCode, reason: impl Into<String>);
             /// Sets after how long without an item the proxy fetches the next link anyway. Zero:
             /// never. Default: 120 seconds. See [`gripware_core::Hold::next_timeout`].
             next_timeout(timeout: ::std::time::Duration);

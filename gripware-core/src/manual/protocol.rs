@@ -55,4 +55,4 @@
 //! The answer is a list of events too. Messages to the client start with `m:`, control messages
 //! to the proxy with `c:` (`c:{"type":"subscribe","channel":"room"}`). Between two requests the
 //! origin remembers nothing; what it wants back it stores as the connection's meta. A
-//! [`WebSocketContext`](crate::WebSocketContext) is one such turn.
+//! [`WebSocketContext`](crate::ws::WebSocketContext) is one such turn.
