@@ -84,10 +84,14 @@ impl Recovery {
     /// answer is given to all clients that wait there with the same last id, so it must depend on
     /// nothing but the path and `Grip-Last`. A link with a query is refused when the hold is
     /// checked.
-    pub fn stream(&self, last: impl Into<String>, path: impl Into<String>) -> Hold {
+    pub fn stream<L>(&self, last: impl Into<String>, path: L) -> Hold
+    where
+        L: TryInto<Link>,
+        L::Error: Into<HoldError>,
+    {
         Hold::with_mode(HoldMode::Stream)
             .add_channel(self.channel_after(last))
-            .set_next(shared(path.into()))
+            .set_next(path.try_into().map_err(Into::into).and_then(shared))
     }
 
     /// A response hold (long-polling) that goes on after `last`, the id of the last item there is.
@@ -102,8 +106,7 @@ impl Recovery {
 }
 
 /// A link whose answer may be shared: one that is all path.
-fn shared(path: String) -> Result<Link, HoldError> {
-    let link = Link::new(path)?;
+fn shared(link: Link) -> Result<Link, HoldError> {
     if link.has_query() {
         return Err(HoldError::LinkQuery);
     }

@@ -48,6 +48,9 @@ impl Hold {
             Some(HoldMode::Response) if self.keep_alive.is_some() => {
                 return misplaced("response", "keep-alive");
             }
+            Some(HoldMode::Response) if self.next.is_some() => {
+                return misplaced("response", "next link");
+            }
             Some(HoldMode::Stream) if self.timeout.is_some() => {
                 return misplaced("stream", "timeout");
             }
@@ -57,7 +60,12 @@ impl Hold {
                 return Err(HoldError::PrevIdWithoutNext);
             }
             None if !self.channels.is_empty() => return misplaced("next-page", "channel"),
+            None if self.timeout.is_some() => return misplaced("next-page", "timeout"),
+            None if self.keep_alive.is_some() => return misplaced("next-page", "keep-alive"),
             _ => {}
+        }
+        if self.exposed.as_ref().is_some_and(Vec::is_empty) {
+            return Err(HoldError::NothingExposed);
         }
         if let Some(timeout) = self.timeout {
             whole_seconds("hold", timeout)?;

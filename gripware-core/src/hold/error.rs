@@ -115,6 +115,9 @@ pub enum HoldError {
         /// The name.
         name: String,
     },
+    /// An empty list of headers to expose, which a proxy takes for all of them.
+    #[error("a proxy takes an empty list of exposed headers for all headers")]
+    NothingExposed,
     /// A header of the response that JSON cannot carry, since it is not UTF-8.
     #[error("the value of the header {name} is not UTF-8, and has to travel as JSON")]
     HeaderValue {

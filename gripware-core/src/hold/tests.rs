@@ -343,6 +343,17 @@ fn what_a_proxy_would_refuse_or_misread_is_refused() {
             setting: "next timeout"
         })
     );
+    assert_eq!(
+        check(&Hold::response("a").next("/")),
+        Err(HoldError::Misplaced {
+            mode: "response",
+            setting: "next link"
+        })
+    );
+    assert_eq!(
+        check(&Hold::stream("a").expose_headers([""; 0])),
+        Err(HoldError::NothingExposed)
+    );
     let half = Duration::from_millis(1500);
     assert_eq!(
         check(&Hold::response("a").timeout(half)),
