@@ -193,7 +193,7 @@ impl Policy {
         hold.check(&self.limits)?;
         Ok(if method == Method::HEAD {
             Carrier::None
-        } else if hold.is_header_safe(&self.prefix) {
+        } else if hold.is_header_safe(&self.prefix, &self.limits) {
             Carrier::Headers
         } else {
             Carrier::Body
@@ -202,7 +202,7 @@ impl Policy {
 
     /// Writes a hold into the head of the response that it was returned with. `body` is how many
     /// bytes that has at least. A hold with the keep-alive of server-sent events gives the
-    /// response their content type, where it has none.
+    /// response their content type, where it has none of its own.
     ///
     /// # Errors
     /// [`Refusal::BadHold`] where the headers or the body are over a limit.
@@ -243,9 +243,17 @@ impl Policy {
     }
 }
 
+/// Gives server-sent events their content type: where there is none, and where it is one that
+/// frameworks set for any text or bytes, which no browser would take for events.
 fn add_content_type(hold: &Hold, headers: &mut HeaderMap) {
-    if hold.is_sse() && !headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    let is_unspecific = || {
+        ["text/plain", "application/octet-stream"]
+            .iter()
+            .any(|essence| has_essence(headers, essence))
+    };
+    if hold.is_sse() && (!headers.contains_key(CONTENT_TYPE) || is_unspecific()) {
+        let events = HeaderValue::from_static("text/event-stream");
+        headers.insert(CONTENT_TYPE, events);
     }
 }
 

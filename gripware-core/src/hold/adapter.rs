@@ -61,8 +61,8 @@ macro_rules! adapter_hold {
             /// Sets the status that the client gets, with a reason of its own. See
             /// [`gripware_core::Hold::status_with_reason`].
             status_with_reason(status: $crate::http::StatusCode, reason: impl Into<String>);
-            /// Sets after how long without an item the proxy fetches the next link anyway. Zero:
-            /// never. Default: 120 seconds. See [`gripware_core::Hold::next_timeout`].
+            /// Sets after how long without an item the proxy fetches the next link anyway.
+            /// Default: 120 seconds. See [`gripware_core::Hold::next_timeout`].
             next_timeout(timeout: ::std::time::Duration);
             /// Sets which headers of the response the client gets. Default: all. See
             /// [`gripware_core::Hold::expose_headers`].

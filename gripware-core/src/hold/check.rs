@@ -70,8 +70,12 @@ impl Hold {
         if let Some(timeout) = self.timeout {
             whole_seconds("hold", timeout)?;
         }
-        if let Some((_, Some(timeout))) = self.next {
-            whole_seconds("next link", timeout)?;
+        if let Some((_, Some(timeout))) = self.next
+            && whole_seconds("next link", timeout)? == 0
+        {
+            // Pushpin fetches such a link over and over.
+            let of = "next link";
+            return Err(HoldError::BadTimeout { of, timeout });
         }
         match &self.keep_alive {
             Some(keep_alive) => keep_alive.check(),

@@ -36,7 +36,8 @@ pub enum HoldError {
         /// How many there may be.
         limit: usize,
     },
-    /// A time that is no whole number of seconds, out of range, or zero where that means nothing.
+    /// A time that is no whole number of seconds, is over 2 147 483 of them, or is zero where a
+    /// proxy would take that for something else.
     #[error("{timeout:?} is no {of} timeout: it takes whole seconds in range")]
     BadTimeout {
         /// What it is the time of: `hold`, `keep-alive` or `next link`.
@@ -152,12 +153,15 @@ impl From<Infallible> for HoldError {
     }
 }
 
-/// A time as whole seconds, as far as 32 bits go.
-pub(super) fn whole_seconds(of: &'static str, timeout: Duration) -> Result<u32, HoldError> {
-    if timeout.subsec_nanos() != 0 {
+/// The longest time a proxy can keep: it counts milliseconds in 31 bits.
+const MAX_SECONDS: u64 = 2_147_483;
+
+/// A time as the whole seconds that a proxy reads.
+pub(super) fn whole_seconds(of: &'static str, timeout: Duration) -> Result<u64, HoldError> {
+    if timeout.subsec_nanos() != 0 || timeout.as_secs() > MAX_SECONDS {
         return Err(HoldError::BadTimeout { of, timeout });
     }
-    u32::try_from(timeout.as_secs()).map_err(|_| HoldError::BadTimeout { of, timeout })
+    Ok(timeout.as_secs())
 }
 
 /// Where a text has its first control character.

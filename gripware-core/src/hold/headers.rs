@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{Hold, HoldError};
 use crate::{
-    Channel, Limits,
+    Channel, Filter, Limits,
     header::{
         GRIP_CHANNEL, GRIP_EXPOSE_HEADERS, GRIP_HOLD, GRIP_KEEP_ALIVE, GRIP_LINK, GRIP_SET_META,
         GRIP_STATUS, GRIP_TIMEOUT,
@@ -12,11 +12,24 @@ use crate::{
 };
 
 impl Hold {
-    /// Whether headers can carry this hold without losing anything. Where they cannot, it travels
+    /// Whether headers can carry this hold without losing anything, and within
+    /// [`Limits::instruct_headers`](crate::Limits::instruct_headers). Where they cannot, it travels
     /// as a body.
     #[must_use]
-    pub fn is_header_safe(&self, prefix: &str) -> bool {
+    pub fn is_header_safe(&self, prefix: &str, limits: &Limits) -> bool {
+        let length: usize = self
+            .channels
+            .iter()
+            .map(|channel| prefix.len() + channel_length(channel))
+            .chain(
+                self.meta
+                    .iter()
+                    .map(|(name, value)| name.len() + value.len() + 5),
+            )
+            .sum();
+        // The rest has to fit as well; it stands in headers in both forms.
         !self.in_body
+            && length <= limits.instruct_headers / 2
             && (prefix.is_empty()
                 || Channel::new(prefix).is_ok_and(|prefix| prefix.is_header_safe()))
             && self.channels.iter().all(Channel::is_header_safe)
@@ -55,6 +68,10 @@ impl Hold {
         if !self.meta.is_empty() {
             out.insert(GRIP_SET_META, self.meta_header())?;
         }
+        if let Some(exposed) = &self.exposed {
+            let names: Vec<_> = exposed.iter().map(HeaderName::as_str).collect();
+            out.insert(GRIP_EXPOSE_HEADERS, names.join(", "))?;
+        }
         self.write_shared(&mut out)?;
         let strips = |status: StatusCode| {
             status.is_informational() || matches!(status.as_u16(), 204 | 205 | 304)
@@ -77,15 +94,11 @@ impl Hold {
         if self.next.is_some() || self.gone.is_some() {
             out.insert(GRIP_LINK, self.link_header())?;
         }
-        if let Some(exposed) = &self.exposed {
-            let names: Vec<_> = exposed.iter().map(HeaderName::as_str).collect();
-            out.insert(GRIP_EXPOSE_HEADERS, names.join(", "))?;
-        }
         Ok(())
     }
 
     fn channel_header(&self, prefix: &str) -> String {
-        let length = |channel: &Channel| prefix.len() + channel.name().len();
+        let length = |channel: &Channel| prefix.len() + channel_length(channel);
         let mut value = String::with_capacity(self.channels.iter().map(length).sum());
         for channel in &self.channels {
             if !value.is_empty() {
@@ -128,6 +141,16 @@ impl Hold {
         }
         value
     }
+}
+
+/// How long a channel is as an element of the header, or a little less.
+fn channel_length(channel: &Channel) -> usize {
+    let prev_id = channel
+        .prev_id()
+        .map_or(0, |id| "; prev-id=".len() + id.len());
+    let filter = |filter: &Filter| "; filter=".len() + filter.as_str().len();
+    let filters: usize = channel.filters().iter().map(filter).sum();
+    channel.name().len() + prev_id + filters
 }
 
 fn status_header(status: StatusCode, reason: Option<&str>) -> String {

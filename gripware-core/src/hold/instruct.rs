@@ -69,8 +69,8 @@ impl Hold {
     /// The hold as a body of its own, around the response that the client is to get. It returns
     /// the headers and the body to send, with status 200.
     ///
-    /// What has no spelling in JSON (links, exposed headers, keep-alives that are not sent while
-    /// something else is) stands in the headers beside it.
+    /// What has no spelling in JSON (links, keep-alives that are not sent while something else is)
+    /// stands in the headers beside it.
     ///
     /// # Errors
     /// What [`check`](Self::check) finds; a response that is compressed, has a header value that
@@ -107,7 +107,7 @@ impl Hold {
             response: ResponsePart {
                 code: code.as_u16(),
                 reason,
-                headers: header_parts(headers)?,
+                headers: self.header_parts(headers)?,
                 body: text,
                 body_bin: text.is_none().then(|| STANDARD.encode(body)),
             },
@@ -136,19 +136,29 @@ impl Hold {
             })
             .collect()
     }
-}
 
-fn header_parts(headers: &HeaderMap) -> Result<Vec<(&str, &str)>, HoldError> {
-    headers
-        .iter()
-        .filter(|(name, _)| !OF_THE_CONNECTION.contains(name) && !is_instruction(name))
-        .map(|(name, value)| {
-            // A HeaderValue has no CR or LF, which proxies would pass on from here.
-            let value =
-                std::str::from_utf8(value.as_bytes()).map_err(|_| HoldError::HeaderValue {
-                    name: name.as_str().to_owned(),
-                })?;
-            Ok((name.as_str(), value))
-        })
-        .collect()
+    /// The response's headers that the client may see: beside JSON, `Grip-Expose-Headers` does not
+    /// filter those inside of it.
+    fn header_parts<'h>(
+        &self,
+        headers: &'h HeaderMap,
+    ) -> Result<Vec<(&'h str, &'h str)>, HoldError> {
+        let is_exposed = |name| {
+            let exposed = self.exposed.as_ref();
+            exposed.is_none_or(|exposed| exposed.contains(name))
+        };
+        headers
+            .iter()
+            .filter(|(name, _)| !OF_THE_CONNECTION.contains(name) && !is_instruction(name))
+            .filter(|(name, _)| is_exposed(name))
+            .map(|(name, value)| {
+                // A HeaderValue has no CR or LF, which proxies would pass on from here.
+                let value =
+                    std::str::from_utf8(value.as_bytes()).map_err(|_| HoldError::HeaderValue {
+                        name: name.as_str().to_owned(),
+                    })?;
+                Ok((name.as_str(), value))
+            })
+            .collect()
+    }
 }

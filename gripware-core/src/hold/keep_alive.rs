@@ -50,7 +50,8 @@ impl KeepAlive {
 
     /// The empty comment of server-sent events, after `timeout` without other output.
     ///
-    /// A hold with it, returned without a content type, is sent as `text/event-stream`.
+    /// A hold with it is sent as `text/event-stream`, whatever a framework takes its first bytes
+    /// for; another content type that is set on purpose stays.
     pub fn sse(timeout: Duration) -> Self {
         Self {
             is_sse: true,

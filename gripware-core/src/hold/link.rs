@@ -23,7 +23,7 @@ pub const MAX_LINK_LEN: usize = 4 * MAX_NAME_LEN;
 /// A URI that a proxy fetches: absolute, or relative to the request that it answers.
 ///
 /// It has 1 to [`MAX_LINK_LEN`] bytes, all of them printable ASCII, and none of `,` `;` `"` `<`
-/// `>` `\` or space: a proxy would cut the link there or refuse the response.
+/// `>` `\` `#` or space: a proxy would cut the link there or refuse the response.
 ///
 /// A proxy fetches a next link once for all clients that wait at the same *path* with the same
 /// last ids; it ignores the query when it compares. What differs between clients belongs into the
@@ -96,7 +96,7 @@ impl Link {
 }
 
 fn is_allowed(character: char) -> bool {
-    character.is_ascii_graphic() && !matches!(character, ',' | ';' | '"' | '<' | '>' | '\\')
+    character.is_ascii_graphic() && !matches!(character, ',' | ';' | '"' | '<' | '>' | '\\' | '#')
 }
 
 impl fmt::Display for Link {

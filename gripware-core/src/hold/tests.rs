@@ -67,7 +67,7 @@ fn a_stream_says_channels_filters_meta_and_keep_alive() {
         .meta("user", "anna, b; c")
         .keep_alive(KeepAlive::sse(30 * SECOND))
         .next("/feed")
-        .next_timeout(Duration::ZERO)
+        .next_timeout(90 * SECOND)
         .gone("/bye")
         .expose_headers(["Content-Type", "X-One"]);
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_stream_says_channels_filters_meta_and_keep_alive() {
             "grip-expose-headers: content-type, x-one",
             "grip-hold: stream",
             r"grip-keep-alive: :\n\n; format=cstring; timeout=30",
-            "grip-link: </feed>; rel=next; timeout=0, </bye>; rel=gone",
+            "grip-link: </feed>; rel=next; timeout=90, </bye>; rel=gone",
             "grip-set-meta: user=\"anna, b; c\"",
         ]
     );
@@ -142,7 +142,7 @@ fn the_prefix_stands_before_every_channel() {
         body["hold"]["channels"],
         json!([{"name": "app-a"}, {"name": "app-b"}])
     );
-    assert!(!hold.is_header_safe("a,b"));
+    assert!(!hold.is_header_safe("a,b", &Limits::default()));
 }
 
 #[test]
@@ -153,13 +153,13 @@ fn what_a_header_would_lose_is_known() {
         Hold::response("a").meta("user", "al\"ice"),
         Hold::response("a").in_body(),
     ] {
-        assert!(!hold.is_header_safe(""), "{hold:?}");
+        assert!(!hold.is_header_safe("", &Limits::default()), "{hold:?}");
         assert_eq!(check(&hold), Ok(()));
     }
     assert!(
         Hold::response("caf\u{e9}")
             .meta("user", "al; ice,")
-            .is_header_safe("")
+            .is_header_safe("", &Limits::default())
     );
 }
 
@@ -225,6 +225,26 @@ fn a_body_carries_status_timeout_and_bytes() {
         body["response"],
         json!({"code": 304, "reason": "Same", "headers": [], "body-bin": "/wA="})
     );
+}
+
+#[test]
+fn what_is_too_long_for_headers_travels_in_a_body() {
+    let many = (0..5).fold(Hold::stream("a"), |hold, n| {
+        hold.channel(format!("{n}{}", "x".repeat(1000)))
+    });
+    assert!(!many.is_header_safe("", &Limits::default()));
+    let (_, body) = instruct(&many, &HeaderMap::new(), b"").unwrap();
+    assert_eq!(body["hold"]["channels"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn a_body_has_only_the_headers_that_are_exposed() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-one", HeaderValue::from_static("1"));
+    headers.insert("x-two", HeaderValue::from_static("2"));
+    let hold = Hold::response("a").expose_headers(["X-Two"]);
+    let (_, body) = instruct(&hold, &headers, b"").unwrap();
+    assert_eq!(body["response"]["headers"], json!([["x-two", "2"]]));
 }
 
 #[test]
@@ -368,6 +388,15 @@ fn what_a_proxy_would_refuse_or_misread_is_refused() {
         )),
         Err(HoldError::PrevIdWithoutNext)
     );
+    for timeout in [Duration::ZERO, 2_147_484 * SECOND] {
+        assert_eq!(
+            check(&Hold::stream("a").next("/").next_timeout(timeout)),
+            Err(HoldError::BadTimeout {
+                of: "next link",
+                timeout
+            })
+        );
+    }
     assert_eq!(
         check(&Hold::stream("a").next("/a,b")),
         Err(HoldError::LinkCharacter {
@@ -454,7 +483,7 @@ proptest! {
             expected.push((name, prev_id));
             hold = hold.channel(channel);
         }
-        if hold.is_header_safe("") {
+        if hold.is_header_safe("", &Limits::default()) {
             let mut headers = HeaderMap::new();
             hold.write_headers("", &Limits::default(), StatusCode::OK, &mut headers).unwrap();
             let value = std::str::from_utf8(headers["grip-channel"].as_bytes()).unwrap();

@@ -90,7 +90,8 @@ impl Hold {
     }
 
     /// Does not hold: the stream goes on at once with what is fetched from the link. For an answer
-    /// to a next link that has more than fits into one response.
+    /// to a next link that has more than fits into one response. The proxy's `Grip-Last` stands
+    /// still between such pages, so the link's path has to say where to go on.
     pub fn next_page<L>(link: L) -> Self
     where
         L: TryInto<Link>,
@@ -179,7 +180,7 @@ impl Hold {
     }
 
     /// Sets after how long without an item the proxy fetches the next link anyway, in whole
-    /// seconds. Zero: never. Default: 120 seconds. It needs a [`next`](Self::next) link first.
+    /// seconds from 1 on. Default: 120 seconds. It needs a [`next`](Self::next) link first.
     pub fn next_timeout(mut self, timeout: Duration) -> Self {
         match &mut self.next {
             Some((_, set)) => *set = Some(timeout),
