@@ -37,7 +37,7 @@ pub struct ItemParts {
     pub ws_message: Option<WsMessage>,
     /// What filters look at: names and values, each name once.
     pub meta: Vec<(String, String)>,
-    /// Whether the item is neither ordered nor looked at for repetition.
+    /// Whether the item is left out of the channel's order.
     pub no_seq: bool,
     /// What the item weighs in the proxy's statistics and rate limits.
     pub size: Option<u64>,
@@ -153,7 +153,19 @@ impl Item {
         }
     }
 
-    /// Lets the item pass without being ordered or looked at for repetition.
+    /// Puts `prefix` before the channel in the meta `require_sub`. An empty one changes nothing.
+    ///
+    /// For whoever delivers items as they are; [`encode_json`](Self::encode_json) has a parameter.
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        let metas = self.parts.meta.iter_mut();
+        for (_, channel) in metas.filter(|(name, _)| name == REQUIRE_SUB) {
+            channel.insert_str(0, prefix);
+        }
+        self
+    }
+
+    /// Lets the item pass without being ordered: it waits for no other, and its id is not the last
+    /// one of its channel. An id that was seen before is still dropped.
     pub fn no_seq(mut self) -> Self {
         self.parts.no_seq = true;
         self

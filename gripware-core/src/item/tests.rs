@@ -131,7 +131,9 @@ fn a_prefix_goes_before_the_channel_that_is_required_too() {
         .require_sub("admins")
         .skip_users(["anna", "bob"])
         .sender("eve");
+    let given = encoded(&item.clone().with_prefix("app-"), "app-room", "");
     let item = encoded(&item, "room", "app-");
+    assert_eq!(item, given);
     assert_eq!(item["channel"], "app-room");
     assert_eq!(
         item["meta"],

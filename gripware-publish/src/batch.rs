@@ -1,0 +1,148 @@
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::{
+    error::{EndpointFailure, FailureReason},
+    lane::Lane,
+};
+
+/// What opens and ends a request, around items with commas between them.
+const OPEN: &[u8] = b"{\"items\":[";
+const CLOSE: &[u8] = b"]}";
+/// How many bytes a request has beside its items, each of which counts for one more.
+pub(crate) const ENVELOPE: usize = OPEN.len() + CLOSE.len();
+
+/// How whoever published an item hears what became of it.
+pub(crate) type Reply = oneshot::Sender<Result<(), Arc<EndpointFailure>>>;
+
+/// An item in the queue of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) json: Bytes,
+    /// Whether it has an id, so that a proxy drops it when it comes twice.
+    pub(crate) is_repeatable: bool,
+    /// The room it takes in the queue.
+    pub(crate) cost: u32,
+    /// None for an item that nobody waits for.
+    pub(crate) reply: Option<Reply>,
+}
+
+/// Items that go in one request. Those that are still in it when it is dropped have failed: that
+/// happens where the runtime is shut down.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    lane: &'a Lane,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(lane: &'a Lane, entries: Vec<Entry>) -> Self {
+        Self { lane, entries }
+    }
+
+    /// Takes from the front of `queue` what fits one request, and at least one item.
+    pub(crate) fn take(lane: &'a Lane, queue: &mut VecDeque<Entry>) -> Self {
+        let mut entries = Vec::with_capacity(queue.len().min(lane.max_items()));
+        let mut length = ENVELOPE;
+        while entries.len() < lane.max_items() {
+            let Some(next) = queue.front() else { break };
+            length += next.json.len() + 1;
+            if length > lane.max_body() + 1 && !entries.is_empty() {
+                break;
+            }
+            entries.extend(queue.pop_front());
+        }
+        Self { lane, entries }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The body of a request with all items.
+    pub(crate) fn to_json(&self) -> Bytes {
+        let items = self.entries.iter().map(|entry| entry.json.len() + 1);
+        let mut body = Vec::with_capacity(ENVELOPE + items.sum::<usize>());
+        body.extend_from_slice(OPEN);
+        for (index, entry) in self.entries.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(&entry.json);
+        }
+        body.extend_from_slice(CLOSE);
+        Bytes::from(body)
+    }
+
+    /// The second half, taken out.
+    pub(crate) fn split(&mut self) -> Self {
+        Self {
+            lane: self.lane,
+            entries: self.entries.split_off(self.entries.len() / 2),
+        }
+    }
+
+    pub(crate) fn accept(mut self) {
+        self.lane.room().add_permits(cost(&self.entries));
+        for entry in self.entries.drain(..) {
+            if let Some(reply) = entry.reply {
+                // Whoever waited may have gone, and there is nothing to tell.
+                let _ = reply.send(Ok(()));
+            }
+        }
+    }
+
+    pub(crate) fn fail(mut self, attempts: u32, reason: FailureReason) {
+        let entries = std::mem::take(&mut self.entries);
+        fail(self.lane, entries, attempts, reason);
+    }
+
+    /// Fails the items that may not come twice, and keeps the others.
+    pub(crate) fn fail_unrepeatable(&mut self, attempts: u32, reason: &FailureReason) {
+        if self.entries.iter().all(|entry| entry.is_repeatable) {
+            return;
+        }
+        let entries = std::mem::take(&mut self.entries);
+        let (kept, failed) = entries.into_iter().partition(|entry| entry.is_repeatable);
+        self.entries = kept;
+        fail(self.lane, failed, attempts, reason.clone());
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        fail(self.lane, entries, 0, FailureReason::Stopped);
+    }
+}
+
+fn cost(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.cost as usize).sum()
+}
+
+fn fail(lane: &Lane, entries: Vec<Entry>, attempts: u32, reason: FailureReason) {
+    if entries.is_empty() {
+        return;
+    }
+    let failure = Arc::new(EndpointFailure {
+        endpoint: lane.name().clone(),
+        items: entries.len(),
+        attempts,
+        reason,
+    });
+    lane.room().add_permits(cost(&entries));
+    let mut unheard = 0;
+    for entry in entries {
+        let is_heard = entry
+            .reply
+            .is_some_and(|reply| reply.send(Err(Arc::clone(&failure))).is_ok());
+        unheard += usize::from(!is_heard);
+    }
+    lane.report(&failure, unheard);
+}

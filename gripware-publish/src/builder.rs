@@ -1,0 +1,226 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use gripware_core::{Channel, GripUrl};
+
+use crate::{
+    BuildError, Endpoint, EndpointFailure, Publisher, Sink, Transport,
+    authorize::Authorizer,
+    dispatch::Dispatch,
+    failure::OnFailure,
+    http::HttpDelivery,
+    lane::{Bounds, Lane},
+    outlet::Outlet,
+    random::Ids,
+    transport::HyperTransport,
+};
+
+/// The most that a queue may be told to hold, which is more than a machine has.
+const MOST: usize = 1 << 30;
+
+/// Builds a [`Publisher`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gripware_core::GripUrl;
+/// use gripware_publish::{BuildError, Publisher};
+///
+/// let publisher = Publisher::builder()
+///     .endpoint(GripUrl::parse("http://localhost:5561/")?)
+///     .prefix("app-")
+///     .timeout(Duration::from_secs(5))
+///     .retries(2)
+///     .queue(1_000, 1 << 20)
+///     .build()?;
+///
+/// let error = Publisher::builder().queue(0, 0).build();
+/// assert!(matches!(error, Err(BuildError::TooSmall { setting: "queue", .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub struct PublisherBuilder {
+    endpoints: Vec<Endpoint>,
+    sinks: Vec<Arc<dyn Sink>>,
+    prefix: String,
+    timeout: Duration,
+    retries: u32,
+    generates_ids: bool,
+    queue: Bounds,
+    transport: Option<Arc<dyn Transport>>,
+    on_failure: OnFailure,
+}
+
+impl Default for PublisherBuilder {
+    fn default() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            sinks: Vec::new(),
+            prefix: String::new(),
+            timeout: Duration::from_secs(10),
+            retries: 3,
+            generates_ids: true,
+            queue: Bounds {
+                items: 10_000,
+                bytes: 16 << 20,
+            },
+            transport: None,
+            on_failure: OnFailure::default(),
+        }
+    }
+}
+
+impl PublisherBuilder {
+    /// Adds an endpoint: a [`GripUrl`], or an [`Endpoint`] with settings of its own. Every item is
+    /// sent to each.
+    pub fn endpoint(mut self, endpoint: impl Into<Endpoint>) -> Self {
+        self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// Adds several endpoints by their URLs.
+    pub fn urls(mut self, urls: impl IntoIterator<Item = GripUrl>) -> Self {
+        self.endpoints.extend(urls.into_iter().map(Endpoint::from));
+        self
+    }
+
+    /// Adds a sink, which takes items in this process.
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// Sets what is put before every channel name, and before the channel in the meta
+    /// `require_sub`. Default: nothing.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Sets how long one request may take. Default 10 s. Half of it is for the connection.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how often a request is sent again where no connection was made, it broke, there was
+    /// no answer in time, or one of 5xx. Default 3: after about 0.1, 0.2 and 0.4 s. No other
+    /// answer is ever tried again.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Sets whether items without an id get one. Default: yes, where there are retries.
+    ///
+    /// An endpoint may have taken an item although its answer was lost. A proxy drops an item
+    /// whose id it has seen within 60 s, so with an id it is safe to send it again; without one it
+    /// is sent again only where no connection was made.
+    ///
+    /// An item that gets an id also gets `no-seq`: the id is then looked at for repetition alone
+    /// and does not become the last id of its channel, which those who set ids themselves build
+    /// upon. An item with a previous id and no id of its own gets none.
+    pub fn generated_ids(mut self, generated: bool) -> Self {
+        self.generates_ids = generated;
+        self
+    }
+
+    /// Sets how many items, and how many bytes of them as JSON, each endpoint's queue holds.
+    /// Default 10 000 and 16 MiB. An item counts as at least the bytes by the items, so the queue
+    /// is never over either. Items that are being sent are still in the queue.
+    pub fn queue(mut self, items: usize, bytes: usize) -> Self {
+        self.queue = Bounds { items, bytes };
+        self
+    }
+
+    /// Sends requests with this transport, in place of hyper's client.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Calls this for items that an endpoint did not take, once for all items that failed
+    /// together, whether or not somebody waits for them. It must not block.
+    pub fn on_failure(mut self, call: impl Fn(&EndpointFailure) + Send + Sync + 'static) -> Self {
+        self.on_failure = OnFailure::new(call);
+        self
+    }
+
+    /// The publisher. Needs no runtime; publishing does.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<Publisher, BuildError> {
+        if !self.prefix.is_empty() {
+            Channel::new(self.prefix.as_str()).map_err(|source| BuildError::Prefix { source })?;
+        }
+        let least = |setting, value: usize| match value {
+            0 => Err(BuildError::TooSmall { setting, least: 1 }),
+            _ => Ok(()),
+        };
+        least("queue", self.queue.items.min(self.queue.bytes))?;
+        least("timeout", usize::from(!self.timeout.is_zero()))?;
+        let queue = Bounds {
+            items: self.queue.items.min(MOST),
+            bytes: self.queue.bytes.min(MOST),
+        };
+        let transport = self.make_transport()?;
+        let lanes = self.endpoints.iter().map(|endpoint| {
+            let name = endpoint_name(endpoint);
+            least("max_items", endpoint.max_items)?;
+            if endpoint.is_insecure() {
+                return Err(BuildError::InsecureCredentials { endpoint: name });
+            }
+            let Some(authorizer) = Authorizer::new(endpoint.url.credentials()) else {
+                return Err(BuildError::Credentials { endpoint: name });
+            };
+            let delivery = HttpDelivery {
+                name,
+                uri: endpoint.url.publish_uri().clone(),
+                authorizer,
+                transport: Arc::clone(&transport),
+                timeout: self.timeout,
+                retries: self.retries,
+            };
+            let limits = (endpoint.max_body, endpoint.max_items);
+            let lane = Lane::new(delivery, limits, queue, self.on_failure.clone());
+            Ok(Arc::new(lane))
+        });
+        let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
+        let ids = (self.generates_ids && self.retries > 0).then(Ids::new);
+        let outlets = self.sinks.into_iter();
+        let outlets = outlets.map(|sink| Outlet::new(sink, self.on_failure.clone()));
+        let dispatch = Dispatch::new(self.prefix, lanes, outlets.collect(), ids);
+        Ok(Publisher::new(dispatch))
+    }
+
+    fn make_transport(&self) -> Result<Arc<dyn Transport>, BuildError> {
+        if let Some(transport) = &self.transport {
+            return Ok(Arc::clone(transport));
+        }
+        let connect = self.timeout / 2;
+        let https = self.endpoints.iter().find(|endpoint| endpoint.is_https());
+        Ok(Arc::new(match https {
+            None => HyperTransport::http(connect),
+            #[cfg(feature = "tls")]
+            Some(_) => HyperTransport::https(connect)?,
+            #[cfg(not(feature = "tls"))]
+            Some(endpoint) => HyperTransport::https(endpoint_name(endpoint))?,
+        }))
+    }
+}
+
+fn endpoint_name(endpoint: &Endpoint) -> String {
+    endpoint.url.to_string()
+}
+
+impl fmt::Debug for PublisherBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublisherBuilder")
+            .field("endpoints", &self.endpoints)
+            .field("sinks", &self.sinks)
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+use std::{
+    collections::VecDeque,
+    fmt, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore},
+};
+
+use crate::{
+    batch::{Batch, ENVELOPE, Entry},
+    error::EndpointFailure,
+    failure::{OnFailure, Unheard},
+    http::HttpDelivery,
+    trace,
+};
+
+/// The way to one endpoint: a queue, and while there is something in it a task that empties it,
+/// one request after the other.
+///
+/// The task is started by whoever puts an item in an idle lane, and ends when the queue is empty.
+/// So a lane belongs to no runtime, and costs nothing while nobody publishes.
+pub(crate) struct Lane {
+    name: Arc<str>,
+    delivery: HttpDelivery,
+    max_body: usize,
+    max_items: usize,
+    /// Room in the queue, in bytes, where each item takes at least `least_cost`. So one number
+    /// bounds both bytes and items.
+    room: Semaphore,
+    capacity: u32,
+    least_cost: u32,
+    state: Mutex<State>,
+    /// Told when a batch is done.
+    progress: Notify,
+    on_failure: OnFailure,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Entry>,
+    is_running: bool,
+    /// How many items have been put in, ever.
+    pushed: u64,
+    /// How many of those are done, ever.
+    done: u64,
+    /// Failures that nobody waited for and nobody has been told of.
+    unheard: Unheard,
+}
+
+/// The bounds of a lane's queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        delivery: HttpDelivery,
+        (max_body, max_items): (usize, usize),
+        bounds: Bounds,
+        on_failure: OnFailure,
+    ) -> Self {
+        // A semaphore hands out at most `u32::MAX` at once.
+        let capacity = u32::try_from(bounds.bytes).unwrap_or(u32::MAX / 2);
+        let items = u32::try_from(bounds.items).unwrap_or(u32::MAX).max(1);
+        Self {
+            name: delivery.name().into(),
+            delivery,
+            max_body,
+            max_items,
+            room: Semaphore::new(capacity as usize),
+            capacity,
+            least_cost: (capacity / items).max(1),
+            state: Mutex::default(),
+            progress: Notify::new(),
+            on_failure,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn max_body(&self) -> usize {
+        self.max_body
+    }
+
+    pub(crate) fn max_items(&self) -> usize {
+        self.max_items
+    }
+
+    /// The longest item that fits a request.
+    pub(crate) fn max_item(&self) -> usize {
+        self.max_body.saturating_sub(ENVELOPE)
+    }
+
+    pub(crate) fn room(&self) -> &Semaphore {
+        &self.room
+    }
+
+    /// The room that an item of so many bytes takes.
+    pub(crate) fn cost(&self, length: usize) -> u32 {
+        u32::try_from(length)
+            .unwrap_or(u32::MAX)
+            .clamp(self.least_cost, self.capacity)
+    }
+
+    /// Puts an item at the end of the queue. Its room has been taken.
+    pub(crate) fn push(&self, entry: Entry) {
+        let mut state = self.state();
+        state.pushed += 1;
+        state.queue.push_back(entry);
+    }
+
+    /// Sees to it that a task empties the queue.
+    pub(crate) fn start(self: &Arc<Self>, runtime: &Handle) {
+        let mut state = self.state();
+        if state.is_running || state.queue.is_empty() {
+            return;
+        }
+        state.is_running = true;
+        drop(state);
+        let running = Running {
+            lane: Arc::clone(self),
+            in_flight: 0,
+            is_finished: false,
+        };
+        runtime.spawn(running.run());
+    }
+
+    /// Waits until everything that is in the queue now has been answered or given up.
+    pub(crate) async fn flush(&self) -> Option<EndpointFailure> {
+        let target = self.state().pushed;
+        loop {
+            // Made before it is looked, so that no progress is missed between.
+            let progress = self.progress.notified();
+            if self.state().done >= target {
+                return self.state().unheard.take();
+            }
+            progress.await;
+        }
+    }
+
+    /// Tells of a failure; nobody waits for `unheard` of its items.
+    pub(crate) fn report(&self, failure: &EndpointFailure, unheard: usize) {
+        trace::warning!(
+            endpoint = %self.name,
+            items = failure.items,
+            attempts = failure.attempts,
+            reason = %failure.reason,
+            "items were not published"
+        );
+        self.on_failure.call(failure);
+        self.state().unheard.add(failure, unheard);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half done where a panic could strike.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane")
+            .field("name", &self.name)
+            .field("delivery", &self.delivery)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The task of a lane. It may be dropped at any `await`, with its runtime. What is in the queue
+/// has then failed, since those who wait for it would wait for ever.
+struct Running {
+    lane: Arc<Lane>,
+    in_flight: u64,
+    is_finished: bool,
+}
+
+impl Running {
+    async fn run(mut self) {
+        let lane = Arc::clone(&self.lane);
+        while let Some(batch) = self.next(&lane) {
+            lane.delivery.deliver(batch).await;
+        }
+    }
+
+    /// The next batch; none where the queue is empty, and the lane is then idle.
+    fn next<'a>(&mut self, lane: &'a Lane) -> Option<Batch<'a>> {
+        let mut state = lane.state();
+        state.done += mem::take(&mut self.in_flight);
+        lane.progress.notify_waiters();
+        if state.queue.is_empty() {
+            state.is_running = false;
+            self.is_finished = true;
+            return None;
+        }
+        let batch = Batch::take(lane, &mut state.queue);
+        self.in_flight = batch.len() as u64;
+        Some(batch)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        let lane = &self.lane;
+        let mut state = lane.state();
+        let queue = mem::take(&mut state.queue);
+        state.done += self.in_flight + queue.len() as u64;
+        state.is_running = false;
+        drop(state);
+        drop(Batch::new(lane, queue.into()));
+        lane.progress.notify_waiters();
+    }
+}

@@ -1,0 +1,81 @@
+//! Publishes items to GRIP proxies: over HTTP to Pushpin and Fastly Fanout, or to whatever takes
+//! items in this process.
+//!
+//! ```no_run
+//! use gripware_core::{GripUrl, HttpStream, Item, WsMessage};
+//! use gripware_publish::Publisher;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let publisher = Publisher::builder()
+//!     .urls(GripUrl::parse_many("http://localhost:5561/ http://10.0.0.2:5561/")?)
+//!     .build()?;
+//!
+//! publisher.publish("room", WsMessage::text("hi")).await?;
+//!
+//! let both = Item::new()
+//!     .http_stream(HttpStream::text("hi\n"))
+//!     .ws_message(WsMessage::text("hi"));
+//! publisher.enqueue("room", both)?;
+//! publisher.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What happens to an item
+//! It is looked at and written as JSON before anything is sent: a proxy refuses a whole request
+//! for one bad item. Then it goes into the queue of every endpoint. An item that finds its queue
+//! empty is sent at once. Those that come while a request is under way go together in the next,
+//! up to 100 items and 1 000 000 bytes. There is one request at a time for each endpoint, so that
+//! items arrive in the order in which they were put in the queue.
+//!
+//! A queue is bounded, by default to 10 000 items and 16 MiB: [`Publisher::publish`] then waits,
+//! and [`Publisher::enqueue`] gives the item back.
+//!
+//! # When an endpoint fails
+//! * No connection: the request is sent again, up to 3 times, after about 0.1, 0.2 and 0.4 s.
+//! * 5xx, no answer in time, or a connection that breaks: likewise, for items with an id. A proxy
+//!   drops an item that comes a second time within 60 s. So items without an id get one; see
+//!   [`PublisherBuilder::generated_ids`].
+//! * 400, 413 or 422 for several items: they are halved until the item to blame stands alone, and
+//!   the others arrive.
+//! * Any other answer: the items have failed.
+//!
+//! Whoever waits for an item is told. The rest is told by [`Publisher::flush`], by
+//! [`PublisherBuilder::on_failure`], and in the log.
+//!
+//! # Runtime
+//! A publisher can be built anywhere. Publishing needs a tokio runtime with I/O and time enabled;
+//! the task that sends runs on the one from which an idle endpoint got its first item, and ends
+//! when the queue is empty. When that runtime is shut down, what is in the queue has failed. Call
+//! [`Publisher::close`] before that.
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `tls` | yes | endpoints with `https`, with rustls and the system's certificates |
+//! | `tracing` | yes | says in the log what was not accepted |
+//! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
+//! | `rust-crypto` | no | signs with the RustCrypto crates; see `gripware-core` |
+
+mod authorize;
+mod batch;
+mod builder;
+mod dispatch;
+mod endpoint;
+mod error;
+mod failure;
+mod http;
+mod lane;
+mod outlet;
+mod publisher;
+mod random;
+mod sink;
+mod trace;
+mod transport;
+
+pub use builder::PublisherBuilder;
+pub use endpoint::Endpoint;
+pub use error::{BuildError, EndpointFailure, EnqueueError, FailureReason, PublishError};
+pub use publisher::Publisher;
+pub use sink::{Sink, SinkError};
+pub use transport::{MAX_ANSWER, Transport, TransportError, TransportFuture};

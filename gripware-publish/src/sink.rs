@@ -1,0 +1,92 @@
+//! Where items go as they are, without a request and without JSON.
+
+use std::{fmt, sync::Arc};
+
+use gripware_core::{Channel, Item};
+
+/// Takes items in this process: the way to a proxy that is embedded, or to a test.
+///
+/// A publisher hands over each item when it has room for it at all endpoints, before any of them
+/// has answered. The channel has the publisher's prefix, and so has the meta `require_sub`.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use gripware_core::{Channel, Item, WsMessage};
+/// use gripware_publish::{Publisher, Sink, SinkError};
+///
+/// #[derive(Debug, Default)]
+/// struct Names(Mutex<Vec<String>>);
+///
+/// impl Sink for Names {
+///     fn name(&self) -> &str {
+///         "names"
+///     }
+///
+///     fn accept(&self, channel: &Channel, _item: &Item) -> Result<(), SinkError> {
+///         let mut names = self.0.lock().map_err(|_| SinkError::new("poisoned"))?;
+///         if names.len() == 1 {
+///             return Err(SinkError::new("one is enough"));
+///         }
+///         names.push(channel.name().to_owned());
+///         Ok(())
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let names = Arc::new(Names::default());
+/// let publisher = Publisher::builder().sink(names.clone()).prefix("app-").build()?;
+/// publisher.publish("room", WsMessage::text("hi")).await?;
+/// assert_eq!(*names.0.lock().unwrap(), ["app-room"]);
+///
+/// let error = publisher.publish("room", WsMessage::text("hi")).await.unwrap_err();
+/// assert_eq!(error.to_string(), "names did not take 1 item: one is enough");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Sink: fmt::Debug + Send + Sync + 'static {
+    /// What it is called in errors.
+    fn name(&self) -> &str;
+
+    /// Takes one item, which is known to be valid. Must not block: a sink that queues drops or
+    /// refuses what is too much.
+    ///
+    /// # Errors
+    /// Where it does not take the item; the reason is told to whoever publishes.
+    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError>;
+}
+
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
+        (**self).accept(channel, item)
+    }
+}
+
+/// Why a [`Sink`] did not take an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkError {
+    message: String,
+}
+
+impl SinkError {
+    /// An error by what it says.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for SinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SinkError {}
