@@ -1,0 +1,144 @@
+use std::ops::{Deref, DerefMut};
+
+use axum_core::{
+    RequestExt as _,
+    extract::{FromRequest, OptionalFromRequest, Request},
+};
+use bytes::Bytes;
+use gripware_core::{
+    GripContext, Limits, is_websocket_events,
+    ws::{WebSocketError, WebSocketErrorKind},
+};
+use http::Method;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{LayerMissing, WebSocketRejection};
+use crate::socket::OpenSocket;
+
+/// One turn of a conversation over a WebSocket: the events that the proxy brings, and what the
+/// handler answers.
+///
+/// As an extractor it reads the events of the request; as a response it sends the answers back.
+/// Its methods are those of [`gripware_core::ws::WebSocketContext`]. It takes the body, so it stands
+/// last among a handler's arguments. `Option<WebSocketContext>` is `None` where the request is no
+/// WebSocket's, so that one route can serve pages and sockets.
+///
+/// A conversation is one request after the other, each of them any instance's: what is to be
+/// remembered goes into the connection's meta, which the proxy keeps.
+///
+/// # Rejections
+/// [`WebSocketRejection`]: 400 where the request carries no WebSocket events or broken ones, 403
+/// where they did not come through a trusted proxy, 413 where they are over
+/// [`Limits`](gripware_core::Limits), 500 where the layer is missing.
+///
+/// ```
+/// use axum::{Router, body::Body, http::Request, routing::any};
+/// use gripware_axum::{Grip, GripLayer, WebSocketContext, WebSocketRejection};
+/// use tower::ServiceExt;
+///
+/// async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+///     if ws.is_opening() {
+///         ws.accept();
+///     }
+///     while let Some(message) = ws.receive()? {
+///         ws.send(message)?;
+///     }
+///     Ok(ws)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app: Router = Router::new()
+///     .route("/echo", any(echo))
+///     .layer(GripLayer::new(&Grip::builder().build()?));
+///
+/// // Events that nobody signed could be anybody's.
+/// let forged = Request::post("/echo")
+///     .header("content-type", "application/websocket-events")
+///     .header("connection-id", "1")
+///     .body(Body::from("OPEN\r\n"))?;
+/// assert_eq!(app.clone().oneshot(forged).await?.status(), 403);
+///
+/// // And this is no WebSocket at all.
+/// let page = Request::get("/echo").body(Body::empty())?;
+/// assert_eq!(app.oneshot(page).await?.status(), 400);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct WebSocketContext(pub(crate) gripware_core::ws::WebSocketContext);
+
+impl Deref for WebSocketContext {
+    type Target = gripware_core::ws::WebSocketContext;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for WebSocketContext {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<S: Sync> FromRequest<S> for WebSocketContext {
+    type Rejection = WebSocketRejection;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, WebSocketRejection> {
+        let cx: GripContext = request.extensions().get().cloned().ok_or(LayerMissing)?;
+        if !is_conversation(&request) {
+            return Err(WebSocketRejection::NotWebSocket);
+        }
+        if !cx.is_proxied() {
+            return Err(WebSocketRejection::Unsigned);
+        }
+        let policy = cx.policy();
+        let socket: Option<OpenSocket> = request.extensions().get().cloned();
+        let (head, body) = request.with_limited_body().into_parts();
+        let body = read(body, policy.limits()).await?;
+        let ws = gripware_core::ws::WebSocketContext::from_request(
+            &head.headers,
+            body,
+            policy.prefix(),
+            policy.limits(),
+        )?;
+        if let Some(socket) = socket {
+            socket.note(&ws);
+        }
+        Ok(Self(ws))
+    }
+}
+
+impl<S: Sync> OptionalFromRequest<S> for WebSocketContext {
+    type Rejection = WebSocketRejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, WebSocketRejection> {
+        if !is_conversation(&request) {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state)
+            .await
+            .map(Some)
+    }
+}
+
+fn is_conversation(request: &Request) -> bool {
+    request.method() == Method::POST && is_websocket_events(request.headers())
+}
+
+async fn read(body: axum_core::body::Body, limits: &Limits) -> Result<Bytes, WebSocketRejection> {
+    match Limited::new(body, limits.websocket_body).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if is_over_limit(&*error) => {
+            Err(WebSocketError::from(WebSocketErrorKind::RequestTooLarge).into())
+        }
+        Err(error) => Err(WebSocketRejection::Body(axum_core::Error::new(error))),
+    }
+}
+
+/// Whether the body was cut at a limit: ours, or a smaller one that the application set with
+/// axum's `DefaultBodyLimit`, which arrives wrapped.
+fn is_over_limit(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_over_limit)
+}

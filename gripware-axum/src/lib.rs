@@ -1,0 +1,117 @@
+//! Realtime for axum, from ordinary handlers.
+//!
+//! A handler answers a request with a [`Hold`]; the GRIP proxy in front of the application keeps
+//! the client's connection; a [`Publisher`] sends an item, and every held client gets it. With
+//! [`WebSocketContext`] the same handlers talk over WebSockets.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use axum::{Router, extract::State, routing::{any, get, post}};
+//! use gripware_axum::{
+//!     Grip, GripLayer, Hold, HttpStream, Item, KeepAlive, PublishRejection, Publisher,
+//!     WebSocketContext, WebSocketRejection, WsMessage,
+//! };
+//!
+//! async fn events() -> Hold {
+//!     Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+//! }
+//!
+//! async fn socket(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+//!     if ws.is_opening() {
+//!         ws.accept();
+//!         ws.subscribe("news")?;
+//!     }
+//!     while let Some(message) = ws.receive()? {
+//!         ws.send_text(format!("you said {}", message.to_str()?))?;
+//!     }
+//!     Ok(ws)
+//! }
+//!
+//! async fn tell(State(publisher): State<Publisher>, news: String) -> Result<(), PublishRejection> {
+//!     let item = Item::new()
+//!         .http_stream(HttpStream::text(format!("data: {news}\n\n")))
+//!         .ws_message(WsMessage::text(news));
+//!     publisher.publish("news", item).await?;
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let grip = Grip::from_env()?; // GRIP_URL, GRIP_PREFIX, GRIP_PROXY_REQUIRED
+//! let app: Router = Router::new()
+//!     .route("/events", get(events))
+//!     .route("/socket", any(socket))
+//!     .route("/tell", post(tell))
+//!     .layer(GripLayer::new(&grip))
+//!     .with_state(grip.publisher());
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The order of layers
+//! `Router::layer` puts each layer around those before it. Add [`GripLayer`] first, so that all
+//! others stand around it:
+//!
+//! ```
+//! # use axum::Router;
+//! # use gripware_axum::{Grip, GripLayer};
+//! # use tower_http::{compression::CompressionLayer, cors::CorsLayer, trace::TraceLayer};
+//! # let grip = Grip::builder().build()?;
+//! let app: Router = Router::new()
+//!     // .route(...)
+//!     .layer(GripLayer::new(&grip))
+//!     .layer(CompressionLayer::new())
+//!     .layer(CorsLayer::permissive())
+//!     .layer(TraceLayer::new_for_http());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | layer | around `GripLayer` | inside of it |
+//! |---|---|---|
+//! | compression | the proxy decompresses what it gets; clients see no difference | a hold that has to travel as a body cannot carry a compressed response: 500 |
+//! | CORS | its headers are added to what the proxy passes on | the same |
+//! | tracing | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
+//! | timeout | bounds the handler, and not how long the proxy holds | the same |
+//! | authentication | must let WebSocket events through, or the client is dropped when it refuses one | decides like a handler; an open WebSocket that it refuses is closed with 1011 |
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `tracing` | yes | says in the log why a request or a hold was refused |
+//! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
+//! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
+//!
+//! What the protocol is, what is set how and why, and who attacks what is in
+//! [`gripware_core::manual`].
+
+mod body;
+mod future;
+mod layer;
+mod log;
+mod service;
+mod socket;
+
+mod extract;
+mod respond;
+
+pub use body::ResponseBody;
+pub use extract::{GripContext, LayerMissing, WebSocketContext, WebSocketRejection};
+pub use future::ResponseFuture;
+pub use gripware_core::{
+    self, Channel, ChannelError, Filter, GripUrl, HoldError, HoldMode, HttpResponse, HttpStream,
+    Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, Recovery, SseEvent,
+    WsMessage,
+    ws::{
+        Close, CloseCode, ControlMessage, Frame, Message, WebSocketError, WebSocketErrorKind,
+        WsKeepAlive,
+    },
+};
+pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
+pub use layer::GripLayer;
+pub use respond::{Hold, PublishRejection};
+pub use service::GripService;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,8 @@
+//! Responders: what a handler returns.
+
+mod hold;
+mod publish;
+mod websocket;
+
+pub use hold::Hold;
+pub use publish::PublishRejection;

@@ -1,0 +1,34 @@
+use axum_core::response::{IntoResponse, Response};
+use gripware_publish::PublishError;
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::log;
+
+/// What a client is told where an item was not published: 502 where an endpoint did not accept it,
+/// 500 where the application built it wrong. Which endpoint, and why, is in the log alone.
+///
+/// Any [`PublishError`] becomes one, so a handler may return `Result<_, PublishRejection>` and use
+/// `?`.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct PublishRejection(#[from] PublishError);
+
+impl PublishRejection {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        if self.0.is_invalid() {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::BAD_GATEWAY
+        }
+    }
+}
+
+impl IntoResponse for PublishRejection {
+    fn into_response(self) -> Response {
+        log::unpublished(&self);
+        (self.status(), "The message could not be published.\n").into_response()
+    }
+}

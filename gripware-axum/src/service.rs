@@ -1,0 +1,54 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use gripware_core::{Policy, is_websocket_events};
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{body::ResponseBody, future::ResponseFuture, socket::OpenSocket};
+
+/// The middleware that [`GripLayer`](crate::GripLayer) puts around a service.
+#[derive(Clone, Debug)]
+pub struct GripService<S> {
+    inner: S,
+    policy: Arc<Policy>,
+}
+
+impl<S> GripService<S> {
+    pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
+        Self { inner, policy }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for GripService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let cx = self.policy.admit(request.headers(), SystemTime::now());
+        if let Err(refusal) = self.policy.check_request(&cx, request.headers()) {
+            return ResponseFuture::refused(&cx, &refusal);
+        }
+        let method = request.method().clone();
+        let socket = is_websocket_events(request.headers()).then(OpenSocket::default);
+        if let Some(socket) = &socket {
+            request.extensions_mut().insert(socket.clone());
+        }
+        request.extensions_mut().insert(cx.clone());
+        ResponseFuture::new(self.inner.call(request), cx, method, socket)
+    }
+}
