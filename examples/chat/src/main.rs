@@ -1,0 +1,128 @@
+//! A small chat: messages over WebSocket, who is here over server-sent events.
+//!
+//! `examples/chat/run` starts it behind Pushpin. The application holds no connection itself: each
+//! handler answers and returns, and the proxy keeps the client.
+
+mod people;
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+    routing::{any, get},
+};
+use gripware_axum::{
+    Grip, GripContext, GripLayer, Hold, KeepAlive, PublishError, Publisher, Recovery,
+    WebSocketContext, WebSocketError, WsMessage,
+};
+use people::People;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+#[derive(Clone)]
+struct App {
+    publisher: Publisher,
+    people: Arc<People>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let grip = Grip::from_env()?;
+    let app = Router::new()
+        .route(
+            "/",
+            get(|| async { Html(include_str!("../page/index.html")) }),
+        )
+        .route("/chat", any(chat))
+        .route("/people", get(people_here))
+        .layer(GripLayer::new(&grip))
+        .with_state(App {
+            publisher: grip.publisher(),
+            people: Arc::default(),
+        });
+    let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+/// What the page asks for: the name is part of the socket's address, so it comes with every turn.
+#[derive(Deserialize)]
+struct Visitor {
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    name: &'a str,
+    text: String,
+}
+
+/// One turn of a visitor's socket.
+async fn chat(
+    Query(visitor): Query<Visitor>,
+    State(app): State<App>,
+    mut ws: WebSocketContext,
+) -> Result<WebSocketContext, ChatError> {
+    if ws.is_opening() {
+        ws.accept();
+        ws.subscribe("chat")?;
+        // The proxy asks again while nothing is said, so that a visitor whose end got lost is
+        // noticed.
+        ws.keep_alive_interval(People::STAY / 2)?;
+    }
+    while let Some(message) = ws.receive()? {
+        let said = Said {
+            name: &visitor.name,
+            text: message.into_text()?,
+        };
+        app.publisher
+            .publish("chat", WsMessage::json(&said))
+            .await?;
+    }
+    let socket = ws.connection_id().as_str();
+    let changed = if ws.close_received().is_some() || ws.is_disconnected() {
+        app.people.left(socket)
+    } else {
+        app.people.seen(socket, &visitor.name)
+    };
+    if let Some(people) = changed {
+        app.publisher.publish("people", people.to_item()).await?;
+    }
+    Ok(ws)
+}
+
+/// The list of who is here, now and whenever it changes.
+async fn people_here(cx: GripContext, State(app): State<App>) -> impl IntoResponse {
+    let recovery = Recovery::new(cx.last(), "people");
+    let people = app.people.now();
+    // A proxy that has this list already asks only for what it missed.
+    let body = match recovery.after() {
+        Some(version) if version == people.version() => String::new(),
+        _ => people.to_event(),
+    };
+    let hold = recovery
+        .stream(people.version(), "/people")
+        .keep_alive(KeepAlive::sse(Duration::from_secs(20)));
+    (Hold::from(hold), body)
+}
+
+#[derive(Debug, Error)]
+enum ChatError {
+    #[error("the conversation failed")]
+    WebSocket(#[from] WebSocketError),
+    #[error("a message was not published")]
+    Publish(#[from] PublishError),
+}
+
+impl IntoResponse for ChatError {
+    fn into_response(self) -> Response {
+        tracing::error!(error = &self as &dyn Error, "a visitor's turn failed");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

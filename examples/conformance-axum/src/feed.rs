@@ -1,0 +1,45 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{Uri, header::CONTENT_TYPE},
+    response::IntoResponse,
+};
+use conformance::{BadRequest, Params};
+use gripware_axum::{Channel, GripContext, Hold, HttpStream, Item, Limits, Link, Recovery};
+use serde_json::{Value, json};
+
+use crate::{App, error::Error};
+
+/// The lines that the client has not seen, and then whatever comes.
+pub(crate) async fn read(
+    cx: GripContext,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<impl IntoResponse, Error> {
+    let after: usize = Params::parse(uri.query()).parsed("after")?.unwrap_or(0);
+    let recovery =
+        Recovery::new(cx.last(), format!("feed-{name}")).or_cursor(Some(after.to_string()));
+    let seen = recovery.after().and_then(|id| id.parse().ok()).unwrap_or(0);
+    let (lines, last) = app.feeds.after(&name, seen);
+    let path = Link::encoded(uri.path()).map_err(BadRequest::because)?;
+    let hold = recovery.stream(last.to_string(), path);
+    hold.check(&Limits::default())
+        .map_err(BadRequest::because)?;
+    Ok(([(CONTENT_TYPE, "text/plain")], Hold::from(hold), lines))
+}
+
+/// Appends a line, and tells everybody who follows.
+pub(crate) async fn append(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    line: String,
+) -> Result<Json<Value>, Error> {
+    let channel = Channel::new(format!("feed-{name}")).map_err(BadRequest::because)?;
+    let id = app.feeds.append(&name, &line).ok_or(Error::Full)?;
+    let item = Item::from(HttpStream::text(format!("{line}\n")))
+        .id(id.to_string())
+        .prev_id((id - 1).to_string());
+    app.publisher.publish(channel, item).await?;
+    Ok(Json(json!({ "id": id })))
+}
