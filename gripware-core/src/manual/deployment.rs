@@ -15,6 +15,7 @@
 //! [handler]
 //! message_rate=1000000
 //! message_hwm=1000000
+//! id_cache_ttl=60
 //! ```
 //!
 //! ```sh
@@ -24,6 +25,9 @@
 //! - `over_http` turns WebSockets into `POST`s. Without it they are passed on as they are.
 //! - As shipped, Pushpin delivers at most 2 500 messages a second in all and drops the rest in
 //!   silence; the two settings above lift that.
+//! - `id_cache_ttl` is what makes a retry harmless: an item that comes a second time within those
+//!   seconds is dropped. It is in the configuration that Pushpin ships with, and without the line
+//!   nothing is dropped.
 //! - The secret that Pushpin ships with, `changeme`, is everybody's. Change it.
 //! - Debian's zurl refuses origins on loopback: `deny=127.*,…` in `/etc/zurl.conf`.
 //! - The control port has no authentication. Leave it on loopback.
