@@ -1,0 +1,96 @@
+use std::{
+    collections::HashMap,
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::Value;
+
+/// The conformance server written with `gripware-axum`.
+pub const AXUM: &str = "conformance-axum";
+
+static FOUND: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
+/// The program of a package of the workspace, built where it is out of date.
+///
+/// An environment variable such as `GRIPWARE_CONFORMANCE_AXUM` names another program to use.
+///
+/// # Panics
+/// Where the package does not build.
+pub(crate) fn find(name: &str) -> PathBuf {
+    let variable = format!("GRIPWARE_{}", name.replace('-', "_").to_uppercase());
+    if let Some(path) = env::var_os(variable) {
+        return path.into();
+    }
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    found
+        .get_or_insert_default()
+        .entry(name.to_owned())
+        .or_insert_with(|| once_per_run(name))
+        .clone()
+}
+
+/// Builds a program, once for all the processes of one run of `cargo nextest`.
+fn once_per_run(name: &str) -> PathBuf {
+    let Ok(run) = env::var("NEXTEST_RUN_ID") else {
+        return build(name);
+    };
+    let directory = target_directory().join("tmp");
+    fs::create_dir_all(&directory).expect("a directory in the target directory");
+    let lock = File::create(directory.join(format!("{name}.lock"))).expect("a lock file");
+    lock.lock().expect("a lock");
+    let note = directory.join(format!("{name}.built"));
+    if let Some((built_in, path)) = fs::read_to_string(&note)
+        .unwrap_or_default()
+        .split_once('\n')
+        && built_in == run
+    {
+        return path.into();
+    }
+    let path = build(name);
+    fs::write(&note, format!("{run}\n{}", path.display())).expect("a note of what was built");
+    path
+}
+
+/// Builds a program as this test was built: same target directory, same profile.
+fn build(name: &str) -> PathBuf {
+    let profile = match profile_directory().file_name() {
+        Some(folder) if folder != "debug" => folder.to_string_lossy().into_owned(),
+        _ => "dev".to_owned(),
+    };
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--message-format=json", "--package", name])
+        .args(["--profile", &profile, "--target-dir"])
+        .arg(target_directory())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo");
+    assert!(output.status.success(), "{name} does not build");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .unwrap_or_else(|| panic!("{name} has no program"))
+}
+
+fn target_directory() -> PathBuf {
+    profile_directory()
+        .parent()
+        .map(Path::to_path_buf)
+        .expect("a target directory above the profile's")
+}
+
+/// `target/debug`, from the test's own path `target/debug/deps/holds-0123456789abcdef`.
+fn profile_directory() -> PathBuf {
+    env::current_exe()
+        .expect("the path of this test")
+        .ancestors()
+        .nth(2)
+        .map(Path::to_path_buf)
+        .expect("a profile's directory above the test")
+}

@@ -1,0 +1,205 @@
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::PATIENCE;
+
+/// A request, sent over a connection of its own.
+#[derive(Debug)]
+pub struct Request {
+    address: SocketAddr,
+    request: http::Request<Full<Bytes>>,
+}
+
+impl Request {
+    /// A request to an address, with an empty body.
+    #[must_use]
+    pub fn new(method: &str, address: SocketAddr, path: &str) -> Self {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", address.to_string())
+            .body(Full::default())
+            .expect("a valid request");
+        Self { address, request }
+    }
+
+    /// Adds a header, beside one of the same name.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.request.headers_mut().append(
+            HeaderName::from_bytes(name.as_bytes()).expect("a header's name"),
+            HeaderValue::from_bytes(value.as_ref()).expect("a header's value"),
+        );
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        *self.request.body_mut() = Full::new(body.into());
+        self
+    }
+
+    /// Sends it, and returns the answer once its head is there.
+    ///
+    /// # Panics
+    /// Where no answer comes within [`PATIENCE`].
+    pub async fn send(self) -> Answer {
+        let path = self.request.uri().to_string();
+        let answer = self.try_send();
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => panic!("{path}: {error}"),
+            Err(_) => panic!("{path}: no answer in {PATIENCE:?}"),
+        }
+    }
+
+    /// Sends it, and returns the answer or why there is none.
+    ///
+    /// # Errors
+    /// Where the connection is refused or ends without an answer.
+    pub async fn try_send(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect(self.address).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let response = sender.send_request(self.request).await?;
+        let (head, body) = response.into_parts();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            unread: BytesMut::new(),
+        })
+    }
+}
+
+/// An answer whose body is read as it comes.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Incoming,
+    unread: BytesMut,
+}
+
+impl Answer {
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// A header's value, empty where it is absent.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().expect("a header of ASCII"))
+            .unwrap_or_default()
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The rest of the body, to its end.
+    pub async fn bytes(mut self) -> Bytes {
+        while within_patience("the end of a body", self.read_more()).await {}
+        self.unread.freeze()
+    }
+
+    /// The rest of the body, to its end, as text.
+    pub async fn text(self) -> String {
+        String::from_utf8(self.bytes().await.into()).expect("a body of UTF-8")
+    }
+
+    /// The rest of the body, to its end, as JSON.
+    pub async fn json(self) -> Value {
+        let text = self.text().await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Reads as much as is expected, which is what has to come next.
+    ///
+    /// # Panics
+    /// Where something else comes, or nothing within [`PATIENCE`].
+    pub async fn receives(&mut self, expected: impl AsRef<[u8]>) {
+        let expected = expected.as_ref();
+        let what = format!("{:?}", Bytes::copy_from_slice(expected));
+        while self.unread.len() < expected.len() && expected.starts_with(&self.unread) {
+            let so_far = format!("{what} (so far {:?})", self.unread);
+            if !within_patience(&so_far, self.read_more()).await {
+                break;
+            }
+        }
+        assert!(
+            self.unread.starts_with(expected),
+            "waited for {what}, but got {:?}",
+            self.unread
+        );
+        self.unread.advance(expected.len());
+    }
+
+    /// Fails where anything comes within this time, even the end.
+    pub async fn stays_quiet(&mut self, time: Duration) {
+        assert!(self.unread.is_empty(), "received {:?}", self.unread);
+        if let Ok(more) = timeout(time, self.read_more()).await {
+            assert!(more, "the answer ended");
+            panic!("received {:?}", self.unread);
+        }
+    }
+
+    /// Waits for the end, before which nothing may come.
+    pub async fn ends(self) {
+        let rest = self.bytes().await;
+        assert!(rest.is_empty(), "waited for the end, but got {rest:?}");
+    }
+
+    /// Waits until the connection is lost before the body's end, before which nothing may come.
+    pub async fn is_cut(mut self) {
+        within_patience("a cut", async {
+            while let Some(frame) = self.body.frame().await {
+                match frame {
+                    Ok(frame) => assert!(frame.data_ref().is_none_or(Bytes::is_empty)),
+                    Err(_) => return,
+                }
+            }
+            panic!("the answer ended as it should");
+        })
+        .await;
+    }
+
+    /// Collects what comes within this time.
+    pub async fn collects(&mut self, time: Duration) -> Bytes {
+        let _ = timeout(time, async { while self.read_more().await {} }).await;
+        self.unread.split().freeze()
+    }
+
+    /// Whether there was more of the body.
+    async fn read_more(&mut self) -> bool {
+        match self.body.frame().await {
+            Some(frame) => {
+                let frame = frame.expect("a body that is not cut off");
+                self.unread.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+    }
+}

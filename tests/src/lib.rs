@@ -1,0 +1,66 @@
+//! What the interop tests are written with: a real Pushpin in front of a conformance server, and
+//! clients that read like a transcript of who sent what.
+//!
+//! Each test has a site of its own: its own origin, its own Pushpin and its own loopback address,
+//! so that tests run in parallel and nothing of one reaches another. A Pushpin is up in about a
+//! tenth of a second.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use gripware_interop::{AXUM, Site};
+//!
+//! let site = Site::of(AXUM).await;
+//! let mut client = site.get("/hold/stream?channel=news").await;
+//! client.receives("[open]\n").await;
+//!
+//! site.publish(r#"{"channel": "news", "http-stream": {"content": "one\n"}}"#).await;
+//! client.receives("one\n").await;
+//! # }
+//! ```
+//!
+//! The programs that stand on the other side are installed by `tests/peers`. Where one is missing a
+//! test fails and says so.
+
+mod binary;
+mod client;
+mod origin;
+mod peer;
+mod place;
+mod process;
+mod pushpin;
+mod site;
+mod socket;
+
+use std::time::Duration;
+
+pub use binary::AXUM;
+pub use client::{Answer, Request};
+pub use origin::{Origin, OriginBuilder};
+pub use peer::Peer;
+pub use place::Place;
+pub use process::Process;
+pub use pushpin::{ISSUER, KEY, Pushpin};
+pub use site::{Site, SiteBuilder};
+pub use socket::{Frame, Refusal, Socket};
+
+/// How long a test waits for something that has to happen. Long, since a busy machine is no reason
+/// to fail; what must *not* happen is waited for with [`Answer::stays_quiet`].
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Makes one test of each named function for each conformance server.
+///
+/// The functions take the server's name. One that is not in the list is dead code, which the
+/// compiler reports.
+#[macro_export]
+macro_rules! for_each_origin {
+    ($($name:ident,)*) => {
+        mod axum {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name($crate::AXUM).await;
+                }
+            )*
+        }
+    };
+}

@@ -1,0 +1,121 @@
+use std::{
+    net::SocketAddr,
+    process::{Command, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use crate::{Answer, PATIENCE, Place, Process, Request, binary};
+
+/// A running conformance server.
+#[derive(Debug)]
+pub struct Origin {
+    process: Process,
+    address: SocketAddr,
+    // After the process, which writes into it.
+    _place: Place,
+}
+
+/// How a conformance server is started.
+#[derive(Debug)]
+pub struct OriginBuilder {
+    command: Command,
+}
+
+impl Origin {
+    /// Settings for one of the conformance servers, such as [`AXUM`](crate::AXUM). Without further
+    /// settings no proxy is configured.
+    #[must_use]
+    pub fn of(name: &str) -> OriginBuilder {
+        let mut command = Command::new(binary::find(name));
+        command.args(["--listen", "127.0.0.1:0"]);
+        for setting in ["GRIP_URL", "GRIP_PREFIX", "GRIP_PROXY_REQUIRED"] {
+            command.env_remove(setting);
+        }
+        OriginBuilder { command }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends a GET straight to it, past any proxy.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send().await
+    }
+
+    /// A request straight to it, past any proxy.
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, self.address, path)
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        self.process.terminate();
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Panics
+    /// Where it has not ended after `limit`.
+    pub async fn stop(&mut self, limit: Duration) -> ExitStatus {
+        self.process.stop(limit).await
+    }
+}
+
+impl OriginBuilder {
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it, and waits until it listens.
+    ///
+    /// # Panics
+    /// Where it ends instead, or says nothing of an address within [`PATIENCE`].
+    pub async fn start(self) -> Origin {
+        let place = Place::new();
+        let mut process = Process::start(self.command, place.directory(), "origin");
+        let start = Instant::now();
+        loop {
+            // A line is whole once its end is there.
+            if let Some((line, _)) = process.output().split_once('\n') {
+                let address = line
+                    .strip_prefix("listening on ")
+                    .unwrap_or_else(|| panic!("the first line is {line:?}"));
+                return Origin {
+                    process,
+                    address: address.parse().expect("an address after `listening on`"),
+                    _place: place,
+                };
+            }
+            if let Some(status) = process.ended() {
+                panic!("the origin ended with {status}");
+            }
+            assert!(start.elapsed() < PATIENCE, "the origin does not listen");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Runs it to its end, which is expected to come by itself: the exit status, and what it wrote
+    /// to its standard error.
+    ///
+    /// # Panics
+    /// Where it has not ended within [`PATIENCE`].
+    pub async fn run(self) -> (ExitStatus, String) {
+        let place = Place::new();
+        let mut process = Process::start(self.command, place.directory(), "origin");
+        let start = Instant::now();
+        loop {
+            if let Some(status) = process.ended() {
+                return (status, process.errors());
+            }
+            assert!(start.elapsed() < PATIENCE, "the origin does not end");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

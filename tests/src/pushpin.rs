@@ -1,0 +1,168 @@
+use std::{
+    net::SocketAddr,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{PATIENCE, Place, Process};
+
+/// The issuer in the signatures of the tests' Pushpin.
+pub const ISSUER: &str = "pushpin";
+
+/// The key that the tests' Pushpin signs with.
+pub const KEY: &str = "changeme";
+
+/// A running Pushpin of Debian's package, with the HTTP worker it fetches from origins with.
+///
+/// It is configured as shipped, but for what a test needs: its own addresses and sockets, origins
+/// on loopback, and no limit to the messages sent per second.
+#[derive(Debug)]
+pub struct Pushpin {
+    configuration: Configuration,
+    processes: [Process; 2],
+}
+
+#[derive(Debug)]
+struct Configuration {
+    place: Place,
+    client: SocketAddr,
+    control: SocketAddr,
+    pull: SocketAddr,
+    debug: bool,
+}
+
+impl Pushpin {
+    /// Starts one in front of `origin`. `client` is where browsers connect, `control` where items
+    /// are published. With `debug`, clients are told what is wrong with an origin's answer.
+    #[must_use]
+    pub fn start(
+        place: Place,
+        client: SocketAddr,
+        control: SocketAddr,
+        origin: SocketAddr,
+        debug: bool,
+    ) -> Self {
+        let configuration = Configuration {
+            pull: place.free_address(),
+            place,
+            client,
+            control,
+            debug,
+        };
+        configuration.write(origin);
+        let processes = configuration.start();
+        Self {
+            configuration,
+            processes,
+        }
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn client(&self) -> SocketAddr {
+        self.configuration.client
+    }
+
+    /// Where items are published over HTTP.
+    #[must_use]
+    pub fn control(&self) -> SocketAddr {
+        self.configuration.control
+    }
+
+    /// Where items are published over ZeroMQ, by PUSH.
+    #[must_use]
+    pub fn pull(&self) -> SocketAddr {
+        self.configuration.pull
+    }
+
+    /// Ends it: every client's connection is cut.
+    pub async fn stop(&mut self) {
+        let [pushpin, zurl] = &mut self.processes;
+        pushpin.stop(PATIENCE).await;
+        zurl.stop(PATIENCE).await;
+    }
+
+    /// Starts it again at the same addresses, after [`stop`](Self::stop).
+    pub fn start_again(&mut self) {
+        self.processes = self.configuration.start();
+    }
+
+    /// Waits until the log has this text `times` times.
+    ///
+    /// The log is the one place that tells of things no client sees, such as a subscription.
+    ///
+    /// # Panics
+    /// Where it has not within [`PATIENCE`].
+    pub async fn logs(&self, text: &str, times: usize) {
+        let start = Instant::now();
+        loop {
+            let found = self.times_logged(text);
+            if found >= times {
+                return;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "Pushpin logged {text:?} {found} times, not {times}"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// How often the log has this text so far.
+    #[must_use]
+    pub fn times_logged(&self, text: &str) -> usize {
+        let [pushpin, _] = &self.processes;
+        pushpin.output().matches(text).count()
+    }
+
+    /// Fails where one of the programs has ended by itself.
+    pub(crate) fn assert_running(&mut self) {
+        for process in &mut self.processes {
+            if let Some(status) = process.ended() {
+                panic!("a program of the proxy ended with {status}");
+            }
+        }
+    }
+}
+
+impl Configuration {
+    fn write(&self, origin: SocketAddr) {
+        let directory = self.place.directory().display().to_string();
+        assert!(
+            directory.len() < 70,
+            "a socket's path has at most 107 bytes, and {directory} is too long a start"
+        );
+        let _ = self
+            .place
+            .write("routes", &format!("* {origin},over_http\n"));
+        let fill = |template: &str| {
+            template
+                .replace("@dir@", &directory)
+                .replace("@client@", &self.client.to_string())
+                .replace("@control-ip@", &self.control.ip().to_string())
+                .replace("@control-port@", &self.control.port().to_string())
+                .replace("@pull@", &self.pull.to_string())
+                .replace("@debug@", if self.debug { "true" } else { "false" })
+                .replace("@iss@", ISSUER)
+                .replace("@key@", KEY)
+        };
+        let _ = self
+            .place
+            .write("pushpin.conf", &fill(include_str!("pushpin.conf")));
+        let _ = self
+            .place
+            .write("zurl.conf", &fill(include_str!("zurl.conf")));
+    }
+
+    fn start(&self) -> [Process; 2] {
+        ["pushpin", "zurl"].map(|program| {
+            let directory = self.place.directory();
+            let mut command = Command::new(program);
+            command.arg(format!("--config={directory}/{program}.conf", directory = directory.display()));
+            if program == "pushpin" {
+                command.arg("--merge-output");
+            }
+            Process::start(command, directory, program)
+        })
+    }
+}

@@ -1,0 +1,184 @@
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use crate::{Answer, ISSUER, KEY, Origin, PATIENCE, Place, Pushpin, Refusal, Request, Socket};
+
+/// A web application as its clients see it: a conformance server behind a Pushpin.
+#[derive(Debug)]
+pub struct Site {
+    pushpin: Pushpin,
+    origin: Origin,
+}
+
+/// How a site is set up.
+#[derive(Debug)]
+pub struct SiteBuilder {
+    origin: String,
+    settings: Vec<(String, String)>,
+    debug: bool,
+    grip_url: String,
+}
+
+impl Site {
+    /// A site whose origin checks signatures, and whose Pushpin tells what is wrong with answers.
+    pub async fn of(origin: &str) -> Self {
+        Self::with(origin).start().await
+    }
+
+    /// Settings for a site.
+    #[must_use]
+    pub fn with(origin: &str) -> SiteBuilder {
+        SiteBuilder {
+            origin: origin.to_owned(),
+            settings: Vec::new(),
+            debug: true,
+            grip_url: format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}"),
+        }
+    }
+
+    /// The proxy.
+    #[must_use]
+    pub fn pushpin(&self) -> &Pushpin {
+        &self.pushpin
+    }
+
+    /// The proxy, to stop and start it.
+    #[must_use]
+    pub fn pushpin_mut(&mut self) -> &mut Pushpin {
+        &mut self.pushpin
+    }
+
+    /// The conformance server.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The conformance server, to stop it.
+    #[must_use]
+    pub fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
+
+    /// A client's request.
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, self.pushpin.client(), path)
+    }
+
+    /// A client's GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send().await
+    }
+
+    /// A client's POST.
+    pub async fn post(&self, path: &str, body: impl Into<bytes::Bytes>) -> Answer {
+        self.request("POST", path).body(body).send().await
+    }
+
+    /// A client's WebSocket, accepted.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn socket(&self, path: &str) -> Socket {
+        self.try_socket(path, &[])
+            .await
+            .unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
+    }
+
+    /// A client's WebSocket with further headers in its request.
+    ///
+    /// # Errors
+    /// Where it is refused.
+    pub async fn try_socket(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Socket, Refusal> {
+        Socket::connect(self.pushpin.client(), path, headers).await
+    }
+
+    /// Publishes an item, as JSON, at the proxy: past the origin and its publisher.
+    ///
+    /// # Panics
+    /// Where the proxy refuses it.
+    pub async fn publish(&self, item: &str) {
+        let answer = Request::new("POST", self.pushpin.control(), "/publish/")
+            .body(format!("{{\"items\": [{item}]}}"))
+            .send()
+            .await;
+        let status = answer.status();
+        assert_eq!((status, answer.text().await.as_str()), (200, "Published\n"), "{item}");
+    }
+
+    /// Waits until a response hold on this channel is settled.
+    ///
+    /// Pushpin asks the origin a second time, about a second later, where a hold is the first
+    /// subscriber to its channel (GRIP 1.8).
+    pub async fn settled(&self, channel: &str) {
+        self.pushpin.logs(&format!("channel={channel} retry"), 1).await;
+    }
+
+    /// Waits until everything between a client and the handler of holds is connected. Pushpin's
+    /// programs connect to each other in the background, and lose what comes before.
+    pub(crate) async fn ready(&mut self) {
+        let start = Instant::now();
+        loop {
+            let ask = self.request("GET", "/hold/stream?channel=ready").try_send();
+            if let Ok(Ok(answer)) = timeout(Duration::from_millis(300), ask).await
+                && ![502, 503, 504].contains(&answer.status())
+            {
+                return;
+            }
+            self.pushpin.assert_running();
+            assert!(start.elapsed() < PATIENCE, "the site is not ready");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Starts the proxy again, after it was stopped.
+    pub async fn start_pushpin_again(&mut self) {
+        self.pushpin.start_again();
+        self.ready().await;
+    }
+}
+
+impl SiteBuilder {
+    /// Sets an environment variable of the origin.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets the origin's `GRIP_URL`; `@control@` stands for the address of the control endpoint.
+    #[must_use]
+    pub fn grip_url(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.grip_url);
+        self
+    }
+
+    /// Lets the proxy keep to itself what is wrong with an origin's answer, as it does as shipped.
+    #[must_use]
+    pub fn without_debug(mut self) -> Self {
+        self.debug = false;
+        self
+    }
+
+    /// Starts everything, and waits until a client is served.
+    pub async fn start(self) -> Site {
+        let place = Place::new();
+        let (client, control) = (place.free_address(), place.free_address());
+        let url = self.grip_url.replace("@control@", &control.to_string());
+        let mut origin = Origin::of(&self.origin).env("GRIP_URL", &url);
+        for (name, value) in &self.settings {
+            origin = origin.env(name, value);
+        }
+        let origin = origin.start().await;
+        let pushpin = Pushpin::start(place, client, control, origin.address(), self.debug);
+        let mut site = Site { pushpin, origin };
+        site.ready().await;
+        site
+    }
+}
