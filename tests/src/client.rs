@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
 use crate::PATIENCE;
 
@@ -61,6 +61,12 @@ impl Request {
         }
     }
 
+    /// Sends it, and lets the test go on while there is no answer.
+    #[must_use]
+    pub fn send_and_wait(self) -> Pending {
+        Pending(tokio::spawn(self.send()))
+    }
+
     /// Sends it, and returns the answer or why there is none.
     ///
     /// # Errors
@@ -77,6 +83,32 @@ impl Request {
             body,
             unread: BytesMut::new(),
         })
+    }
+}
+
+/// A request that has been sent, and whose answer may be long in coming.
+#[derive(Debug)]
+pub struct Pending(JoinHandle<Answer>);
+
+impl Pending {
+    /// The answer, once its head is there.
+    ///
+    /// # Panics
+    /// Where none comes within [`PATIENCE`].
+    pub async fn answer(self) -> Answer {
+        self.0.await.expect("an answer")
+    }
+
+    /// Fails where the answer comes within this time.
+    ///
+    /// # Panics
+    /// Where it does.
+    pub async fn is_held_for(&mut self, time: Duration) {
+        if let Ok(answer) = timeout(time, &mut self.0).await {
+            let answer = answer.expect("an answer");
+            let status = answer.status();
+            panic!("answered with {status}: {}", answer.text().await);
+        }
     }
 }
 
@@ -202,4 +234,18 @@ async fn within_patience<T>(what: &str, future: impl Future<Output = T>) -> T {
         Ok(value) => value,
         Err(_) => panic!("waited {PATIENCE:?} for {what}"),
     }
+}
+
+/// A text as it stands in a query: everything but ASCII letters and digits is escaped.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }

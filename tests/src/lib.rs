@@ -30,11 +30,12 @@ mod process;
 mod pushpin;
 mod site;
 mod socket;
+mod valve;
 
 use std::time::Duration;
 
 pub use binary::AXUM;
-pub use client::{Answer, Request};
+pub use client::{Answer, Pending, Request, escaped};
 pub use origin::{Origin, OriginBuilder};
 pub use peer::Peer;
 pub use place::Place;
@@ -42,6 +43,7 @@ pub use process::Process;
 pub use pushpin::{ISSUER, KEY, Pushpin};
 pub use site::{Site, SiteBuilder};
 pub use socket::{Frame, Refusal, Socket};
+pub use valve::Valve;
 
 /// How long a test waits for something that has to happen. Long, since a busy machine is no reason
 /// to fail; what must *not* happen is waited for with [`Answer::stays_quiet`].

@@ -18,8 +18,9 @@ pub const KEY: &str = "changeme";
 /// on loopback, and no limit to the messages sent per second.
 #[derive(Debug)]
 pub struct Pushpin {
-    configuration: Configuration,
     processes: [Process; 2],
+    // After the processes, whose files are in its place.
+    configuration: Configuration,
 }
 
 #[derive(Debug)]
@@ -52,8 +53,8 @@ impl Pushpin {
         configuration.write(origin);
         let processes = configuration.start();
         Self {
-            configuration,
             processes,
+            configuration,
         }
     }
 

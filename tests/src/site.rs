@@ -2,13 +2,14 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::{Answer, ISSUER, KEY, Origin, PATIENCE, Place, Pushpin, Refusal, Request, Socket};
+use crate::{Answer, ISSUER, KEY, Origin, PATIENCE, Pending, Place, Pushpin, Refusal, Request, Socket, Valve};
 
 /// A web application as its clients see it: a conformance server behind a Pushpin.
 #[derive(Debug)]
 pub struct Site {
     pushpin: Pushpin,
     origin: Origin,
+    valve: Valve,
 }
 
 /// How a site is set up.
@@ -61,10 +62,22 @@ impl Site {
         &mut self.origin
     }
 
+    /// What stands between the origin's publisher and the proxy.
+    #[must_use]
+    pub fn valve(&self) -> &Valve {
+        &self.valve
+    }
+
     /// A client's request.
     #[must_use]
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(method, self.pushpin.client(), path)
+    }
+
+    /// A client's request that waits for its answer while the test goes on.
+    #[must_use]
+    pub fn hold(&self, path: &str) -> Pending {
+        self.request("GET", path).send_and_wait()
     }
 
     /// A client's GET.
@@ -121,13 +134,14 @@ impl Site {
     }
 
     /// Waits until everything between a client and the handler of holds is connected. Pushpin's
-    /// programs connect to each other in the background, and lose what comes before.
+    /// programs connect to each other in the background, and answer 500 or lose what comes before.
+    /// An origin that does not trust this proxy says 501.
     pub(crate) async fn ready(&mut self) {
         let start = Instant::now();
         loop {
             let ask = self.request("GET", "/hold/stream?channel=ready").try_send();
             if let Ok(Ok(answer)) = timeout(Duration::from_millis(300), ask).await
-                && ![502, 503, 504].contains(&answer.status())
+                && [200, 501].contains(&answer.status())
             {
                 return;
             }
@@ -152,7 +166,8 @@ impl SiteBuilder {
         self
     }
 
-    /// Sets the origin's `GRIP_URL`; `@control@` stands for the address of the control endpoint.
+    /// Sets the origin's `GRIP_URL`; `@control@` stands for the address of the control endpoint,
+    /// behind the site's [`Valve`].
     #[must_use]
     pub fn grip_url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.grip_url);
@@ -170,14 +185,19 @@ impl SiteBuilder {
     pub async fn start(self) -> Site {
         let place = Place::new();
         let (client, control) = (place.free_address(), place.free_address());
-        let url = self.grip_url.replace("@control@", &control.to_string());
+        let valve = Valve::start(place.free_address(), control).await;
+        let url = self.grip_url.replace("@control@", &valve.address().to_string());
         let mut origin = Origin::of(&self.origin).env("GRIP_URL", &url);
         for (name, value) in &self.settings {
             origin = origin.env(name, value);
         }
         let origin = origin.start().await;
         let pushpin = Pushpin::start(place, client, control, origin.address(), self.debug);
-        let mut site = Site { pushpin, origin };
+        let mut site = Site {
+            pushpin,
+            origin,
+            valve,
+        };
         site.ready().await;
         site
     }
