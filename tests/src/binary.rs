@@ -63,7 +63,13 @@ fn build(name: &str) -> PathBuf {
     };
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "--message-format=json", "--package", name])
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json",
+            "--package",
+            name,
+        ])
         .args(["--profile", &profile, "--target-dir"])
         .arg(target_directory())
         .stderr(Stdio::inherit())

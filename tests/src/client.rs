@@ -221,7 +221,8 @@ impl Answer {
         match self.body.frame().await {
             Some(frame) => {
                 let frame = frame.expect("a body that is not cut off");
-                self.unread.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
+                self.unread
+                    .extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
                 true
             }
             None => false,

@@ -6,6 +6,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::KEY;
+
 /// Another implementation of GRIP, asked by lines of JSON.
 ///
 /// A question is `{"do": name, ...}`, an answer `{"ok": value}` or `{"error": text}`.
@@ -55,6 +57,27 @@ impl Peer {
             answers: BufReader::new(child.stdout.take().expect("a piped output")),
             child,
         }
+    }
+
+    /// A token with these claims, signed by the library with HS256 and the key of the tests'
+    /// Pushpin.
+    ///
+    /// # Panics
+    /// Where the library refuses.
+    #[must_use]
+    pub fn token(&mut self, claims: &Value) -> String {
+        self.mint(claims, KEY, "HS256")
+    }
+
+    /// A token with these claims, signed by the library.
+    ///
+    /// # Panics
+    /// Where the library refuses.
+    #[must_use]
+    pub fn mint(&mut self, claims: &Value, key: &str, algorithm: &str) -> String {
+        let arguments = json!({"claims": claims, "key": key, "alg": algorithm});
+        let token = self.ask("mint", &arguments).expect("a token");
+        token.as_str().expect("a token of text").to_owned()
     }
 
     /// The library's name.

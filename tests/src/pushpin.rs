@@ -88,32 +88,43 @@ impl Pushpin {
         self.processes = self.configuration.start();
     }
 
-    /// Waits until the log has this text `times` times.
+    /// Waits until so many subscriptions to a channel have been made.
     ///
-    /// The log is the one place that tells of things no client sees, such as a subscription.
+    /// Pushpin's log is the one place that tells of them.
     ///
     /// # Panics
-    /// Where it has not within [`PATIENCE`].
-    pub async fn logs(&self, text: &str, times: usize) {
+    /// Where they have not within [`PATIENCE`].
+    pub async fn subscriptions(&self, channel: &str, times: usize) {
+        self.logs(&format!(" channel={channel}"), times).await;
+    }
+
+    /// Waits until so many requests with a hold on a channel have been sent to the origin a second
+    /// time, and been held again.
+    ///
+    /// # Panics
+    /// Where they have not within [`PATIENCE`].
+    pub async fn repeats(&self, channel: &str, times: usize) {
+        self.logs(&format!(" channel={channel} retry"), times).await;
+    }
+
+    async fn logs(&self, end: &str, times: usize) {
+        let [pushpin, _] = &self.processes;
         let start = Instant::now();
         loop {
-            let found = self.times_logged(text);
+            let found = pushpin
+                .output()
+                .lines()
+                .filter(|line| line.contains("[handler] subscribe ") && line.ends_with(end))
+                .count();
             if found >= times {
                 return;
             }
             assert!(
                 start.elapsed() < PATIENCE,
-                "Pushpin logged {text:?} {found} times, not {times}"
+                "Pushpin logged{end:?} {found} times, not {times}"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-
-    /// How often the log has this text so far.
-    #[must_use]
-    pub fn times_logged(&self, text: &str) -> usize {
-        let [pushpin, _] = &self.processes;
-        pushpin.output().matches(text).count()
     }
 
     /// Fails where one of the programs has ended by itself.
@@ -159,7 +170,10 @@ impl Configuration {
         ["pushpin", "zurl"].map(|program| {
             let directory = self.place.directory();
             let mut command = Command::new(program);
-            command.arg(format!("--config={directory}/{program}.conf", directory = directory.display()));
+            command.arg(format!(
+                "--config={directory}/{program}.conf",
+                directory = directory.display()
+            ));
             if program == "pushpin" {
                 command.arg("--merge-output");
             }

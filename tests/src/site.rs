@@ -2,7 +2,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::{Answer, ISSUER, KEY, Origin, PATIENCE, Pending, Place, Pushpin, Refusal, Request, Socket, Valve};
+use crate::{
+    Answer, ISSUER, KEY, Origin, PATIENCE, Pending, Place, Pushpin, Refusal, Request, Socket, Valve,
+};
 
 /// A web application as its clients see it: a conformance server behind a Pushpin.
 #[derive(Debug)]
@@ -122,7 +124,11 @@ impl Site {
             .send()
             .await;
         let status = answer.status();
-        assert_eq!((status, answer.text().await.as_str()), (200, "Published\n"), "{item}");
+        assert_eq!(
+            (status, answer.text().await.as_str()),
+            (200, "Published\n"),
+            "{item}"
+        );
     }
 
     /// Waits until a response hold on this channel is settled.
@@ -130,7 +136,7 @@ impl Site {
     /// Pushpin asks the origin a second time, about a second later, where a hold is the first
     /// subscriber to its channel (GRIP 1.8).
     pub async fn settled(&self, channel: &str) {
-        self.pushpin.logs(&format!("channel={channel} retry"), 1).await;
+        self.pushpin.repeats(channel, 1).await;
     }
 
     /// Waits until everything between a client and the handler of holds is connected. Pushpin's
@@ -186,7 +192,9 @@ impl SiteBuilder {
         let place = Place::new();
         let (client, control) = (place.free_address(), place.free_address());
         let valve = Valve::start(place.free_address(), control).await;
-        let url = self.grip_url.replace("@control@", &valve.address().to_string());
+        let url = self
+            .grip_url
+            .replace("@control@", &valve.address().to_string());
         let mut origin = Origin::of(&self.origin).env("GRIP_URL", &url);
         for (name, value) in &self.settings {
             origin = origin.env(name, value);

@@ -72,7 +72,9 @@ async fn serve(mut stream: TcpStream, control: SocketAddr, losing: &AtomicUsize)
     // Nothing is decided before a request comes: a publisher may connect ahead of time.
     stream.readable().await?;
     let lost = losing
-        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        })
         .is_ok();
     if !lost {
         let mut control = TcpStream::connect(control).await?;

@@ -32,7 +32,12 @@ async fn a_held_request_is_answered_with_what_is_published(origin: &str) {
         .await;
     let answer = client.answer().await;
     assert_eq!(answer.status(), 200);
-    assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("grip-")));
+    assert!(
+        answer
+            .headers()
+            .keys()
+            .all(|name| !name.as_str().starts_with("grip-"))
+    );
     assert_eq!(answer.text().await, "news\n");
 }
 
@@ -75,7 +80,10 @@ async fn a_hold_nobody_answers_ends_with_its_own_body_after_the_proxys_minimum(o
     let own = site.hold("/hold/response?channel=b&timeout=1&body=nothing%0A");
 
     let answer = plain.answer().await;
-    assert!(start.elapsed() >= Duration::from_secs(5), "Pushpin holds for 5 s at least");
+    assert!(
+        start.elapsed() >= Duration::from_secs(5),
+        "Pushpin holds for 5 s at least"
+    );
     assert_eq!(answer.status(), 200);
     assert!(answer.header("content-type").starts_with("text/plain"));
     assert_eq!(answer.text().await, "timeout\n");
@@ -86,12 +94,18 @@ async fn the_status_at_the_timeout_is_the_one_the_handler_chose(origin: &str) {
     let site = Site::of(origin).await;
     let statuses = [200, 204, 304, 404, 503];
     let clients = statuses.map(|status| {
-        site.hold(&format!("/hold/response?channel=s{status}&timeout=1&status={status}"))
+        site.hold(&format!(
+            "/hold/response?channel=s{status}&timeout=1&status={status}"
+        ))
     });
     for (status, client) in statuses.into_iter().zip(clients) {
         let answer = client.answer().await;
         assert_eq!(answer.status(), status);
-        let body = if [204, 304].contains(&status) { "" } else { "timeout\n" };
+        let body = if [204, 304].contains(&status) {
+            ""
+        } else {
+            "timeout\n"
+        };
         assert_eq!(answer.text().await, body, "with {status}");
     }
 }
@@ -169,7 +183,7 @@ async fn an_item_that_does_not_follow_makes_the_proxy_ask_again(origin: &str) {
     // It names no id that it follows on: the client may have missed something.
     site.publish(r#"{"channel": "news", "http-response": {"body": "lost\n"}}"#)
         .await;
-    site.pushpin().logs("channel=news retry", 2).await;
+    site.pushpin().repeats("news", 2).await;
     client.is_held_for(Duration::from_millis(200)).await;
 
     site.publish(

@@ -26,12 +26,19 @@ async fn a_stream_gets_every_item_in_the_order_of_publishing(origin: &str) {
     let mut client = site.get("/hold/stream?channel=news").await;
     assert_eq!(client.status(), 200);
     assert!(client.header("content-type").starts_with("text/plain"));
-    assert!(client.headers().keys().all(|name| !name.as_str().starts_with("grip-")));
+    assert!(
+        client
+            .headers()
+            .keys()
+            .all(|name| !name.as_str().starts_with("grip-"))
+    );
     client.receives("[open]\n").await;
 
     for n in 1..=100 {
-        site.publish(&format!(r#"{{"channel": "news", "http-stream": {{"content": "{n}\n"}}}}"#))
-            .await;
+        site.publish(&format!(
+            r#"{{"channel": "news", "http-stream": {{"content": "{n}\n"}}}}"#
+        ))
+        .await;
     }
     for n in 1..=100 {
         client.receives(format!("{n}\n")).await;
@@ -61,7 +68,7 @@ async fn the_first_bytes_are_the_handlers(origin: &str) {
     client.stays_quiet(Duration::from_millis(100)).await;
 
     let mut client = site.get("/hold/stream?channel=news&body=").await;
-    site.pushpin().logs("channel=news", 2).await;
+    site.pushpin().subscriptions("news", 2).await;
     site.publish(r#"{"channel": "news", "http-stream": {"content": "one\n"}}"#)
         .await;
     client.receives("one\n").await;
@@ -83,11 +90,15 @@ async fn a_stream_follows_all_of_its_channels(origin: &str) {
 async fn twenty_channels_are_followed(origin: &str) {
     let site = Site::of(origin).await;
     let channels: Vec<_> = (0..20).map(|n| format!("channel=c{n}")).collect();
-    let mut client = site.get(&format!("/hold/stream?{}", channels.join("&"))).await;
+    let mut client = site
+        .get(&format!("/hold/stream?{}", channels.join("&")))
+        .await;
     client.receives("[open]\n").await;
     for n in 0..20 {
-        site.publish(&format!(r#"{{"channel": "c{n}", "http-stream": {{"content": "{n}\n"}}}}"#))
-            .await;
+        site.publish(&format!(
+            r#"{{"channel": "c{n}", "http-stream": {{"content": "{n}\n"}}}}"#
+        ))
+        .await;
         client.receives(format!("{n}\n")).await;
     }
 }
@@ -202,7 +213,9 @@ async fn require_sub_asks_for_a_second_subscription(origin: &str) {
     let mut both = site
         .get("/hold/stream?channel=room&channel=vip&filter=require-sub")
         .await;
-    let mut one = site.get("/hold/stream?channel=room&filter=require-sub").await;
+    let mut one = site
+        .get("/hold/stream?channel=room&filter=require-sub")
+        .await;
     both.receives("[open]\n").await;
     one.receives("[open]\n").await;
 
