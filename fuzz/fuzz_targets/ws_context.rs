@@ -18,7 +18,6 @@ use libfuzzer_sys::fuzz_target;
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
     opening: bool,
-    offers_grip: bool,
     protocols: Option<&'a [u8]>,
     meta: Option<&'a [u8]>,
     replayed: Option<&'a [u8]>,
@@ -94,9 +93,7 @@ fuzz_target!(|input: Input<'_>| {
 fn read(input: &Input<'_>) -> Result<WebSocketContext, WebSocketError> {
     let mut headers = HeaderMap::new();
     headers.insert("connection-id", HeaderValue::from_static("c1"));
-    if input.offers_grip {
-        headers.insert("sec-websocket-extensions", HeaderValue::from_static("grip"));
-    }
+    headers.insert("sec-websocket-extensions", HeaderValue::from_static("grip"));
     for (name, value) in [
         ("sec-websocket-protocol", input.protocols),
         ("meta-user", input.meta),

@@ -11,7 +11,9 @@ use http::{
 use super::*;
 use crate::header::SET_META_PREFIX;
 
-/// The extension by which an origin's control messages are told from messages.
+/// The extension by which an origin's control messages are told from messages. It is always
+/// accepted: every proxy that sends events offers it, though what stands between may lose the
+/// header.
 const GRIP: &str = "grip";
 
 /// Headers that an answer has of itself, or that have no meaning on the way to a client.
@@ -29,7 +31,6 @@ const RESERVED: [HeaderName; 8] = [
 /// What the client and the proxy offer, and what becomes of it.
 #[derive(Clone)]
 pub(super) struct Handshake {
-    offers_grip: bool,
     offered_protocols: Vec<HeaderValue>,
     protocol: Option<HeaderValue>,
     headers: HeaderMap,
@@ -39,10 +40,8 @@ pub(super) struct Handshake {
 
 impl Handshake {
     pub(super) fn from_headers(headers: &HeaderMap) -> Self {
-        let mut extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
         let protocols = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
         Self {
-            offers_grip: extensions.any(|line| elements(line).any(is_grip)),
             offered_protocols: protocols.cloned().collect(),
             protocol: None,
             headers: HeaderMap::new(),
@@ -54,10 +53,8 @@ impl Handshake {
     pub(super) fn into_headers(mut self) -> HeaderMap {
         self.remove_reserved();
         self.headers.remove(CONTENT_ENCODING);
-        if self.offers_grip {
-            let grip = HeaderValue::from_static(GRIP);
-            self.headers.insert(SEC_WEBSOCKET_EXTENSIONS, grip);
-        }
+        let grip = HeaderValue::from_static(GRIP);
+        self.headers.insert(SEC_WEBSOCKET_EXTENSIONS, grip);
         if let Some(protocol) = self.protocol {
             self.headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
@@ -179,16 +176,6 @@ impl WebSocketContext {
             Err(self.error(WebSocketErrorKind::NotAccepted))
         }
     }
-
-    /// A proxy that did not offer the extension sends prefixes and control messages to its
-    /// client. Only the opening request is looked at: the extension is settled by it, and what
-    /// stands between may strip the header from later ones.
-    pub(super) fn check_grip(&self) -> Result<(), WebSocketError> {
-        if self.is_opening() && !self.handshake.offers_grip {
-            return Err(self.error(WebSocketErrorKind::GripNotOffered));
-        }
-        Ok(())
-    }
 }
 
 /// The elements of a comma-separated list.
@@ -197,9 +184,4 @@ fn elements(line: &HeaderValue) -> impl Iterator<Item = &str> {
     line.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
-}
-
-fn is_grip(extension: &str) -> bool {
-    let name = extension.split(';').next().unwrap_or_default();
-    name.trim().eq_ignore_ascii_case(GRIP)
 }

@@ -141,14 +141,12 @@ impl WebSocketContext {
 
     /// Writes a text event that a proxy reads itself.
     pub(super) fn put_control(&mut self, content: &str) -> Result<(), WebSocketError> {
-        self.check_grip()?;
         self.put(EventKind::Text, "", content.as_bytes())
     }
 
     fn put_message(&mut self, kind: EventKind, content: &[u8]) -> Result<(), WebSocketError> {
         // Whether it is accepted comes first: that is what a handler forgets.
         self.check_accepted()?;
-        self.check_grip()?;
         self.put(kind, MESSAGE_PREFIX, content)
     }
 

@@ -43,10 +43,6 @@ pub enum WebSocketErrorKind {
     /// Something was sent after the handler had closed or dropped the connection.
     #[error("the connection has been closed by this answer")]
     Closed,
-    /// The proxy did not offer the `grip` extension, so it would send to the client what is meant
-    /// for itself.
-    #[error("the proxy did not offer the grip extension")]
-    GripNotOffered,
     /// The answer would be larger than [`Limits::websocket_body`](crate::Limits::websocket_body).
     #[error("an answer of {length} bytes is over the limit of {limit}")]
     ReplyTooLarge {
