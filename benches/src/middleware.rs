@@ -166,7 +166,8 @@ fn call<S>(router: &Router, setup: S) -> Result<Operation, Error>
 where
     S: FnMut() -> Result<Request<Body>, http::Error> + 'static,
 {
-    let mut router = router.clone();
+    // As a server does first: handlers become services, which they else do at every request.
+    let mut router = router.clone().with_state(());
     let mut setup = setup;
     let mut answer = move |request: Request<Body>| -> Option<Response> {
         let answer = pin!(router.call(request));
