@@ -6,21 +6,22 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use axum_core::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
 use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal, header::GRIP_HOLD};
-use http::{HeaderValue, Method, Response, header::CONTENT_TYPE, response::Parts};
-use http_body::Body;
+use http::{HeaderValue, Method, header::CONTENT_TYPE, response::Parts};
+use http_body::Body as _;
 use pin_project::pin_project;
 
-use crate::{body::ResponseBody, log, socket::OpenSocket};
+use crate::{log, socket::OpenSocket};
 
 /// The answer of a [`GripService`](crate::GripService), on its way.
 #[pin_project]
-pub struct ResponseFuture<F, B>(#[pin] State<F, B>);
+pub struct ResponseFuture<F>(#[pin] State<F>);
 
 #[pin_project(project = StateProjection)]
-enum State<F, B> {
-    Refused(Option<Response<ResponseBody<B>>>),
+enum State<F> {
+    Refused(Option<Response>),
     Handling {
         #[pin]
         handler: F,
@@ -28,23 +29,20 @@ enum State<F, B> {
         method: Method,
         socket: Option<OpenSocket>,
     },
-    /// The hold goes into a JSON body, around what the handler answered.
-    Enclosing {
-        #[pin]
-        body: B,
-        around: Box<Enclosure>,
-        cx: GripContext,
-    },
+    /// In a box, because it is rare and large, and a future is moved more than once.
+    Enclosing(Box<Enclosing>),
 }
 
-/// What a body is put together from, once the handler's own is read.
-struct Enclosure {
+/// A hold goes into a JSON body, around what the handler answered.
+struct Enclosing {
+    body: Body,
+    read: Vec<u8>,
     head: Parts,
     hold: Hold,
-    read: Vec<u8>,
+    cx: GripContext,
 }
 
-impl<F, B> ResponseFuture<F, B> {
+impl<F> ResponseFuture<F> {
     pub(crate) fn new(
         handler: F,
         cx: GripContext,
@@ -64,12 +62,12 @@ impl<F, B> ResponseFuture<F, B> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl<F, B, E> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: Body<Data = Bytes>,
+    F: Future<Output = Result<http::Response<B>, E>>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response, E>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().0;
@@ -85,27 +83,19 @@ where
                     method,
                     socket,
                 } => {
-                    let response = ready!(handler.poll(task))?;
+                    // What is an axum body already stays as it is.
+                    let response = ready!(handler.poll(task))?.map(Body::new);
                     let rescue = socket.as_ref().and_then(|socket| socket.rescue(&response));
                     if let Some(reply) = rescue {
-                        return Poll::Ready(Ok(reply.map(ResponseBody::written)));
+                        return Poll::Ready(Ok(reply.map(Body::from)));
                     }
                     match release(response, cx, method) {
                         Released::Whole(response) => return Poll::Ready(Ok(response)),
-                        Released::Enclose(body, around) => State::Enclosing {
-                            body,
-                            around,
-                            cx: cx.clone(),
-                        },
+                        Released::Enclose(enclosing) => State::Enclosing(enclosing),
                     }
                 }
-                StateProjection::Enclosing { body, around, cx } => {
-                    let limit = cx.policy().limits().instruct_body;
-                    let read = ready!(poll_read(body, &mut around.read, limit, task));
-                    return Poll::Ready(Ok(match read.and_then(|()| around.close(cx)) {
-                        Ok(response) => response,
-                        Err(refusal) => refuse(cx, &refusal),
-                    }));
+                StateProjection::Enclosing(enclosing) => {
+                    return enclosing.poll(task).map(Ok);
                 }
             };
             state.set(next);
@@ -113,24 +103,24 @@ where
     }
 }
 
-impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
-enum Released<B> {
-    Whole(Response<ResponseBody<B>>),
-    Enclose(B, Box<Enclosure>),
+enum Released {
+    Whole(Response),
+    Enclose(Box<Enclosing>),
 }
 
 /// Looks at what the handler answered, and writes its hold into the headers where they can carry
 /// it.
-fn release<B: Body>(mut response: Response<B>, cx: &GripContext, method: &Method) -> Released<B> {
+fn release(mut response: Response, cx: &GripContext, method: &Method) -> Released {
     let policy = cx.policy();
     let Some(hold) = response.extensions_mut().remove::<Hold>() else {
         return Released::Whole(match policy.check_response(cx, response.headers()) {
-            Ok(()) => response.map(ResponseBody::untouched),
+            Ok(()) => response,
             Err(refusal) => refuse(cx, &refusal),
         });
     };
@@ -138,8 +128,13 @@ fn release<B: Body>(mut response: Response<B>, cx: &GripContext, method: &Method
     head.headers.remove(GRIP_HOLD);
     let written = match policy.carrier(cx, method, &hold) {
         Ok(Carrier::Body) => {
-            let read = Vec::new();
-            return Released::Enclose(body, Box::new(Enclosure { head, hold, read }));
+            return Released::Enclose(Box::new(Enclosing {
+                body,
+                read: Vec::new(),
+                head,
+                hold,
+                cx: cx.clone(),
+            }));
         }
         Ok(Carrier::Headers) => {
             let length = body.size_hint().lower();
@@ -149,51 +144,49 @@ fn release<B: Body>(mut response: Response<B>, cx: &GripContext, method: &Method
         Err(refusal) => Err(refusal),
     };
     Released::Whole(match written {
-        Ok(()) => Response::from_parts(head, ResponseBody::untouched(body)),
+        Ok(()) => Response::from_parts(head, body),
         Err(refusal) => refuse(cx, &refusal),
     })
 }
 
-/// Reads a body to its end, up to a limit.
-fn poll_read<B: Body<Data = Bytes>>(
-    mut body: Pin<&mut B>,
-    read: &mut Vec<u8>,
-    limit: usize,
-    task: &mut Context<'_>,
-) -> Poll<Result<(), Refusal>> {
-    while let Some(frame) = ready!(body.as_mut().poll_frame(task)) {
-        let Ok(frame) = frame else {
-            return Poll::Ready(Err(Refusal::UnreadableResponse));
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        read.extend_from_slice(&data);
-        if read.len() > limit {
-            let length = read.len();
-            return Poll::Ready(Err(HoldError::BodyTooLarge { length, limit }.into()));
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-impl Enclosure {
+impl Enclosing {
     /// Puts what the handler answered into a body with its hold.
-    fn close<B>(&mut self, cx: &GripContext) -> Result<Response<ResponseBody<B>>, Refusal> {
-        let Parts {
-            status, headers, ..
-        } = &mut self.head;
-        let body = cx
-            .policy()
-            .write_instruct(&self.hold, status, headers, &self.read)?;
-        let head = mem::replace(&mut self.head, Response::new(()).into_parts().0);
-        Ok(Response::from_parts(head, ResponseBody::written(body)))
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Response> {
+        let read = ready!(self.poll_read(task));
+        let mut head = mem::replace(&mut self.head, Response::new(()).into_parts().0);
+        let written = read.and_then(|()| {
+            let policy = self.cx.policy();
+            policy.write_instruct(&self.hold, &mut head.status, &mut head.headers, &self.read)
+        });
+        Poll::Ready(match written {
+            Ok(body) => Response::from_parts(head, Body::from(body)),
+            Err(refusal) => refuse(&self.cx, &refusal),
+        })
+    }
+
+    /// Reads the body to its end, up to the limit.
+    fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let limit = self.cx.policy().limits().instruct_body;
+        while let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(task)) {
+            let Ok(frame) = frame else {
+                return Poll::Ready(Err(Refusal::UnreadableResponse));
+            };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            self.read.extend_from_slice(&data);
+            if self.read.len() > limit {
+                let length = self.read.len();
+                return Poll::Ready(Err(HoldError::BodyTooLarge { length, limit }.into()));
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-fn refuse<B>(cx: &GripContext, refusal: &Refusal) -> Response<ResponseBody<B>> {
+fn refuse(cx: &GripContext, refusal: &Refusal) -> Response {
     log::refusal(cx, refusal);
-    let mut response = Response::new(ResponseBody::written(refusal.message()));
+    let mut response = Response::new(Body::from(refusal.message()));
     *response.status_mut() = refusal.status();
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);

@@ -85,7 +85,6 @@
 //! What the protocol is, what is set how and why, and who attacks what is in
 //! [`gripware_core::manual`].
 
-mod body;
 mod future;
 mod layer;
 mod log;
@@ -95,7 +94,6 @@ mod socket;
 mod extract;
 mod respond;
 
-pub use body::ResponseBody;
 pub use extract::{GripContext, LayerMissing, WebSocketContext, WebSocketRejection};
 pub use future::ResponseFuture;
 pub use gripware_core::{

@@ -4,13 +4,14 @@ use std::{
     time::SystemTime,
 };
 
+use axum_core::{BoxError, response::Response};
 use bytes::Bytes;
 use gripware_core::{Policy, is_websocket_events};
-use http::{Request, Response};
+use http::Request;
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{body::ResponseBody, future::ResponseFuture, socket::OpenSocket};
+use crate::{future::ResponseFuture, socket::OpenSocket};
 
 /// The middleware that [`GripLayer`](crate::GripLayer) puts around a service.
 #[derive(Clone, Debug)]
@@ -27,12 +28,12 @@ impl<S> GripService<S> {
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for GripService<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body<Data = Bytes>,
+    S: Service<Request<ReqBody>, Response = http::Response<ResBody>>,
+    ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResBody>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
