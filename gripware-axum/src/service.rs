@@ -40,12 +40,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let cx = self.policy.admit(request.headers(), SystemTime::now());
+        let cx = self.policy.admit(request.headers(), SystemTime::now);
         if let Err(refusal) = self.policy.check_request(&cx, request.headers()) {
             return ResponseFuture::refused(&cx, &refusal);
         }
         let method = request.method().clone();
-        let socket = is_websocket_events(request.headers()).then(OpenSocket::default);
+        let is_events = cx.is_proxied() && is_websocket_events(request.headers());
+        let socket = is_events.then(OpenSocket::default);
         if let Some(socket) = &socket {
             request.extensions_mut().insert(socket.clone());
         }

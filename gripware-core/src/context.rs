@@ -17,13 +17,13 @@
 //! headers.insert("grip-feature", HeaderValue::from_static("status, link:next"));
 //! headers.insert("grip-last", HeaderValue::from_static("news; last-id=41"));
 //!
-//! let cx = policy.admit(&headers, now);
+//! let cx = policy.admit(&headers, || now);
 //! assert!(cx.is_signed());
 //! assert!(cx.has_feature("link:next"));
 //! assert_eq!(cx.last().get("news"), Some("41"));
 //!
 //! // An hour later the same headers prove nothing, and nothing in them is believed.
-//! let late = policy.admit(&headers, now + Duration::from_secs(3600));
+//! let late = policy.admit(&headers, || now + Duration::from_secs(3600));
 //! assert!(!late.is_proxied());
 //! assert!(!late.has_feature("link:next"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -12,7 +12,7 @@
 //! use http::{HeaderMap, Method};
 //!
 //! let policy = Arc::new(Policy::new());
-//! let cx = policy.admit(&HeaderMap::new(), SystemTime::now());
+//! let cx = policy.admit(&HeaderMap::new(), SystemTime::now);
 //! assert!(!cx.is_proxied());
 //! assert!(policy.check_request(&cx, &HeaderMap::new()).is_ok());
 //!
@@ -109,9 +109,15 @@ impl Policy {
     }
 
     /// Reads what a proxy says about a request, if it is one that may be believed.
+    ///
+    /// The clock is read only where there is a signature to verify.
     #[must_use]
-    pub fn admit(self: &Arc<Self>, headers: &HeaderMap, now: SystemTime) -> GripContext {
-        let trust = self.trust(headers, now);
+    pub fn admit(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        clock: impl FnOnce() -> SystemTime,
+    ) -> GripContext {
+        let trust = self.trust(headers, clock);
         if !trust.is_proxied() {
             return GripContext::new(Arc::clone(self), trust, None, LastIds::default());
         }
@@ -123,22 +129,21 @@ impl Policy {
         )
     }
 
-    fn trust(&self, headers: &HeaderMap, now: SystemTime) -> Trust {
-        if let Some(verifier) = &self.verifier {
-            let signatures = headers.get_all(header::GRIP_SIG).iter();
-            return match verifier.verify_headers(signatures.map(HeaderValue::as_bytes), now) {
-                Ok(Some(_)) => Trust::Signed,
-                Ok(None) => Trust::Direct,
-                Err(error) => Trust::Refused(error),
-            };
-        }
+    fn trust(&self, headers: &HeaderMap, clock: impl FnOnce() -> SystemTime) -> Trust {
         let has_signature = headers.contains_key(header::GRIP_SIG);
-        if self.trusts_unsigned && (has_signature || headers.contains_key(header::GRIP_FEATURE)) {
-            Trust::Unsigned
-        } else if has_signature {
-            Trust::NoKey
-        } else {
-            Trust::Direct
+        let has_features = || headers.contains_key(header::GRIP_FEATURE);
+        match &self.verifier {
+            Some(verifier) if has_signature => {
+                let signatures = headers.get_all(header::GRIP_SIG).iter();
+                match verifier.verify_headers(signatures.map(HeaderValue::as_bytes), clock()) {
+                    Ok(Some(_)) => Trust::Signed,
+                    Ok(None) => Trust::Direct,
+                    Err(error) => Trust::Refused(error),
+                }
+            }
+            None if self.trusts_unsigned && (has_signature || has_features()) => Trust::Unsigned,
+            None if has_signature => Trust::NoKey,
+            Some(_) | None => Trust::Direct,
         }
     }
 
