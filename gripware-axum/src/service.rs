@@ -50,7 +50,8 @@ where
         if let Some(socket) = &socket {
             request.extensions_mut().insert(socket.clone());
         }
-        request.extensions_mut().insert(cx.clone());
-        ResponseFuture::new(self.inner.call(request), cx, method, socket)
+        let answered = cx.for_response();
+        request.extensions_mut().insert(cx);
+        ResponseFuture::new(self.inner.call(request), answered, method, socket)
     }
 }

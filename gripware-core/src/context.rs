@@ -98,6 +98,18 @@ impl GripContext {
         }
     }
 
+    /// The same without what the proxy said: all that an adapter needs for the answer, at the cost
+    /// of one counted reference.
+    #[must_use]
+    pub fn for_response(&self) -> Self {
+        Self::new(
+            Arc::clone(&self.policy),
+            self.trust.clone(),
+            None,
+            LastIds::default(),
+        )
+    }
+
     /// Whether the request came through a proxy that the application trusts. Holds work then.
     #[must_use]
     pub fn is_proxied(&self) -> bool {
