@@ -109,42 +109,80 @@ impl KeepAlive {
     /// # Errors
     /// Where the content is empty, or the time is not a whole number of seconds from 1 on.
     pub fn to_header(&self) -> Result<String, HoldError> {
-        let mut value = String::new();
-        self.write_header(&mut value)?;
-        Ok(value)
-    }
-
-    pub(super) fn write_header(&self, value: &mut String) -> Result<(), HoldError> {
         self.check()?;
-        match raw(&self.content) {
-            Some(text) => value.push_str(text),
-            // What is mostly text stays readable.
-            None if escaped_len(&self.content) <= 2 * base64_len(&self.content) => {
-                escape(&self.content, value);
-                value.push_str("; format=cstring");
-            }
-            None => {
-                STANDARD.encode_string(&self.content, value);
-                value.push_str("; format=base64");
-            }
-        }
+        let encoding = Encoding::of(&self.content);
+        let timeout = self.timeout.as_secs();
+        let digits = timeout.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mode = match self.mode {
+            KeepAliveMode::Idle => "",
+            KeepAliveMode::Interval => "; mode=interval",
+        };
+        // A text of exactly its capacity becomes the value of a header without a copy.
+        let length = encoding.length(&self.content) + encoding.parameter().len();
+        let mut value = String::with_capacity(length + TIMEOUT.len() + digits + mode.len());
+        encoding.write(&self.content, &mut value);
+        value.push_str(encoding.parameter());
         // Writing to a string does not fail.
-        let _ = write!(value, "; timeout={}", self.timeout.as_secs());
-        if self.mode == KeepAliveMode::Interval {
-            value.push_str("; mode=interval");
-        }
-        Ok(())
+        let _ = write!(value, "{TIMEOUT}{timeout}");
+        value.push_str(mode);
+        Ok(value)
     }
 }
 
-/// The content, where a proxy reads it back as it is without an encoding.
-fn raw(content: &[u8]) -> Option<&str> {
-    let safe = content
+const TIMEOUT: &str = "; timeout=";
+
+/// How a content is written so that a proxy reads it back as it is.
+#[derive(Clone, Copy)]
+enum Encoding {
+    Raw,
+    Cstring,
+    Base64,
+}
+
+impl Encoding {
+    fn of(content: &[u8]) -> Self {
+        if is_raw(content) {
+            Self::Raw
+        } else if escaped_len(content) <= 2 * base64_len(content) {
+            // What is mostly text stays readable.
+            Self::Cstring
+        } else {
+            Self::Base64
+        }
+    }
+
+    const fn parameter(self) -> &'static str {
+        match self {
+            Self::Raw => "",
+            Self::Cstring => "; format=cstring",
+            Self::Base64 => "; format=base64",
+        }
+    }
+
+    fn length(self, content: &[u8]) -> usize {
+        match self {
+            Self::Raw => content.len(),
+            Self::Cstring => escaped_len(content),
+            Self::Base64 => base64_len(content),
+        }
+    }
+
+    fn write(self, content: &[u8], out: &mut String) {
+        match self {
+            Self::Raw => out.extend(content.iter().map(|byte| char::from(*byte))),
+            Self::Cstring => escape(content, out),
+            Self::Base64 => STANDARD.encode_string(content, out),
+        }
+    }
+}
+
+/// Whether a proxy reads the content back as it is without an encoding.
+fn is_raw(content: &[u8]) -> bool {
+    content
         .iter()
         .all(|byte| matches!(byte, b' '..=b'~') && *byte != b';')
         && content.first() != Some(&b' ')
-        && content.last() != Some(&b' ');
-    safe.then(|| std::str::from_utf8(content).ok()).flatten()
+        && content.last() != Some(&b' ')
 }
 
 /// Whether a byte stands for itself in the proxies' `cstring`, at a place that is not an end.
