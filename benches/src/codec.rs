@@ -14,8 +14,11 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{Case, Error, Operation, Target};
 
-/// Events of a body. Pushpin gathers up to 200 KB into one.
+/// Events of most bodies here. Pushpin gathers up to 200 KB into one.
 const EVENTS: u32 = 200;
+
+/// Events of 16 KiB in a body, which is as large as it may be with them.
+const LARGEST: u32 = 60;
 
 /// The cases.
 ///
@@ -28,17 +31,17 @@ pub fn cases() -> Result<Vec<Case>, Error> {
     Ok(cases)
 }
 
-fn events(length: usize) -> Vec<Event> {
-    (0..EVENTS)
-        .map(|_| Event::text("x".repeat(length)))
-        .collect()
+fn events(count: u32, length: usize) -> Vec<Event> {
+    let event = |_| Event::text("x".repeat(length));
+    (0..count).map(event).collect()
 }
 
 fn reading() -> Vec<Case> {
     let limits = Limits::default();
-    let small = encode(&events(5));
-    let large = encode(&events(1024));
-    let four = encode(&events(5)[..4]);
+    let small = encode(&events(EVENTS, 5));
+    let four = encode(&events(4, 5));
+    let large = encode(&events(EVENTS, 1024));
+    let largest = encode(&events(LARGEST, 16 * 1024));
     let read = |body: &Bytes| {
         let (body, limits) = (body.clone(), limits.clone());
         move || {
@@ -78,7 +81,12 @@ fn reading() -> Vec<Case> {
             .beside("memcpy", Operation::new(copy(&large)))
             .target(Target::Ratio(0.75))
             .allocations(0),
-        Case::new("read them and check their text", {
+        Case::new("read events of 16 KiB", Operation::new(read(&largest)))
+            .of(LARGEST)
+            .beside("memcpy", Operation::new(copy(&largest)))
+            .target(Target::Ratio(0.75))
+            .allocations(0),
+        Case::new("read 1 KiB and check the text", {
             let limits = limits.clone();
             let large = large.clone();
             Operation::new(move || {
@@ -104,29 +112,30 @@ fn copy(body: &Bytes) -> impl FnMut() + 'static {
 }
 
 fn writing() -> Vec<Case> {
-    let small = events(5);
-    let large = events(1024);
-    let large_body = encode(&large);
+    let small = events(EVENTS, 5);
+    let large = |name, count, length| {
+        let events = events(count, length);
+        let body = encode(&events);
+        Case::new(name, Operation::new(move || encode(&events)))
+            .of(count)
+            .beside("memcpy", Operation::new(move || body.to_vec()))
+            .target(Target::Ratio(1.25))
+            .allocations(1)
+    };
     vec![
         Case::new("write small events", Operation::new(move || encode(&small)))
             .of(EVENTS)
             .target(Target::Within(15.0))
             .allocations(1),
-        Case::new(
-            "write events of 1 KiB",
-            Operation::new(move || encode(&large)),
-        )
-        .of(EVENTS)
-        .beside("memcpy", Operation::new(move || large_body.to_vec()))
-        .target(Target::Ratio(1.25))
-        .allocations(1),
+        large("write events of 1 KiB", EVENTS, 1024),
+        large("write events of 16 KiB", LARGEST, 16 * 1024),
     ]
 }
 
 /// A request of a proxy, and the answer of a handler that echoes.
 fn conversations() -> Result<Vec<Case>, Error> {
     let one = Bytes::from_static(b"TEXT 5\r\nhello\r\n");
-    let many = encode(&events(5));
+    let many = encode(&events(EVENTS, 5));
     let mut headers = HeaderMap::new();
     headers.insert("connection-id", HeaderValue::from_static("5c384ad4"));
     headers.insert("sec-websocket-extensions", HeaderValue::from_static("grip"));

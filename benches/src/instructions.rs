@@ -16,6 +16,15 @@ const INTERVAL: Duration = Duration::from_secs(20);
 pub fn cases() -> Result<Vec<Case>, Error> {
     let hold = stream();
     written(&hold)?;
+    let again = hold.clone();
+    let ready = written(&hold)?;
+    let ready_made = Operation::new(move || {
+        let mut headers = response();
+        for (name, value) in ready.iter().skip(1) {
+            headers.insert(name.clone(), value.clone());
+        }
+        headers
+    });
     Ok(vec![
         Case::new(
             "headers of a stream",
@@ -24,6 +33,11 @@ pub fn cases() -> Result<Vec<Case>, Error> {
         .beside("the same response without", Operation::new(response))
         .target(Target::Above(100.0))
         .allocations(2),
+        Case::new(
+            "headers of a stream, again",
+            Operation::new(move || written(&again)),
+        )
+        .beside("the same, ready made", ready_made),
         Case::new(
             "a stream built and written",
             Operation::new(|| written(&stream())),
