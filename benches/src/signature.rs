@@ -111,7 +111,7 @@ fn es256() -> Result<Case, Error> {
     let claims = format!(r#"{{"iss":"{ISSUER}","exp":{}}}"#, expires.as_secs());
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
     let signature = pair.sign(&SystemRandom::new(), signed.as_bytes())?;
-    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&signature));
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
 
     let bare = Operation::new(move || public.verify_sig(signed.as_bytes(), signature.as_ref()));
     Ok(Case::new(
