@@ -65,6 +65,12 @@ impl<'a> Batch<'a> {
         self.entries.is_empty()
     }
 
+    /// The items, each as JSON.
+    #[cfg(feature = "zeromq")]
+    pub(crate) fn items(&self) -> impl Iterator<Item = &Bytes> {
+        self.entries.iter().map(|entry| &entry.json)
+    }
+
     /// The body of a request with all items.
     pub(crate) fn to_json(&self) -> Bytes {
         let items = self.entries.iter().map(|entry| entry.json.len() + 1);

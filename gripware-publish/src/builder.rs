@@ -2,12 +2,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use gripware_core::{Channel, GripUrl};
 
+#[cfg(feature = "zeromq")]
+use crate::zeromq::Push;
 use crate::{
     BuildError, Endpoint, EndpointFailure, Publisher, Sink, Transport,
     authorize::Authorizer,
+    delivery::{Delivery, Way},
     dispatch::Dispatch,
+    endpoint::Address,
     failure::OnFailure,
-    http::HttpDelivery,
+    http::ControlApi,
     lane::{Bounds, Lane},
     outlet::Outlet,
     random::Ids,
@@ -165,19 +169,27 @@ impl PublisherBuilder {
         };
         let transport = self.make_transport()?;
         let lanes = self.endpoints.iter().map(|endpoint| {
-            let name = endpoint_name(endpoint);
+            let name = endpoint.name();
             least("max_items", endpoint.max_items)?;
             if endpoint.is_insecure() {
                 return Err(BuildError::InsecureCredentials { endpoint: name });
             }
-            let Some(authorizer) = Authorizer::new(endpoint.url.credentials()) else {
-                return Err(BuildError::Credentials { endpoint: name });
+            let way = match &endpoint.address {
+                Address::Http(url) => Way::Http(ControlApi {
+                    uri: url.publish_uri().clone(),
+                    authorizer: Authorizer::new(url.credentials()).ok_or_else(|| {
+                        BuildError::Credentials {
+                            endpoint: name.clone(),
+                        }
+                    })?,
+                    transport: Arc::clone(&transport),
+                }),
+                #[cfg(feature = "zeromq")]
+                Address::ZeroMq(authority) => Way::ZeroMq(Push::new(authority.clone())),
             };
-            let delivery = HttpDelivery {
+            let delivery = Delivery {
                 name,
-                uri: endpoint.url.publish_uri().clone(),
-                authorizer,
-                transport: Arc::clone(&transport),
+                way,
                 timeout: self.timeout,
                 retries: self.retries,
             };
@@ -204,13 +216,9 @@ impl PublisherBuilder {
             #[cfg(feature = "tls")]
             Some(_) => HyperTransport::https(connect)?,
             #[cfg(not(feature = "tls"))]
-            Some(endpoint) => HyperTransport::https(endpoint_name(endpoint))?,
+            Some(endpoint) => HyperTransport::https(endpoint.name())?,
         }))
     }
-}
-
-fn endpoint_name(endpoint: &Endpoint) -> String {
-    endpoint.url.to_string()
 }
 
 impl fmt::Debug for PublisherBuilder {

@@ -1,6 +1,11 @@
 use std::net::IpAddr;
 
 use gripware_core::{Credentials, GripUrl};
+#[cfg(feature = "zeromq")]
+use http::uri::Authority;
+
+#[cfg(feature = "zeromq")]
+use crate::BuildError;
 
 /// A control endpoint that items are sent to, with what it takes at once.
 ///
@@ -19,17 +24,56 @@ use gripware_core::{Credentials, GripUrl};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Endpoint {
-    pub(crate) url: GripUrl,
+    pub(crate) address: Address,
     pub(crate) max_body: usize,
     pub(crate) max_items: usize,
     allows_insecure: bool,
 }
 
+/// Where an endpoint is.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// The control API.
+    Http(Box<GripUrl>),
+    /// Host and port of a PULL socket.
+    #[cfg(feature = "zeromq")]
+    ZeroMq(String),
+}
+
 impl Endpoint {
     /// An endpoint by its URL, with the credentials of that.
     pub fn new(url: GripUrl) -> Self {
+        Self::at(Address::Http(Box::new(url)))
+    }
+
+    /// The ZeroMQ PULL socket of a Pushpin, which by default is `tcp://127.0.0.1:5560`
+    /// (GRIP 3.4). The address may also be written with `zmq+tcp://`.
+    ///
+    /// ZeroMQ knows no answer: an item is accepted when it is on its way to a proxy that was
+    /// there, and neither credentials nor encryption protect it. What is said of requests holds
+    /// for writes to the socket.
+    ///
+    /// # Errors
+    /// Where it is no such address with a host and a port.
+    #[cfg(feature = "zeromq")]
+    pub fn zeromq(address: &str) -> Result<Self, BuildError> {
+        let refused = || BuildError::ZeroMqAddress {
+            address: address.to_owned(),
+        };
+        let authority = address.strip_prefix("zmq+").unwrap_or(address);
+        let authority = authority.strip_prefix("tcp://").ok_or_else(refused)?;
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        let authority: Authority = authority.parse().map_err(|_| refused())?;
+        let has_port = authority.port_u16().is_some_and(|port| port != 0);
+        if !has_port || authority.host().is_empty() || authority.as_str().contains('@') {
+            return Err(refused());
+        }
+        Ok(Self::at(Address::ZeroMq(authority.to_string())))
+    }
+
+    fn at(address: Address) -> Self {
         Self {
-            url,
+            address,
             max_body: 1_000_000,
             max_items: 100,
             allows_insecure: false,
@@ -59,23 +103,32 @@ impl Endpoint {
 
     /// Whether its credentials would be readable on the way.
     pub(crate) fn is_insecure(&self) -> bool {
-        !self.allows_insecure
-            && !matches!(self.url.credentials(), Credentials::None)
-            && !self.is_https()
-            && !self.is_loopback()
+        self.url().is_some_and(|url| {
+            !self.allows_insecure
+                && !matches!(url.credentials(), Credentials::None)
+                && !is_https(url)
+                && !is_loopback(url)
+        })
     }
 
     pub(crate) fn is_https(&self) -> bool {
-        self.url.publish_uri().scheme_str() == Some("https")
+        self.url().is_some_and(is_https)
     }
 
-    fn is_loopback(&self) -> bool {
-        let host = self.url.publish_uri().host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        match host.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => address.to_canonical().is_loopback(),
-            Ok(address) => address.is_loopback(),
-            Err(_) => host.eq_ignore_ascii_case("localhost"),
+    /// Its address without a query.
+    pub(crate) fn name(&self) -> String {
+        match &self.address {
+            Address::Http(url) => url.to_string(),
+            #[cfg(feature = "zeromq")]
+            Address::ZeroMq(authority) => format!("tcp://{authority}"),
+        }
+    }
+
+    fn url(&self) -> Option<&GripUrl> {
+        match &self.address {
+            Address::Http(url) => Some(url),
+            #[cfg(feature = "zeromq")]
+            Address::ZeroMq(_) => None,
         }
     }
 }
@@ -83,6 +136,20 @@ impl Endpoint {
 impl From<GripUrl> for Endpoint {
     fn from(url: GripUrl) -> Self {
         Self::new(url)
+    }
+}
+
+fn is_https(url: &GripUrl) -> bool {
+    url.publish_uri().scheme_str() == Some("https")
+}
+
+fn is_loopback(url: &GripUrl) -> bool {
+    let host = url.publish_uri().host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => address.to_canonical().is_loopback(),
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 

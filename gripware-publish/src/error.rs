@@ -33,6 +33,12 @@ pub enum BuildError {
         /// The endpoint.
         endpoint: String,
     },
+    /// No address of a ZeroMQ socket, such as `tcp://127.0.0.1:5560`.
+    #[error("`{address}` is no ZeroMQ address with a host and a port")]
+    ZeroMqAddress {
+        /// The text.
+        address: String,
+    },
     /// The system's certificates could not be read.
     #[error("TLS cannot be set up: {reason}")]
     Tls {

@@ -11,9 +11,9 @@ use tokio::{
 
 use crate::{
     batch::{Batch, ENVELOPE, Entry},
+    delivery::Delivery,
     error::EndpointFailure,
     failure::{OnFailure, Unheard},
-    http::HttpDelivery,
     trace,
 };
 
@@ -24,7 +24,7 @@ use crate::{
 /// So a lane belongs to no runtime, and costs nothing while nobody publishes.
 pub(crate) struct Lane {
     name: Arc<str>,
-    delivery: HttpDelivery,
+    delivery: Delivery,
     max_body: usize,
     max_items: usize,
     /// Room in the queue, in bytes, where each item takes at least `least_cost`. So one number
@@ -59,7 +59,7 @@ pub(crate) struct Bounds {
 
 impl Lane {
     pub(crate) fn new(
-        delivery: HttpDelivery,
+        delivery: Delivery,
         (max_body, max_items): (usize, usize),
         bounds: Bounds,
         on_failure: OnFailure,

@@ -1,5 +1,5 @@
-//! Publishes items to GRIP proxies: over HTTP to Pushpin and Fastly Fanout, or to whatever takes
-//! items in this process.
+//! Publishes items to GRIP proxies: over HTTP to Pushpin and Fastly Fanout, over ZeroMQ to Pushpin,
+//! or to whatever takes items in this process.
 //!
 //! ```no_run
 //! use gripware_core::{GripUrl, HttpStream, Item, WsMessage};
@@ -53,6 +53,7 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `tls` | yes | endpoints with `https`, with rustls and the system's certificates |
+//! | `zeromq` | no | endpoints that are a Pushpin's ZeroMQ socket, `Endpoint::zeromq` |
 //! | `tracing` | yes | says in the log what was not accepted |
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
 //! | `rust-crypto` | no | signs with the RustCrypto crates; see `gripware-core` |
@@ -60,6 +61,7 @@
 mod authorize;
 mod batch;
 mod builder;
+mod delivery;
 mod dispatch;
 mod endpoint;
 mod error;
@@ -73,6 +75,8 @@ mod random;
 mod sink;
 mod trace;
 mod transport;
+#[cfg(feature = "zeromq")]
+mod zeromq;
 
 pub use builder::PublisherBuilder;
 pub use endpoint::Endpoint;
