@@ -9,7 +9,8 @@ use tokio::{
 
 use crate::{
     batch::{Entry, Reply},
-    error::{EndpointFailure, EnqueueError, FailureReason, PublishError},
+    error::{EndpointFailure, EnqueueError, PublishError},
+    failure::Failures,
     lane::Lane,
     outlet::Outlet,
     random::Ids,
@@ -36,9 +37,6 @@ pub(crate) struct Message {
     json: Bytes,
     is_repeatable: bool,
 }
-
-/// What a lane makes of an item.
-type Answer = oneshot::Receiver<Result<(), Arc<EndpointFailure>>>;
 
 impl Dispatch {
     pub(crate) fn new(
@@ -121,14 +119,18 @@ impl Dispatch {
                 answers.push((lane, answer));
             }
             self.let_out(&message, true)
-                .for_each(|failure| failures.add(&failure));
+                .for_each(|failure| failures.add_one(&failure));
             drop(open);
         }
         self.start(runtime.as_ref());
         for (lane, answer) in answers {
-            failures.hear(lane, answer).await;
+            // An answer that never comes is that of a task which was dropped.
+            let answer = answer.await.unwrap_or_else(|_| Err(lane.stopped()));
+            if let Err(failure) = answer {
+                failures.add_one(&failure);
+            }
         }
-        PublishError::endpoints(failures.0)
+        failures.into_result()
     }
 
     /// Hands one message over. Where there is no room, `item` is given back.
@@ -162,12 +164,10 @@ impl Dispatch {
     pub(crate) async fn flush(&self) -> Result<(), PublishError> {
         let mut failures = Failures::default();
         for lane in &self.lanes {
-            failures.0.extend(lane.flush().await);
+            failures.extend(lane.flush().await);
         }
-        failures
-            .0
-            .extend(self.outlets.iter().filter_map(Outlet::unheard));
-        PublishError::endpoints(failures.0)
+        failures.extend(self.outlets.iter().filter_map(Outlet::unheard));
+        failures.into_result()
     }
 
     pub(crate) fn close(&self) {
@@ -263,42 +263,6 @@ impl Message {
             is_repeatable: self.is_repeatable,
             cost: self.cost(lane),
             reply,
-        }
-    }
-}
-
-/// Failures, gathered by endpoint.
-#[derive(Debug, Default)]
-struct Failures(Vec<EndpointFailure>);
-
-impl Failures {
-    async fn hear(&mut self, lane: &Lane, answer: Answer) {
-        match answer.await {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => self.add(&EndpointFailure {
-                items: 1,
-                ..(*failure).clone()
-            }),
-            Err(_) => self.add(&EndpointFailure {
-                endpoint: Arc::clone(lane.name()),
-                items: 1,
-                attempts: 0,
-                reason: FailureReason::Stopped,
-            }),
-        }
-    }
-
-    fn add(&mut self, failure: &EndpointFailure) {
-        let same = |known: &&mut EndpointFailure| known.endpoint == failure.endpoint;
-        match self.0.iter_mut().find(same) {
-            Some(known) => {
-                let items = known.items + failure.items;
-                *known = EndpointFailure {
-                    items,
-                    ..failure.clone()
-                };
-            }
-            None => self.0.push(failure.clone()),
         }
     }
 }

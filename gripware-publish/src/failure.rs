@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, thread};
 
-use crate::error::EndpointFailure;
+use crate::error::{EndpointFailure, PublishError};
 
 /// What is called for each failure, if anything.
 #[derive(Clone, Default)]
@@ -50,5 +50,36 @@ impl Unheard {
 
     pub(crate) fn take(&mut self) -> Option<EndpointFailure> {
         self.0.take()
+    }
+}
+
+/// Failures of one call, gathered by endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Vec<EndpointFailure>);
+
+impl Failures {
+    /// Adds the failure of one item, which may stand for others too.
+    pub(crate) fn add_one(&mut self, failure: &EndpointFailure) {
+        let mut failure = EndpointFailure {
+            items: 1,
+            ..failure.clone()
+        };
+        let same = |known: &&mut EndpointFailure| known.endpoint == failure.endpoint;
+        match self.0.iter_mut().find(same) {
+            Some(known) => {
+                failure.items += known.items;
+                *known = failure;
+            }
+            None => self.0.push(failure),
+        }
+    }
+
+    /// Adds the failures of endpoints that have none yet.
+    pub(crate) fn extend(&mut self, failures: impl IntoIterator<Item = EndpointFailure>) {
+        self.0.extend(failures);
+    }
+
+    pub(crate) fn into_result(self) -> Result<(), PublishError> {
+        PublishError::endpoints(self.0)
     }
 }

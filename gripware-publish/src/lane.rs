@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     batch::{Batch, ENVELOPE, Entry},
     delivery::Delivery,
-    error::EndpointFailure,
+    error::{EndpointFailure, FailureReason},
     failure::{OnFailure, Unheard},
     trace,
 };
@@ -143,6 +143,16 @@ impl Lane {
             }
             progress.await;
         }
+    }
+
+    /// The failure of an item whose task was dropped.
+    pub(crate) fn stopped(&self) -> Arc<EndpointFailure> {
+        Arc::new(EndpointFailure {
+            endpoint: Arc::clone(&self.name),
+            items: 1,
+            attempts: 0,
+            reason: FailureReason::Stopped,
+        })
     }
 
     /// Tells of a failure; nobody waits for `unheard` of its items.

@@ -1,10 +1,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{
-    Action, Content, SseEvent,
-    error::{FirstError, ItemError},
-};
+use super::{Action, Content, SseEvent, error::FirstError};
 use crate::Filter;
 
 /// What the clients of `stream` holds get: content that is appended, or an [`Action`].
@@ -113,15 +110,11 @@ impl From<SseEvent> for HttpStream {
     fn from(event: SseEvent) -> Self {
         match event.encode() {
             Ok(text) => Self::text(text),
-            Err(error) => Self::failed(error),
+            Err(error) => {
+                let mut failed = Self::default();
+                failed.error.set(error);
+                failed
+            }
         }
-    }
-}
-
-impl HttpStream {
-    fn failed(reason: ItemError) -> Self {
-        let mut failed = Self::default();
-        failed.error.set(reason);
-        failed
     }
 }
