@@ -130,7 +130,7 @@ impl Dispatch {
                 failures.add_one(&failure);
             }
         }
-        failures.into_result()
+        failures.into_result(self.lanes.len() + self.outlets.len())
     }
 
     /// Hands one message over. Where there is no room, `item` is given back.
@@ -167,7 +167,7 @@ impl Dispatch {
             failures.extend(lane.flush().await);
         }
         failures.extend(self.outlets.iter().filter_map(Outlet::unheard));
-        failures.into_result()
+        failures.into_result(self.lanes.len() + self.outlets.len())
     }
 
     pub(crate) fn close(&self) {

@@ -71,7 +71,11 @@ enum Kind {
     NoEndpoint,
     Closed,
     NoRuntime,
-    Endpoints(Vec<EndpointFailure>),
+    Endpoints {
+        failures: Vec<EndpointFailure>,
+        /// How many endpoints there are.
+        of: usize,
+    },
 }
 
 impl PublishError {
@@ -103,13 +107,13 @@ impl PublishError {
         }
     }
 
-    /// Nothing, where nothing failed.
-    pub(crate) fn endpoints(failures: Vec<EndpointFailure>) -> Result<(), Self> {
+    /// Nothing, where nothing failed at any `of` the endpoints.
+    pub(crate) fn endpoints(failures: Vec<EndpointFailure>, of: usize) -> Result<(), Self> {
         if failures.is_empty() {
             return Ok(());
         }
         Err(Self {
-            kind: Kind::Endpoints(failures),
+            kind: Kind::Endpoints { failures, of },
         })
     }
 
@@ -131,6 +135,12 @@ impl PublishError {
         matches!(self.kind, Kind::Closed)
     }
 
+    /// Whether at least one endpoint took all of the items: the clients behind it get them.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        matches!(&self.kind, Kind::Endpoints { failures, of } if failures.len() < *of)
+    }
+
     /// Which of several items is the invalid one, counted from 0.
     #[must_use]
     pub fn item_index(&self) -> Option<usize> {
@@ -144,7 +154,7 @@ impl PublishError {
     #[must_use]
     pub fn failures(&self) -> &[EndpointFailure] {
         match &self.kind {
-            Kind::Endpoints(failures) => failures,
+            Kind::Endpoints { failures, .. } => failures,
             _ => &[],
         }
     }
@@ -160,7 +170,7 @@ impl fmt::Display for PublishError {
             }
             Kind::Closed => f.write_str("the publisher is closed"),
             Kind::NoRuntime => f.write_str("publishing needs a tokio runtime"),
-            Kind::Endpoints(failures) => {
+            Kind::Endpoints { failures, .. } => {
                 for (index, failure) in failures.iter().enumerate() {
                     let separator = if index == 0 { "" } else { "; " };
                     write!(f, "{separator}{failure}")?;

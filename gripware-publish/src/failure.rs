@@ -79,7 +79,8 @@ impl Failures {
         self.0.extend(failures);
     }
 
-    pub(crate) fn into_result(self) -> Result<(), PublishError> {
-        PublishError::endpoints(self.0)
+    /// What a call to `of` endpoints says.
+    pub(crate) fn into_result(self, of: usize) -> Result<(), PublishError> {
+        PublishError::endpoints(self.0, of)
     }
 }

@@ -486,6 +486,7 @@ async fn every_endpoint_gets_every_item() {
         panic!("{error:?}")
     };
     assert_eq!(failure.endpoint(), other.url().to_string());
+    assert!(error.is_partial());
     assert_eq!(one.texts(), [["x"]]);
     // Without retries there is no need for an id.
     assert!(one.got()[0].items[0].get("id").is_none());

@@ -4,7 +4,7 @@ use axum::{
     http::{Uri, header::CONTENT_TYPE},
     response::IntoResponse,
 };
-use conformance::{BadRequest, Params};
+use conformance::{BadRequest, Params, accepted};
 use gripware_axum::{Channel, GripContext, Hold, HttpStream, Item, Limits, Link, Recovery};
 use serde_json::{Value, json};
 
@@ -40,6 +40,6 @@ pub(crate) async fn append(
     let item = Item::from(HttpStream::text(format!("{line}\n")))
         .id(id.to_string())
         .prev_id((id - 1).to_string());
-    app.publisher.publish(channel, item).await?;
+    accepted(app.publisher.publish(channel, item).await)?;
     Ok(Json(json!({ "id": id })))
 }

@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, RawQuery, State},
     routing::post,
 };
-use conformance::{Params, item};
+use conformance::{Params, accepted, item};
 use serde_json::{Value, json};
 
 use crate::{App, error::Error};
@@ -22,6 +22,6 @@ async fn publish(
     let params = Params::parse(query.as_deref());
     let channel = params.required("channel")?;
     let item = item(&what, &params, &body)?.ok_or(Error::NotFound)?;
-    app.publisher.publish(channel, item).await?;
+    accepted(app.publisher.publish(channel, item).await)?;
     Ok(Json(json!({ "published": 1 })))
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use conformance::Params;
+use conformance::{Params, accepted};
 use gripware_axum::{Item, WebSocketContext, WebSocketRejection, WsMessage};
 
 use crate::{App, error::Error};
@@ -50,7 +50,7 @@ async fn room(
     }
     while let Some(message) = ws.receive()? {
         let item = Item::from(WsMessage::text(message.into_text()?)).sender(user);
-        app.publisher.publish(channel, item).await?;
+        accepted(app.publisher.publish(channel, item).await)?;
     }
     Ok(ws)
 }

@@ -1,6 +1,20 @@
 use gripware_core::{HttpResponse, HttpStream, Item, WsMessage};
 
+use gripware_publish::PublishError;
+
 use crate::{BadRequest, Params};
+
+/// What became of a publish: an item that one endpoint took is published, though another did not,
+/// as the clients behind that one have it.
+///
+/// # Errors
+/// Where no endpoint took it.
+pub fn accepted(published: Result<(), PublishError>) -> Result<(), PublishError> {
+    match published {
+        Err(error) if error.is_partial() => Ok(()),
+        published => published,
+    }
+}
 
 /// The item that `POST /publish/{what}` is about. `None` where there is no such thing.
 ///

@@ -10,7 +10,7 @@ mod socket_log;
 
 pub use feed::Feeds;
 pub use holds::{hold_instruct, hold_response, hold_sse, hold_stream};
-pub use items::item;
+pub use items::{accepted, item};
 pub use params::{BadRequest, Params};
 pub use settings::Settings;
 pub use socket_log::SocketLog;

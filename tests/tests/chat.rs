@@ -1,0 +1,58 @@
+//! The README's first command, and two windows of a real browser.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use gripware_interop::{PATIENCE, Place, Process};
+
+#[tokio::test]
+async fn two_windows_chat_through_pushpin() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let place = Place::new();
+    let mut run = Command::new(root.join("examples/chat/run"));
+    for name in ["PORT", "CONTROL", "ORIGIN"] {
+        run.env(name, free_port().to_string());
+    }
+    let mut chat = Process::start(run, place.directory(), "chat");
+    let url = address(&mut chat).await;
+
+    let mut script = Command::new("node");
+    script.arg(root.join("tests/node/chat.mjs")).arg(url);
+    let mut browser = Process::start(script, place.directory(), "browser");
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = browser.ended() {
+            break status;
+        }
+        assert!(start.elapsed() < 4 * PATIENCE, "the browser does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(status.success());
+    assert_eq!(browser.output(), "two windows chatted\n");
+    chat.stop(PATIENCE).await;
+}
+
+/// What the command says is to be opened. It may have to build the chat before.
+async fn address(chat: &mut Process) -> String {
+    let start = Instant::now();
+    loop {
+        let output = chat.output();
+        let line = output.lines().find_map(|line| line.strip_prefix("open "));
+        if let Some((url, _)) = line.and_then(|line| line.split_once(' ')) {
+            return url.to_owned();
+        }
+        if let Some(status) = chat.ended() {
+            panic!("the chat ended with {status}");
+        }
+        assert!(start.elapsed() < 10 * PATIENCE, "the chat does not start");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
