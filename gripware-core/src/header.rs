@@ -8,7 +8,10 @@
 //! assert!(!header::is_instruction(&http::header::CONTENT_TYPE));
 //! ```
 
-use http::HeaderName;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 
 macro_rules! names {
     ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
@@ -67,4 +70,40 @@ pub const GRIP_INSTRUCT: &str = "application/grip-instruct";
 #[must_use]
 pub fn is_instruction(name: &HeaderName) -> bool {
     name.as_str().starts_with(GRIP_PREFIX)
+}
+
+/// Stands in a `Grip-Hold` header until the layer around a handler writes the hold. No proxy obeys
+/// it: where no layer is, or a hold does not reach it, the request fails and says why.
+pub const UNWRITTEN_HOLD: HeaderValue =
+    HeaderValue::from_static("unwritten: no GRIP layer is around this route");
+
+/// Whether the content type of a request says that it carries WebSocket events.
+#[must_use]
+pub fn is_websocket_events(headers: &HeaderMap) -> bool {
+    has_essence(headers, WEBSOCKET_EVENTS)
+}
+
+/// Whether a request is a turn of a conversation over a WebSocket: a `POST` that carries events.
+#[must_use]
+pub fn is_conversation(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::POST && is_websocket_events(headers)
+}
+
+/// Whether a turn of a conversation is about a connection that is open already, as far as the head
+/// of the request tells: an opening comes alone, and has the length of its one event. A lone empty
+/// message has the same, and only the body tells those two apart.
+#[must_use]
+pub fn is_open_conversation(headers: &HeaderMap) -> bool {
+    const OPENING: &[u8] = b"6";
+    headers
+        .get(CONTENT_LENGTH)
+        .is_some_and(|length| length.as_bytes() != OPENING)
+}
+
+/// Whether the content type is this one, whatever its case and its parameters are.
+pub(crate) fn has_essence(headers: &HeaderMap, essence: &str) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.as_bytes().split(|byte| *byte == b';').next())
+        .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(essence.as_bytes()))
 }

@@ -32,22 +32,20 @@ impl LastIds {
     ///
     /// A line holds one channel, and neither its name nor its id is quoted or escaped. What is no
     /// such line, and channels that do not have the prefix, are passed over; of two lines for one
-    /// channel the first counts; beyond 100 lines nothing is read.
+    /// channel the first counts; beyond 100 channels nothing is read.
     #[must_use]
     pub fn parse(headers: &HeaderMap, prefix: &str) -> Self {
         let mut last = Self::default();
-        for line in headers.get_all(GRIP_LAST).iter().take(MAX_CHANNELS) {
-            let Ok(line) = std::str::from_utf8(line.as_bytes()) else {
-                continue;
-            };
-            let Some((channel, id)) = parse_line(line) else {
-                continue;
-            };
-            match channel.strip_prefix(prefix) {
-                Some(channel) if last.get(channel).is_none() => {
-                    last.0.push((channel.to_owned(), id.to_owned()));
-                }
-                _ => {}
+        let lines = headers.get_all(GRIP_LAST).iter();
+        let lines = lines.filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
+        for (channel, id) in lines.filter_map(parse_line) {
+            if last.0.len() == MAX_CHANNELS {
+                break;
+            }
+            if let Some(channel) = channel.strip_prefix(prefix)
+                && last.get(channel).is_none()
+            {
+                last.0.push((channel.to_owned(), id.to_owned()));
             }
         }
         last
@@ -152,7 +150,9 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&line) {
                 let mut headers = HeaderMap::new();
                 headers.append(GRIP_LAST, value);
-                let _ = LastIds::parse(&headers, "a");
+                for (channel, id) in LastIds::parse(&headers, "").iter() {
+                    prop_assert!(Channel::new(channel).is_ok() && Channel::new(id).is_ok());
+                }
             }
         }
     }

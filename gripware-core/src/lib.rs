@@ -25,6 +25,8 @@ pub mod manual;
 pub mod sig;
 pub mod ws;
 
+mod carrier;
+mod causes;
 mod channel;
 mod context;
 mod grip_url;
@@ -32,7 +34,10 @@ mod last;
 mod limits;
 mod policy;
 mod recovery;
+mod refusal;
 
+pub use carrier::Carrier;
+pub use causes::Causes;
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
 pub use context::{GripContext, Trust};
 pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
@@ -41,5 +46,6 @@ pub use http;
 pub use item::{HttpResponse, HttpStream, Item, ItemError, SseEvent, WsMessage};
 pub use last::LastIds;
 pub use limits::Limits;
-pub use policy::{Carrier, Policy, Refusal, is_websocket_events};
+pub use policy::Policy;
 pub use recovery::Recovery;
+pub use refusal::Refusal;

@@ -11,7 +11,7 @@
 //!     let recovery = Recovery::new(&LastIds::parse(headers, ""), "feed").or_cursor(after);
 //!     let seen: usize = recovery.after().and_then(|id| id.parse().ok()).unwrap_or(0);
 //!     let lines = ["one\n", "two\n", "three\n"];
-//!     (recovery.stream(lines.len().to_string(), "/feed"), lines[seen..].concat())
+//!     (Hold::stream_after(&recovery, lines.len().to_string(), "/feed"), lines[seen..].concat())
 //! }
 //!
 //! // A client comes with the cursor of its own.
@@ -25,7 +25,8 @@
 //! assert_eq!(feed(&headers, Some("1")).1, "three\n");
 //!
 //! // Its answer is shared between clients, so a link that only one may see is refused.
-//! let hold = Recovery::new(&LastIds::default(), "feed").stream("3", "/feed?user=anna");
+//! let recovery = Recovery::new(&LastIds::default(), "feed");
+//! let hold = Hold::stream_after(&recovery, "3", "/feed?user=anna");
 //! assert_eq!(hold.check(&Default::default()), Err(HoldError::LinkQuery));
 //! ```
 
@@ -38,21 +39,29 @@ use crate::{Channel, ChannelError, Hold, HoldError, HoldMode, LastIds, Link};
 /// believes in ids that are equal, not in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    channel: String,
+    channel: Result<Channel, ChannelError>,
     after: Option<String>,
     from_proxy: bool,
 }
 
 impl Recovery {
-    /// The place in a channel that a proxy says a client has, if it says one.
+    /// The place in a channel that a proxy says a client has, if it says one. The channel may have
+    /// filters. A name that is none is found when the hold is checked.
     #[must_use]
-    pub fn new(last: &LastIds, channel: impl Into<String>) -> Self {
-        let channel = channel.into();
-        let after = last.get(&channel).map(str::to_owned);
+    pub fn new<C>(last: &LastIds, channel: C) -> Self
+    where
+        C: TryInto<Channel>,
+        C::Error: Into<ChannelError>,
+    {
+        let channel = channel.try_into().map_err(Into::into);
+        let after = channel
+            .as_ref()
+            .ok()
+            .and_then(|channel| last.get(channel.name()));
         Self {
-            channel,
+            after: after.map(str::to_owned),
             from_proxy: after.is_some(),
-            after,
+            channel,
         }
     }
 
@@ -78,30 +87,36 @@ impl Recovery {
         self.from_proxy
     }
 
+    fn channel_after(&self, last: impl Into<String>) -> Result<Channel, ChannelError> {
+        self.channel.clone()?.with_prev_id(last)
+    }
+}
+
+impl Hold {
     /// A stream hold that goes on after `last`, the id of the last item there is.
+    ///
+    /// Where there is none yet, `last` is what the first item will name as its previous id, such
+    /// as `0`.
     ///
     /// `path` is where the proxy fetches what it misses: the same resource, without a query. One
     /// answer is given to all clients that wait there with the same last id, so it must depend on
     /// nothing but the path and `Grip-Last`. A link with a query is refused when the hold is
     /// checked.
-    pub fn stream<L>(&self, last: impl Into<String>, path: L) -> Hold
+    pub fn stream_after<L>(recovery: &Recovery, last: impl Into<String>, path: L) -> Self
     where
         L: TryInto<Link>,
         L::Error: Into<HoldError>,
     {
-        Hold::with_mode(HoldMode::Stream)
-            .add_channel(self.channel_after(last))
+        Self::with_mode(HoldMode::Stream)
+            .add_channel(recovery.channel_after(last))
             .set_next(path.try_into().map_err(Into::into).and_then(shared))
     }
 
-    /// A response hold (long-polling) that goes on after `last`, the id of the last item there is.
-    /// A proxy that knows a later one repeats the request at once.
-    pub fn response(&self, last: impl Into<String>) -> Hold {
-        Hold::with_mode(HoldMode::Response).add_channel(self.channel_after(last))
-    }
-
-    fn channel_after(&self, last: impl Into<String>) -> Result<Channel, ChannelError> {
-        Channel::new(self.channel.as_str())?.with_prev_id(last)
+    /// A response hold (long-polling) that goes on after `last`, the id of the last item there is,
+    /// or what the first one will name as its previous id. A proxy that knows a later one repeats
+    /// the request at once.
+    pub fn response_after(recovery: &Recovery, last: impl Into<String>) -> Self {
+        Self::with_mode(HoldMode::Response).add_channel(recovery.channel_after(last))
     }
 }
 
@@ -146,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_stream_goes_on_after_the_last_id_at_a_link_for_all() {
-        let hold = Recovery::new(&LastIds::default(), "rel").stream("2", "/rel");
+        let hold = Hold::stream_after(&Recovery::new(&LastIds::default(), "rel"), "2", "/rel");
         let mut headers = HeaderMap::new();
         hold.write_headers("", &Limits::default(), StatusCode::OK, &mut headers)
             .unwrap();
@@ -157,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_long_poll_goes_on_after_the_last_id() {
-        let hold = Recovery::new(&LastIds::default(), "rel").response("2");
+        let hold = Hold::response_after(&Recovery::new(&LastIds::default(), "rel"), "2");
         let mut headers = HeaderMap::new();
         hold.write_headers("", &Limits::default(), StatusCode::OK, &mut headers)
             .unwrap();
@@ -168,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_id_that_is_none_is_found_when_the_hold_is_checked() {
-        let hold = Recovery::new(&LastIds::default(), "rel").stream("", "/rel");
+        let hold = Hold::stream_after(&Recovery::new(&LastIds::default(), "rel"), "", "/rel");
         assert_eq!(
             hold.check(&Limits::default()),
             Err(HoldError::Channel(ChannelError::Empty))

@@ -13,6 +13,7 @@
 /// let hold: gripware_core::Hold = Hold::stream("news").next("/news").into_core();
 /// assert_eq!(hold, gripware_core::Hold::stream("news").next("/news"));
 /// ```
+#[doc(hidden)]
 #[macro_export]
 macro_rules! adapter_hold {
     ($(#[$attribute:meta])*) => {
@@ -73,6 +74,44 @@ macro_rules! adapter_hold {
         }
 
         impl Hold {
+            /// A stream hold that goes on after `last`, the id of the last item there is. See
+            /// [`gripware_core::Hold::stream_after`].
+            pub fn stream_after<L>(
+                recovery: &$crate::Recovery,
+                last: impl Into<String>,
+                path: L,
+            ) -> Self
+            where
+                L: TryInto<$crate::Link>,
+                L::Error: Into<$crate::HoldError>,
+            {
+                Self($crate::Hold::stream_after(recovery, last, path))
+            }
+
+            /// A response hold that goes on after `last`, the id of the last item there is. See
+            /// [`gripware_core::Hold::response_after`].
+            pub fn response_after(recovery: &$crate::Recovery, last: impl Into<String>) -> Self {
+                Self($crate::Hold::response_after(recovery, last))
+            }
+
+            /// Holds in this mode without any channel yet. See
+            /// [`gripware_core::Hold::with_mode`].
+            pub fn with_mode(mode: $crate::HoldMode) -> Self {
+                Self($crate::Hold::with_mode(mode))
+            }
+
+            /// How the connection is held. See [`gripware_core::Hold::mode`].
+            #[must_use]
+            pub fn mode(&self) -> Option<$crate::HoldMode> {
+                self.0.mode()
+            }
+
+            /// The channels, in their order.
+            #[must_use]
+            pub fn channels(&self) -> &[$crate::Channel] {
+                self.0.channels()
+            }
+
             /// Whether a proxy would take this hold. See [`gripware_core::Hold::check`].
             ///
             /// # Errors

@@ -2,7 +2,7 @@ use super::{
     Hold, HoldError, HoldMode,
     error::{check_text, whole_seconds},
 };
-use crate::Limits;
+use crate::{Channel, ChannelError, Limits, MAX_NAME_LEN};
 
 impl Hold {
     /// Whether a proxy would take this hold.
@@ -16,6 +16,19 @@ impl Hold {
         self.check_channels(limits)?;
         self.check_settings()?;
         self.check_meta(limits)
+    }
+
+    /// The same for a hold whose channels get this prefix.
+    pub(crate) fn check_prefixed(&self, prefix: &str, limits: &Limits) -> Result<(), HoldError> {
+        self.check(limits)?;
+        let length = |channel: &Channel| prefix.len() + channel.name().len();
+        match self.channels.iter().map(length).max() {
+            Some(length) if length > MAX_NAME_LEN => {
+                let limit = MAX_NAME_LEN;
+                Err(ChannelError::TooLong { length, limit }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_channels(&self, limits: &Limits) -> Result<(), HoldError> {
@@ -90,11 +103,19 @@ impl Hold {
                 limit: limits.meta,
             });
         }
-        for (name, value) in &self.meta {
+        for (position, (name, value)) in self.meta.iter().enumerate() {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             if name.is_empty() || !name.chars().all(is_plain) {
                 let name = name.chars().take(64).collect();
                 return Err(HoldError::MetaName { name });
+            }
+            if self
+                .meta
+                .iter()
+                .take(position)
+                .any(|(other, _)| other == name)
+            {
+                return Err(HoldError::DuplicateMeta { name: name.clone() });
             }
             check_text("meta value", value)?;
         }

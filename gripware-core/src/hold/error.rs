@@ -88,6 +88,12 @@ pub enum HoldError {
         /// The name.
         name: String,
     },
+    /// The same item of meta twice.
+    #[error("a hold sets the meta {name:?} twice")]
+    DuplicateMeta {
+        /// The name.
+        name: String,
+    },
     /// A meta value or reason with a control character.
     #[error("the {of} has a control character at byte {position}")]
     ControlCharacter {

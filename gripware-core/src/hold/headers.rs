@@ -54,7 +54,7 @@ impl Hold {
         real: StatusCode,
         headers: &mut HeaderMap,
     ) -> Result<StatusCode, HoldError> {
-        self.check(limits)?;
+        self.check_prefixed(prefix, limits)?;
         let mut out = Writer::new(headers, limits);
         if let Some(mode) = self.mode {
             out.insert_static(GRIP_HOLD, mode.as_str());
@@ -84,6 +84,19 @@ impl Hold {
             None => {}
         }
         Ok(if strips(real) { StatusCode::OK } else { real })
+    }
+
+    /// Writes what the client of a `HEAD` request gets to see of the answer to a `GET`.
+    pub(crate) fn write_plain(&self, status: &mut StatusCode, headers: &mut HeaderMap) {
+        if let Some((own, _)) = &self.status {
+            *status = *own;
+        }
+        if let Some(exposed) = &self.exposed {
+            let names: Vec<_> = headers.keys().cloned().collect();
+            for name in names.iter().filter(|name| !exposed.contains(name)) {
+                headers.remove(name);
+            }
+        }
     }
 
     /// Writes what has no spelling in JSON, and stands in headers in both forms.

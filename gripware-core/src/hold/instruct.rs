@@ -84,7 +84,7 @@ impl Hold {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(HeaderMap, Bytes), HoldError> {
-        self.check(limits)?;
+        self.check_prefixed(prefix, limits)?;
         if headers.contains_key(CONTENT_ENCODING) {
             return Err(HoldError::Compressed);
         }

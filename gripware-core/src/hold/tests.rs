@@ -146,6 +146,23 @@ fn the_prefix_stands_before_every_channel() {
 }
 
 #[test]
+fn a_name_that_is_too_long_with_its_prefix_is_refused() {
+    let hold = Hold::stream("x".repeat(1020));
+    let mut headers = HeaderMap::new();
+    let write = |prefix, headers: &mut HeaderMap| {
+        hold.write_headers(prefix, &Limits::default(), StatusCode::OK, headers)
+    };
+    assert!(write("app-", &mut headers).is_ok());
+    assert_eq!(
+        write("apps-", &mut headers),
+        Err(HoldError::Channel(ChannelError::TooLong {
+            length: 1025,
+            limit: 1024
+        }))
+    );
+}
+
+#[test]
 fn what_a_header_would_lose_is_known() {
     for hold in [
         Hold::stream("a,b"),
@@ -402,6 +419,12 @@ fn what_a_proxy_would_refuse_or_misread_is_refused() {
         Err(HoldError::LinkCharacter {
             character: ',',
             position: 2
+        })
+    );
+    assert_eq!(
+        check(&Hold::stream("a").meta("user", "x").meta("user", "y")),
+        Err(HoldError::DuplicateMeta {
+            name: "user".to_owned()
         })
     );
     assert_eq!(

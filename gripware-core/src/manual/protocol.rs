@@ -21,8 +21,7 @@
 //! connection. A `stream` hold is appended to; a `response` hold (long-polling) is answered once,
 //! by an item or, at the timeout, with the answer that the origin gave.
 //!
-//! Some things do not fit into a header: a channel name with a comma, a status that a server would
-//! strip. The same instruction can be a JSON body of type `application/grip-instruct`, with the
+//! Some things do not fit into a header, such as a channel name with a comma. The same instruction can be a JSON body of type `application/grip-instruct`, with the
 //! client's response inside it. A [`Hold`](crate::Hold) knows which form it needs.
 //!
 //! # An item

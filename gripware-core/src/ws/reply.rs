@@ -13,7 +13,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
-use super::{Close, Event, encode};
+use super::{Close, CloseCode, Event, encode};
 use crate::header::WEBSOCKET_EVENTS;
 
 /// An answer, to be sent as it is.
@@ -50,6 +50,28 @@ impl Reply {
     pub fn is_events(status: StatusCode, headers: &HeaderMap) -> bool {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         status == StatusCode::OK && content_type == Some(WEBSOCKET_EVENTS.as_bytes())
+    }
+
+    /// What goes to a proxy in place of an answer about a connection that is open: nothing else,
+    /// where it is one of [events](Self::is_events); otherwise a close with 1011. A proxy would
+    /// drop the client without a word.
+    #[must_use]
+    pub fn rescue(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+        let closing = || Self::closing(&Close::new(CloseCode::INTERNAL_ERROR));
+        (!Self::is_events(status, headers)).then(closing)
+    }
+
+    /// An answer in plain text, to whatever is no conversation.
+    #[must_use]
+    pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(CONTENT_TYPE, plain);
+        Self {
+            status,
+            headers,
+            body: text.into(),
+        }
     }
 
     /// Refuses a connection that is opening, without a body.
