@@ -8,12 +8,12 @@ use std::{
 
 use axum_core::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
-use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal, header::GRIP_HOLD};
-use http::{HeaderValue, Method, header::CONTENT_TYPE, response::Parts};
+use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal};
+use http::{Method, response::Parts};
 use http_body::Body as _;
 use pin_project::pin_project;
 
-use crate::{log, socket::OpenSocket};
+use crate::{log, respond::reply, socket::OpenSocket};
 
 /// The answer of a [`GripService`](crate::GripService), on its way.
 #[pin_project]
@@ -33,8 +33,9 @@ enum State<F> {
     Enclosing(Box<Enclosing>),
 }
 
-/// A hold goes into a JSON body, around what the handler answered.
+/// A hold for which the body of the response has to be read first.
 struct Enclosing {
+    carrier: Carrier,
     body: Body,
     read: Vec<u8>,
     head: Parts,
@@ -87,7 +88,7 @@ where
                     let response = ready!(handler.poll(task))?.map(Body::new);
                     let rescue = socket.as_ref().and_then(|socket| socket.rescue(&response));
                     if let Some(reply) = rescue {
-                        return Poll::Ready(Ok(reply.map(Body::from)));
+                        return Poll::Ready(Ok(reply));
                     }
                     match release(response, cx, method) {
                         Released::Whole(response) => return Poll::Ready(Ok(response)),
@@ -114,52 +115,57 @@ enum Released {
     Enclose(Box<Enclosing>),
 }
 
-/// Looks at what the handler answered, and writes its hold into the headers where they can carry
-/// it.
+/// Looks at what the handler answered, and writes its hold where the body need not be read for it.
 fn release(mut response: Response, cx: &GripContext, method: &Method) -> Released {
-    let policy = cx.policy();
-    let Some(hold) = response.extensions_mut().remove::<Hold>() else {
-        return Released::Whole(match policy.check_response(cx, response.headers()) {
-            Ok(()) => response,
-            Err(refusal) => refuse(cx, &refusal),
-        });
-    };
+    let hold = response.extensions_mut().remove::<Hold>();
     let (mut head, body) = response.into_parts();
-    head.headers.remove(GRIP_HOLD);
-    let written = match policy.carrier(cx, method, &hold) {
-        Ok(Carrier::Body) => {
-            return Released::Enclose(Box::new(Enclosing {
-                body,
-                read: Vec::new(),
-                head,
-                hold,
-                cx: cx.clone(),
-            }));
-        }
-        Ok(Carrier::Headers) => {
-            let length = body.size_hint().lower();
-            policy.write_headers(&hold, &mut head.status, &mut head.headers, length)
-        }
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(refusal),
+    let policy = cx.policy();
+    let checked = match hold {
+        None => policy.check_response(cx, method, &mut head.headers),
+        Some(hold) => match policy.carrier(cx, method, &hold, body.size_hint().exact()) {
+            Ok(carrier) if carrier.reads_body() => {
+                return Released::Enclose(Box::new(Enclosing {
+                    carrier,
+                    body,
+                    read: Vec::new(),
+                    head,
+                    hold,
+                    cx: cx.clone(),
+                }));
+            }
+            Ok(carrier) => policy
+                .write(carrier, &hold, &mut head.status, &mut head.headers, &[])
+                .map(drop),
+            Err(refusal) => Err(refusal),
+        },
     };
-    Released::Whole(match written {
+    Released::Whole(match checked {
         Ok(()) => Response::from_parts(head, body),
         Err(refusal) => refuse(cx, &refusal),
     })
 }
 
 impl Enclosing {
-    /// Puts what the handler answered into a body with its hold.
+    /// Reads what the handler answered, and writes its hold.
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<Response> {
         let read = ready!(self.poll_read(task));
         let mut head = mem::replace(&mut self.head, Response::new(()).into_parts().0);
+        let body = mem::take(&mut self.read);
         let written = read.and_then(|()| {
             let policy = self.cx.policy();
-            policy.write_instruct(&self.hold, &mut head.status, &mut head.headers, &self.read)
+            policy.write(
+                self.carrier,
+                &self.hold,
+                &mut head.status,
+                &mut head.headers,
+                &body,
+            )
         });
         Poll::Ready(match written {
-            Ok(body) => Response::from_parts(head, Body::from(body)),
+            Ok(instruct) => {
+                let body = instruct.unwrap_or_else(|| body.into());
+                Response::from_parts(head, Body::from(body))
+            }
             Err(refusal) => refuse(&self.cx, &refusal),
         })
     }
@@ -186,9 +192,5 @@ impl Enclosing {
 
 fn refuse(cx: &GripContext, refusal: &Refusal) -> Response {
     log::refusal(cx, refusal);
-    let mut response = Response::new(Body::from(refusal.message()));
-    *response.status_mut() = refusal.status();
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, text);
-    response
+    reply(refusal.to_reply())
 }

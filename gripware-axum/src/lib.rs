@@ -70,10 +70,13 @@
 //! | layer | around `GripLayer` | inside of it |
 //! |---|---|---|
 //! | compression | the proxy decompresses what it gets; clients see no difference | a hold that has to travel as a body cannot carry a compressed response: 500 |
-//! | CORS | its headers are added to what the proxy passes on | the same |
+//! | CORS | its headers are added to what the proxy passes on, and to refusals | refusals have none, so a page cannot read them |
 //! | tracing | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
-//! | timeout | bounds the handler, and not how long the proxy holds | the same |
-//! | authentication | must let WebSocket events through, or the client is dropped when it refuses one | decides like a handler; an open WebSocket that it refuses is closed with 1011 |
+//! | timeout | bounds the handler, and not how long the proxy holds; a client whose turn takes too long is dropped without a close | the same, and that client is closed with 1011 |
+//! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; an open WebSocket that it refuses is closed with 1011 |
+//!
+//! No layer between may drop the extensions of a response: a hold travels in them until
+//! `GripLayer` writes it, and one that got lost is a 500.
 //!
 //! # Features
 //! | feature | default | what it does |

@@ -6,7 +6,7 @@ use std::{
 
 use axum_core::{BoxError, response::Response};
 use bytes::Bytes;
-use gripware_core::{Policy, is_websocket_events};
+use gripware_core::{Policy, header::is_conversation};
 use http::Request;
 use http_body::Body;
 use tower_service::Service;
@@ -45,8 +45,8 @@ where
             return ResponseFuture::refused(&cx, &refusal);
         }
         let method = request.method().clone();
-        let is_events = cx.is_proxied() && is_websocket_events(request.headers());
-        let socket = is_events.then(OpenSocket::default);
+        let is_turn = cx.is_proxied() && is_conversation(&method, request.headers());
+        let socket = is_turn.then(|| OpenSocket::from_head(request.headers()));
         if let Some(socket) = &socket {
             request.extensions_mut().insert(socket.clone());
         }

@@ -75,6 +75,10 @@ fn app(grip: &Grip) -> Router {
             "/by-hand",
             route(|| async { [("grip-hold", "stream"), ("grip-channel", "a")] }),
         )
+        .route(
+            "/link-by-hand",
+            route(|| async { [("grip-link", "</secret>; rel=next")] }),
+        )
         .route("/plain", route(|| async { "plain\n" }))
         .layer(GripLayer::new(grip))
 }
@@ -288,6 +292,10 @@ async fn wider_limits_are_those_of_the_application() {
 async fn instructions_written_by_hand_need_a_proxy_too() {
     assert_eq!(send(&app(&grip()), direct("/by-hand")).await.status, 501);
     assert_eq!(
+        send(&app(&grip()), direct("/link-by-hand")).await.status,
+        501
+    );
+    assert_eq!(
         send(&app(&grip()), get("/by-hand"))
             .await
             .header("grip-channel"),
@@ -296,12 +304,88 @@ async fn instructions_written_by_hand_need_a_proxy_too() {
 }
 
 #[tokio::test]
+async fn instructions_written_by_hand_are_not_for_head_requests_either() {
+    let request = from_proxy("HEAD", "/by-hand").body(Body::empty()).unwrap();
+    let answer = send(&app(&grip()), request).await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer
+            .headers
+            .keys()
+            .all(|name| !name.as_str().starts_with("grip-"))
+    );
+}
+
+#[tokio::test]
+async fn a_head_request_sees_the_head_of_what_a_get_is_answered_with() {
+    let app = Router::new()
+        .route(
+            "/",
+            route(|| async {
+                let hold = Hold::stream("a")
+                    .keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+                    .status(StatusCode::IM_A_TEAPOT)
+                    .expose_headers(["content-type"]);
+                ([("x-hidden", "1")], hold, "data: 1\n\n")
+            }),
+        )
+        .layer(GripLayer::new(&grip()));
+    let request = from_proxy("HEAD", "/").body(Body::empty()).unwrap();
+    let answer = send(&app, request).await;
+    assert_eq!(answer.status, 418);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert_eq!(answer.header("x-hidden"), "");
+}
+
+#[tokio::test]
+async fn a_hold_that_got_lost_is_a_500() {
+    let forgetful = |mut response: axum::response::Response| async {
+        response.extensions_mut().clear();
+        response
+    };
+    let app = Router::new()
+        .route("/", route(|| async { Hold::stream("a") }))
+        .layer(axum::middleware::map_response(forgetful))
+        .layer(GripLayer::new(&grip()));
+    assert_eq!(send(&app, get("/")).await.status, 500);
+}
+
+#[tokio::test]
+async fn a_response_hold_takes_a_stream_up_to_the_limit_and_a_stream_hold_any() {
+    let body = |size| {
+        let frames = futures_util::stream::iter(vec![Ok::<_, Infallible>(vec![b'x'; 1000]); size]);
+        Body::from_stream(frames)
+    };
+    let app = Router::new()
+        .route(
+            "/short",
+            route(move || async move { (Hold::response("a"), body(100)) }),
+        )
+        .route(
+            "/long",
+            route(move || async move { (Hold::response("a"), body(101)) }),
+        )
+        .route(
+            "/stream",
+            route(move || async move { (Hold::stream("a"), body(300)) }),
+        )
+        .layer(GripLayer::new(&grip()));
+    let short = send(&app, get("/short")).await;
+    assert_eq!(
+        (short.header("grip-hold"), short.body.len()),
+        ("response", 100_000)
+    );
+    assert_eq!(send(&app, get("/long")).await.status, 500);
+    assert_eq!(send(&app, get("/stream")).await.body.len(), 300_000);
+}
+
+#[tokio::test]
 async fn without_the_layer_a_hold_says_what_is_missing() {
     let app = Router::new().route("/events", route(|| async { Hold::stream("news") }));
     let answer = send(&app, get("/events")).await;
     assert_eq!(
         answer.header("grip-hold"),
-        "unwritten: is GripLayer around this route?"
+        "unwritten: no GRIP layer is around this route"
     );
 }
 

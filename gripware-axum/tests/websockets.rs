@@ -213,6 +213,42 @@ async fn a_handler_that_fails_closes_an_open_socket_and_refuses_an_opening_one()
 }
 
 #[tokio::test]
+async fn whoever_refuses_an_open_socket_before_the_handler_closes_it() {
+    let refusing = axum::middleware::from_fn(|_: Request<Body>, _: axum::middleware::Next| async {
+        StatusCode::UNAUTHORIZED
+    });
+    let app = Router::new()
+        .route("/echo", any(echo))
+        .layer(refusing)
+        .layer(GripLayer::new(&grip()));
+    let with_length = |body: &'static str| {
+        let mut request = events("/echo", body);
+        let length = body.len().to_string().parse().unwrap();
+        request.headers_mut().insert("content-length", length);
+        request
+    };
+    assert_eq!(send(&app, with_length("OPEN\r\n")).await.status, 401);
+    let closed = send(&app, with_length("TEXT 2\r\nhi\r\n")).await;
+    assert_eq!(closed.status, 200);
+    assert_eq!(closed.body, &b"CLOSE 2\r\n\x03\xf3\r\n"[..]);
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_body_has_no_content_type() {
+    async fn refuse(ws: WebSocketContext) -> WebSocketContext {
+        ws
+    }
+    let app = Router::new()
+        .route("/", any(refuse))
+        .layer(GripLayer::new(&grip()));
+    let answer = send(&app, events("/", "OPEN\r\n")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("content-type")),
+        (403, "")
+    );
+}
+
+#[tokio::test]
 async fn a_message_that_is_not_what_the_handler_takes_closes_with_1007() {
     async fn text_only(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
         while let Some(message) = ws.receive()? {

@@ -106,10 +106,9 @@ async fn people_here(cx: GripContext, State(app): State<App>) -> impl IntoRespon
         Some(version) if version == people.version() => String::new(),
         _ => people.to_event(),
     };
-    let hold = recovery
-        .stream(people.version(), "/people")
+    let hold = Hold::stream_after(&recovery, people.version(), "/people")
         .keep_alive(KeepAlive::sse(Duration::from_secs(20)));
-    (Hold::from(hold), body)
+    (hold, body)
 }
 
 #[derive(Debug, Error)]

@@ -3,28 +3,28 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use gripware_axum::{HttpStream, Item, SseEvent};
+use gripware_core::{HttpStream, Item, SseEvent};
 
 /// The most visitors that are listed.
 const MAX_PEOPLE: usize = 1000;
 
 /// The visitors by their sockets. A socket that is lost without a word is forgotten after
-/// [`People::STAY`].
-#[derive(Default)]
+/// [`People::STAY`], when the next one gives a sign.
 pub(crate) struct People(Mutex<Inner>);
 
-#[derive(Default)]
 struct Inner {
-    version: u64,
+    /// Counts on from the time of the start: a proxy drops ids that it saw a minute ago, so they
+    /// must not come again after a restart.
+    version: u128,
     sockets: BTreeMap<String, (String, Instant)>,
 }
 
 /// The list as it was at one moment. Its version grows with every change.
 pub(crate) struct Snapshot {
-    version: u64,
+    version: u128,
     names: Vec<String>,
 }
 
@@ -74,6 +74,16 @@ impl People {
     }
 }
 
+impl Default for People {
+    fn default() -> Self {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self(Mutex::new(Inner {
+            version: since_1970.unwrap_or_default().as_millis(),
+            sockets: BTreeMap::new(),
+        }))
+    }
+}
+
 impl Inner {
     fn snapshot(&self) -> Snapshot {
         let mut names: Vec<_> = self
@@ -109,6 +119,6 @@ impl Snapshot {
     pub(crate) fn to_item(&self) -> Item {
         Item::from(HttpStream::from(self.event()))
             .id(self.version.to_string())
-            .prev_id(self.version.saturating_sub(1).to_string())
+            .prev_id((self.version - 1).to_string())
     }
 }

@@ -1,5 +1,6 @@
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, State},
     http::{Uri, header::CONTENT_TYPE},
     response::IntoResponse,
@@ -23,20 +24,21 @@ pub(crate) async fn read(
     let seen = recovery.after().and_then(|id| id.parse().ok()).unwrap_or(0);
     let (lines, last) = app.feeds.after(&name, seen);
     let path = Link::encoded(uri.path()).map_err(BadRequest::because)?;
-    let hold = recovery.stream(last.to_string(), path);
+    let hold = Hold::stream_after(&recovery, last.to_string(), path);
     hold.check(&Limits::default())
         .map_err(BadRequest::because)?;
-    Ok(([(CONTENT_TYPE, "text/plain")], Hold::from(hold), lines))
+    Ok(([(CONTENT_TYPE, "text/plain")], hold, lines))
 }
 
 /// Appends a line, and tells everybody who follows.
 pub(crate) async fn append(
     State(app): State<App>,
     Path(name): Path<String>,
-    line: String,
+    body: Bytes,
 ) -> Result<Json<Value>, Error> {
     let channel = Channel::new(format!("feed-{name}")).map_err(BadRequest::because)?;
-    let id = app.feeds.append(&name, &line).ok_or(Error::Full)?;
+    let line = std::str::from_utf8(&body).map_err(BadRequest::because)?;
+    let id = app.feeds.append(&name, line).ok_or(Error::Full)?;
     let item = Item::from(HttpStream::text(format!("{line}\n")))
         .id(id.to_string())
         .prev_id((id - 1).to_string());

@@ -20,7 +20,9 @@ use tokio::{
 };
 
 /// How long requests in flight may take after SIGTERM.
-const DRAIN: Duration = Duration::from_millis(1500);
+const DRAIN: Duration = Duration::from_millis(1000);
+/// How long items that are not published yet may take after that.
+const FLUSH: Duration = Duration::from_millis(500);
 
 #[derive(Clone)]
 struct App {
@@ -71,6 +73,6 @@ async fn serve(Settings { listen, grip }: Settings) -> std::io::Result<()> {
     let serving = tokio::spawn(serving.into_future());
     let _ = stopped.await;
     let _ = timeout(DRAIN, serving).await;
-    let _ = timeout(DRAIN, publisher.close()).await;
+    let _ = timeout(FLUSH, publisher.close()).await;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
+use gripware_core::Causes;
 use thiserror::Error;
 
 /// The parameters of a query, in their order.
@@ -15,14 +16,8 @@ pub struct BadRequest(String);
 
 impl BadRequest {
     /// A refusal with the cause and what it comes from.
-    pub fn because(cause: impl std::error::Error) -> Self {
-        let mut text = cause.to_string();
-        let mut source = cause.source();
-        while let Some(next) = source {
-            text = format!("{text}: {next}");
-            source = next.source();
-        }
-        Self(text)
+    pub fn because(cause: impl std::error::Error + 'static) -> Self {
+        Self(Causes(&cause).to_string())
     }
 }
 

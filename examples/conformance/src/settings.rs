@@ -1,8 +1,9 @@
 //! The command line and the environment.
 
-use std::{fmt, net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
+use gripware_core::Causes;
 use gripware_publish::Grip;
 
 /// An origin that uses every feature of gripware once. `GRIP_URL`, `GRIP_PREFIX` and
@@ -36,22 +37,7 @@ impl Settings {
 
     /// Says on one line of standard error why the server does not start.
     pub fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-        eprintln!("{}", Chain(error));
+        eprintln!("{}", Causes(error));
         ExitCode::from(2)
-    }
-}
-
-/// An error with all it comes from, on one line.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(next) = source {
-            write!(f, ": {next}")?;
-            source = next.source();
-        }
-        Ok(())
     }
 }

@@ -1,20 +1,28 @@
-use axum_core::response::{IntoResponse, Response};
+use axum_core::{
+    BoxError,
+    response::{IntoResponse, Response},
+};
 use gripware_core::ws::{Reply, WebSocketError};
 use gripware_publish::PublishError;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::log;
+use crate::{log, respond::reply};
 
 /// No [`GripLayer`](crate::GripLayer) is around the route, so nothing is known about a proxy.
 /// The answer is a 500 that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no GRIP context in this request: is GripLayer around this route?")]
+#[non_exhaustive]
 pub struct LayerMissing;
 
 impl IntoResponse for LayerMissing {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, format!("{self}\n")).into_response()
+        log::error(&self);
+        reply(Reply::text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("{self}\n"),
+        ))
     }
 }
 
@@ -38,7 +46,7 @@ pub enum WebSocketRejection {
     Unsigned,
     /// The body could not be read. 400.
     #[error("the WebSocket events could not be read from the connection")]
-    Body(#[source] axum_core::Error),
+    Body(#[source] BoxError),
     /// The events are not valid, too large, or were misused. The status is
     /// [`WebSocketError::status`].
     #[error(transparent)]
@@ -65,13 +73,15 @@ impl WebSocketRejection {
 
 impl IntoResponse for WebSocketRejection {
     fn into_response(self) -> Response {
-        log::rejection(&self);
-        if let Self::Events(error) = &self {
-            let reply = error.to_reply();
-            if Reply::is_events(reply.status, &reply.headers) {
-                return (reply.status, reply.headers, reply.body).into_response();
-            }
+        if !matches!(self, Self::LayerMissing(_)) {
+            log::warning(&self);
         }
-        (self.status(), format!("{self}\n")).into_response()
+        match self {
+            Self::LayerMissing(missing) => missing.into_response(),
+            Self::Events(error) if error.to_reply().status == StatusCode::OK => {
+                reply(error.to_reply())
+            }
+            other => reply(Reply::text(other.status(), format!("{other}\n"))),
+        }
     }
 }

@@ -6,10 +6,10 @@ use axum_core::{
 };
 use bytes::Bytes;
 use gripware_core::{
-    GripContext, Limits, is_websocket_events,
+    GripContext, Limits,
+    header::is_conversation,
     ws::{WebSocketError, WebSocketErrorKind},
 };
-use http::Method;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{LayerMissing, WebSocketRejection};
@@ -87,34 +87,44 @@ impl<S: Sync> FromRequest<S> for WebSocketContext {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, WebSocketRejection> {
         let cx: GripContext = request.extensions().get().cloned().ok_or(LayerMissing)?;
-        if !is_conversation(&request) {
+        if !is_conversation(request.method(), request.headers()) {
             return Err(WebSocketRejection::NotWebSocket);
         }
         if !cx.is_proxied() {
             return Err(WebSocketRejection::Unsigned);
         }
-        let policy = cx.policy();
         let socket: Option<OpenSocket> = request.extensions().get().cloned();
-        let (head, body) = request.with_limited_body().into_parts();
-        let body = read(body, policy.limits()).await?;
-        let ws = gripware_core::ws::WebSocketContext::from_request(
-            &head.headers,
-            body,
-            policy.prefix(),
-            policy.limits(),
-        )?;
-        if let Some(socket) = socket {
-            socket.note(&ws);
+        let ws = read_context(request, &cx).await;
+        match (&ws, socket) {
+            (Ok(ws), Some(socket)) => socket.note(&ws.0),
+            (Err(_), Some(socket)) => socket.note_unreadable(),
+            (_, None) => {}
         }
-        Ok(Self(ws))
+        ws
     }
+}
+
+async fn read_context(
+    request: Request,
+    cx: &GripContext,
+) -> Result<WebSocketContext, WebSocketRejection> {
+    let policy = cx.policy();
+    let (head, body) = request.with_limited_body().into_parts();
+    let body = read(body, policy.limits()).await?;
+    let ws = gripware_core::ws::WebSocketContext::from_request(
+        &head.headers,
+        body,
+        policy.prefix(),
+        policy.limits(),
+    )?;
+    Ok(WebSocketContext(ws))
 }
 
 impl<S: Sync> OptionalFromRequest<S> for WebSocketContext {
     type Rejection = WebSocketRejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, WebSocketRejection> {
-        if !is_conversation(&request) {
+        if !is_conversation(request.method(), request.headers()) {
             return Ok(None);
         }
         <Self as FromRequest<S>>::from_request(request, state)
@@ -123,17 +133,13 @@ impl<S: Sync> OptionalFromRequest<S> for WebSocketContext {
     }
 }
 
-fn is_conversation(request: &Request) -> bool {
-    request.method() == Method::POST && is_websocket_events(request.headers())
-}
-
 async fn read(body: axum_core::body::Body, limits: &Limits) -> Result<Bytes, WebSocketRejection> {
     match Limited::new(body, limits.websocket_body).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if is_over_limit(&*error) => {
             Err(WebSocketError::from(WebSocketErrorKind::RequestTooLarge).into())
         }
-        Err(error) => Err(WebSocketRejection::Body(axum_core::Error::new(error))),
+        Err(error) => Err(WebSocketRejection::Body(error)),
     }
 }
 

@@ -1,8 +1,7 @@
 use std::convert::Infallible;
 
 use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
-use gripware_core::header::GRIP_HOLD;
-use http::HeaderValue;
+use gripware_core::header::{GRIP_HOLD, UNWRITTEN_HOLD};
 
 gripware_core::adapter_hold! {
     /// Asks the proxy to hold the client's connection.
@@ -13,7 +12,8 @@ gripware_core::adapter_hold! {
     ///
     /// Where no proxy is in front that could obey, the client gets a 501 that says so; a `HEAD`
     /// request is answered and never held; a hold that no proxy would take is a 500, and the log
-    /// says which limit it breaks.
+    /// says which limit it breaks. Without the layer a proxy refuses the answer, and a client that
+    /// comes without one gets it with a `Grip-Hold` that says so.
     ///
     /// ```
     /// use std::time::Duration;
@@ -39,16 +39,11 @@ gripware_core::adapter_hold! {
     /// ```
 }
 
-/// Stands in the header until the layer writes the hold. No proxy obeys it: without a layer a
-/// hold fails, and says why.
-const UNWRITTEN: HeaderValue =
-    HeaderValue::from_static("unwritten: is GripLayer around this route?");
-
 impl IntoResponseParts for Hold {
     type Error = Infallible;
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        parts.headers_mut().insert(GRIP_HOLD, UNWRITTEN);
+        parts.headers_mut().insert(GRIP_HOLD, UNWRITTEN_HOLD);
         parts.extensions_mut().insert(self.into_core());
         Ok(parts)
     }

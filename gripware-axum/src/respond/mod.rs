@@ -6,3 +6,4 @@ mod websocket;
 
 pub use hold::Hold;
 pub use publish::PublishRejection;
+pub(crate) use websocket::reply;

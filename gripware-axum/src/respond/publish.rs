@@ -1,9 +1,10 @@
 use axum_core::response::{IntoResponse, Response};
+use gripware_core::ws::Reply;
 use gripware_publish::PublishError;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::log;
+use crate::{log, respond::reply};
 
 /// What a client is told where an item was not published: 502 where an endpoint did not accept it,
 /// 500 where the application built it wrong. Which endpoint, and why, is in the log alone.
@@ -28,7 +29,10 @@ impl PublishRejection {
 
 impl IntoResponse for PublishRejection {
     fn into_response(self) -> Response {
-        log::unpublished(&self);
-        (self.status(), "The message could not be published.\n").into_response()
+        log::error(&self);
+        reply(Reply::text(
+            self.status(),
+            "The message could not be published.\n",
+        ))
     }
 }

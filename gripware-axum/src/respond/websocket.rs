@@ -1,4 +1,8 @@
-use axum_core::response::{IntoResponse, Response};
+use axum_core::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use gripware_core::ws::Reply;
 
 use crate::WebSocketContext;
 
@@ -6,7 +10,14 @@ use crate::WebSocketContext;
 /// that changed.
 impl IntoResponse for WebSocketContext {
     fn into_response(self) -> Response {
-        let reply = self.0.into_reply();
-        (reply.status, reply.headers, reply.body).into_response()
+        reply(self.0.into_reply())
     }
+}
+
+/// A reply as it is: nothing is added to its headers.
+pub(crate) fn reply(reply: Reply) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
 }
