@@ -43,6 +43,17 @@ impl Peer {
         Self::start("@fanoutio/grip", command)
     }
 
+    /// A real browser, Chromium.
+    ///
+    /// # Panics
+    /// Where it is not installed.
+    #[must_use]
+    pub fn browser() -> Self {
+        let mut command = Command::new("node");
+        command.arg(root().join("tests/node/browser.mjs"));
+        Self::start("chromium", command)
+    }
+
     fn start(name: &'static str, mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())

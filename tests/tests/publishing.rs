@@ -18,6 +18,7 @@ for_each_origin! {
     what_cannot_be_built_is_a_bad_request,
     an_item_no_endpoint_accepts_is_a_bad_gateway,
     one_endpoint_that_accepts_is_enough,
+    an_endpoint_that_is_away_keeps_nothing_from_the_others,
     an_item_with_an_id_comes_once,
     items_come_in_the_order_of_their_ids,
     the_sender_and_listed_users_are_spared,
@@ -203,14 +204,22 @@ async fn an_item_no_endpoint_accepts_is_a_bad_gateway(origin: &str) {
     }
 }
 
+const ONE_AWAY: &str = "http://127.0.0.1:9/?verify-key=other http://@control@/?verify-key=changeme";
+
 async fn one_endpoint_that_accepts_is_enough(origin: &str) {
-    let site = Site::with(origin)
-        .grip_url("http://127.0.0.1:9/?verify-key=other http://@control@/?verify-key=changeme")
-        .start()
-        .await;
-    let mut client = open(&site, "/hold/stream?channel=news").await;
+    let site = Site::with(origin).grip_url(ONE_AWAY).start().await;
     published(publish(&site, "http-stream?channel=news", "one\n")).await;
-    client.receives("one\n").await;
+}
+
+async fn an_endpoint_that_is_away_keeps_nothing_from_the_others(origin: &str) {
+    let site = Site::with(origin).grip_url(ONE_AWAY).start().await;
+    let mut client = open(&site, "/hold/stream?channel=news").await;
+    for n in 1..=3 {
+        let path = format!("http-stream?channel=news&id={n}");
+        publish(&site, &path, format!("{n}\n")).send().await;
+        client.receives(format!("{n}\n")).await;
+    }
+    client.stays_quiet(Duration::from_millis(200)).await;
 }
 
 async fn an_item_with_an_id_comes_once(origin: &str) {

@@ -176,6 +176,8 @@ async fn a_counter_counts_for_each_connection(origin: &str) {
     for n in 1..=10 {
         two.receives(&n.to_string()).await;
     }
+    // Only what is text counts.
+    one.sends_binary(b"more").await;
     one.sends("more").await;
     one.receives("4").await;
 }
