@@ -8,7 +8,7 @@ use crate::{Case, Error, Operation, Target};
 
 const CHANNEL: &str = "news";
 
-/// 80 bytes of JSON as applications have it, 14 of them quotes.
+/// 80 bytes of JSON as applications have it, 18 of them quotes.
 const ROW: &str =
     r#"{"id":1042,"user":"anna","room":"lobby","text":"see you at eight","likes":[17]},"#;
 

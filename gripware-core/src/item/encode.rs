@@ -67,7 +67,8 @@ impl Item {
     }
 }
 
-/// Enough for most items: names and punctuation, and an eighth of a text for its escapes.
+/// Enough for most items: names and punctuation, and a quarter of a text for its escapes, which is
+/// what JSON in a text needs.
 fn expected_length(parts: &ItemParts) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + 16);
     let content = |content: &Content| {
@@ -75,7 +76,7 @@ fn expected_length(parts: &ItemParts) -> usize {
         48 + if content.is_binary() {
             length / 3 * 4 + 4
         } else {
-            length + length / 8
+            length + length / 4
         }
     };
     let bytes = |length: usize| 64 + length / 3 * 4 + 4;

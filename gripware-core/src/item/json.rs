@@ -18,23 +18,64 @@ pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
 /// Writes `text`, which is UTF-8, as it stands inside the quotes of a JSON string.
 pub(super) fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut written = 0;
-    for (index, chunk) in text.chunks(STRIDE).enumerate() {
-        if !chunk
+    for (index, stride) in text.chunks(STRIDE).enumerate() {
+        let is_plain = !stride
             .iter()
-            .fold(false, |found, byte| found | is_special(*byte))
-        {
+            .fold(false, |found, byte| found | is_special(*byte));
+        if is_plain {
             continue;
         }
-        for (offset, byte) in chunk.iter().enumerate() {
+        let at = index * STRIDE;
+        out.extend_from_slice(text.get(written..at).unwrap_or_default());
+        written = at + stride.len();
+
+        // Where there is one there are many, as in a text that is JSON itself.
+        let (words, rest) = stride.as_chunks();
+        words.iter().for_each(|word| escaped_word(out, *word));
+        for byte in rest {
             if is_special(*byte) {
-                let at = index * STRIDE + offset;
-                out.extend_from_slice(text.get(written..at).unwrap_or_default());
                 escape(out, *byte);
-                written = at + 1;
+            } else {
+                out.push(*byte);
             }
         }
     }
     out.extend_from_slice(text.get(written..).unwrap_or_default());
+}
+
+/// The same for eight bytes. What stands before a special one is written with all that follows,
+/// which is cut off again: a copy of a fixed size is a single instruction.
+fn escaped_word(out: &mut Vec<u8>, word: [u8; 8]) {
+    let mut word = u64::from_le_bytes(word);
+    let mut special = specials(word);
+    let mut left = 8;
+    while special != 0 {
+        let plain = special.trailing_zeros() as usize / 8;
+        let end = out.len() + plain;
+        out.extend_from_slice(&word.to_le_bytes());
+        out.truncate(end);
+        escape(out, (word >> (8 * plain)) as u8);
+        // In two steps, since a shift by all 64 bits is none.
+        word = word >> (8 * plain) >> 8;
+        special = special >> (8 * plain) >> 8;
+        left -= plain + 1;
+    }
+    let end = out.len() + left;
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(end);
+}
+
+/// The highest bit of each byte that is special. No byte's sum carries into the next.
+const fn specials(word: u64) -> u64 {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = EACH << 7;
+    const LOWER: u64 = !HIGHEST;
+    let quote = word ^ (EACH * b'"' as u64);
+    let backslash = word ^ (EACH * b'\\' as u64);
+    let not_quote = ((quote & LOWER) + LOWER) | quote;
+    let not_backslash = ((backslash & LOWER) + LOWER) | backslash;
+    let not_control = ((word & LOWER) + EACH * 0x60) | word;
+    !(not_quote & not_backslash & not_control) & HIGHEST
 }
 
 /// Writes `bytes` as a JSON string in base64, with its quotes.
@@ -70,6 +111,7 @@ const fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
+#[inline]
 fn escape(out: &mut Vec<u8>, byte: u8) {
     let short = match byte {
         b'"' => b'"',
