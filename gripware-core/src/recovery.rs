@@ -125,6 +125,10 @@ fn shared(link: Link) -> Result<Link, HoldError> {
     if link.has_query() {
         return Err(HoldError::LinkQuery);
     }
+    // `//host/path` and `http://host/path` are of whatever host the client put there.
+    if !link.as_str().starts_with('/') || link.as_str().starts_with("//") {
+        return Err(HoldError::LinkHost);
+    }
     Ok(link)
 }
 
@@ -179,6 +183,24 @@ mod tests {
         assert_eq!(headers["grip-hold"], "response");
         assert_eq!(headers["grip-channel"], "rel; prev-id=2");
         assert!(!headers.contains_key("grip-link"));
+    }
+
+    #[test]
+    fn a_link_to_another_host_is_refused() {
+        let recovery = Recovery::new(&LastIds::default(), "rel");
+        for link in [
+            "//evil.example/feed",
+            "http://evil.example/",
+            "javascript:1",
+            "feed",
+        ] {
+            let hold = Hold::stream_after(&recovery, "1", link);
+            assert_eq!(
+                hold.check(&Limits::default()),
+                Err(HoldError::LinkHost),
+                "{link}"
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::GripUrlError;
-use crate::sig::Key;
+use crate::sig::{Algorithm, Key};
 
 /// What is sent along with items, so that the control endpoint takes them (GRIP 3.3).
 ///
@@ -46,7 +46,8 @@ impl Credentials {
             }
             Self::Bearer(token) | Self::FastlyKey(token) => {
                 // A private key that lost its `iss` must not be sent to anybody.
-                let is_key = token.starts_with(['{', '-']);
+                let is_secret = |key: Key| key.algorithm() == Algorithm::Hs256;
+                let is_key = !token.is_empty() && !Key::parse(token).is_ok_and(is_secret);
                 if token.is_empty() || is_key || !token.bytes().all(|byte| byte.is_ascii_graphic())
                 {
                     return Err(GripUrlError::Token);

@@ -21,6 +21,9 @@ impl Hold {
     /// The same for a hold whose channels get this prefix.
     pub(crate) fn check_prefixed(&self, prefix: &str, limits: &Limits) -> Result<(), HoldError> {
         self.check(limits)?;
+        if !prefix.is_empty() {
+            Channel::new(prefix)?;
+        }
         let length = |channel: &Channel| prefix.len() + channel.name().len();
         match self.channels.iter().map(length).max() {
             Some(length) if length > MAX_NAME_LEN => {

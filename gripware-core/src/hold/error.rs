@@ -135,6 +135,14 @@ pub enum HoldError {
     /// it.
     #[error("the response is compressed, and has to travel as JSON: compress outside of GRIP")]
     Compressed,
+    /// A channel name, id or meta value that a header would cut or change.
+    #[error(
+        "a name, id or meta value would be read as another in a header: it has to travel as JSON"
+    )]
+    NotHeaderSafe,
+    /// The link of a recovery is no path.
+    #[error("the link of a recovery is not a path on this host")]
+    LinkHost,
     /// Headers over [`Limits::instruct_headers`](crate::Limits::instruct_headers).
     #[error("instructions of {length} bytes of headers are over the limit of {limit}")]
     HeadersTooLarge {

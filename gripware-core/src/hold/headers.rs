@@ -28,10 +28,12 @@ impl Hold {
             )
             .sum();
         // The rest has to fit as well; it stands in headers in both forms.
-        !self.in_body
-            && length <= limits.instruct_headers / 2
-            && (prefix.is_empty()
-                || Channel::new(prefix).is_ok_and(|prefix| prefix.is_header_safe()))
+        !self.in_body && length <= limits.instruct_headers / 2 && self.keeps_its_meaning(prefix)
+    }
+
+    /// Whether a proxy reads in the headers what is meant.
+    fn keeps_its_meaning(&self, prefix: &str) -> bool {
+        (prefix.is_empty() || Channel::new(prefix).is_ok_and(|prefix| prefix.is_header_safe()))
             && self.channels.iter().all(Channel::is_header_safe)
             && !self
                 .meta
@@ -45,8 +47,8 @@ impl Hold {
     /// strip the response for it and `Grip-Status` carries it instead (1xx, 204, 205, 304).
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds, and headers over
-    /// [`Limits::instruct_headers`](crate::Limits::instruct_headers).
+    /// What [`check`](Self::check) finds, text that a proxy would read as something else in a header,
+    /// and headers over [`Limits::instruct_headers`](crate::Limits::instruct_headers).
     pub fn write_headers(
         &self,
         prefix: &str,
@@ -55,6 +57,9 @@ impl Hold {
         headers: &mut HeaderMap,
     ) -> Result<StatusCode, HoldError> {
         self.check_prefixed(prefix, limits)?;
+        if !self.keeps_its_meaning(prefix) {
+            return Err(HoldError::NotHeaderSafe);
+        }
         let mut out = Writer::new(headers, limits);
         if let Some(mode) = self.mode {
             out.insert_static(GRIP_HOLD, mode.as_str());

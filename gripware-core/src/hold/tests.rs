@@ -146,6 +146,26 @@ fn the_prefix_stands_before_every_channel() {
 }
 
 #[test]
+fn headers_are_refused_that_would_say_something_else() {
+    let mut headers = HeaderMap::new();
+    let mut write = |hold: Hold, prefix| {
+        hold.write_headers(prefix, &Limits::default(), StatusCode::OK, &mut headers)
+    };
+    for (hold, prefix) in [
+        (Hold::stream("mine, admin; filter=x"), "p-"),
+        (Hold::stream("a").meta("user", "anna\", role=\"admin"), ""),
+        (Hold::stream("mine"), "a, secret, "),
+    ] {
+        assert_eq!(write(hold, prefix), Err(HoldError::NotHeaderSafe));
+    }
+    let hold = Hold::stream("b");
+    let inner = HeaderMap::new();
+    let limits = Limits::default();
+    let written = hold.to_instruct("a\r\n", &limits, StatusCode::OK, &inner, b"");
+    assert!(matches!(written, Err(HoldError::Channel(_))));
+}
+
+#[test]
 fn a_name_that_is_too_long_with_its_prefix_is_refused() {
     let hold = Hold::stream("x".repeat(1020));
     let mut headers = HeaderMap::new();

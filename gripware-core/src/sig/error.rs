@@ -29,6 +29,9 @@ pub enum KeyError {
     /// It is a key in base64 without `base64:` before it.
     #[error("a key in base64 needs `base64:` before it")]
     NoPrefix,
+    /// It looks like a key that was damaged, quoted or encoded twice, or like the place of one.
+    #[error("it looks like a key and cannot be read as one; a secret is given with `Key::secret`")]
+    Unreadable,
     /// It looks like PEM and cannot be read as such.
     #[error("the PEM block cannot be read")]
     Pem,

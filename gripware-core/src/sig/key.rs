@@ -5,7 +5,9 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::{algorithm::Algorithm, error::KeyError, jwk, material::Material, pem};
+use super::{
+    algorithm::Algorithm, error::KeyError, jwk, material::Material, pem, resemblance::resembles_key,
+};
 
 /// The most bytes that the text of keys may have.
 ///
@@ -180,6 +182,10 @@ impl Key {
                 .map(|(key, kid)| Self::new(key, kid))
                 .collect(),
             Form::Der(key) => vec![Self::new(key?, None)],
+            Form::Other if bytes.iter().all(u8::is_ascii_whitespace) => {
+                return Err(KeyError::Empty);
+            }
+            Form::Other if resembles_key(bytes) => return Err(KeyError::Unreadable),
             Form::Other => vec![Self::secret(bytes)?],
         };
         match keys.len() {

@@ -48,6 +48,7 @@ mod key;
 mod material;
 mod memory;
 mod pem;
+mod resemblance;
 mod sign;
 #[cfg(test)]
 mod tests;

@@ -85,6 +85,17 @@ pub(super) fn der(bytes: &[u8]) -> Result<Material, KeyError> {
         .unwrap_or(Err(KeyError::Pem))
 }
 
+/// Whether there is a key's DER in these bytes, or most of it.
+pub(super) fn resembles_der(bytes: &[u8]) -> bool {
+    let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    // Where PKCS#1 and SEC1 have no name of their kind, they start with a number in a SEQUENCE.
+    let starts = match bytes {
+        [0x30, 0x82, _, _, 0x02 | 0x30, ..] | [0x30, 0x81, _, 0x02 | 0x30, ..] => true,
+        _ => Material::ec_public(bytes).is_ok(),
+    };
+    starts || [EC, RSA, b"\x06\x03\x2b\x65\x70"].into_iter().any(has)
+}
+
 /// `SubjectPublicKeyInfo` (RFC 5280).
 fn public_key_info(der: &[u8]) -> Result<Material, KeyError> {
     let (kind, bits) = (|| {

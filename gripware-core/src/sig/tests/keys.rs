@@ -409,3 +409,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_resembles_a_public_key_never_becomes_a_secret() {
+    let pem = pem!("ec-public");
+    let der = der_of(pem);
+    let base64 = STANDARD.encode(&der);
+    let prefixed = |bytes: &[u8]| format!("base64:{}", STANDARD.encode(bytes));
+    let mut hex = String::new();
+    for byte in &der {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    let encoded = |text: &str| {
+        let text = text.replace('-', "%2D").replace(' ', "%20");
+        text.replace('\n', "%0A")
+            .replace('{', "%7B")
+            .replace('"', "%22")
+    };
+    for text in [
+        format!("'{FASTLY_JWK}'"),
+        format!("[{FASTLY_JWK}]"),
+        serde_json::to_string(FASTLY_JWK).unwrap(),
+        encoded(FASTLY_JWK),
+        encoded(pem),
+        base64[..base64.len() - 4].to_owned(),
+        prefixed(&der[..der.len() - 1]),
+        prefixed(&[&der[..], b"\n"].concat()),
+        prefixed(base64.as_bytes()),
+        prefixed(prefixed(&der).as_bytes()),
+        prefixed(&der[der.len() - 65..]),
+        hex,
+        pem.to_lowercase(),
+        pem.replace("-----", "----"),
+        pem.split_once("-----\n").unwrap().1.to_owned(),
+        "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7 me@host".to_owned(),
+        "file:/etc/pushpin/key.pem".to_owned(),
+        "https://example.com/.well-known/jwks.json".to_owned(),
+        format!("BASE64:{base64}"),
+        format!(" base64:{base64}"),
+        "  \n".to_owned(),
+    ] {
+        let read = Key::parse_all(&text);
+        assert!(read.is_err(), "{text}: {read:?}");
+    }
+    // What is meant as a secret can be anything.
+    assert!(Key::secret("file:/etc/pushpin/key.pem").is_ok());
+}

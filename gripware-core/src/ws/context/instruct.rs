@@ -53,15 +53,20 @@ impl WebSocketContext {
     /// that there is [`insert_meta`](Self::insert_meta).
     ///
     /// # Errors
-    /// Where the name is empty, or as [`send_text`](Self::send_text).
+    /// Where the name is empty or the value has a control character, or as [`send_text`](Self::send_text).
     pub fn set_filter_meta(
         &mut self,
         name: impl Into<String>,
         value: impl Into<String>,
     ) -> Result<(), WebSocketError> {
+        let value = value.into();
+        if value.contains(char::is_control) {
+            // A filter may put it into content, where a line end could mean something.
+            return Err(self.error(WebSocketErrorKind::InvalidMeta));
+        }
         self.send_control(ControlMessage::SetMeta {
             name: name.into(),
-            value: Some(value.into()),
+            value: Some(value),
         })
     }
 
