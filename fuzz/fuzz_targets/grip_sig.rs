@@ -13,10 +13,10 @@ static KEY: LazyLock<Key> = LazyLock::new(|| Key::secret("secret").unwrap());
 static VERIFIER: LazyLock<Verifier> =
     LazyLock::new(|| Verifier::builder().with_key(KEY.clone()).build().unwrap());
 
-fuzz_target!(|input: (usize, u8, Vec<u8>)| {
+fuzz_target!(|input: (usize, u8, &[u8])| {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let (position, byte, token) = input;
-    assert!(VERIFIER.verify(&token, now).is_err());
+    assert!(VERIFIER.verify(token, now).is_err());
 
     let good = Signer::new(KEY.clone()).unwrap().sign(now).unwrap();
     let mut changed = good.clone().into_bytes();

@@ -1,4 +1,5 @@
-//! Whatever a hold is made of, what is written has no line end, and holds to the limits.
+//! Whatever a hold is made of, what is written has no line end, holds to the limits, and names the
+//! channels that were meant.
 #![no_main]
 
 use std::time::Duration;
@@ -53,6 +54,20 @@ fuzz_target!(|input: Input| {
         for value in headers.values() {
             assert!(!value.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
         }
+    }
+    let mut headers = HeaderMap::new();
+    if hold.is_header_safe(&input.prefix, &limits)
+        && hold.write_headers(&input.prefix, &limits, StatusCode::OK, &mut headers).is_ok()
+    {
+        // As a proxy reads it: elements between commas, names before semicolons, spaces cut off.
+        let value = headers.get("grip-channel").map_or(&b""[..], HeaderValue::as_bytes);
+        let read: Vec<_> = value
+            .split(|byte| *byte == b',')
+            .map(|element| element.split(|byte| *byte == b';').next().unwrap().trim_ascii())
+            .filter(|name| !name.is_empty())
+            .collect();
+        let meant = hold.channels().iter().map(|channel| format!("{}{}", input.prefix, channel.name()));
+        assert!(read.iter().copied().eq(meant.map(String::into_bytes).collect::<Vec<_>>()));
     }
     if let Ok((_, json)) =
         hold.to_instruct(&input.prefix, &limits, StatusCode::OK, &HeaderMap::new(), &input.body)
