@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::{
-    error::{EndpointFailure, FailureReason},
+    failure::{EndpointFailure, FailureReason},
     lane::Lane,
 };
 

@@ -1,11 +1,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use gripware_core::{Channel, GripUrl};
+use gripware_core::{Channel, ChannelError, GripUrl};
+use thiserror::Error;
 
 #[cfg(feature = "zeromq")]
 use crate::zeromq::Push;
 use crate::{
-    BuildError, Endpoint, EndpointFailure, Publisher, Sink, Transport,
+    Endpoint, EndpointFailure, Publisher, Sink, Transport,
     authorize::Authorizer,
     delivery::{Delivery, Way},
     dispatch::Dispatch,
@@ -231,4 +232,55 @@ impl fmt::Debug for PublisherBuilder {
             .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
+}
+
+/// Why a publisher cannot be built. No credentials are in it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The prefix cannot stand before a channel's name.
+    #[error("the prefix cannot stand before a channel name")]
+    Prefix {
+        /// What is wrong with it.
+        #[source]
+        source: ChannelError,
+    },
+    /// Credentials would be sent over plain http to another host than this one.
+    #[error("credentials for {endpoint} would be readable on the way; use https")]
+    InsecureCredentials {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// Credentials that no header can carry, or a key that cannot sign.
+    #[error("the credentials for {endpoint} cannot be sent")]
+    Credentials {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// An endpoint with https, while the feature `tls` is off and there is no other transport.
+    #[error("{endpoint} needs the feature `tls` or a transport of one's own")]
+    NoTls {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// No address of a ZeroMQ socket, such as `tcp://127.0.0.1:5560`.
+    #[error("`{address}` is no ZeroMQ address with a host and a port")]
+    ZeroMqAddress {
+        /// The text.
+        address: String,
+    },
+    /// The system's certificates could not be read.
+    #[error("TLS cannot be set up: {reason}")]
+    Tls {
+        /// What the system said.
+        reason: String,
+    },
+    /// A bound or a time that has to be more.
+    #[error("{setting} has to be at least {least}")]
+    TooSmall {
+        /// Which setting.
+        setting: &'static str,
+        /// The least that can be used.
+        least: usize,
+    },
 }

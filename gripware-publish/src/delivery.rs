@@ -4,7 +4,7 @@ use tokio::time::{sleep, timeout};
 
 #[cfg(feature = "zeromq")]
 use crate::zeromq::Push;
-use crate::{batch::Batch, error::FailureReason, http::ControlApi, random::jittered, trace};
+use crate::{batch::Batch, failure::FailureReason, http::ControlApi, random::jittered, trace};
 
 /// How long is waited before the first retry; twice as long before each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(100);

@@ -9,8 +9,8 @@ use tokio::{
 
 use crate::{
     batch::{Entry, Reply},
-    error::{EndpointFailure, EnqueueError, PublishError},
-    failure::Failures,
+    error::{EnqueueError, PublishError},
+    failure::{EndpointFailure, Failures},
     lane::Lane,
     outlet::Outlet,
     random::Ids,

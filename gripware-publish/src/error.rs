@@ -1,59 +1,10 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
 
-use gripware_core::{ChannelError, Item, ItemError, sig::SignError};
+use gripware_core::{ChannelError, Item, ItemError};
 use http::StatusCode;
 use thiserror::Error;
 
-/// Why a publisher cannot be built. No credentials are in it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The prefix cannot stand before a channel's name.
-    #[error("the prefix cannot stand before a channel name")]
-    Prefix {
-        /// What is wrong with it.
-        #[source]
-        source: ChannelError,
-    },
-    /// Credentials would be sent over plain http to another host than this one.
-    #[error("credentials for {endpoint} would be readable on the way; use https")]
-    InsecureCredentials {
-        /// The endpoint.
-        endpoint: String,
-    },
-    /// Credentials that no header can carry, or a key that cannot sign.
-    #[error("the credentials for {endpoint} cannot be sent")]
-    Credentials {
-        /// The endpoint.
-        endpoint: String,
-    },
-    /// An endpoint with https, while the feature `tls` is off and there is no other transport.
-    #[error("{endpoint} needs the feature `tls` or a transport of one's own")]
-    NoTls {
-        /// The endpoint.
-        endpoint: String,
-    },
-    /// No address of a ZeroMQ socket, such as `tcp://127.0.0.1:5560`.
-    #[error("`{address}` is no ZeroMQ address with a host and a port")]
-    ZeroMqAddress {
-        /// The text.
-        address: String,
-    },
-    /// The system's certificates could not be read.
-    #[error("TLS cannot be set up: {reason}")]
-    Tls {
-        /// What the system said.
-        reason: String,
-    },
-    /// A bound or a time that has to be more.
-    #[error("{setting} has to be at least {least}")]
-    TooSmall {
-        /// Which setting.
-        setting: &'static str,
-        /// The least that can be used.
-        least: usize,
-    },
-}
+use crate::EndpointFailure;
 
 /// Why items were not published.
 ///
@@ -150,6 +101,17 @@ impl PublishError {
         }
     }
 
+    /// What a gateway would answer where this is all that went wrong: 500 where the channel or the
+    /// item was built wrong, 502 for everything else.
+    #[must_use]
+    pub fn status_code(&self) -> StatusCode {
+        if self.is_invalid() {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::BAD_GATEWAY
+        }
+    }
+
     /// The endpoints that did not take all of the items. Empty where nothing was sent.
     #[must_use]
     pub fn failures(&self) -> &[EndpointFailure] {
@@ -189,102 +151,6 @@ impl std::error::Error for PublishError {
             _ => None,
         }
     }
-}
-
-/// One endpoint that did not take some items.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointFailure {
-    pub(crate) endpoint: Arc<str>,
-    pub(crate) items: usize,
-    pub(crate) attempts: u32,
-    pub(crate) reason: FailureReason,
-}
-
-impl EndpointFailure {
-    /// The endpoint: a URL without its query, or the name of a sink.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// How many items it did not take.
-    #[must_use]
-    pub fn items(&self) -> usize {
-        self.items
-    }
-
-    /// How often the last of them was tried. 0 where it was not sent at all.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
-    /// Why; of several reasons the last.
-    #[must_use]
-    pub fn reason(&self) -> &FailureReason {
-        &self.reason
-    }
-}
-
-impl fmt::Display for EndpointFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            endpoint,
-            items,
-            attempts,
-            reason,
-        } = self;
-        let plural = if *items == 1 { "" } else { "s" };
-        write!(f, "{endpoint} did not take {items} item{plural}: {reason}")?;
-        if *attempts > 1 {
-            write!(f, " (tried {attempts} times)")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why an endpoint did not take an item.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum FailureReason {
-    /// It answered with another status than 2xx.
-    #[error("{status}{}{message}", if message.is_empty() { "" } else { ": " })]
-    Status {
-        /// The status.
-        status: StatusCode,
-        /// The first line of its answer, cut to 200 bytes.
-        message: String,
-    },
-    /// It could not be reached.
-    #[error("no connection: {message}")]
-    Connect {
-        /// What the system said.
-        message: String,
-    },
-    /// It did not answer in time. It may have taken the item.
-    #[error("no answer within {} ms", after.as_millis())]
-    TimedOut {
-        /// The time it had.
-        after: Duration,
-    },
-    /// The connection broke before it answered. It may have taken the item.
-    #[error("the connection broke: {message}")]
-    Broken {
-        /// What the system said.
-        message: String,
-    },
-    /// The credentials could not be signed.
-    #[error("the credentials could not be signed: {0}")]
-    Credentials(SignError),
-    /// A sink refused it.
-    #[error("{message}")]
-    Refused {
-        /// What it said.
-        message: String,
-    },
-    /// The runtime that was sending it was shut down.
-    #[error("the runtime was shut down")]
-    Stopped,
 }
 
 /// Why an item was not put in the queue.

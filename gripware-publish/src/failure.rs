@@ -1,8 +1,108 @@
-//! Who hears of a failure: a callback, and whoever flushes.
+//! What failed at an endpoint, and who hears of it: a callback, and whoever waits or flushes.
 
-use std::{fmt, sync::Arc, thread};
+use std::{fmt, sync::Arc, thread, time::Duration};
 
-use crate::error::{EndpointFailure, PublishError};
+use gripware_core::sig::SignError;
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::error::PublishError;
+
+/// One endpoint that did not take some items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointFailure {
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) items: usize,
+    pub(crate) attempts: u32,
+    pub(crate) reason: FailureReason,
+}
+
+impl EndpointFailure {
+    /// The endpoint: a URL without its query, or the name of a sink.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// How many items it did not take.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.items
+    }
+
+    /// How often the last of them was tried. 0 where it was not sent at all.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Why; of several reasons the last.
+    #[must_use]
+    pub fn reason(&self) -> &FailureReason {
+        &self.reason
+    }
+}
+
+impl fmt::Display for EndpointFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            endpoint,
+            items,
+            attempts,
+            reason,
+        } = self;
+        let plural = if *items == 1 { "" } else { "s" };
+        write!(f, "{endpoint} did not take {items} item{plural}: {reason}")?;
+        if *attempts > 1 {
+            write!(f, " (tried {attempts} times)")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why an endpoint did not take an item.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// It answered with another status than 2xx.
+    #[error("{status}{}{message}", if message.is_empty() { "" } else { ": " })]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The first line of its answer, cut to 200 bytes.
+        message: String,
+    },
+    /// It could not be reached.
+    #[error("no connection: {message}")]
+    Connect {
+        /// What the system said.
+        message: String,
+    },
+    /// It did not answer in time. It may have taken the item.
+    #[error("no answer within {} ms", after.as_millis())]
+    TimedOut {
+        /// The time it had.
+        after: Duration,
+    },
+    /// The connection broke before it answered. It may have taken the item.
+    #[error("the connection broke: {message}")]
+    Broken {
+        /// What the system said.
+        message: String,
+    },
+    /// The credentials could not be signed.
+    #[error("the credentials could not be signed: {0}")]
+    Credentials(SignError),
+    /// A sink refused it.
+    #[error("{message}")]
+    Refused {
+        /// What it said.
+        message: String,
+    },
+    /// The runtime that was sending it was shut down.
+    #[error("the runtime was shut down")]
+    Stopped,
+}
 
 /// What is called for each failure, if anything.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use http::{
 use crate::{
     authorize::Authorizer,
     delivery::{Failed, Retry},
-    error::FailureReason,
+    failure::FailureReason,
     transport::Transport,
 };
 

@@ -12,8 +12,7 @@ use tokio::{
 use crate::{
     batch::{Batch, ENVELOPE, Entry},
     delivery::Delivery,
-    error::{EndpointFailure, FailureReason},
-    failure::{OnFailure, Unheard},
+    failure::{EndpointFailure, FailureReason, OnFailure, Unheard},
     trace,
 };
 

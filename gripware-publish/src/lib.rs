@@ -78,9 +78,10 @@ mod transport;
 #[cfg(feature = "zeromq")]
 mod zeromq;
 
-pub use builder::PublisherBuilder;
+pub use builder::{BuildError, PublisherBuilder};
 pub use endpoint::Endpoint;
-pub use error::{BuildError, EndpointFailure, EnqueueError, FailureReason, PublishError};
+pub use error::{EnqueueError, PublishError};
+pub use failure::{EndpointFailure, FailureReason};
 pub use grip::{ConfigError, Grip, GripBuilder};
 pub use publisher::Publisher;
 pub use sink::{Sink, SinkError};

@@ -4,8 +4,7 @@ use gripware_core::{Channel, Item};
 
 use crate::{
     Sink,
-    error::{EndpointFailure, FailureReason},
-    failure::{OnFailure, Unheard},
+    failure::{EndpointFailure, FailureReason, OnFailure, Unheard},
     trace,
 };
 

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     delivery::{Failed, Retry},
-    error::FailureReason,
+    failure::FailureReason,
 };
 
 const GREETING_LEN: usize = 64;
