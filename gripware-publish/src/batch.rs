@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     failure::{EndpointFailure, FailureReason},
@@ -25,8 +25,16 @@ pub(crate) struct Entry {
     pub(crate) is_repeatable: bool,
     /// The room it takes in the queue.
     pub(crate) cost: u32,
+    /// When it is given up where it still stands in the queue.
+    pub(crate) give_up_at: Instant,
     /// None for an item that nobody waits for.
     pub(crate) reply: Option<Reply>,
+}
+
+impl Entry {
+    fn is_awaited(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| !reply.is_closed())
+    }
 }
 
 /// Items that go in one request. Those that are still in it when it is dropped have failed: that
@@ -42,7 +50,16 @@ impl<'a> Batch<'a> {
         Self { lane, entries }
     }
 
-    /// Takes from the front of `queue` what fits one request, and at least one item.
+    /// Takes from the front of `queue` what has stood there for too long.
+    pub(crate) fn take_expired(lane: &'a Lane, queue: &mut VecDeque<Entry>, now: Instant) -> Self {
+        let mut entries = Vec::new();
+        while queue.front().is_some_and(|entry| entry.give_up_at <= now) {
+            entries.extend(queue.pop_front());
+        }
+        Self { lane, entries }
+    }
+
+    /// Takes from the front of `queue` what fits one request: at least one item, if there is any.
     pub(crate) fn take(lane: &'a Lane, queue: &mut VecDeque<Entry>) -> Self {
         let mut entries = Vec::with_capacity(queue.len().min(lane.max_items()));
         let mut length = ENVELOPE;
@@ -111,11 +128,20 @@ impl<'a> Batch<'a> {
 
     /// Fails the items that may not come twice, and keeps the others.
     pub(crate) fn fail_unrepeatable(&mut self, attempts: u32, reason: &FailureReason) {
-        if self.entries.iter().all(|entry| entry.is_repeatable) {
+        self.keep(attempts, reason, |entry| entry.is_repeatable);
+    }
+
+    /// Fails the items that somebody waits for, and keeps the others.
+    pub(crate) fn fail_awaited(&mut self, attempts: u32, reason: &FailureReason) {
+        self.keep(attempts, reason, |entry| !entry.is_awaited());
+    }
+
+    fn keep(&mut self, attempts: u32, reason: &FailureReason, keep: impl Fn(&Entry) -> bool) {
+        if self.entries.iter().all(&keep) {
             return;
         }
         let entries = std::mem::take(&mut self.entries);
-        let (kept, failed) = entries.into_iter().partition(|entry| entry.is_repeatable);
+        let (kept, failed) = entries.into_iter().partition(keep);
         self.entries = kept;
         fail(self.lane, failed, attempts, reason.clone());
     }

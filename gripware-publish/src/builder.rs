@@ -1,7 +1,12 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, RwLock, atomic::AtomicBool},
+    time::Duration,
+};
 
 use gripware_core::{Channel, ChannelError, GripUrl};
 use thiserror::Error;
+use tokio::runtime::Handle;
 
 #[cfg(feature = "zeromq")]
 use crate::zeromq::Push;
@@ -21,6 +26,8 @@ use crate::{
 
 /// The most that a queue may be told to hold, which is more than a machine has.
 const MOST: usize = 1 << 30;
+/// The longest time that an item is kept, with which no clock overflows.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Builds a [`Publisher`].
 ///
@@ -49,6 +56,8 @@ pub struct PublisherBuilder {
     prefix: String,
     timeout: Duration,
     retries: u32,
+    give_up_after: Duration,
+    runtime: Option<Handle>,
     generates_ids: bool,
     queue: Bounds,
     transport: Option<Arc<dyn Transport>>,
@@ -63,6 +72,8 @@ impl Default for PublisherBuilder {
             prefix: String::new(),
             timeout: Duration::from_secs(10),
             retries: 3,
+            give_up_after: Duration::from_secs(20),
+            runtime: None,
             generates_ids: true,
             queue: Bounds {
                 items: 10_000,
@@ -101,7 +112,8 @@ impl PublisherBuilder {
         self
     }
 
-    /// Sets how long one request may take. Default 10 s. Half of it is for the connection.
+    /// Sets how long one request may take. Default 10 s, and never longer than what
+    /// [`give_up_after`](Self::give_up_after) leaves. Half of it is for the connection.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -110,16 +122,39 @@ impl PublisherBuilder {
     /// Sets how often a request is sent again where no connection was made, it broke, there was
     /// no answer in time, or one of 5xx. Default 3: after about 0.1, 0.2 and 0.4 s. No other
     /// answer is ever tried again.
+    ///
+    /// The parts that a refused request is cut into share these retries.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
+    /// Sets after what time items are given up: counted once from when they are put in a queue to
+    /// when they are sent first, and once more for the sending, with all attempts, the waits
+    /// between, and the parts that a refused request is cut into. Default 20 s, which is two
+    /// requests that get no answer. So one endpoint that says nothing holds nobody up for long.
+    pub fn give_up_after(mut self, time: Duration) -> Self {
+        self.give_up_after = time;
+        self
+    }
+
+    /// Sends on this runtime, which needs I/O and time enabled, and whose worker threads or
+    /// `block_on` have to be running. Default: the one from which an idle endpoint got its first
+    /// item.
+    ///
+    /// For applications with several runtimes, and for publishing outside of any.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
     /// Sets whether items without an id get one. Default: yes, where there are retries.
     ///
-    /// An endpoint may have taken an item although its answer was lost. A proxy drops an item
-    /// whose id it has seen within 60 s, so with an id it is safe to send it again; without one it
-    /// is sent again only where no connection was made.
+    /// An endpoint may have taken an item although its answer was lost. A Pushpin drops an item
+    /// whose id it has seen in that channel within its `id_cache_ttl`, which is shipped as 60 s,
+    /// so with an id it is safe to send it again; without one it is sent again only where no
+    /// connection was made. Where a proxy has that switched off, an item may arrive twice: then
+    /// give [`retries`](Self::retries) as 0, or have none generated.
     ///
     /// An item that gets an id also gets `no-seq`: the id is then looked at for repetition alone
     /// and does not become the last id of its channel, which those who set ids themselves build
@@ -130,8 +165,9 @@ impl PublisherBuilder {
     }
 
     /// Sets how many items, and how many bytes of them as JSON, each endpoint's queue holds.
-    /// Default 10 000 and 16 MiB. An item counts as at least the bytes by the items, so the queue
-    /// is never over either. Items that are being sent are still in the queue.
+    /// Default 10 000 and 16 MiB. An item counts as at least the bytes by the items, rounded up:
+    /// so the queue is never over either, and may be full some items before the bound, as the
+    /// default is at 9 998. Items that are being sent are still in the queue.
     pub fn queue(mut self, items: usize, bytes: usize) -> Self {
         self.queue = Bounds { items, bytes };
         self
@@ -144,7 +180,8 @@ impl PublisherBuilder {
     }
 
     /// Calls this for items that an endpoint did not take, once for all items that failed
-    /// together, whether or not somebody waits for them. It must not block.
+    /// together, whether or not somebody waits for them. It must not block. It may call the
+    /// publisher, and where it panics that is all that happens.
     pub fn on_failure(mut self, call: impl Fn(&EndpointFailure) + Send + Sync + 'static) -> Self {
         self.on_failure = OnFailure::new(call);
         self
@@ -164,6 +201,8 @@ impl PublisherBuilder {
         };
         least("queue", self.queue.items.min(self.queue.bytes))?;
         least("timeout", usize::from(!self.timeout.is_zero()))?;
+        least("give_up_after", usize::from(!self.give_up_after.is_zero()))?;
+        let give_up_after = self.give_up_after.min(LONGEST);
         let queue = Bounds {
             items: self.queue.items.min(MOST),
             bytes: self.queue.bytes.min(MOST),
@@ -172,6 +211,7 @@ impl PublisherBuilder {
         let lanes = self.endpoints.iter().map(|endpoint| {
             let name = endpoint.name();
             least("max_items", endpoint.max_items)?;
+            least("max_body", endpoint.max_body)?;
             if endpoint.is_insecure() {
                 return Err(BuildError::InsecureCredentials { endpoint: name });
             }
@@ -193,6 +233,8 @@ impl PublisherBuilder {
                 way,
                 timeout: self.timeout,
                 retries: self.retries,
+                give_up_after,
+                is_out_of_reach: AtomicBool::new(false),
             };
             let limits = (endpoint.max_body, endpoint.max_items);
             let lane = Lane::new(delivery, limits, queue, self.on_failure.clone());
@@ -202,8 +244,15 @@ impl PublisherBuilder {
         let ids = (self.generates_ids && self.retries > 0).then(Ids::new);
         let outlets = self.sinks.into_iter();
         let outlets = outlets.map(|sink| Outlet::new(sink, self.on_failure.clone()));
-        let dispatch = Dispatch::new(self.prefix, lanes, outlets.collect(), ids);
-        Ok(Publisher::new(dispatch))
+        Ok(Publisher::new(Dispatch {
+            prefix: self.prefix,
+            lanes,
+            outlets: outlets.collect(),
+            ids,
+            give_up_after,
+            runtime: self.runtime,
+            is_closed: RwLock::new(false),
+        }))
     }
 
     fn make_transport(&self) -> Result<Arc<dyn Transport>, BuildError> {

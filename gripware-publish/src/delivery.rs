@@ -1,6 +1,9 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 #[cfg(feature = "zeromq")]
 use crate::zeromq::Push;
@@ -17,6 +20,11 @@ pub(crate) struct Delivery {
     pub(crate) way: Way,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
+    /// How long a batch may take in all.
+    pub(crate) give_up_after: Duration,
+    /// Whether the last batch was given up without an answer. Until there is one, items that
+    /// somebody waits for are tried once.
+    pub(crate) is_out_of_reach: AtomicBool,
 }
 
 /// How a batch reaches an endpoint.
@@ -54,42 +62,77 @@ impl Delivery {
     /// Sends a batch until it has been answered or given up. One that is refused for what is in
     /// it is halved until the item to blame stands alone, so that no other is lost with it.
     pub(crate) async fn deliver(&self, batch: Batch<'_>) {
+        let mut effort = Effort {
+            retries: self.retries,
+            give_up_at: Instant::now() + self.give_up_after,
+        };
+        let mut refusals = Refusals::default();
+        let mut last: Option<FailureReason> = None;
         let mut batches = vec![batch];
         while let Some(mut batch) = batches.pop() {
-            match self.send(&mut batch).await {
-                Ok(()) => batch.accept(),
-                Err((_, failed)) if failed.retry == Retry::Apart && batch.len() > 1 => {
-                    let rest = batch.split();
-                    batches.push(rest);
-                    batches.push(batch);
-                }
-                Err((attempts, failed)) => batch.fail(attempts, failed.reason),
+            if batch.is_empty() {
+                continue;
             }
+            // The parts that have not been sent yet fail as the last did.
+            if let Some(reason) = last.as_ref().filter(|_| effort.is_over()) {
+                batch.fail(0, reason.clone());
+                continue;
+            }
+            let (attempts, failed) = match self.send(&mut batch, &mut effort).await {
+                Ok(()) => {
+                    refusals = Refusals::default();
+                    batch.accept();
+                    continue;
+                }
+                Err(failed) => failed,
+            };
+            let is_apart = failed.retry == Retry::Apart;
+            last = Some(failed.reason.clone());
+            if is_apart && batch.len() > 1 && !refusals.blame_no_item() {
+                let rest = batch.split();
+                batches.push(rest);
+                batches.push(batch);
+                continue;
+            }
+            if is_apart && batch.len() == 1 {
+                refusals.add(&failed.reason);
+            }
+            batch.fail(attempts, failed.reason);
         }
     }
 
     /// Sends a batch, again and again where that may help. An error comes with the number of
-    /// attempts.
-    async fn send(&self, batch: &mut Batch<'_>) -> Result<(), (u32, Failed)> {
+    /// attempts. Where none is left to be sent again, the batch is empty.
+    async fn send(&self, batch: &mut Batch<'_>, effort: &mut Effort) -> Result<(), (u32, Failed)> {
+        let was_out_of_reach = self.is_out_of_reach.load(Ordering::Relaxed);
         let mut attempts = 1;
         loop {
-            let Err(failed) = self.attempt(batch).await else {
+            let attempt = self.attempt(batch, effort).await;
+            let is_answered = !matches!(&attempt, Err(failed) if failed.reason.is_silence());
+            if is_answered {
+                self.is_out_of_reach.store(false, Ordering::Relaxed);
+            }
+            let Err(failed) = attempt else {
                 return Ok(());
             };
+            let delay = delay(attempts);
             let may_retry = match failed.retry {
                 Retry::Never | Retry::Apart => false,
-                Retry::Always | Retry::WithId => attempts <= self.retries,
+                Retry::Always | Retry::WithId => effort.takes(delay),
             };
             if !may_retry {
+                self.is_out_of_reach.store(!is_answered, Ordering::Relaxed);
                 return Err((attempts, failed));
             }
             if failed.retry == Retry::WithId {
                 batch.fail_unrepeatable(attempts, &failed.reason);
-                if batch.is_empty() {
-                    return Ok(());
-                }
             }
-            let delay = delay(attempts);
+            if was_out_of_reach && !is_answered {
+                batch.fail_awaited(attempts, &failed.reason);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
             trace::debug!(
                 endpoint = %self.name,
                 items = batch.len(),
@@ -103,7 +146,7 @@ impl Delivery {
         }
     }
 
-    async fn attempt(&self, batch: &Batch<'_>) -> Result<(), Failed> {
+    async fn attempt(&self, batch: &Batch<'_>, effort: &Effort) -> Result<(), Failed> {
         let attempt = async {
             match &self.way {
                 Way::Http(api) => api.post(batch.to_json()).await,
@@ -111,13 +154,64 @@ impl Delivery {
                 Way::ZeroMq(push) => push.send(batch.items()).await,
             }
         };
+        let after = self.timeout.min(effort.left());
         let late = Failed {
-            reason: FailureReason::TimedOut {
-                after: self.timeout,
-            },
+            reason: FailureReason::TimedOut { after },
             retry: Retry::WithId,
         };
-        timeout(self.timeout, attempt).await.unwrap_or(Err(late))
+        timeout(after, attempt).await.unwrap_or(Err(late))
+    }
+}
+
+/// What may still be spent on a batch and on the parts it is cut into.
+#[derive(Debug)]
+struct Effort {
+    retries: u32,
+    give_up_at: Instant,
+}
+
+impl Effort {
+    fn left(&self) -> Duration {
+        self.give_up_at.saturating_duration_since(Instant::now())
+    }
+
+    fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Takes one retry, if there is one and it would not come too late.
+    fn takes(&mut self, delay: Duration) -> bool {
+        if delay >= self.left() {
+            return false;
+        }
+        let left = self.retries.checked_sub(1);
+        self.retries = left.unwrap_or_default();
+        left.is_some()
+    }
+}
+
+/// Refusals of items that stood alone, one after the other.
+///
+/// Where the endpoint says the same to two in a row, none of them may be to blame: it refuses
+/// whatever it gets. What is left is then tried as it is, and not cut up any more, until something
+/// is accepted.
+#[derive(Debug, Default)]
+struct Refusals {
+    last: Option<FailureReason>,
+    in_a_row: u32,
+}
+
+impl Refusals {
+    fn add(&mut self, reason: &FailureReason) {
+        if self.last.as_ref() != Some(reason) {
+            self.in_a_row = 0;
+            self.last = Some(reason.clone());
+        }
+        self.in_a_row += 1;
+    }
+
+    fn blame_no_item(&self) -> bool {
+        self.in_a_row > 1
     }
 }
 

@@ -1,10 +1,15 @@
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::{
+    borrow::Cow,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use gripware_core::{Channel, ChannelError, Item, ItemError};
 use tokio::{
     runtime::Handle,
     sync::{SemaphorePermit, TryAcquireError, oneshot},
+    time::Instant,
 };
 
 use crate::{
@@ -19,41 +24,30 @@ use crate::{
 /// Hands items to all lanes and outlets of a publisher.
 #[derive(Debug, Default)]
 pub(crate) struct Dispatch {
-    prefix: String,
-    lanes: Vec<Arc<Lane>>,
-    outlets: Vec<Outlet>,
-    ids: Option<Ids>,
-    /// Read while a message is handed over, so that closing sees it in all queues or in none.
-    is_closed: RwLock<bool>,
+    pub(crate) prefix: String,
+    pub(crate) lanes: Vec<Arc<Lane>>,
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) ids: Option<Ids>,
+    /// How long an item may stand in a queue.
+    pub(crate) give_up_after: Duration,
+    /// Where to send; none for the runtime of whoever publishes.
+    pub(crate) runtime: Option<Handle>,
+    /// Read while a message is put in the queues, so that closing sees it in all or in none. No
+    /// code of the application runs meanwhile: it may publish or close itself.
+    pub(crate) is_closed: RwLock<bool>,
 }
 
 /// An item that is known to be valid, with its channel's whole name.
 #[derive(Debug)]
 pub(crate) struct Message {
-    channel: Channel,
-    /// The item as it is; none where there is no outlet.
-    item: Option<Item>,
+    /// The channel and the item with the prefix; none where there is no outlet.
+    kept: Option<(Channel, Item)>,
     /// Empty where there is no lane.
     json: Bytes,
     is_repeatable: bool,
 }
 
 impl Dispatch {
-    pub(crate) fn new(
-        prefix: String,
-        lanes: Vec<Arc<Lane>>,
-        outlets: Vec<Outlet>,
-        ids: Option<Ids>,
-    ) -> Self {
-        Self {
-            prefix,
-            lanes,
-            outlets,
-            ids,
-            is_closed: RwLock::new(false),
-        }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty() && self.outlets.is_empty()
     }
@@ -63,42 +57,62 @@ impl Dispatch {
         &self,
         index: usize,
         channel: C,
-        item: Item,
+        item: &Item,
     ) -> Result<Message, PublishError>
     where
         C: TryInto<Channel>,
         C::Error: Into<ChannelError>,
     {
-        let channel = channel.try_into().map_err(Into::into);
-        let channel = channel.and_then(|channel| channel.with_prefix(&self.prefix));
-        let channel = channel.map_err(|error| PublishError::channel(index, error))?;
+        let channel = valid(index, channel)?;
+        self.encode(index, &channel, item)
+    }
+
+    fn encode(
+        &self,
+        index: usize,
+        channel: &Channel,
+        item: &Item,
+    ) -> Result<Message, PublishError> {
+        let whole = match self.prefix.as_str() {
+            "" => Cow::Borrowed(channel),
+            prefix => {
+                let channel = channel.clone().with_prefix(prefix);
+                Cow::Owned(channel.map_err(|error| PublishError::channel(index, error))?)
+            }
+        };
         let refused = |error| PublishError::item(index, error);
-        let mut item = item.with_prefix(&self.prefix);
         let parts = item.parts().map_err(refused)?;
         let has_id = parts.id.is_some();
-        let may_get_id = !has_id && parts.prev_id.is_none();
-        let kept = (!self.outlets.is_empty()).then(|| item.clone());
+        let ids = self.ids.as_ref();
+        let ids = ids.filter(|_| !has_id && parts.prev_id.is_none());
         let mut json = Vec::new();
-        let mut is_repeatable = has_id;
         if !self.lanes.is_empty() {
-            if let Some(ids) = self.ids.as_ref().filter(|_| may_get_id) {
-                // Left out of the order, the id is looked at for repetition and for nothing else.
-                item = item.id(ids.next()).no_seq();
-                is_repeatable = true;
+            // The members that an item with a new id has more stand first, so that it need not be
+            // copied for them. Left out of the order, that id is looked at for repetition and for
+            // nothing else.
+            if let Some(ids) = ids {
+                let id = ids.next();
+                let no_seq = if parts.no_seq { "" } else { ",\"no-seq\":true" };
+                json = format!("{{\"id\":\"{id}\"{no_seq}").into_bytes();
             }
-            item.encode_json(channel.name(), "", &mut json)
+            let start = json.len();
+            item.encode_json(channel.name(), &self.prefix, &mut json)
                 .map_err(refused)?;
+            if let Some(open) = json.get_mut(start).filter(|_| start > 0) {
+                *open = b',';
+            }
         }
         let length = json.len();
         let limit = self.lanes.iter().map(|lane| lane.max_item()).min();
         if let Some(limit) = limit.filter(|limit| length > *limit) {
             return Err(refused(ItemError::TooLarge { length, limit }));
         }
+        let kept = (!self.outlets.is_empty())
+            .then(|| (whole.into_owned(), item.clone().with_prefix(&self.prefix)));
         Ok(Message {
-            channel,
-            item: kept,
+            kept,
             json: Bytes::from(json),
-            is_repeatable,
+            is_repeatable: has_id || ids.is_some(),
         })
     }
 
@@ -110,64 +124,95 @@ impl Dispatch {
         let runtime = self.runtime()?;
         let mut failures = Failures::default();
         let mut answers = Vec::with_capacity(self.lanes.len());
+        let mut handed_over = 0;
+        let mut is_closed = false;
+        let starting = self.starting(runtime.as_ref());
         for message in messages {
-            self.reserve(&message, runtime.as_ref()).await?;
-            let open = self.open()?;
-            for lane in &self.lanes {
+            let has_room = self.reserve(&message, runtime.as_ref()).await;
+            let reply = |index| {
                 let (reply, answer) = oneshot::channel();
-                lane.push(message.entry(lane, Some(reply)));
-                answers.push((lane, answer));
+                answers.push((index, answer));
+                Some(reply)
+            };
+            is_closed = !has_room || !self.push(&message, reply);
+            if is_closed {
+                break;
             }
-            self.let_out(&message, true)
-                .for_each(|failure| failures.add_one(&failure));
-            drop(open);
+            handed_over += 1;
+            for (index, outlet) in self.outlets.iter().enumerate() {
+                if let Some(failure) = message.let_out(outlet, true) {
+                    failures.add_one(self.lanes.len() + index, &failure);
+                }
+            }
         }
-        self.start(runtime.as_ref());
-        for (lane, answer) in answers {
+        drop(starting);
+        for (index, answer) in answers {
             // An answer that never comes is that of a task which was dropped.
-            let answer = answer.await.unwrap_or_else(|_| Err(lane.stopped()));
-            if let Err(failure) = answer {
-                failures.add_one(&failure);
+            let stopped = || {
+                self.lanes
+                    .get(index)
+                    .map_or(Ok(()), |lane| Err(lane.stopped()))
+            };
+            if let Err(failure) = answer.await.unwrap_or_else(|_| stopped()) {
+                failures.add_one(index, &failure);
             }
         }
-        failures.into_result(self.lanes.len() + self.outlets.len())
+        if is_closed {
+            return Err(PublishError::closed(handed_over, failures.into_list()));
+        }
+        self.result(failures)
     }
 
-    /// Hands one message over. Where there is no room, `item` is given back.
-    pub(crate) fn enqueue(&self, message: &Message, item: Item) -> Result<(), EnqueueError> {
+    /// Hands one item over. Where there is no room, it is given back.
+    pub(crate) fn enqueue<C>(&self, channel: C, item: Item) -> Result<(), EnqueueError>
+    where
+        C: TryInto<Channel>,
+        C::Error: Into<ChannelError>,
+    {
+        let channel = valid(0, channel)?;
+        let message = self.encode(0, &channel, &item)?;
         let runtime = self.runtime()?;
-        let open = self.open()?;
+        let closed = || PublishError::closed(0, Vec::new());
         let mut permits = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
             match lane.room().try_acquire_many(message.cost(lane)) {
                 Ok(permit) => permits.push(permit),
-                Err(TryAcquireError::Closed) => return Err(PublishError::closed().into()),
+                Err(TryAcquireError::Closed) => return Err(closed().into()),
                 Err(TryAcquireError::NoPermits) => {
                     return Err(EnqueueError::Full {
                         endpoint: lane.name().to_string(),
+                        channel: Box::new(channel),
                         item: Box::new(item),
                     });
                 }
             }
         }
-        for (lane, permit) in self.lanes.iter().zip(permits) {
-            permit.forget();
-            lane.push(message.entry(lane, None));
+        permits.into_iter().for_each(SemaphorePermit::forget);
+        let starting = self.starting(runtime.as_ref());
+        if !self.push(&message, |_| None) {
+            return Err(closed().into());
         }
-        self.let_out(message, false).for_each(drop);
-        drop(open);
-        self.start(runtime.as_ref());
+        for outlet in &self.outlets {
+            message.let_out(outlet, false);
+        }
+        drop(starting);
         Ok(())
     }
 
     /// Waits for everything that was handed over until now.
     pub(crate) async fn flush(&self) -> Result<(), PublishError> {
-        let mut failures = Failures::default();
-        for lane in &self.lanes {
-            failures.extend(lane.flush().await);
+        let targets: Vec<_> = self.lanes.iter().map(|lane| lane.pushed()).collect();
+        for (lane, target) in self.lanes.iter().zip(targets) {
+            lane.wait_for(target).await;
         }
-        failures.extend(self.outlets.iter().filter_map(Outlet::unheard));
-        failures.into_result(self.lanes.len() + self.outlets.len())
+        // From here on nothing waits, so that what is taken out is told.
+        let lanes = self.lanes.iter().map(|lane| lane.unheard());
+        let outlets = self.outlets.iter().map(Outlet::unheard);
+        let mut failures = Failures::default();
+        for (index, failure) in lanes.chain(outlets).enumerate() {
+            failures.extend(index, failure);
+        }
+        self.result(failures)
     }
 
     pub(crate) fn close(&self) {
@@ -183,12 +228,13 @@ impl Dispatch {
         }
     }
 
+    fn result(&self, failures: Failures) -> Result<(), PublishError> {
+        PublishError::endpoints(failures.into_list(), self.lanes.len() + self.outlets.len())
+    }
+
     /// Takes room for a message in all queues. Until it has it in each, no queue has the message.
-    async fn reserve(
-        &self,
-        message: &Message,
-        runtime: Option<&Handle>,
-    ) -> Result<(), PublishError> {
+    /// False where the publisher is closed.
+    async fn reserve(&self, message: &Message, runtime: Option<&Handle>) -> bool {
         let mut permits = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
             let cost = message.cost(lane);
@@ -200,36 +246,39 @@ impl Dispatch {
                 }
                 permit => permit.ok(),
             };
-            permits.push(permit.ok_or_else(PublishError::closed)?);
+            let Some(permit) = permit else { return false };
+            permits.push(permit);
         }
         // It comes back when the item is done.
         permits.into_iter().for_each(SemaphorePermit::forget);
-        Ok(())
+        true
     }
 
-    /// Hands a message to the outlets, and gives what they refuse.
-    fn let_out<'a>(
-        &'a self,
-        message: &'a Message,
-        is_heard: bool,
-    ) -> impl Iterator<Item = EndpointFailure> + 'a {
-        let items = message.item.iter();
-        items.flat_map(move |item| {
-            let outlets = self.outlets.iter();
-            outlets.filter_map(move |outlet| outlet.accept(&message.channel, item, is_heard))
-        })
-    }
-
-    /// Keeps the publisher open as long as the guard is held.
-    fn open(&self) -> Result<RwLockReadGuard<'_, bool>, PublishError> {
-        let is_closed = self
-            .is_closed
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *is_closed {
-            return Err(PublishError::closed());
+    /// Puts a message in all queues, where there is room for it. False where the publisher is
+    /// closed.
+    fn push(&self, message: &Message, mut reply: impl FnMut(usize) -> Option<Reply>) -> bool {
+        let Some(open) = self.open() else {
+            return false;
+        };
+        let give_up_at = Instant::now() + self.give_up_after;
+        for (index, lane) in self.lanes.iter().enumerate() {
+            lane.push(Entry {
+                json: message.json.clone(),
+                is_repeatable: message.is_repeatable,
+                cost: message.cost(lane),
+                give_up_at,
+                reply: reply(index),
+            });
         }
-        Ok(is_closed)
+        drop(open);
+        true
+    }
+
+    /// Keeps the publisher open as long as the guard is held; none where it is closed.
+    fn open(&self) -> Option<RwLockReadGuard<'_, bool>> {
+        let is_closed = self.is_closed.read();
+        let is_closed = is_closed.unwrap_or_else(PoisonError::into_inner);
+        (!*is_closed).then_some(is_closed)
     }
 
     /// The runtime to send on; none where there is no lane, and so nothing to send.
@@ -237,9 +286,14 @@ impl Dispatch {
         if self.is_empty() {
             return Err(PublishError::no_endpoint());
         }
-        drop(self.open()?);
+        if self.open().is_none() {
+            return Err(PublishError::closed(0, Vec::new()));
+        }
         if self.lanes.is_empty() {
             return Ok(None);
+        }
+        if let Some(runtime) = &self.runtime {
+            return Ok(Some(runtime.clone()));
         }
         let runtime = Handle::try_current();
         runtime.map(Some).map_err(|_| PublishError::no_runtime())
@@ -250,6 +304,13 @@ impl Dispatch {
             self.lanes.iter().for_each(|lane| lane.start(runtime));
         }
     }
+
+    fn starting<'a>(&'a self, runtime: Option<&'a Handle>) -> Starting<'a> {
+        Starting {
+            dispatch: self,
+            runtime,
+        }
+    }
 }
 
 impl Message {
@@ -257,12 +318,32 @@ impl Message {
         lane.cost(self.json.len())
     }
 
-    fn entry(&self, lane: &Lane, reply: Option<Reply>) -> Entry {
-        Entry {
-            json: self.json.clone(),
-            is_repeatable: self.is_repeatable,
-            cost: self.cost(lane),
-            reply,
-        }
+    /// Hands it to an outlet, and gives the refusal where somebody waits for it.
+    fn let_out(&self, outlet: &Outlet, is_heard: bool) -> Option<EndpointFailure> {
+        let (channel, item) = self.kept.as_ref()?;
+        outlet.accept(channel, item, is_heard)
     }
+}
+
+/// Starts the lanes when it is dropped. That is after the last item, so that a list goes in one
+/// request, and just as well where the last is never reached: the publisher was closed meanwhile,
+/// or a sink panicked.
+struct Starting<'a> {
+    dispatch: &'a Dispatch,
+    runtime: Option<&'a Handle>,
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.dispatch.start(self.runtime);
+    }
+}
+
+fn valid<C>(index: usize, channel: C) -> Result<Channel, PublishError>
+where
+    C: TryInto<Channel>,
+    C::Error: Into<ChannelError>,
+{
+    let channel = channel.try_into().map_err(Into::into);
+    channel.map_err(|error| PublishError::channel(index, error))
 }

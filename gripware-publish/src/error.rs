@@ -1,6 +1,6 @@
 use std::fmt;
 
-use gripware_core::{ChannelError, Item, ItemError};
+use gripware_core::{Channel, ChannelError, Item, ItemError};
 use http::StatusCode;
 use thiserror::Error;
 
@@ -20,7 +20,10 @@ enum Kind {
     Channel(usize, ChannelError),
     Item(usize, ItemError),
     NoEndpoint,
-    Closed,
+    Closed {
+        handed_over: usize,
+        failures: Vec<EndpointFailure>,
+    },
     NoRuntime,
     Endpoints {
         failures: Vec<EndpointFailure>,
@@ -48,8 +51,14 @@ impl PublishError {
         }
     }
 
-    pub(crate) fn closed() -> Self {
-        Self { kind: Kind::Closed }
+    /// The publisher was closed when so many items had been handed over.
+    pub(crate) fn closed(handed_over: usize, failures: Vec<EndpointFailure>) -> Self {
+        Self {
+            kind: Kind::Closed {
+                handed_over,
+                failures,
+            },
+        }
     }
 
     pub(crate) fn no_runtime() -> Self {
@@ -80,10 +89,22 @@ impl PublishError {
         matches!(self.kind, Kind::NoEndpoint)
     }
 
-    /// Whether the publisher had been closed.
+    /// Whether the publisher had been closed. Of several items, the first
+    /// [`handed_over`](Self::handed_over) may have been sent before that.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.kind, Kind::Closed)
+        matches!(self.kind, Kind::Closed { .. })
+    }
+
+    /// How many items, from the first, had been handed over when the publisher was closed. They
+    /// were sent, and [`failures`](Self::failures) has what became of those that did not arrive.
+    /// 0 where it was closed before, and for every other error.
+    #[must_use]
+    pub fn handed_over(&self) -> usize {
+        match self.kind {
+            Kind::Closed { handed_over, .. } => handed_over,
+            _ => 0,
+        }
     }
 
     /// Whether at least one endpoint took all of the items: the clients behind it get them.
@@ -116,7 +137,7 @@ impl PublishError {
     #[must_use]
     pub fn failures(&self) -> &[EndpointFailure] {
         match &self.kind {
-            Kind::Endpoints { failures, .. } => failures,
+            Kind::Endpoints { failures, .. } | Kind::Closed { failures, .. } => failures,
             _ => &[],
         }
     }
@@ -130,7 +151,20 @@ impl fmt::Display for PublishError {
             Kind::NoEndpoint => {
                 f.write_str("there is no endpoint to publish to; GRIP_URL names one")
             }
-            Kind::Closed => f.write_str("the publisher is closed"),
+            Kind::Closed { handed_over: 0, .. } => f.write_str("the publisher is closed"),
+            Kind::Closed {
+                handed_over,
+                failures,
+            } => {
+                let plural = if *handed_over == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "the publisher was closed after {handed_over} item{plural}"
+                )?;
+                failures
+                    .iter()
+                    .try_for_each(|failure| write!(f, "; {failure}"))
+            }
             Kind::NoRuntime => f.write_str("publishing needs a tokio runtime"),
             Kind::Endpoints { failures, .. } => {
                 for (index, failure) in failures.iter().enumerate() {
@@ -162,6 +196,8 @@ pub enum EnqueueError {
     Full {
         /// The endpoint.
         endpoint: String,
+        /// The channel as it was given, without the prefix.
+        channel: Box<Channel>,
         /// The item as it was given.
         item: Box<Item>,
     },

@@ -1,12 +1,16 @@
 //! What failed at an endpoint, and who hears of it: a callback, and whoever waits or flushes.
 
-use std::{fmt, sync::Arc, thread, time::Duration};
+use std::{
+    fmt,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use gripware_core::sig::SignError;
 use http::StatusCode;
 use thiserror::Error;
-
-use crate::error::PublishError;
 
 /// One endpoint that did not take some items.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,9 +103,25 @@ pub enum FailureReason {
         /// What it said.
         message: String,
     },
-    /// The runtime that was sending it was shut down.
+    /// It stood in the queue for too long, and was not sent.
+    #[error("not sent within {} ms", after.as_millis())]
+    Expired {
+        /// The time it had.
+        after: Duration,
+    },
+    /// The task that was sending it ended: its runtime was shut down, or a transport panicked.
     #[error("the runtime was shut down")]
     Stopped,
+}
+
+impl FailureReason {
+    /// Whether nothing was heard from the endpoint.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::TimedOut { .. } | Self::Broken { .. }
+        )
+    }
 }
 
 /// What is called for each failure, if anything.
@@ -120,7 +140,8 @@ impl OnFailure {
         if let Some(call) = &self.0
             && !thread::panicking()
         {
-            call(failure);
+            // It has had its say on standard error, and the items behind have to be sent.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| call(failure)));
         }
     }
 }
@@ -153,34 +174,33 @@ impl Unheard {
     }
 }
 
-/// Failures of one call, gathered by endpoint.
+/// Failures of one call, gathered by endpoint. Endpoints are told apart by their place in the
+/// list, since the names of two may differ in what is not shown.
 #[derive(Debug, Default)]
-pub(crate) struct Failures(Vec<EndpointFailure>);
+pub(crate) struct Failures(Vec<(usize, EndpointFailure)>);
 
 impl Failures {
-    /// Adds the failure of one item, which may stand for others too.
-    pub(crate) fn add_one(&mut self, failure: &EndpointFailure) {
+    /// Adds the failure of one item at an endpoint, which may stand for others too.
+    pub(crate) fn add_one(&mut self, endpoint: usize, failure: &EndpointFailure) {
         let mut failure = EndpointFailure {
             items: 1,
             ..failure.clone()
         };
-        let same = |known: &&mut EndpointFailure| known.endpoint == failure.endpoint;
-        match self.0.iter_mut().find(same) {
-            Some(known) => {
+        match self.0.iter_mut().find(|(known, _)| *known == endpoint) {
+            Some((_, known)) => {
                 failure.items += known.items;
                 *known = failure;
             }
-            None => self.0.push(failure),
+            None => self.0.push((endpoint, failure)),
         }
     }
 
-    /// Adds the failures of endpoints that have none yet.
-    pub(crate) fn extend(&mut self, failures: impl IntoIterator<Item = EndpointFailure>) {
-        self.0.extend(failures);
+    /// Adds the failures of an endpoint that has none yet.
+    pub(crate) fn extend(&mut self, endpoint: usize, failure: Option<EndpointFailure>) {
+        self.0.extend(failure.map(|failure| (endpoint, failure)));
     }
 
-    /// What a call to `of` endpoints says.
-    pub(crate) fn into_result(self, of: usize) -> Result<(), PublishError> {
-        PublishError::endpoints(self.0, of)
+    pub(crate) fn into_list(self) -> Vec<EndpointFailure> {
+        self.0.into_iter().map(|(_, failure)| failure).collect()
     }
 }

@@ -7,6 +7,7 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore},
+    time::Instant,
 };
 
 use crate::{
@@ -43,8 +44,10 @@ struct State {
     is_running: bool,
     /// How many items have been put in, ever.
     pushed: u64,
-    /// How many of those are done, ever.
+    /// How many of those are done, ever. They are the first ones, while nothing is `stopping`.
     done: u64,
+    /// How many were in a queue whose task was dropped, and have not been reported yet.
+    stopping: u64,
     /// Failures that nobody waited for and nobody has been told of.
     unheard: Unheard,
 }
@@ -73,7 +76,7 @@ impl Lane {
             max_items,
             room: Semaphore::new(capacity as usize),
             capacity,
-            least_cost: (capacity / items).max(1),
+            least_cost: capacity.div_ceil(items).max(1),
             state: Mutex::default(),
             progress: Notify::new(),
             on_failure,
@@ -131,17 +134,32 @@ impl Lane {
         runtime.spawn(running.run());
     }
 
-    /// Waits until everything that is in the queue now has been answered or given up.
-    pub(crate) async fn flush(&self) -> Option<EndpointFailure> {
-        let target = self.state().pushed;
+    /// How many items have been put in, ever.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.state().pushed
+    }
+
+    /// Waits until so many items, ever, have been answered or given up, and their failures have
+    /// been reported.
+    pub(crate) async fn wait_for(&self, target: u64) {
         loop {
             // Made before it is looked, so that no progress is missed between.
             let progress = self.progress.notified();
-            if self.state().done >= target {
-                return self.state().unheard.take();
+            if self.is_done(target) {
+                return;
             }
             progress.await;
         }
+    }
+
+    fn is_done(&self, target: u64) -> bool {
+        let state = self.state();
+        state.done >= target && state.stopping == 0
+    }
+
+    /// The failures that nobody waited for, taken out.
+    pub(crate) fn unheard(&self) -> Option<EndpointFailure> {
+        self.state().unheard.take()
     }
 
     /// The failure of an item whose task was dropped.
@@ -156,6 +174,7 @@ impl Lane {
 
     /// Tells of a failure; nobody waits for `unheard` of its items.
     pub(crate) fn report(&self, failure: &EndpointFailure, unheard: usize) {
+        self.state().unheard.add(failure, unheard);
         trace::warning!(
             endpoint = %self.name,
             items = failure.items,
@@ -164,7 +183,6 @@ impl Lane {
             "items were not published"
         );
         self.on_failure.call(failure);
-        self.state().unheard.add(failure, unheard);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -202,14 +220,20 @@ impl Running {
     fn next<'a>(&mut self, lane: &'a Lane) -> Option<Batch<'a>> {
         let mut state = lane.state();
         state.done += mem::take(&mut self.in_flight);
-        lane.progress.notify_waiters();
-        if state.queue.is_empty() {
+        let expired = Batch::take_expired(lane, &mut state.queue, Instant::now());
+        let batch = Batch::take(lane, &mut state.queue);
+        self.in_flight = (expired.len() + batch.len()) as u64;
+        if self.in_flight == 0 {
             state.is_running = false;
             self.is_finished = true;
+        }
+        drop(state);
+        lane.progress.notify_waiters();
+        if self.is_finished {
             return None;
         }
-        let batch = Batch::take(lane, &mut state.queue);
-        self.in_flight = batch.len() as u64;
+        let after = lane.delivery.give_up_after;
+        expired.fail(0, FailureReason::Expired { after });
         Some(batch)
     }
 }
@@ -221,11 +245,20 @@ impl Drop for Running {
         }
         let lane = &self.lane;
         let mut state = lane.state();
+        // What was being sent has been reported: its batch was dropped before this. The queue is
+        // counted when it has been, and until then whoever flushes waits, although what is put in
+        // from now on may be sent and done already.
+        state.done += self.in_flight;
         let queue = mem::take(&mut state.queue);
-        state.done += self.in_flight + queue.len() as u64;
+        let stopping = queue.len() as u64;
+        state.stopping += stopping;
         state.is_running = false;
         drop(state);
         drop(Batch::new(lane, queue.into()));
+        let mut state = lane.state();
+        state.stopping -= stopping;
+        state.done += stopping;
+        drop(state);
         lane.progress.notify_waiters();
     }
 }

@@ -33,12 +33,19 @@
 //!
 //! # When an endpoint fails
 //! * No connection: the request is sent again, up to 3 times, after about 0.1, 0.2 and 0.4 s.
-//! * 5xx, no answer in time, or a connection that breaks: likewise, for items with an id. A proxy
-//!   drops an item that comes a second time within 60 s. So items without an id get one; see
-//!   [`PublisherBuilder::generated_ids`].
+//! * 5xx, no answer in time, or a connection that breaks: likewise, for items with an id. A
+//!   Pushpin drops an item that comes a second time within its `id_cache_ttl`, shipped as 60 s. So
+//!   items without an id get one; see [`PublisherBuilder::generated_ids`].
 //! * 400, 413 or 422 for several items: they are halved until the item to blame stands alone, and
-//!   the others arrive.
+//!   the others arrive. Where two that stood alone got the same answer, one after the other, the
+//!   endpoint may be refusing everything: what is left is sent without being halved further, until
+//!   something is accepted.
 //! * Any other answer: the items have failed.
+//! * After 20 s, items that have not been sent yet are given up, and so is a request with all its
+//!   attempts; see [`PublisherBuilder::give_up_after`].
+//! * While an endpoint is out of reach, which is from a request that was given up without an
+//!   answer until there is one, items that somebody waits for are tried once. Those that nobody
+//!   waits for are tried as often as ever, and have a chance to outlast a restart.
 //!
 //! Whoever waits for an item is told. The rest is told by [`Publisher::flush`], by
 //! [`PublisherBuilder::on_failure`], and in the log.
@@ -48,6 +55,12 @@
 //! the task that sends runs on the one from which an idle endpoint got its first item, and ends
 //! when the queue is empty. When that runtime is shut down, what is in the queue has failed. Call
 //! [`Publisher::close`] before that.
+//!
+//! A runtime that is neither running nor shut down sends nothing, and keeps the queue: a
+//! `current_thread` runtime whose `block_on` has returned, for one. Whoever publishes from another
+//! runtime waits until it runs again, and no time limit ends that. An application with more than
+//! one runtime names the one to send on, with [`PublisherBuilder::runtime`]; one that enqueues
+//! and stops running calls [`Publisher::flush`] first.
 //!
 //! # Features
 //! | feature | default | what it does |

@@ -55,6 +55,18 @@ impl Publisher {
     /// Where the queue of an endpoint is full, this waits for room. So it goes at the pace of the
     /// slowest endpoint.
     ///
+    /// # How long it takes at worst
+    /// One endpoint that is down holds up the answer, although the others have the item. Where it
+    /// refuses connections, that is about 0.7 s with the defaults, and no retries after the first
+    /// failure. Where it says nothing, it is up to
+    /// [`give_up_after`](PublisherBuilder::give_up_after) in the queue and as much again for the
+    /// request: 40 s at most with the defaults. Where the queue is full, it is once more the time
+    /// until there is room, in which the queue empties at least once. A handler that has to be
+    /// faster sets a shorter time, puts its own time limit around this, or uses
+    /// [`enqueue`](Self::enqueue).
+    ///
+    /// All of it holds while the runtime that sends is running; see the [crate](crate#runtime).
+    ///
     /// # Errors
     /// Where the channel or the item is not valid, nothing is sent. Where an endpoint does not
     /// take it, the others may have.
@@ -68,7 +80,7 @@ impl Publisher {
         C: TryInto<Channel>,
         C::Error: Into<ChannelError>,
     {
-        let message = self.dispatch.message(0, channel, item.into())?;
+        let message = self.dispatch.message(0, channel, &item.into())?;
         self.dispatch.publish([message]).await
     }
 
@@ -77,6 +89,9 @@ impl Publisher {
     /// # Errors
     /// As [`publish`](Self::publish). All are looked at before the first is sent, so one that is
     /// not valid keeps back the others: [`PublishError::item_index`] says which it is.
+    ///
+    /// Where the publisher is closed meanwhile, the items from
+    /// [`PublishError::handed_over`] on have not been sent.
     ///
     /// # Cancel safety
     /// When the future is dropped, items at the start of the list may have been handed over, and
@@ -92,7 +107,7 @@ impl Publisher {
     {
         let items = items.into_iter().enumerate();
         let messages = items
-            .map(|(index, (channel, item))| self.dispatch.message(index, channel, item.into()))
+            .map(|(index, (channel, item))| self.dispatch.message(index, channel, &item.into()))
             .collect::<Result<Vec<_>, _>>()?;
         self.dispatch.publish(messages).await
     }
@@ -103,15 +118,13 @@ impl Publisher {
     /// [`on_failure`](PublisherBuilder::on_failure), and in the log.
     ///
     /// # Errors
-    /// Where a queue is full the item is given back, and no endpoint has it.
+    /// Where a queue is full the channel and the item are given back, and no endpoint has it.
     pub fn enqueue<C>(&self, channel: C, item: impl Into<Item>) -> Result<(), EnqueueError>
     where
         C: TryInto<Channel>,
         C::Error: Into<ChannelError>,
     {
-        let item = item.into();
-        let message = self.dispatch.message(0, channel, item.clone())?;
-        self.dispatch.enqueue(&message, item)
+        self.dispatch.enqueue(channel, item.into())
     }
 
     /// Waits until everything that has been published and enqueued so far was accepted or given
@@ -122,7 +135,7 @@ impl Publisher {
     /// endpoint, and the last reason.
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped, but for failures that it had already picked up.
+    /// Nothing is lost when the future is dropped: the next call tells what this one would have.
     pub async fn flush(&self) -> Result<(), PublishError> {
         self.dispatch.flush().await
     }

@@ -52,6 +52,9 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     /// Takes one item, which is known to be valid. Must not block: a sink that queues drops or
     /// refuses what is too much.
     ///
+    /// It may call the publisher, which holds no lock here, but may not wait for it. A panic goes
+    /// to whoever publishes; the endpoints get the item all the same.
+    ///
     /// # Errors
     /// Where it does not take the item; the reason is told to whoever publishes.
     fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError>;

@@ -390,13 +390,14 @@ async fn a_full_queue_gives_the_item_back_and_lets_others_wait() {
     let error = publisher.enqueue("c", message("3")).unwrap_err();
     let EnqueueError::Full {
         endpoint: name,
+        channel,
         item,
     } = error
     else {
         panic!("{error:?}")
     };
     assert_eq!(name, endpoint.url().to_string());
-    assert_eq!(*item, message("3"));
+    assert_eq!((channel.name(), &*item), ("c", &message("3")));
 
     let waiting = tokio::spawn({
         let publisher = publisher.clone();
@@ -418,6 +419,20 @@ async fn a_queue_is_bounded_in_bytes_too() {
     let error = publisher.enqueue("c", message("x".repeat(600)));
     assert!(matches!(error, Err(EnqueueError::Full { .. })));
     publisher.enqueue("c", message("x")).unwrap();
+}
+
+#[tokio::test]
+async fn a_queue_is_never_over_its_bounds() {
+    let endpoint = Endpoint::start(|_, _| Answer::Hang).await;
+    for (items, bytes, takes) in [
+        (10_000, 16 << 20, 9998),
+        (50, 1 << 20, 49),
+        (64, 1 << 20, 64),
+    ] {
+        let publisher = to(&endpoint).queue(items, bytes).build().unwrap();
+        let enqueue = |_: &usize| publisher.enqueue("c", message("x")).is_ok();
+        assert_eq!((0..).take_while(enqueue).count(), takes, "{items}, {bytes}");
+    }
 }
 
 #[tokio::test]
@@ -553,6 +568,16 @@ async fn a_prefix_or_a_bound_that_cannot_be_used_is_found_when_it_is_built() {
         ("queue", builder().queue(0, 1).build()),
         ("timeout", builder().timeout(Duration::ZERO).build()),
         (
+            "give_up_after",
+            builder().give_up_after(Duration::ZERO).build(),
+        ),
+        (
+            "max_body",
+            builder()
+                .endpoint(Target::new(url.clone()).max_body(0))
+                .build(),
+        ),
+        (
             "max_items",
             builder().endpoint(Target::new(url).max_items(0)).build(),
         ),
@@ -574,8 +599,7 @@ impl Transport for Own {
             let mut requests = self.0.lock().unwrap();
             requests.push(request);
             if requests.len() == 1 {
-                let error = std::io::Error::other("no route");
-                return Err(TransportError::connect(&error));
+                return Err(TransportError::connect_message("no route"));
             }
             let mut response = Response::new(Bytes::from("nope\n"));
             *response.status_mut() = StatusCode::NOT_FOUND;

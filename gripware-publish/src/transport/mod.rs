@@ -33,6 +33,15 @@ pub type TransportFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
 /// Why there is no answer.
+///
+/// ```
+/// use gripware_publish::TransportError;
+///
+/// let error = TransportError::connect_message("the circuit is open");
+/// assert!(error.is_connect());
+/// assert_eq!(error.to_string(), "the circuit is open");
+/// assert!(!TransportError::broken_message("reset").is_connect());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportError {
     is_connect: bool,
@@ -55,6 +64,24 @@ impl TransportError {
         Self {
             is_connect: false,
             message: chain(error),
+        }
+    }
+
+    /// As [`connect`](Self::connect), by what it says: for a client whose error is none of Rust's.
+    #[must_use]
+    pub fn connect_message(message: impl Into<String>) -> Self {
+        Self {
+            is_connect: true,
+            message: message.into(),
+        }
+    }
+
+    /// As [`broken`](Self::broken), by what it says.
+    #[must_use]
+    pub fn broken_message(message: impl Into<String>) -> Self {
+        Self {
+            is_connect: false,
+            message: message.into(),
         }
     }
 
