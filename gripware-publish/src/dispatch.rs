@@ -1,11 +1,9 @@
 use std::{
-    borrow::Cow,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
-use bytes::Bytes;
-use gripware_core::{Channel, ChannelError, Item, ItemError};
+use gripware_core::{Channel, ChannelError, Item};
 use tokio::{
     runtime::Handle,
     sync::{SemaphorePermit, TryAcquireError, oneshot},
@@ -13,10 +11,11 @@ use tokio::{
 };
 
 use crate::{
-    batch::{Entry, Reply},
+    batch::Reply,
     error::{EnqueueError, PublishError},
-    failure::{EndpointFailure, Failures},
+    failure::Failures,
     lane::Lane,
+    message::{Message, valid},
     outlet::Outlet,
     random::Ids,
 };
@@ -37,83 +36,9 @@ pub(crate) struct Dispatch {
     pub(crate) is_closed: RwLock<bool>,
 }
 
-/// An item that is known to be valid, with its channel's whole name.
-#[derive(Debug)]
-pub(crate) struct Message {
-    /// The channel and the item with the prefix; none where there is no outlet.
-    kept: Option<(Channel, Item)>,
-    /// Empty where there is no lane.
-    json: Bytes,
-    is_repeatable: bool,
-}
-
 impl Dispatch {
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty() && self.outlets.is_empty()
-    }
-
-    /// Looks at an item and writes its JSON. Nothing is sent where it is refused.
-    pub(crate) fn message<C>(
-        &self,
-        index: usize,
-        channel: C,
-        item: &Item,
-    ) -> Result<Message, PublishError>
-    where
-        C: TryInto<Channel>,
-        C::Error: Into<ChannelError>,
-    {
-        let channel = valid(index, channel)?;
-        self.encode(index, &channel, item)
-    }
-
-    fn encode(
-        &self,
-        index: usize,
-        channel: &Channel,
-        item: &Item,
-    ) -> Result<Message, PublishError> {
-        let whole = match self.prefix.as_str() {
-            "" => Cow::Borrowed(channel),
-            prefix => {
-                let channel = channel.clone().with_prefix(prefix);
-                Cow::Owned(channel.map_err(|error| PublishError::channel(index, error))?)
-            }
-        };
-        let refused = |error| PublishError::item(index, error);
-        let parts = item.parts().map_err(refused)?;
-        let has_id = parts.id.is_some();
-        let ids = self.ids.as_ref();
-        let ids = ids.filter(|_| !has_id && parts.prev_id.is_none());
-        let mut json = Vec::new();
-        if !self.lanes.is_empty() {
-            // The members that an item with a new id has more stand first, so that it need not be
-            // copied for them. Left out of the order, that id is looked at for repetition and for
-            // nothing else.
-            if let Some(ids) = ids {
-                let id = ids.next();
-                let no_seq = if parts.no_seq { "" } else { ",\"no-seq\":true" };
-                json = format!("{{\"id\":\"{id}\"{no_seq}").into_bytes();
-            }
-            let start = json.len();
-            item.encode_json(channel.name(), &self.prefix, &mut json)
-                .map_err(refused)?;
-            if let Some(open) = json.get_mut(start).filter(|_| start > 0) {
-                *open = b',';
-            }
-        }
-        let length = json.len();
-        let limit = self.lanes.iter().map(|lane| lane.max_item()).min();
-        if let Some(limit) = limit.filter(|limit| length > *limit) {
-            return Err(refused(ItemError::TooLarge { length, limit }));
-        }
-        let kept = (!self.outlets.is_empty())
-            .then(|| (whole.into_owned(), item.clone().with_prefix(&self.prefix)));
-        Ok(Message {
-            kept,
-            json: Bytes::from(json),
-            is_repeatable: has_id || ids.is_some(),
-        })
     }
 
     /// Hands messages over in their order, and waits for all answers.
@@ -262,13 +187,7 @@ impl Dispatch {
         };
         let give_up_at = Instant::now() + self.give_up_after;
         for (index, lane) in self.lanes.iter().enumerate() {
-            lane.push(Entry {
-                json: message.json.clone(),
-                is_repeatable: message.is_repeatable,
-                cost: message.cost(lane),
-                give_up_at,
-                reply: reply(index),
-            });
+            lane.push(message.entry(lane, give_up_at, reply(index)));
         }
         drop(open);
         true
@@ -313,18 +232,6 @@ impl Dispatch {
     }
 }
 
-impl Message {
-    fn cost(&self, lane: &Lane) -> u32 {
-        lane.cost(self.json.len())
-    }
-
-    /// Hands it to an outlet, and gives the refusal where somebody waits for it.
-    fn let_out(&self, outlet: &Outlet, is_heard: bool) -> Option<EndpointFailure> {
-        let (channel, item) = self.kept.as_ref()?;
-        outlet.accept(channel, item, is_heard)
-    }
-}
-
 /// Starts the lanes when it is dropped. That is after the last item, so that a list goes in one
 /// request, and just as well where the last is never reached: the publisher was closed meanwhile,
 /// or a sink panicked.
@@ -337,13 +244,4 @@ impl Drop for Starting<'_> {
     fn drop(&mut self) {
         self.dispatch.start(self.runtime);
     }
-}
-
-fn valid<C>(index: usize, channel: C) -> Result<Channel, PublishError>
-where
-    C: TryInto<Channel>,
-    C::Error: Into<ChannelError>,
-{
-    let channel = channel.try_into().map_err(Into::into);
-    channel.map_err(|error| PublishError::channel(index, error))
 }

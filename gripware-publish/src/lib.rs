@@ -82,6 +82,7 @@ mod failure;
 mod grip;
 mod http;
 mod lane;
+mod message;
 mod outlet;
 mod publisher;
 mod random;

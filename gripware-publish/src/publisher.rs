@@ -60,8 +60,8 @@ impl Publisher {
     /// refuses connections, that is about 0.7 s with the defaults, and no retries after the first
     /// failure. Where it says nothing, it is up to
     /// [`give_up_after`](PublisherBuilder::give_up_after) in the queue and as much again for the
-    /// request: 40 s at most with the defaults. Where the queue is full, it is once more the time
-    /// until there is room, in which the queue empties at least once. A handler that has to be
+    /// request: 40 s at most with the defaults. Where the queue is full, the wait for room comes
+    /// before that: 20 s more, and longer only where more items wait than the queue holds. A handler that has to be
     /// faster sets a shorter time, puts its own time limit around this, or uses
     /// [`enqueue`](Self::enqueue).
     ///
