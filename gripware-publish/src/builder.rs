@@ -99,6 +99,13 @@ impl PublisherBuilder {
         self
     }
 
+    /// Changes each endpoint that has been added so far: what it takes at once, or whether it gets
+    /// credentials over plain http.
+    pub fn each_endpoint(mut self, change: impl FnMut(Endpoint) -> Endpoint) -> Self {
+        self.endpoints = self.endpoints.into_iter().map(change).collect();
+        self
+    }
+
     /// Adds a sink, which takes items in this process.
     pub fn sink(mut self, sink: impl Sink) -> Self {
         self.sinks.push(Arc::new(sink));

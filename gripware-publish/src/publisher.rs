@@ -152,6 +152,12 @@ impl Publisher {
         self.flush().await
     }
 
+    /// What it puts before every channel name.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.dispatch.prefix
+    }
+
     /// Whether there is no endpoint and no sink.
     #[must_use]
     pub fn is_none(&self) -> bool {

@@ -1,0 +1,255 @@
+//! How a [`Grip`](crate::Grip) is set up.
+
+use std::{env, fmt, sync::Arc, time::Duration};
+
+use gripware_core::{
+    ChannelError, GripUrl, GripUrlError, Limits, Policy,
+    sig::{Verifier, VerifierBuilder, VerifierError},
+};
+use thiserror::Error;
+
+use crate::{BuildError, Grip, Publisher, PublisherBuilder};
+
+const URL: &str = "GRIP_URL";
+const PREFIX: &str = "GRIP_PREFIX";
+const PROXY_REQUIRED: &str = "GRIP_PROXY_REQUIRED";
+
+/// Builds a [`Grip`], in code or from the environment and in code.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gripware_publish::{ConfigError, Endpoint, Grip};
+///
+/// let vars = |name: &str| match name {
+///     "GRIP_URL" => Some("http://push.internal:5561/?key=token".into()),
+///     _ => None,
+/// };
+/// let grip = Grip::builder()
+///     .vars(vars)?
+///     .leeway(Duration::from_secs(5))
+///     .publisher_with(|publisher| {
+///         publisher
+///             .timeout(Duration::from_secs(3))
+///             .each_endpoint(Endpoint::allow_insecure_credentials)
+///     })
+///     .build()?;
+/// assert!(!grip.publisher().is_none());
+///
+/// // Without that, the token would be readable on the way.
+/// assert!(matches!(Grip::from_vars(vars), Err(ConfigError::Publisher(_))));
+/// # Ok::<(), ConfigError>(())
+/// ```
+#[derive(Debug, Default)]
+#[must_use]
+pub struct GripBuilder {
+    urls: Vec<GripUrl>,
+    prefix: String,
+    proxy_required: bool,
+    trusts_unsigned: bool,
+    leeway: Duration,
+    limits: Limits,
+    publisher: Source,
+}
+
+/// Where the publisher comes from.
+#[derive(Default)]
+enum Source {
+    /// From the URLs.
+    #[default]
+    Urls,
+    /// From the URLs, with more settings.
+    Settings(Box<Settings>),
+    Given(Publisher),
+}
+
+type Settings = dyn FnOnce(PublisherBuilder) -> PublisherBuilder + Send + Sync;
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Urls => f.write_str("Urls"),
+            Self::Settings(_) => f.write_str("Settings"),
+            Self::Given(publisher) => publisher.fmt(f),
+        }
+    }
+}
+
+impl GripBuilder {
+    /// Reads `GRIP_URL`, `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` from the environment.
+    ///
+    /// The URLs are added to those that are there. The others are set where they have a value, and
+    /// a setter that is called afterwards has the last word.
+    ///
+    /// # Errors
+    /// Where one of them cannot be used. No key or password is in the error.
+    pub fn env(self) -> Result<Self, ConfigError> {
+        for name in [URL, PREFIX, PROXY_REQUIRED] {
+            if let Err(env::VarError::NotUnicode(_)) = env::var(name) {
+                return Err(ConfigError::NotUnicode { name });
+            }
+        }
+        self.vars(|name| env::var(name).ok())
+    }
+
+    /// The same from another place than the environment.
+    ///
+    /// # Errors
+    /// As [`env`](Self::env).
+    pub fn vars(mut self, vars: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        if let Some(urls) = vars(URL) {
+            self.urls.extend(GripUrl::parse_many(&urls)?);
+        }
+        if let Some(prefix) = vars(PREFIX) {
+            self.prefix = prefix;
+        }
+        if let Some(required) = vars(PROXY_REQUIRED) {
+            let required = required.trim().to_ascii_lowercase();
+            self.proxy_required = match required.as_str() {
+                "" => self.proxy_required,
+                "true" | "yes" | "on" | "1" => true,
+                "false" | "no" | "off" | "0" => false,
+                _ => {
+                    return Err(ConfigError::NoBoolean {
+                        name: PROXY_REQUIRED,
+                    });
+                }
+            };
+        }
+        Ok(self)
+    }
+
+    /// Adds a proxy: where to publish, and whose signatures to trust.
+    pub fn url(mut self, url: GripUrl) -> Self {
+        self.urls.push(url);
+        self
+    }
+
+    /// Adds several proxies.
+    pub fn urls(mut self, urls: impl IntoIterator<Item = GripUrl>) -> Self {
+        self.urls.extend(urls);
+        self
+    }
+
+    /// Sets what is put before every channel name: in holds, subscriptions and published items
+    /// alike. Default: nothing.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Sets whether requests that did not come through a proxy are refused with 501. Default: no.
+    pub fn proxy_required(mut self, required: bool) -> Self {
+        self.proxy_required = required;
+        self
+    }
+
+    /// **Dangerous.** Trusts proxies that do not sign; see
+    /// [`Policy::trusting_unsigned_proxies`].
+    pub fn trust_unsigned_proxies(mut self) -> Self {
+        self.trusts_unsigned = true;
+        self
+    }
+
+    /// Sets by how much a signature may be past its `exp`, for clocks that differ. Default: 0.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets the bounds that holds and WebSocket bodies are kept to. Default: those of Pushpin.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Changes how the publisher is built, when it has the URLs and the prefix: time limits,
+    /// retries, the queue, a transport, sinks, more endpoints. Has the place of
+    /// [`publisher`](Self::publisher); of several calls the last counts.
+    pub fn publisher_with(
+        mut self,
+        settings: impl FnOnce(PublisherBuilder) -> PublisherBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.publisher = Source::Settings(Box::new(settings));
+        self
+    }
+
+    /// Publishes with this publisher, in place of one to the control URIs of the URLs. It has to
+    /// have been built with the same prefix as is set here, or clients would be subscribed to
+    /// other channels than those that are published to.
+    pub fn publisher(mut self, publisher: Publisher) -> Self {
+        self.publisher = Source::Given(publisher);
+        self
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn build(self) -> Result<Grip, ConfigError> {
+        let mut policy = Policy::new()
+            .with_prefix(self.prefix.as_str())?
+            .with_limits(self.limits)
+            .requiring_proxy(self.proxy_required);
+        let verifies = self.urls.iter().any(|url| !url.verify_keys().is_empty());
+        if verifies && self.trusts_unsigned {
+            return Err(ConfigError::UnsignedBesideKey);
+        }
+        if verifies {
+            let builder = Verifier::builder().with_leeway(self.leeway);
+            let builder = self.urls.iter().fold(builder, VerifierBuilder::with_url);
+            policy = policy.with_verifier(builder.build()?);
+        } else if self.trusts_unsigned {
+            policy = policy.trusting_unsigned_proxies();
+        }
+        let from_urls = || Publisher::builder().urls(self.urls).prefix(&self.prefix);
+        let publisher = match self.publisher {
+            Source::Urls => from_urls().build()?,
+            Source::Settings(settings) => settings(from_urls()).build()?,
+            Source::Given(publisher) => publisher,
+        };
+        if !publisher.is_none() && publisher.prefix() != self.prefix {
+            return Err(ConfigError::PrefixDiffers);
+        }
+        Ok(Grip {
+            policy: Arc::new(policy),
+            publisher,
+        })
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `GRIP_URL` has a URL that is none.
+    #[error("GRIP_URL cannot be used")]
+    Url(#[from] GripUrlError),
+    /// The prefix is no part of a channel name.
+    #[error("the prefix cannot stand before a channel name")]
+    Prefix(#[from] ChannelError),
+    /// The keys cannot be used together.
+    #[error("the verify keys cannot be used")]
+    Verifier(#[from] VerifierError),
+    /// The publisher cannot be built.
+    #[error("the control endpoints cannot be published to")]
+    Publisher(#[from] BuildError),
+    /// Unsigned proxies are to be trusted, and a verify key is there that would refuse them.
+    #[error("unsigned proxies cannot be trusted beside a verify key")]
+    UnsignedBesideKey,
+    /// The publisher puts another prefix before channels than holds do.
+    #[error("the publisher has another prefix than the holds")]
+    PrefixDiffers,
+    /// A variable is neither `true` nor `false`, nor another word for one of them.
+    #[error("{name} is neither true nor false")]
+    NoBoolean {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A variable is not UTF-8.
+    #[error("{name} is not UTF-8")]
+    NotUnicode {
+        /// The variable.
+        name: &'static str,
+    },
+}

@@ -1,0 +1,97 @@
+//! How a configuration is put together, and what keeps it from being one.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows tests by their attribute, not what they call"
+)]
+
+use std::time::{Duration, SystemTime};
+
+use gripware_core::{GripUrl, WsMessage};
+use gripware_publish::{BuildError, ConfigError, Endpoint, Grip, Publisher};
+use http::HeaderMap;
+
+fn vars(name: &str) -> Option<String> {
+    match name {
+        "GRIP_URL" => Some("http://push.example:5561/?key=hunter2".to_owned()),
+        "GRIP_PREFIX" => Some("app-".to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_word_for_yes_and_no_is_read_in_any_case() {
+    let required = |value: &str| {
+        let vars = |name: &str| (name == "GRIP_PROXY_REQUIRED").then(|| value.to_owned());
+        let grip = Grip::from_vars(vars)?;
+        let headers = HeaderMap::new();
+        let direct = grip.policy().admit(&headers, SystemTime::now);
+        Ok::<_, ConfigError>(grip.policy().check_request(&direct, &headers).is_err())
+    };
+    for value in ["true", "True", "TRUE", "yes", "On", "1", " true\n"] {
+        assert!(required(value).unwrap(), "{value}");
+    }
+    for value in ["false", "False", "NO", "off", "0", "", " "] {
+        assert!(!required(value).unwrap(), "{value}");
+    }
+    for value in ["maybe", "truee", "2", "-1"] {
+        let name = "GRIP_PROXY_REQUIRED";
+        assert_eq!(
+            required(value).unwrap_err(),
+            ConfigError::NoBoolean { name }
+        );
+    }
+}
+
+#[test]
+fn what_the_variables_say_can_be_added_to_and_overruled() {
+    let grip = Grip::builder()
+        .vars(vars)
+        .unwrap()
+        .prefix("other-")
+        .publisher_with(|publisher| publisher.each_endpoint(Endpoint::allow_insecure_credentials))
+        .build()
+        .unwrap();
+    assert_eq!(grip.policy().prefix(), "other-");
+    assert_eq!(grip.publisher().prefix(), "other-");
+
+    let refused = Grip::from_vars(vars).unwrap_err();
+    assert!(matches!(
+        refused,
+        ConfigError::Publisher(BuildError::InsecureCredentials { .. })
+    ));
+}
+
+#[tokio::test]
+async fn the_settings_of_the_publisher_are_those_it_publishes_with() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let grip = Grip::builder()
+        .vars(|name| (name == "GRIP_URL").then(|| url.clone()))
+        .unwrap()
+        .publisher_with(|publisher| publisher.timeout(Duration::from_millis(50)).retries(0))
+        .build()
+        .unwrap();
+    let published = grip.publisher().publish("c", WsMessage::text("x")).await;
+    let error = published.unwrap_err().to_string();
+    assert!(error.ends_with("no answer within 50 ms"), "{error}");
+}
+
+#[test]
+fn holds_and_publishes_have_one_prefix() {
+    let with = |prefix: &str| {
+        let url = GripUrl::parse("http://localhost:5561/").unwrap();
+        let builder = Publisher::builder().endpoint(url);
+        builder.prefix(prefix).build().unwrap()
+    };
+    let grip = |publisher| Grip::builder().prefix("a-").publisher(publisher).build();
+    assert!(grip(with("a-")).is_ok());
+    assert!(grip(Publisher::none()).is_ok(), "it publishes nowhere");
+    assert_eq!(grip(with("b-")).unwrap_err(), ConfigError::PrefixDiffers);
+    let changed = Grip::builder()
+        .prefix("a-")
+        .vars(|name| (name == "GRIP_URL").then(|| "http://localhost:5561/".to_owned()));
+    let changed = changed
+        .unwrap()
+        .publisher_with(|publisher| publisher.prefix("b-"));
+    assert_eq!(changed.build().unwrap_err(), ConfigError::PrefixDiffers);
+}
