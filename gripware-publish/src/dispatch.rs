@@ -233,7 +233,7 @@ impl Dispatch {
 }
 
 /// Starts the lanes when it is dropped. That is after the last item, so that a list goes in one
-/// request, and just as well where the last is never reached: the publisher was closed meanwhile,
+/// request, and also where the last is never reached: the publisher was closed meanwhile,
 /// or a sink panicked.
 struct Starting<'a> {
     dispatch: &'a Dispatch,
