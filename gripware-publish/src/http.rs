@@ -68,7 +68,12 @@ impl ControlApi {
             _ => Retry::Never,
         };
         let mut message = first_line(response.body());
-        if self.authorizer.is_shown_by(&message) {
+        // Of all that came: what is cut off or left out below must not hide a part of a secret.
+        let all = String::from_utf8_lossy(response.body());
+        let query = self.uri.query().filter(|query| !query.is_empty());
+        let shows_query = query.is_some_and(|query| all.contains(query));
+        if shows_query || self.authorizer.is_shown_by(&all) || self.authorizer.is_shown_by(&message)
+        {
             "[redacted]".clone_into(&mut message);
         }
         Err(Failed {
