@@ -1,0 +1,115 @@
+//! Between `http` 0.2, which actix-web speaks, and `http` 1, which the rest of gripware speaks.
+//! Only what GRIP needs is converted.
+
+use actix_web::http as actix;
+use gripware_core::header::{
+    CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_HOLD, GRIP_LAST, GRIP_SIG,
+    META_PREFIX,
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+};
+
+/// What a policy looks at in a request.
+const OF_A_REQUEST: [HeaderName; 4] = [CONTENT_TYPE, GRIP_SIG, GRIP_FEATURE, GRIP_LAST];
+
+/// What a conversation looks at in a request, beside its meta.
+const OF_A_SOCKET: [HeaderName; 4] = [
+    CONNECTION_ID,
+    CONTENT_BYTES_REPLAYED,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL,
+];
+
+/// What makes a response an instruction, or an answer about a WebSocket.
+const OF_A_RESPONSE: [HeaderName; 2] = [CONTENT_TYPE, GRIP_HOLD];
+
+pub(crate) fn request_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
+    select(headers, |name| one_of(&OF_A_REQUEST, name))
+}
+
+pub(crate) fn socket_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
+    select(headers, |name| {
+        if name.starts_with(META_PREFIX) {
+            HeaderName::try_from(name).ok()
+        } else {
+            one_of(&OF_A_SOCKET, name)
+        }
+    })
+}
+
+pub(crate) fn response_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
+    select(headers, |name| one_of(&OF_A_RESPONSE, name))
+}
+
+/// Every header of a response, in the order of the names: actix-web keeps none, and the same
+/// response is to become the same instruction.
+pub(crate) fn all_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
+    let mut names: Vec<_> = headers.keys().collect();
+    names.sort_unstable_by_key(|name| name.as_str());
+    let mut converted = HeaderMap::with_capacity(names.len());
+    for name in names {
+        let Ok(new) = HeaderName::try_from(name.as_str()) else {
+            continue;
+        };
+        for value in headers.get_all(name) {
+            append(&mut converted, &new, value);
+        }
+    }
+    converted
+}
+
+pub(crate) fn status(status: actix::StatusCode) -> StatusCode {
+    StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+pub(crate) fn method(method: &actix::Method) -> Method {
+    Method::from_bytes(method.as_str().as_bytes()).unwrap_or_default()
+}
+
+pub(crate) fn to_status(status: StatusCode) -> actix::StatusCode {
+    actix::StatusCode::from_u16(status.as_u16()).unwrap_or(actix::StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Puts headers in place of those that have the same names.
+pub(crate) fn write_headers(headers: &HeaderMap, to: &mut actix::header::HeaderMap) {
+    for name in headers.keys() {
+        let Ok(new) = actix::header::HeaderName::try_from(name.as_str()) else {
+            continue;
+        };
+        let values = headers.get_all(name).iter();
+        let mut values = values
+            .filter_map(|value| actix::header::HeaderValue::from_bytes(value.as_bytes()).ok());
+        if let Some(first) = values.next() {
+            to.insert(new.clone(), first);
+        }
+        for value in values {
+            to.append(new.clone(), value);
+        }
+    }
+}
+
+fn select(
+    headers: &actix::header::HeaderMap,
+    wanted: impl Fn(&str) -> Option<HeaderName>,
+) -> HeaderMap {
+    let mut selected = HeaderMap::new();
+    for (name, value) in headers {
+        if let Some(name) = wanted(name.as_str()) {
+            append(&mut selected, &name, value);
+        }
+    }
+    selected
+}
+
+fn one_of(names: &[HeaderName], name: &str) -> Option<HeaderName> {
+    names.iter().find(|known| known.as_str() == name).cloned()
+}
+
+/// Both versions take the same bytes for a value, so none is lost.
+fn append(headers: &mut HeaderMap, name: &HeaderName, value: &actix::header::HeaderValue) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        headers.append(name, value);
+    }
+}

@@ -1,0 +1,138 @@
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use actix_web::{
+    HttpMessage as _, HttpRequest, body::BodyStream, dev::Payload, error::PayloadError,
+};
+use gripware_core::{
+    GripContext, is_websocket_events,
+    ws::{WebSocketError, WebSocketErrorKind},
+};
+use http::{HeaderMap, Method};
+use pin_project::pin_project;
+
+use super::{MiddlewareMissing, WebSocketContext, WebSocketRejection, context};
+use crate::{
+    convert,
+    read::{ReadError, poll_read},
+    socket::OpenSocket,
+};
+
+/// A [`WebSocketContext`], while its events are read.
+#[pin_project]
+pub struct WebSocketFuture(#[pin] State);
+
+#[pin_project(project = StateProjection)]
+enum State {
+    Rejected(Option<WebSocketRejection>),
+    Reading {
+        #[pin]
+        body: BodyStream<Payload>,
+        read: Vec<u8>,
+        headers: HeaderMap,
+        cx: GripContext,
+        socket: Option<OpenSocket>,
+    },
+}
+
+impl WebSocketFuture {
+    pub(super) fn new(request: &HttpRequest, payload: &mut Payload) -> Self {
+        Self(match State::new(request, payload) {
+            Ok(reading) => reading,
+            Err(rejection) => State::Rejected(Some(rejection)),
+        })
+    }
+}
+
+impl State {
+    fn new(request: &HttpRequest, payload: &mut Payload) -> Result<Self, WebSocketRejection> {
+        let cx = context::found(request).ok_or(MiddlewareMissing)?;
+        if !is_conversation(request) {
+            return Err(WebSocketRejection::NotWebSocket);
+        }
+        if !cx.is_proxied() {
+            return Err(WebSocketRejection::Unsigned);
+        }
+        Ok(Self::Reading {
+            body: BodyStream::new(payload.take()),
+            read: Vec::new(),
+            headers: convert::socket_headers(request.headers()),
+            cx,
+            socket: request.extensions().get().cloned(),
+        })
+    }
+}
+
+impl Future for WebSocketFuture {
+    type Output = Result<WebSocketContext, WebSocketRejection>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().0.project() {
+            StateProjection::Rejected(rejection) => match rejection.take() {
+                Some(rejection) => Poll::Ready(Err(rejection)),
+                None => Poll::Pending,
+            },
+            StateProjection::Reading {
+                body,
+                read,
+                headers,
+                cx,
+                socket,
+            } => {
+                let limit = cx.policy().limits().websocket_body;
+                let body = ready!(poll_read(body, read, limit, task));
+                let ws = body
+                    .map_err(rejection)
+                    .and_then(|()| context(headers, mem::take(read), cx));
+                if let Some(socket) = socket {
+                    match &ws {
+                        Ok(ws) => socket.note(ws),
+                        Err(rejection) => socket.reject(rejection),
+                    }
+                }
+                Poll::Ready(ws)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WebSocketFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketFuture").finish_non_exhaustive()
+    }
+}
+
+fn is_conversation(request: &HttpRequest) -> bool {
+    convert::method(request.method()) == Method::POST
+        && is_websocket_events(&convert::request_headers(request.headers()))
+}
+
+fn context(
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    cx: &GripContext,
+) -> Result<WebSocketContext, WebSocketRejection> {
+    let policy = cx.policy();
+    let ws = gripware_core::ws::WebSocketContext::from_request(
+        headers,
+        body.into(),
+        policy.prefix(),
+        policy.limits(),
+    )?;
+    Ok(WebSocketContext(ws))
+}
+
+/// A body may be cut at a limit that a middleware of the application set, too.
+fn rejection(error: ReadError<PayloadError>) -> WebSocketRejection {
+    match error {
+        ReadError::TooLong(_) | ReadError::Broken(PayloadError::Overflow) => {
+            WebSocketError::from(WebSocketErrorKind::RequestTooLarge).into()
+        }
+        ReadError::Broken(error) => WebSocketRejection::Body(error),
+    }
+}

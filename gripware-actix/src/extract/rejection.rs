@@ -1,0 +1,84 @@
+use actix_web::{
+    HttpResponse, ResponseError, body::BoxBody, error::PayloadError, http::StatusCode,
+};
+use gripware_core::ws::{Reply, WebSocketError};
+use gripware_publish::PublishError;
+use thiserror::Error;
+
+use crate::{answer, convert, log};
+
+/// No [`GripMiddleware`](crate::GripMiddleware) is around the route, so nothing is known about a
+/// proxy. The answer is a 500 that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("there is no GRIP context in this request: is GripMiddleware around this route?")]
+pub struct MiddlewareMissing;
+
+impl ResponseError for MiddlewareMissing {
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let status = convert::status(self.status_code());
+        answer::text(status, format!("{self}\n")).map_into_boxed_body()
+    }
+}
+
+/// Why a request could not be read as WebSocket events, or a conversation went wrong.
+///
+/// Any [`WebSocketError`] and [`PublishError`] becomes one, so a handler that fails in no other way
+/// may return `Result<WebSocketContext, WebSocketRejection>` and use `?`. As an answer about a
+/// connection that is open it closes the client: with 1007 where a message was not what the handler
+/// took, with 1011 otherwise.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WebSocketRejection {
+    /// No middleware is around the route. 500.
+    #[error(transparent)]
+    MiddlewareMissing(#[from] MiddlewareMissing),
+    /// The request is not a `POST` with the content type of WebSocket events. 400.
+    #[error("this resource speaks WebSocket only, and the request carries no WebSocket events")]
+    NotWebSocket,
+    /// The events did not come through a trusted proxy. 403.
+    #[error("WebSocket events are taken only from a trusted GRIP proxy")]
+    Unsigned,
+    /// The body could not be read. 400.
+    #[error("the WebSocket events could not be read from the connection")]
+    Body(#[source] PayloadError),
+    /// The events are not valid, too large, or were misused. The status is
+    /// [`WebSocketError::status`].
+    #[error(transparent)]
+    Events(#[from] WebSocketError),
+    /// What a client said was not published. 502, or 500 where the item was built wrong.
+    #[error("a message could not be published")]
+    Publish(#[from] PublishError),
+}
+
+impl WebSocketRejection {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::MiddlewareMissing(missing) => missing.status_code(),
+            Self::NotWebSocket | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Unsigned => StatusCode::FORBIDDEN,
+            Self::Events(error) => convert::to_status(error.status()),
+            Self::Publish(error) if error.is_invalid() => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Publish(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+impl ResponseError for WebSocketRejection {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        log::rejection(self);
+        if let Self::Events(error) = self {
+            let reply = error.to_reply();
+            if Reply::is_events(reply.status, &reply.headers) {
+                return answer::reply(reply).map_into_boxed_body();
+            }
+        }
+        let status = convert::status(self.status());
+        answer::text(status, format!("{self}\n")).map_into_boxed_body()
+    }
+}

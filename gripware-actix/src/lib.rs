@@ -1,0 +1,132 @@
+//! Realtime for actix-web, from ordinary handlers.
+//!
+//! A handler answers a request with a [`Hold`]; the GRIP proxy in front of the application keeps
+//! the client's connection; a [`Publisher`] sends an item, and every held client gets it. With
+//! [`WebSocketContext`] the same handlers talk over WebSockets.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use actix_web::{App, HttpServer, Responder, web};
+//! use gripware_actix::{
+//!     Grip, GripMiddleware, Hold, HttpStream, Item, KeepAlive, PublishRejection, Publisher,
+//!     WebSocketContext, WebSocketRejection, WsMessage,
+//! };
+//!
+//! async fn events() -> Hold {
+//!     Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+//! }
+//!
+//! async fn socket(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+//!     if ws.is_opening() {
+//!         ws.accept();
+//!         ws.subscribe("news")?;
+//!     }
+//!     while let Some(message) = ws.receive()? {
+//!         ws.send_text(format!("you said {}", message.to_str()?))?;
+//!     }
+//!     Ok(ws)
+//! }
+//!
+//! async fn tell(
+//!     publisher: web::Data<Publisher>,
+//!     news: String,
+//! ) -> Result<impl Responder, PublishRejection> {
+//!     let item = Item::new()
+//!         .http_stream(HttpStream::text(format!("data: {news}\n\n")))
+//!         .ws_message(WsMessage::text(news));
+//!     publisher.publish("news", item).await?;
+//!     Ok("told\n")
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let grip = Grip::from_env()?; // GRIP_URL, GRIP_PREFIX, GRIP_PROXY_REQUIRED
+//! let server = HttpServer::new(move || {
+//!     App::new()
+//!         .app_data(web::Data::new(grip.publisher()))
+//!         .route("/events", web::get().to(events))
+//!         .route("/socket", web::to(socket))
+//!         .route("/tell", web::post().to(tell))
+//!         .wrap(GripMiddleware::new(&grip))
+//! });
+//! # let _ = server;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The order of middleware
+//! `App::wrap` puts each middleware around those before it. Wrap with [`GripMiddleware`] first, so
+//! that all others stand around it:
+//!
+//! ```
+//! # use actix_web::App;
+//! # use gripware_actix::{Grip, GripMiddleware};
+//! use actix_cors::Cors;
+//! use actix_web::middleware::{Compress, Logger};
+//!
+//! # let grip = Grip::builder().build()?;
+//! let app = App::new()
+//!     // .route(...)
+//!     .wrap(GripMiddleware::new(&grip))
+//!     .wrap(Compress::default())
+//!     .wrap(Cors::permissive())
+//!     .wrap(Logger::default());
+//! # let _ = app;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | middleware | around `GripMiddleware` | inside of it |
+//! |---|---|---|
+//! | compression | the proxy decompresses what it gets; clients see no difference | a hold that has to travel as a body cannot carry a compressed response: 500 |
+//! | CORS | its headers are added to what the proxy passes on | the same |
+//! | logger | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
+//! | error handlers | never see a WebSocket that is open: its answers have status 200 | what they make of an open WebSocket's failure is a close with 1011 |
+//! | authentication | must let WebSocket events through, or the client is dropped when it refuses one | the same |
+//!
+//! # Two versions of `http`
+//! actix-web 4 speaks `http` 0.2. What gripware takes and gives is of `http` 1, which is
+//! re-exported as [`http`]: the status that a [`Hold`] sets or a WebSocket is refused with is an
+//! [`http::StatusCode`], not actix-web's.
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `tracing` | yes | says in the log why a request or a hold was refused |
+//! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
+//! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
+//!
+//! What the protocol is, what is set how and why, and who attacks what is in
+//! [`gripware_core::manual`].
+
+mod answer;
+mod body;
+mod convert;
+mod future;
+mod log;
+mod middleware;
+mod read;
+mod service;
+mod socket;
+
+mod extract;
+mod respond;
+
+pub use body::ResponseBody;
+pub use extract::{
+    GripContext, MiddlewareMissing, WebSocketContext, WebSocketFuture, WebSocketRejection,
+};
+pub use future::ResponseFuture;
+pub use gripware_core::{
+    self, Channel, ChannelError, Filter, GripUrl, HoldError, HoldMode, HttpResponse, HttpStream,
+    Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, Recovery, SseEvent,
+    WsMessage,
+    ws::{
+        Close, CloseCode, ControlMessage, Frame, Message, WebSocketError, WebSocketErrorKind,
+        WsKeepAlive,
+    },
+};
+pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
+pub use http;
+pub use middleware::GripMiddleware;
+pub use respond::{Held, Hold, HoldExt, PublishRejection};
+pub use service::GripService;

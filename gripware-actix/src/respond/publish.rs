@@ -1,0 +1,38 @@
+use actix_web::{HttpResponse, ResponseError, body::BoxBody, http::StatusCode};
+use gripware_publish::PublishError;
+use thiserror::Error;
+
+use crate::{answer, convert, log};
+
+/// What a client is told where an item was not published: 502 where an endpoint did not accept it,
+/// 500 where the application built it wrong. Which endpoint, and why, is in the log alone.
+///
+/// Any [`PublishError`] becomes one, so a handler may return `Result<_, PublishRejection>` and use
+/// `?`.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct PublishRejection(#[from] PublishError);
+
+impl PublishRejection {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        if self.0.is_invalid() {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::BAD_GATEWAY
+        }
+    }
+}
+
+impl ResponseError for PublishRejection {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        log::unpublished(self);
+        let status = convert::status(self.status());
+        answer::text(status, "The message could not be published.\n").map_into_boxed_body()
+    }
+}
