@@ -91,14 +91,14 @@ impl<R: Responder> Responder for Held<R> {
 /// Lets [`HttpResponseBuilder`] take a hold.
 ///
 /// ```
-/// use actix_web::HttpResponse;
+/// use actix_web::{HttpResponse, http::header::CONTENT_TYPE};
 /// use gripware_actix::{Hold, HoldExt};
 ///
 /// let response = HttpResponse::Ok()
 ///     .content_type("text/plain")
 ///     .hold(Hold::stream("news"))
 ///     .body("welcome\n");
-/// assert_eq!(response.headers()["content-type"], "text/plain");
+/// assert_eq!(response.headers().get(CONTENT_TYPE).unwrap(), "text/plain");
 /// ```
 pub trait HoldExt {
     /// Puts a hold into the response. A later one takes its place.
