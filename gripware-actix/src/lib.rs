@@ -91,6 +91,7 @@
 //! # Features
 //! | feature | default | what it does |
 //! |---|---|---|
+//! | `tls` | yes | publishes to endpoints with `https` |
 //! | `tracing` | yes | says in the log why a request or a hold was refused |
 //! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
 //! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
