@@ -7,9 +7,9 @@ use crate::{error::Error, get};
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/response", get().to(response))
-        .route("/stream", get().to(stream))
-        .route("/instruct", get().to(instruct));
+        .service(web::resource("/response").route(get().to(response)))
+        .service(web::resource("/stream").route(get().to(stream)))
+        .service(web::resource("/instruct").route(get().to(instruct)));
 }
 
 pub(crate) async fn plain() -> impl Responder {

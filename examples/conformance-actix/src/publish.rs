@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{State, error::Error};
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/{what}", web::post().to(publish));
+    config.service(web::resource("/{what}").route(web::post().to(publish)));
 }
 
 async fn publish(
