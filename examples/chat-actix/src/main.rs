@@ -1,0 +1,127 @@
+//! The small chat on actix-web: messages over WebSocket, who is here over server-sent events.
+//!
+//! `examples/chat/run chat-actix` starts it behind Pushpin. The application holds no connection itself:
+//! each handler answers and returns, and the proxy keeps the client.
+
+// The list of people is the file of the chat on axum, which names the crate that it stands in.
+extern crate gripware_actix as gripware_axum;
+
+#[path = "../../chat/src/people.rs"]
+mod people;
+
+use std::{error::Error, time::Duration};
+
+use actix_web::{
+    App, HttpResponse, HttpServer, Responder, ResponseError,
+    web::{self, Data, Html, Query},
+};
+use gripware_actix::{
+    Grip, GripContext, GripMiddleware, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
+    WebSocketContext, WebSocketError, WsMessage,
+};
+use people::People;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let grip = Grip::from_env()?;
+    let publisher = Data::new(grip.publisher());
+    let people = Data::new(People::default());
+    let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(publisher.clone())
+            .app_data(people.clone())
+            .route("/", web::get().to(page))
+            .route("/chat", web::to(chat))
+            .route("/people", web::get().to(people_here))
+            .wrap(GripMiddleware::new(&grip))
+    })
+    .bind(address)?;
+    for address in server.addrs() {
+        println!("listening on {address}");
+    }
+    server.run().await?;
+    Ok(())
+}
+
+async fn page() -> impl Responder {
+    Html::new(include_str!("../../chat/page/index.html"))
+}
+
+/// What the page asks for: the name is part of the socket's address, so it comes with every turn.
+#[derive(Deserialize)]
+struct Visitor {
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    name: &'a str,
+    text: String,
+}
+
+/// One turn of a visitor's socket.
+async fn chat(
+    visitor: Query<Visitor>,
+    publisher: Data<Publisher>,
+    people: Data<People>,
+    mut ws: WebSocketContext,
+) -> Result<WebSocketContext, ChatError> {
+    if ws.is_opening() {
+        ws.accept();
+        ws.subscribe("chat")?;
+        // The proxy asks again while nothing is said, so that a visitor whose end got lost is
+        // noticed.
+        ws.keep_alive_interval(People::STAY / 2)?;
+    }
+    while let Some(message) = ws.receive()? {
+        let said = Said {
+            name: &visitor.name,
+            text: message.into_text()?,
+        };
+        publisher.publish("chat", WsMessage::json(&said)).await?;
+    }
+    let socket = ws.connection_id().as_str();
+    let changed = if ws.close_received().is_some() || ws.is_disconnected() {
+        people.left(socket)
+    } else {
+        people.seen(socket, &visitor.name)
+    };
+    if let Some(people) = changed {
+        publisher.publish("people", people.to_item()).await?;
+    }
+    Ok(ws)
+}
+
+/// The list of who is here, now and whenever it changes.
+async fn people_here(cx: GripContext, people: Data<People>) -> impl Responder {
+    let recovery = Recovery::new(cx.last(), "people");
+    let people = people.now();
+    // A proxy that has this list already asks only for what it missed.
+    let body = match recovery.after() {
+        Some(version) if version == people.version() => String::new(),
+        _ => people.to_event(),
+    };
+    let hold = recovery
+        .stream(people.version(), "/people")
+        .keep_alive(KeepAlive::sse(Duration::from_secs(20)));
+    HttpResponse::Ok().hold(hold).body(body)
+}
+
+#[derive(Debug, Error)]
+enum ChatError {
+    #[error("the conversation failed")]
+    WebSocket(#[from] WebSocketError),
+    #[error("a message was not published")]
+    Publish(#[from] PublishError),
+}
+
+impl ResponseError for ChatError {
+    fn error_response(&self) -> HttpResponse {
+        tracing::error!(error = self as &dyn Error, "a visitor's turn failed");
+        HttpResponse::InternalServerError().finish()
+    }
+}
