@@ -113,3 +113,85 @@ fn append(headers: &mut HeaderMap, name: &HeaderName, value: &actix::header::Hea
         headers.append(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix::header::{HeaderMap as ActixHeaders, HeaderName as ActixName};
+
+    use super::*;
+
+    fn actix_headers(headers: &[(&'static str, &'static [u8])]) -> ActixHeaders {
+        let mut map = ActixHeaders::new();
+        for (name, value) in headers {
+            let value = actix::header::HeaderValue::from_bytes(value).unwrap();
+            map.append(ActixName::from_static(name), value);
+        }
+        map
+    }
+
+    fn list(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+        let mut list: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        list.sort_by_key(|(name, _)| *name);
+        list
+    }
+
+    #[test]
+    fn of_a_request_only_what_grip_needs_is_converted() {
+        let headers = actix_headers(&[
+            ("cookie", b"secret"),
+            ("grip-last", b"b; last-id=1"),
+            ("grip-last", b"a\xff; last-id=2"),
+            ("content-type", b"text/plain"),
+            ("connection-id", b"c1"),
+            ("meta-user", "café".as_bytes()),
+            ("metadata", b"x"),
+            ("sec-websocket-protocol", b"p1"),
+        ]);
+        assert_eq!(
+            list(&request_headers(&headers)),
+            [
+                ("content-type", &b"text/plain"[..]),
+                ("grip-last", b"b; last-id=1"),
+                ("grip-last", b"a\xff; last-id=2"),
+            ]
+        );
+        assert_eq!(
+            list(&socket_headers(&headers)),
+            [
+                ("connection-id", &b"c1"[..]),
+                ("meta-user", "café".as_bytes()),
+                ("sec-websocket-protocol", b"p1"),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_header_comes_back_as_it_was() {
+        let headers = actix_headers(&[
+            ("set-cookie", b"b=2"),
+            ("set-cookie", b"a=1"),
+            ("x-bytes", b"\x80\xff"),
+            ("etag", b""),
+        ]);
+        let converted = all_headers(&headers);
+        let names: Vec<_> = converted.keys().collect();
+        assert_eq!(names, ["etag", "set-cookie", "x-bytes"]);
+        let mut back = actix_headers(&[("etag", b"old"), ("etag", b"older"), ("vary", b"x")]);
+        write_headers(&converted, &mut back);
+        assert_eq!(back.remove("vary").count(), 1);
+        assert_eq!(list(&all_headers(&back)), list(&converted));
+    }
+
+    #[test]
+    fn statuses_and_methods_of_ones_own_come_through() {
+        for code in [200, 304, 418, 599, 999] {
+            let own = StatusCode::from_u16(code).unwrap();
+            assert_eq!(status(to_status(own)), own);
+        }
+        let own = actix::Method::from_bytes(b"PURGE").unwrap();
+        assert_eq!(method(&own).as_str(), "PURGE");
+    }
+}
