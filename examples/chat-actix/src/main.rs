@@ -1,7 +1,7 @@
 //! The small chat on actix-web: messages over WebSocket, who is here over server-sent events.
 //!
-//! `examples/chat/run chat-actix` starts it behind Pushpin. The application holds no connection itself:
-//! each handler answers and returns, and the proxy keeps the client.
+//! `examples/chat/run chat-actix` starts it behind Pushpin. The application holds no connection
+//! itself: each handler answers and returns, and the proxy keeps the client.
 
 // The list of people is the file of the chat on axum, which names the crate that it stands in.
 extern crate gripware_actix as gripware_axum;
