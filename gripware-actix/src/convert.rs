@@ -3,16 +3,22 @@
 
 use actix_web::http as actix;
 use gripware_core::header::{
-    CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_HOLD, GRIP_LAST, GRIP_SIG,
+    CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_PREFIX, GRIP_SIG,
     META_PREFIX,
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
 };
 
 /// What a policy looks at in a request.
-const OF_A_REQUEST: [HeaderName; 4] = [CONTENT_TYPE, GRIP_SIG, GRIP_FEATURE, GRIP_LAST];
+const OF_A_REQUEST: [HeaderName; 5] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    GRIP_SIG,
+    GRIP_FEATURE,
+    GRIP_LAST,
+];
 
 /// What a conversation looks at in a request, beside its meta.
 const OF_A_SOCKET: [HeaderName; 4] = [
@@ -21,9 +27,6 @@ const OF_A_SOCKET: [HeaderName; 4] = [
     SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL,
 ];
-
-/// What makes a response an instruction, or an answer about a WebSocket.
-const OF_A_RESPONSE: [HeaderName; 2] = [CONTENT_TYPE, GRIP_HOLD];
 
 pub(crate) fn request_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
     select(headers, |name| one_of(&OF_A_REQUEST, name))
@@ -39,14 +42,28 @@ pub(crate) fn socket_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
     })
 }
 
+/// What makes a response an instruction, or an answer about a WebSocket.
 pub(crate) fn response_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
-    select(headers, |name| one_of(&OF_A_RESPONSE, name))
+    select(headers, |name| {
+        is_of_a_response(name)
+            .then(|| HeaderName::try_from(name).ok())
+            .flatten()
+    })
 }
 
-/// Every header of a response, in the order of the names: actix-web keeps none, and the same
-/// response is to become the same instruction.
-pub(crate) fn all_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
-    let mut names: Vec<_> = headers.keys().collect();
+/// Takes out of a response what is no longer among its [`response_headers`].
+pub(crate) fn retain_headers(headers: &HeaderMap, of: &mut actix::header::HeaderMap) {
+    of.retain(|name, _| !is_of_a_response(name.as_str()) || headers.contains_key(name.as_str()));
+}
+
+/// Every header of a response but instructions, which a hold takes the place of. They come in the
+/// order of the names: actix-web keeps none, and the same response is to become the same
+/// instruction.
+pub(crate) fn held_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
+    let mut names: Vec<_> = headers
+        .keys()
+        .filter(|name| !name.as_str().starts_with(GRIP_PREFIX))
+        .collect();
     names.sort_unstable_by_key(|name| name.as_str());
     let mut converted = HeaderMap::with_capacity(names.len());
     for name in names {
@@ -72,20 +89,17 @@ pub(crate) fn to_status(status: StatusCode) -> actix::StatusCode {
     actix::StatusCode::from_u16(status.as_u16()).unwrap_or(actix::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Puts headers in place of those that have the same names.
+pub(crate) fn to_value(value: &HeaderValue) -> actix::header::HeaderValue {
+    actix::header::HeaderValue::from_bytes(value.as_bytes())
+        .unwrap_or(actix::header::HeaderValue::from_static(""))
+}
+
+/// Puts headers in place of all that there are.
 pub(crate) fn write_headers(headers: &HeaderMap, to: &mut actix::header::HeaderMap) {
-    for name in headers.keys() {
-        let Ok(new) = actix::header::HeaderName::try_from(name.as_str()) else {
-            continue;
-        };
-        let values = headers.get_all(name).iter();
-        let mut values = values
-            .filter_map(|value| actix::header::HeaderValue::from_bytes(value.as_bytes()).ok());
-        if let Some(first) = values.next() {
-            to.insert(new.clone(), first);
-        }
-        for value in values {
-            to.append(new.clone(), value);
+    to.clear();
+    for (name, value) in headers {
+        if let Ok(name) = actix::header::HeaderName::try_from(name.as_str()) {
+            to.append(name, to_value(value));
         }
     }
 }
@@ -101,6 +115,10 @@ fn select(
         }
     }
     selected
+}
+
+fn is_of_a_response(name: &str) -> bool {
+    name == CONTENT_TYPE.as_str() || name.starts_with(GRIP_PREFIX)
 }
 
 fn one_of(names: &[HeaderName], name: &str) -> Option<HeaderName> {
@@ -141,6 +159,7 @@ mod tests {
     #[test]
     fn of_a_request_only_what_grip_needs_is_converted() {
         let headers = actix_headers(&[
+            ("content-length", b"6"),
             ("cookie", b"secret"),
             ("grip-last", b"b; last-id=1"),
             ("grip-last", b"a\xff; last-id=2"),
@@ -153,7 +172,8 @@ mod tests {
         assert_eq!(
             list(&request_headers(&headers)),
             [
-                ("content-type", &b"text/plain"[..]),
+                ("content-length", &b"6"[..]),
+                ("content-type", b"text/plain"),
                 ("grip-last", b"b; last-id=1"),
                 ("grip-last", b"a\xff; last-id=2"),
             ]
@@ -169,20 +189,38 @@ mod tests {
     }
 
     #[test]
-    fn every_header_comes_back_as_it_was() {
+    fn every_header_beside_a_hold_comes_back_as_it_was() {
         let headers = actix_headers(&[
+            ("grip-hold", b"unwritten"),
             ("set-cookie", b"b=2"),
             ("set-cookie", b"a=1"),
             ("x-bytes", b"\x80\xff"),
             ("etag", b""),
         ]);
-        let converted = all_headers(&headers);
+        let converted = held_headers(&headers);
         let names: Vec<_> = converted.keys().collect();
         assert_eq!(names, ["etag", "set-cookie", "x-bytes"]);
         let mut back = actix_headers(&[("etag", b"old"), ("etag", b"older"), ("vary", b"x")]);
         write_headers(&converted, &mut back);
-        assert_eq!(back.remove("vary").count(), 1);
-        assert_eq!(list(&all_headers(&back)), list(&converted));
+        assert_eq!(list(&held_headers(&back)), list(&converted));
+    }
+
+    #[test]
+    fn of_a_response_only_what_was_looked_at_is_taken_out() {
+        let mut headers = actix_headers(&[
+            ("content-type", b"text/plain"),
+            ("etag", b"1"),
+            ("grip-hold", b"stream"),
+            ("grip-link", b"</a>; rel=next"),
+        ]);
+        let mut converted = response_headers(&headers);
+        let names: Vec<_> = list(&converted).iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["content-type", "grip-hold", "grip-link"]);
+        converted.remove("grip-hold");
+        retain_headers(&converted, &mut headers);
+        let mut names: Vec<_> = headers.keys().map(ActixName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-type", "etag", "grip-link"]);
     }
 
     #[test]

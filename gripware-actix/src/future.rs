@@ -1,6 +1,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,16 +11,16 @@ use actix_web::{
     body::{BodySize, MessageBody},
     dev::ServiceResponse,
 };
+use bytes::Bytes;
 use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal};
 use http::Method;
 use pin_project::pin_project;
 
 use crate::{
-    answer,
     body::ResponseBody,
     convert, log,
     read::{ReadError, poll_read},
-    respond,
+    respond::reply,
     socket::OpenSocket,
 };
 
@@ -37,21 +38,20 @@ enum State<F, B> {
         method: Method,
         socket: Option<OpenSocket>,
     },
-    /// The hold goes into a JSON body, around what the handler answered.
-    Enclosing {
-        #[pin]
-        body: B,
-        around: Option<Box<Enclosure>>,
-        cx: GripContext,
-    },
+    /// In a box, because it is rare and large, and a future is moved more than once.
+    Enclosing(Pin<Box<Enclosing<B>>>),
 }
 
-/// What a body is put together from, once the handler's own is read.
-struct Enclosure {
-    request: HttpRequest,
-    head: HttpResponse<()>,
-    hold: Hold,
+/// A hold for which the body of the response has to be read first.
+#[pin_project]
+struct Enclosing<B> {
+    carrier: Carrier,
+    #[pin]
+    body: B,
     read: Vec<u8>,
+    head: Option<(HttpRequest, HttpResponse<()>)>,
+    hold: Hold,
+    cx: GripContext,
 }
 
 impl<F, B> ResponseFuture<F, B> {
@@ -95,45 +95,24 @@ where
                     method,
                     socket,
                 } => {
-                    let response = match (ready!(handler.poll(task)), &socket) {
-                        (Ok(response), _) => response,
-                        (Err(error), Some(socket)) => {
-                            return Poll::Ready(Err(socket.rescue_error(error)));
-                        }
-                        (Err(error), None) => return Poll::Ready(Err(error)),
-                    };
+                    let response = ready!(handler.poll(task)).map_err(|error| match socket {
+                        Some(socket) => socket.rescue_error(error),
+                        None => error,
+                    })?;
                     let rescue = socket
                         .as_ref()
                         .and_then(|socket| socket.rescue(response.response()));
                     if let Some(reply) = rescue {
-                        let reply = reply.map_body(|_, body| ResponseBody::written(body));
-                        return Poll::Ready(Ok(response.into_response(reply)));
+                        let (request, _) = response.into_parts();
+                        return Poll::Ready(Ok(written(request, reply)));
                     }
                     match release(response, cx, method) {
                         Released::Whole(response) => return Poll::Ready(Ok(response)),
-                        Released::Enclose(body, around) => State::Enclosing {
-                            body,
-                            around: Some(around),
-                            cx: cx.clone(),
-                        },
+                        Released::Enclose(enclosing) => State::Enclosing(enclosing),
                     }
                 }
-                StateProjection::Enclosing { body, around, cx } => {
-                    let Some(enclosure) = around else {
-                        return Poll::Pending;
-                    };
-                    let limit = cx.policy().limits().instruct_body;
-                    let read = ready!(poll_read(body, &mut enclosure.read, limit, task));
-                    let Some(enclosure) = around.take() else {
-                        return Poll::Pending;
-                    };
-                    let read = read.map_err(|error| match error {
-                        ReadError::TooLong(length) => {
-                            HoldError::BodyTooLarge { length, limit }.into()
-                        }
-                        ReadError::Broken(_) => Refusal::UnreadableResponse,
-                    });
-                    return Poll::Ready(Ok(enclosure.close(read, cx)));
+                StateProjection::Enclosing(enclosing) => {
+                    return enclosing.as_mut().poll(task).map(Ok);
                 }
             };
             state.set(next);
@@ -149,102 +128,115 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
 
 enum Released<B> {
     Whole(ServiceResponse<ResponseBody<B>>),
-    Enclose(B, Box<Enclosure>),
+    Enclose(Pin<Box<Enclosing<B>>>),
 }
 
-/// Looks at what the handler answered, and writes its hold into the headers where they can carry
-/// it.
+/// Looks at what the handler answered, and writes its hold where the body need not be read for it.
 fn release<B: MessageBody>(
     response: ServiceResponse<B>,
     cx: &GripContext,
     method: &Method,
 ) -> Released<B> {
-    let policy = cx.policy();
     let (request, mut response) = response.into_parts();
-    let Some(hold) = respond::take_hold(&mut response) else {
-        let headers = convert::response_headers(response.headers());
-        return Released::Whole(match policy.check_response(cx, &headers) {
-            Ok(()) => untouched(request, response),
-            Err(refusal) => refuse(request, cx, &refusal),
-        });
+    let hold = response.extensions_mut().remove::<Hold>();
+    let checked = match hold {
+        None => check(cx, method, &mut response),
+        Some(hold) => match cx
+            .policy()
+            .carrier(cx, method, &hold, length(response.body()))
+        {
+            Ok(carrier) if carrier.reads_body() => {
+                let (head, body) = response.into_parts();
+                return Released::Enclose(Box::pin(Enclosing {
+                    carrier,
+                    body,
+                    read: Vec::new(),
+                    head: Some((request, head)),
+                    hold,
+                    cx: cx.clone(),
+                }));
+            }
+            Ok(carrier) => write(cx, carrier, &hold, &mut response, &[]).map(drop),
+            Err(refusal) => Err(refusal),
+        },
     };
-    let written = match policy.carrier(cx, method, &hold) {
-        Ok(Carrier::Body) => {
-            let (head, body) = response.into_parts();
-            let enclosure = Enclosure {
-                request,
-                head,
-                hold,
-                read: Vec::new(),
-            };
-            return Released::Enclose(body, Box::new(enclosure));
+    Released::Whole(match checked {
+        Ok(()) => {
+            let response = response.map_body(|_, body| ResponseBody::untouched(body));
+            ServiceResponse::new(request, response)
         }
-        Ok(Carrier::Headers) => {
-            let length = match response.body().size() {
-                BodySize::Sized(length) => length,
-                BodySize::None | BodySize::Stream => 0,
-            };
-            let mut status = convert::status(response.status());
-            let mut headers = convert::response_headers(response.headers());
-            let written = policy.write_headers(&hold, &mut status, &mut headers, length);
-            write_head(&mut response, status, &headers);
-            written
-        }
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(refusal),
-    };
-    Released::Whole(match written {
-        Ok(()) => untouched(request, response),
         Err(refusal) => refuse(request, cx, &refusal),
     })
 }
 
-impl Enclosure {
-    /// Puts what the handler answered into a body with its hold.
-    fn close<B>(
-        self,
-        read: Result<(), Refusal>,
-        cx: &GripContext,
-    ) -> ServiceResponse<ResponseBody<B>> {
-        let mut status = convert::status(self.head.status());
-        let mut headers = convert::all_headers(self.head.headers());
-        let written = read.and_then(|()| {
-            cx.policy()
-                .write_instruct(&self.hold, &mut status, &mut headers, &self.read)
-        });
-        match written {
-            Ok(body) => {
-                let mut head = self.head;
-                head.headers_mut().clear();
-                write_head(&mut head, status, &headers);
-                ServiceResponse::new(self.request, head.set_body(ResponseBody::written(body)))
-            }
-            Err(refusal) => refuse(self.request, cx, &refusal),
-        }
+fn length(body: &impl MessageBody) -> Option<u64> {
+    match body.size() {
+        BodySize::None => Some(0),
+        BodySize::Sized(length) => Some(length),
+        BodySize::Stream => None,
     }
 }
 
-/// A status of its own reason keeps it, a new one has none.
-fn write_head<B>(
+fn check<B>(
+    cx: &GripContext,
+    method: &Method,
     response: &mut HttpResponse<B>,
-    status: http::StatusCode,
-    headers: &http::HeaderMap,
-) {
+) -> Result<(), Refusal> {
+    let mut headers = convert::response_headers(response.headers());
+    cx.policy().check_response(cx, method, &mut headers)?;
+    convert::retain_headers(&headers, response.headers_mut());
+    Ok(())
+}
+
+fn write<B>(
+    cx: &GripContext,
+    carrier: Carrier,
+    hold: &Hold,
+    response: &mut HttpResponse<B>,
+    body: &[u8],
+) -> Result<Option<Bytes>, Refusal> {
+    let mut status = convert::status(response.status());
+    let mut headers = convert::held_headers(response.headers());
+    let policy = cx.policy();
+    let instruct = policy.write(carrier, hold, &mut status, &mut headers, body)?;
     let status = convert::to_status(status);
     if response.status() != status {
         let head = response.head_mut();
         head.status = status;
+        // A reason of the handler's own is that of the other status.
         head.reason = None;
     }
-    convert::write_headers(headers, response.headers_mut());
+    convert::write_headers(&headers, response.headers_mut());
+    Ok(instruct)
 }
 
-fn untouched<B>(
-    request: HttpRequest,
-    response: HttpResponse<B>,
-) -> ServiceResponse<ResponseBody<B>> {
-    let response = response.map_body(|_, body| ResponseBody::untouched(body));
-    ServiceResponse::new(request, response)
+impl<B: MessageBody> Enclosing<B> {
+    /// Reads what the handler answered, and writes its hold.
+    fn poll(
+        self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<ServiceResponse<ResponseBody<B>>> {
+        let this = self.project();
+        let limit = this.cx.policy().limits().instruct_body;
+        let read = ready!(poll_read(this.body, this.read, limit, task));
+        let Some((request, mut head)) = this.head.take() else {
+            return Poll::Pending;
+        };
+        let body = mem::take(this.read);
+        let read = read.map_err(|error| match error {
+            ReadError::TooLong(length) => HoldError::BodyTooLarge { length, limit }.into(),
+            ReadError::Broken(_) => Refusal::UnreadableResponse,
+        });
+        let instruct =
+            read.and_then(|()| write(this.cx, *this.carrier, this.hold, &mut head, &body));
+        Poll::Ready(match instruct {
+            Ok(instruct) => {
+                let body = instruct.unwrap_or_else(|| body.into());
+                written(request, head.set_body(body))
+            }
+            Err(refusal) => refuse(request, this.cx, &refusal),
+        })
+    }
 }
 
 fn refuse<B>(
@@ -253,7 +245,13 @@ fn refuse<B>(
     refusal: &Refusal,
 ) -> ServiceResponse<ResponseBody<B>> {
     log::refusal(cx, refusal);
-    let response = answer::text(refusal.status(), refusal.message());
+    written(request, reply(refusal.to_reply()))
+}
+
+fn written<B>(
+    request: HttpRequest,
+    response: HttpResponse<Bytes>,
+) -> ServiceResponse<ResponseBody<B>> {
     let response = response.map_body(|_, body| ResponseBody::written(body));
     ServiceResponse::new(request, response)
 }

@@ -78,10 +78,14 @@
 //! | middleware | around `GripMiddleware` | inside of it |
 //! |---|---|---|
 //! | compression | the proxy decompresses what it gets; clients see no difference | a hold that has to travel as a body cannot carry a compressed response: 500 |
-//! | CORS | its headers are added to what the proxy passes on | the same |
+//! | CORS | its headers are added to what the proxy passes on, and to refusals | refusals have none, so a page cannot read them |
 //! | logger | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
 //! | error handlers | never see a WebSocket that is open: its answers have status 200 | what they make of an open WebSocket's failure is a close with 1011 |
-//! | authentication | must let WebSocket events through, or the client is dropped when it refuses one | the same |
+//! | timeout | bounds the handler, and not how long the proxy holds; a client whose turn takes too long is dropped without a close | the same, and that client is closed with 1011 |
+//! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; an open WebSocket that it refuses is closed with 1011 |
+//!
+//! No middleware between may drop the extensions of a response: a hold travels in them until
+//! `GripMiddleware` writes it, and one that got lost is a 500.
 //!
 //! # Two versions of `http`
 //! actix-web 4 speaks `http` 0.2. What gripware takes and gives is of `http` 1, which is
@@ -95,11 +99,11 @@
 //! | `tracing` | yes | says in the log why a request or a hold was refused |
 //! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
 //! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
+//! | `zeromq` | no | publishes to a Pushpin's ZeroMQ socket |
 //!
 //! What the protocol is, what is set how and why, and who attacks what is in
 //! [`gripware_core::manual`].
 
-mod answer;
 mod body;
 mod convert;
 mod future;

@@ -9,7 +9,7 @@ use actix_web::{
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse},
 };
-use gripware_core::{Policy, is_websocket_events};
+use gripware_core::{Policy, header::is_conversation};
 
 use crate::{body::ResponseBody, convert, future::ResponseFuture, socket::OpenSocket};
 
@@ -41,16 +41,18 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let headers = convert::request_headers(request.headers());
-        let cx = self.policy.admit(&headers, SystemTime::now());
+        let cx = self.policy.admit(&headers, SystemTime::now);
         if let Err(refusal) = self.policy.check_request(&cx, &headers) {
             return ResponseFuture::refused(request.into_parts().0, &cx, &refusal);
         }
         let method = convert::method(request.method());
-        let socket = is_websocket_events(&headers).then(OpenSocket::default);
+        let is_turn = cx.is_proxied() && is_conversation(&method, &headers);
+        let socket = is_turn.then(|| OpenSocket::from_head(&headers));
         if let Some(socket) = &socket {
             request.extensions_mut().insert(socket.clone());
         }
-        request.extensions_mut().insert(cx.clone());
-        ResponseFuture::new(self.inner.call(request), cx, method, socket)
+        let answered = cx.for_response();
+        request.extensions_mut().insert(cx);
+        ResponseFuture::new(self.inner.call(request), answered, method, socket)
     }
 }

@@ -1,93 +1,132 @@
 use std::{cell::RefCell, fmt, rc::Rc};
 
-use actix_web::{HttpResponse, ResponseError, body::BoxBody, http as actix};
+use actix_web::{Error, HttpResponse, ResponseError, body::BoxBody};
 use bytes::Bytes;
-use gripware_core::ws::{Close, CloseCode, Reply, WebSocketContext};
+use gripware_core::{
+    Causes,
+    header::is_open_conversation,
+    ws::{Close, CloseCode, Reply, WebSocketContext},
+};
+use http::{HeaderMap, StatusCode};
 
-use crate::{WebSocketRejection, answer, convert, log};
+use crate::{WebSocketRejection, convert, log, respond::reply};
 
-/// What became of a request that carries WebSocket events. The extractor finds out; the
-/// middleware needs to know.
+/// Whether a turn of a conversation is about a connection that is open. The head of the request
+/// tells at first, and the extractor knows.
 ///
 /// Once a connection is open, a proxy drops the client without a word at any answer but events. So
-/// where a handler fails then, whatever its error looks like, the client is closed with 1011.
-#[derive(Clone, Debug, Default)]
+/// where a handler or a middleware fails then, whatever its error looks like, the client is closed
+/// with 1011.
+#[derive(Clone, Debug)]
 pub(crate) struct OpenSocket(Rc<RefCell<Turn>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Turn {
-    /// Nobody has read the events, or they open the connection.
-    #[default]
-    Other,
-    /// The connection is open.
+    Opening,
     Open,
-    /// The events could not be read: what the answer is, unless the handler has another error.
-    Rejected(actix::StatusCode, String),
+    /// The request could not be read. No proxy sends such a one, so none is to be closed.
+    Unreadable(Unreadable),
 }
 
 impl OpenSocket {
+    pub(crate) fn from_head(headers: &HeaderMap) -> Self {
+        let turn = if is_open_conversation(headers) {
+            Turn::Open
+        } else {
+            Turn::Opening
+        };
+        Self(Rc::new(RefCell::new(turn)))
+    }
+
     pub(crate) fn note(&self, ws: &WebSocketContext) {
-        if !ws.is_opening() {
-            self.0.replace(Turn::Open);
-        }
+        self.0.replace(if ws.is_opening() {
+            Turn::Opening
+        } else {
+            Turn::Open
+        });
     }
 
     /// actix-web gives a handler that asks for an `Option` nothing of a rejection, so that it would
     /// answer as if there were no events.
-    pub(crate) fn reject(&self, rejection: &WebSocketRejection) {
-        self.0
-            .replace(Turn::Rejected(rejection.status(), format!("{rejection}\n")));
+    pub(crate) fn note_unreadable(&self, rejection: &WebSocketRejection) {
+        self.0.replace(Turn::Unreadable(Unreadable {
+            causes: Causes(rejection).to_string(),
+            reply: rejection.to_reply(),
+        }));
     }
 
     /// What goes to the proxy in place of an answer that it could not read.
     pub(crate) fn rescue<B>(&self, response: &HttpResponse<B>) -> Option<HttpResponse<Bytes>> {
         let status = convert::status(response.status());
-        if Reply::is_events(status, &convert::response_headers(response.headers())) {
-            return None;
-        }
+        let rescue = Reply::rescue(status, &convert::response_headers(response.headers()))?;
         match &*self.0.borrow() {
-            Turn::Open => Some(closed(response.status())),
-            Turn::Rejected(status, text) if !is_error(response.status()) => {
-                Some(answer::text(convert::status(*status), text.clone()))
+            Turn::Open => {
+                log::rescue(status);
+                Some(reply(rescue))
             }
-            Turn::Rejected(..) | Turn::Other => None,
+            Turn::Unreadable(unreadable) if !is_error(status) => {
+                log::warning(unreadable);
+                Some(reply(unreadable.reply.clone()))
+            }
+            Turn::Unreadable(_) | Turn::Opening => None,
         }
     }
 
-    /// The same for an error that no handler made a response of.
-    pub(crate) fn rescue_error(&self, error: actix_web::Error) -> actix_web::Error {
-        match &*self.0.borrow() {
-            Turn::Open => Closed(error.as_response_error().status_code()).into(),
-            Turn::Rejected(..) | Turn::Other => error,
+    /// The same for an error that nobody made a response of.
+    pub(crate) fn rescue_error(&self, error: Error) -> Error {
+        if !matches!(*self.0.borrow(), Turn::Open) || is_events(&error) {
+            return error;
         }
+        log::rescue(convert::status(error.as_response_error().status_code()));
+        Closed(error).into()
     }
 }
 
-fn is_error(status: actix::StatusCode) -> bool {
+fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-fn closed(status: actix::StatusCode) -> HttpResponse<Bytes> {
-    log::rescue(convert::status(status));
-    answer::reply(Reply::closing(&Close::new(CloseCode::INTERNAL_ERROR)))
+/// Whether an error becomes an answer of events. Of other errors than ours nobody can tell without
+/// making a response of them, which some allow only once.
+fn is_events(error: &Error) -> bool {
+    let rejection = error.as_error::<WebSocketRejection>();
+    let reply = rejection.map(WebSocketRejection::to_reply);
+    reply.is_some_and(|reply| Reply::is_events(reply.status, &reply.headers))
+        || error.as_error::<Closed>().is_some()
 }
 
-/// Stands for an error that would have had this status.
+/// A rejection, kept for a handler that does not see it.
 #[derive(Debug)]
-struct Closed(actix::StatusCode);
+struct Unreadable {
+    causes: String,
+    reply: Reply,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.causes)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Closes an open connection in place of the answer that an error would have been.
+#[derive(Debug)]
+struct Closed(Error);
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an open WebSocket was answered with status {}", self.0)
+        self.0.fmt(f)
     }
 }
 
 impl ResponseError for Closed {
-    fn status_code(&self) -> actix::StatusCode {
-        actix::StatusCode::OK
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        actix_web::http::StatusCode::OK
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        closed(self.0).map_into_boxed_body()
+        let closing = Reply::closing(&Close::new(CloseCode::INTERNAL_ERROR));
+        reply(closing).map_into_boxed_body()
     }
 }

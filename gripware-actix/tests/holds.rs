@@ -21,11 +21,13 @@ use actix_web::{
     body::{BodySize, MessageBody},
     dev::{Service, ServiceResponse},
     http::header,
+    middleware::{Next, from_fn},
     test::{TestRequest, init_service},
     web::{self, Bytes},
 };
 use gripware_actix::{
     Channel, Filter, Grip, GripContext, GripMiddleware, GripUrl, Hold, HoldExt, KeepAlive, Limits,
+    http::StatusCode,
 };
 use proxy::{direct, from_proxy, get, grip, grip_with_prefix, send, signature};
 use serde_json::json;
@@ -67,6 +69,11 @@ async fn app(
             .insert_header(("grip-channel", "a"))
             .finish()
     };
+    let link_by_hand = async || {
+        HttpResponse::Ok()
+            .insert_header(("grip-link", "</secret>; rel=next"))
+            .finish()
+    };
     let held_json = async || Hold::stream("a").with(web::Json([1, 2]));
     let customized = async || Hold::stream("a").customize().insert_header(("x-one", "1"));
     init_service(
@@ -82,7 +89,12 @@ async fn app(
             .route("/too-many", web::get().to(too_many))
             .route("/long", web::get().to(long))
             .route("/long-in-body", web::get().to(long_in_body))
-            .route("/by-hand", web::get().to(by_hand))
+            .service(
+                web::resource("/by-hand")
+                    .route(web::get().to(by_hand))
+                    .route(web::head().to(by_hand)),
+            )
+            .route("/link-by-hand", web::get().to(link_by_hand))
             .route("/json", web::get().to(held_json))
             .route("/customized", web::get().to(customized))
             .route("/plain", web::get().to(async || "plain\n"))
@@ -103,6 +115,35 @@ async fn a_stream_alone_is_an_event_stream_with_instructions() {
         r":\n\n; format=cstring; timeout=20"
     );
     assert_eq!(answer.text(), "");
+}
+
+#[actix_web::test]
+async fn first_bytes_of_an_event_stream_do_not_make_it_plain_text() {
+    fn sse() -> Hold {
+        Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+    }
+    let app = App::new()
+        .route("/text", web::get().to(async || sse().with("data: 1\n\n")))
+        .route(
+            "/bytes",
+            web::get().to(async || sse().with(b"data: 1\n\n".to_vec())),
+        )
+        .route(
+            "/own",
+            web::get().to(async || HttpResponse::Ok().content_type("a/b").hold(sse()).body("1")),
+        )
+        .wrap(GripMiddleware::new(&grip()));
+    let app = init_service(app).await;
+    for (path, content_type) in [
+        ("/text", "text/event-stream"),
+        ("/bytes", "text/event-stream"),
+        ("/own", "a/b"),
+    ] {
+        assert_eq!(
+            send(&app, get(path)).await.header("content-type"),
+            content_type
+        );
+    }
 }
 
 #[actix_web::test]
@@ -287,10 +328,78 @@ async fn instructions_written_by_hand_need_a_proxy_too() {
     let grip = grip();
     let app = app(&grip).await;
     assert_eq!(send(&app, direct("/by-hand")).await.status, 501);
+    assert_eq!(send(&app, direct("/link-by-hand")).await.status, 501);
     assert_eq!(
         send(&app, get("/by-hand")).await.header("grip-channel"),
         "a"
     );
+}
+
+#[actix_web::test]
+async fn instructions_written_by_hand_are_not_for_head_requests_either() {
+    let answer = send(&app(&grip()).await, from_proxy("HEAD", "/by-hand")).await;
+    assert_eq!(answer.status, 200);
+    assert!(has_no_instruction(&answer));
+}
+
+#[actix_web::test]
+async fn a_head_request_sees_the_head_of_what_a_get_is_answered_with() {
+    let handler = async || {
+        let hold = Hold::stream("a")
+            .keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+            .status(StatusCode::IM_A_TEAPOT)
+            .expose_headers(["content-type"]);
+        HttpResponse::Ok()
+            .insert_header(("x-hidden", "1"))
+            .hold(hold)
+            .body("data: 1\n\n")
+    };
+    let app = App::new()
+        .route("/", web::to(handler))
+        .wrap(GripMiddleware::new(&grip()));
+    let answer = send(&init_service(app).await, from_proxy("HEAD", "/")).await;
+    assert_eq!(answer.status.as_u16(), 418);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert_eq!(answer.header("x-hidden"), "");
+}
+
+#[actix_web::test]
+async fn a_hold_that_got_lost_is_a_500() {
+    let forgetful = from_fn(async |request, next: Next<actix_web::body::BoxBody>| {
+        let mut response = next.call(request).await?;
+        response.response_mut().extensions_mut().clear();
+        Ok(response)
+    });
+    let app = App::new()
+        .route("/", web::get().to(async || Hold::stream("a")))
+        .wrap(forgetful)
+        .wrap(GripMiddleware::new(&grip()));
+    assert_eq!(send(&init_service(app).await, get("/")).await.status, 500);
+}
+
+#[actix_web::test]
+async fn a_response_hold_takes_a_stream_up_to_the_limit_and_a_stream_hold_any() {
+    fn held(hold: Hold, size: usize) -> HttpResponse {
+        let chunk = Ok::<_, Infallible>(Bytes::from(vec![b'x'; 1000]));
+        let chunks = futures_util::stream::iter(vec![chunk; size]);
+        HttpResponse::Ok().hold(hold).streaming(chunks)
+    }
+    let short = async || held(Hold::response("a"), 100);
+    let long = async || held(Hold::response("a"), 101);
+    let stream = async || held(Hold::stream("a"), 300);
+    let app = App::new()
+        .route("/short", web::get().to(short))
+        .route("/long", web::get().to(long))
+        .route("/stream", web::get().to(stream))
+        .wrap(GripMiddleware::new(&grip()));
+    let app = init_service(app).await;
+    let short = send(&app, get("/short")).await;
+    assert_eq!(
+        (short.header("grip-hold"), short.body.len()),
+        ("response", 100_000)
+    );
+    assert_eq!(send(&app, get("/long")).await.status, 500);
+    assert_eq!(send(&app, get("/stream")).await.body.len(), 300_000);
 }
 
 #[actix_web::test]
@@ -309,7 +418,7 @@ async fn without_the_middleware_a_hold_says_what_is_missing() {
     for path in ["/alone", "/built"] {
         assert_eq!(
             send(&app, get(path)).await.header("grip-hold"),
-            "unwritten: is GripMiddleware around this route?"
+            "unwritten: no GRIP layer is around this route"
         );
     }
 }

@@ -4,15 +4,20 @@
 
 mod proxy;
 
+use std::time::Duration;
+
 use actix_cors::Cors;
 use actix_http::Request;
 use actix_web::{
     App, Error, HttpResponse,
     body::MessageBody,
-    dev::{Service, ServiceResponse},
-    error::ErrorConflict,
+    dev::{Service, ServiceRequest, ServiceResponse},
+    error::{ErrorConflict, ErrorRequestTimeout},
     http::StatusCode,
-    middleware::{Compress, DefaultHeaders, ErrorHandlerResponse, ErrorHandlers, Logger},
+    middleware::{
+        Compress, DefaultHeaders, ErrorHandlerResponse, ErrorHandlers, Logger, Next, from_fn,
+    },
+    rt::time::timeout,
     test::{TestRequest, init_service},
     web,
 };
@@ -69,6 +74,17 @@ async fn stacked()
     .await
 }
 
+/// Gives up on what is too slow.
+async fn bounded<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    match timeout(Duration::from_millis(50), next.call(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(ErrorRequestTimeout("too slow")),
+    }
+}
+
 fn from_a_browser(request: TestRequest) -> TestRequest {
     request
         .insert_header(("origin", "http://a.example"))
@@ -122,6 +138,29 @@ async fn error_handlers_around_see_what_is_refused() {
         send(&stacked().await, direct("/stream")).await.status,
         StatusCode::IM_A_TEAPOT
     );
+}
+
+#[actix_web::test]
+async fn a_timeout_bounds_the_handler_and_closes_an_open_socket() {
+    async fn slow() -> Hold {
+        std::future::pending().await
+    }
+    let routes = || App::new().route("/", web::to(slow));
+    let around = routes()
+        .wrap(GripMiddleware::new(&grip()))
+        .wrap(from_fn(bounded));
+    let around = init_service(around).await;
+    assert_eq!(send(&around, get("/")).await.status, 408);
+    let inside = routes()
+        .wrap(from_fn(bounded))
+        .wrap(GripMiddleware::new(&grip()));
+    let inside = init_service(inside).await;
+    assert_eq!(send(&inside, get("/")).await.status, 408);
+
+    let turn = || events("/", "TEXT 2\r\nhi\r\n").insert_header(("content-length", "12"));
+    assert_eq!(send(&around, turn()).await.status, 408);
+    let closed = send(&inside, turn()).await;
+    assert_eq!(closed.body, &b"CLOSE 2\r\n\x03\xf3\r\n"[..]);
 }
 
 #[actix_web::test]

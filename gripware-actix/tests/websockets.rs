@@ -10,8 +10,8 @@ use actix_http::Request;
 use actix_web::{
     App, Either, Error, HttpRequest, HttpResponse, Responder, ResponseError,
     body::MessageBody,
-    dev::{Service, ServiceResponse},
-    error::{ErrorForbidden, PayloadError},
+    dev::{Service, ServiceRequest, ServiceResponse},
+    error::{ErrorForbidden, ErrorUnauthorized, PayloadError},
     http::{
         StatusCode,
         header::{HeaderName, HeaderValue},
@@ -20,7 +20,9 @@ use actix_web::{
     test::init_service,
     web::{self, Bytes},
 };
-use gripware_actix::{GripMiddleware, WebSocketContext, WebSocketError, WebSocketRejection};
+use gripware_actix::{
+    GripMiddleware, WebSocketContext, WebSocketError, WebSocketErrorKind, WebSocketRejection,
+};
 use proxy::{direct, events, from_proxy, get, grip, grip_with_prefix, send};
 
 async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
@@ -263,16 +265,14 @@ async fn a_body_that_breaks_off_is_a_400_and_one_cut_by_a_limit_a_413() {
         (PayloadError::Overflow, 413),
     ] {
         let broken = Rc::new(Cell::new(Some(error)));
-        let cut = from_fn(
-            move |mut request: actix_web::dev::ServiceRequest, next: Next<_>| {
-                let error = broken.take().unwrap();
-                let stream = futures_util::stream::iter([Ok(Bytes::from("TEXT")), Err(error)]);
-                request.set_payload(actix_web::dev::Payload::Stream {
-                    payload: Box::pin(stream),
-                });
-                next.call(request)
-            },
-        );
+        let cut = from_fn(move |mut request: ServiceRequest, next: Next<_>| {
+            let error = broken.take().unwrap();
+            let stream = futures_util::stream::iter([Ok(Bytes::from("TEXT")), Err(error)]);
+            request.set_payload(actix_web::dev::Payload::Stream {
+                payload: Box::pin(stream),
+            });
+            next.call(request)
+        });
         let app = App::new()
             .route("/echo", web::to(echo))
             .wrap(GripMiddleware::new(&grip()))
@@ -371,6 +371,70 @@ async fn a_middleware_that_fails_after_the_handler_closes_an_open_socket() {
 
     let refused = send(&app, events("/echo", "OPEN\r\n")).await;
     assert_eq!((refused.status.as_u16(), refused.text()), (403, "no"));
+}
+
+#[actix_web::test]
+async fn whoever_refuses_an_open_socket_before_the_handler_closes_it() {
+    let with_length = |body: &'static str| {
+        events("/echo", body).insert_header(("content-length", body.len().to_string()))
+    };
+    for fails in [false, true] {
+        let refusing = from_fn(
+            move |request: ServiceRequest, _: Next<actix_web::body::BoxBody>| async move {
+                if fails {
+                    return Err(ErrorUnauthorized("no"));
+                }
+                Ok(request.into_response(HttpResponse::Unauthorized().body("no")))
+            },
+        );
+        let app = App::new()
+            .route("/echo", web::to(echo))
+            .wrap(refusing)
+            .wrap(GripMiddleware::new(&grip()));
+        let app = init_service(app).await;
+        let refused = send(&app, with_length("OPEN\r\n")).await;
+        assert_eq!((refused.status.as_u16(), refused.text()), (401, "no"));
+        let closed = send(&app, with_length("TEXT 2\r\nhi\r\n")).await;
+        assert_eq!(closed.status, 200);
+        assert_eq!(
+            closed.header("content-type"),
+            "application/websocket-events"
+        );
+        assert_eq!(closed.body, &b"CLOSE 2\r\n\x03\xf3\r\n"[..]);
+    }
+}
+
+#[actix_web::test]
+async fn a_rejection_that_middleware_passes_on_stays_what_it_is() {
+    let failing = from_fn(async |request, next: Next<actix_web::body::BoxBody>| {
+        next.call(request).await?;
+        let not_utf8 = WebSocketError::from(WebSocketErrorKind::NotUtf8);
+        Err::<ServiceResponse, _>(WebSocketRejection::from(not_utf8).into())
+    });
+    // Twice around it is no other answer than once.
+    let app = App::new()
+        .route("/echo", web::to(echo))
+        .wrap(failing)
+        .wrap(GripMiddleware::new(&grip()))
+        .wrap(GripMiddleware::new(&grip()));
+    let app = init_service(app).await;
+    let closed = send(&app, events("/echo", "TEXT 2\r\nhi\r\n")).await;
+    assert_eq!(closed.body, &b"CLOSE 2\r\n\x03\xef\r\n"[..]);
+}
+
+#[actix_web::test]
+async fn a_refusal_without_a_body_has_no_content_type() {
+    async fn refuse(ws: WebSocketContext) -> WebSocketContext {
+        ws
+    }
+    let app = App::new()
+        .route("/", web::to(refuse))
+        .wrap(GripMiddleware::new(&grip()));
+    let answer = send(&init_service(app).await, events("/", "OPEN\r\n")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("content-type")),
+        (403, "")
+    );
 }
 
 #[actix_web::test]

@@ -10,10 +10,11 @@ use actix_web::{
     HttpMessage as _, HttpRequest, body::BodyStream, dev::Payload, error::PayloadError,
 };
 use gripware_core::{
-    GripContext, is_websocket_events,
+    GripContext,
+    header::is_conversation,
     ws::{WebSocketError, WebSocketErrorKind},
 };
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use pin_project::pin_project;
 
 use super::{MiddlewareMissing, WebSocketContext, WebSocketRejection, context};
@@ -52,7 +53,8 @@ impl WebSocketFuture {
 impl State {
     fn new(request: &HttpRequest, payload: &mut Payload) -> Result<Self, WebSocketRejection> {
         let cx = context::found(request).ok_or(MiddlewareMissing)?;
-        if !is_conversation(request) {
+        let method = convert::method(request.method());
+        if !is_conversation(&method, &convert::request_headers(request.headers())) {
             return Err(WebSocketRejection::NotWebSocket);
         }
         if !cx.is_proxied() {
@@ -92,7 +94,7 @@ impl Future for WebSocketFuture {
                 if let Some(socket) = socket {
                     match &ws {
                         Ok(ws) => socket.note(ws),
-                        Err(rejection) => socket.reject(rejection),
+                        Err(rejection) => socket.note_unreadable(rejection),
                     }
                 }
                 Poll::Ready(ws)
@@ -105,11 +107,6 @@ impl fmt::Debug for WebSocketFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketFuture").finish_non_exhaustive()
     }
-}
-
-fn is_conversation(request: &HttpRequest) -> bool {
-    convert::method(request.method()) == Method::POST
-        && is_websocket_events(&convert::request_headers(request.headers()))
 }
 
 fn context(

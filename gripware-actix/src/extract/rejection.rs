@@ -5,18 +5,23 @@ use gripware_core::ws::{Reply, WebSocketError};
 use gripware_publish::PublishError;
 use thiserror::Error;
 
-use crate::{answer, convert, log};
+use crate::{convert, log, respond::reply};
 
 /// No [`GripMiddleware`](crate::GripMiddleware) is around the route, so nothing is known about a
 /// proxy. The answer is a 500 that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no GRIP context in this request: is GripMiddleware around this route?")]
+#[non_exhaustive]
 pub struct MiddlewareMissing;
 
 impl ResponseError for MiddlewareMissing {
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let status = convert::status(self.status_code());
-        answer::text(status, format!("{self}\n")).map_into_boxed_body()
+        log::error(self);
+        reply(Reply::text(
+            convert::status(self.status_code()),
+            format!("{self}\n"),
+        ))
+        .map_into_boxed_body()
     }
 }
 
@@ -63,6 +68,16 @@ impl WebSocketRejection {
             Self::Publish(_) => StatusCode::BAD_GATEWAY,
         }
     }
+
+    /// The answer, also to an open connection.
+    pub(crate) fn to_reply(&self) -> Reply {
+        match self {
+            Self::Events(error) if error.to_reply().status == http::StatusCode::OK => {
+                error.to_reply()
+            }
+            other => Reply::text(convert::status(other.status()), format!("{other}\n")),
+        }
+    }
 }
 
 impl ResponseError for WebSocketRejection {
@@ -71,14 +86,10 @@ impl ResponseError for WebSocketRejection {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        log::rejection(self);
-        if let Self::Events(error) = self {
-            let reply = error.to_reply();
-            if Reply::is_events(reply.status, &reply.headers) {
-                return answer::reply(reply).map_into_boxed_body();
-            }
+        if let Self::MiddlewareMissing(missing) = self {
+            return missing.error_response();
         }
-        let status = convert::status(self.status());
-        answer::text(status, format!("{self}\n")).map_into_boxed_body()
+        log::warning(self);
+        reply(self.to_reply()).map_into_boxed_body()
     }
 }

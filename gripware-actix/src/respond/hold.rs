@@ -5,7 +5,9 @@ use actix_web::{
         header::{HeaderName, HeaderValue},
     },
 };
-use gripware_core::header::GRIP_HOLD;
+use gripware_core::header::UNWRITTEN_HOLD;
+
+use crate::convert;
 
 gripware_core::adapter_hold! {
     /// Asks the proxy to hold the client's connection.
@@ -18,7 +20,8 @@ gripware_core::adapter_hold! {
     ///
     /// Where no proxy is in front that could obey, the client gets a 501 that says so; a `HEAD`
     /// request is answered and never held; a hold that no proxy would take is a 500, and the log
-    /// says which limit it breaks.
+    /// says which limit it breaks. Without the middleware a proxy refuses the answer, and a client
+    /// that comes without one gets it with a `Grip-Hold` that says so.
     ///
     /// ```
     /// use std::time::Duration;
@@ -111,27 +114,17 @@ pub trait HoldExt {
 impl HoldExt for HttpResponseBuilder {
     fn hold(&mut self, hold: impl Into<Hold>) -> &mut Self {
         self.extensions_mut().insert(hold.into().into_core());
-        self.insert_header((grip_hold(), UNWRITTEN))
+        self.insert_header(unwritten_hold())
     }
 }
 
-/// Stands in the header until the middleware writes the hold. No proxy obeys it: without a
-/// middleware a hold fails, and says why.
-const UNWRITTEN: HeaderValue =
-    HeaderValue::from_static("unwritten: is GripMiddleware around this route?");
-
-fn grip_hold() -> HeaderName {
-    HeaderName::from_static("grip-hold")
-}
-
 fn put_hold<B>(hold: Hold, response: &mut HttpResponse<B>) {
-    response.headers_mut().insert(grip_hold(), UNWRITTEN);
+    let (name, value) = unwritten_hold();
+    response.headers_mut().insert(name, value);
     response.extensions_mut().insert(hold.into_core());
 }
 
-/// Takes the hold out of a response, if there is one.
-pub(crate) fn take_hold<B>(response: &mut HttpResponse<B>) -> Option<gripware_core::Hold> {
-    let hold = response.extensions_mut().remove()?;
-    response.headers_mut().remove(GRIP_HOLD.as_str());
-    Some(hold)
+fn unwritten_hold() -> (HeaderName, HeaderValue) {
+    let name = HeaderName::from_static("grip-hold");
+    (name, convert::to_value(&UNWRITTEN_HOLD))
 }

@@ -4,6 +4,6 @@ mod hold;
 mod publish;
 mod websocket;
 
-pub(crate) use hold::take_hold;
 pub use hold::{Held, Hold, HoldExt};
 pub use publish::PublishRejection;
+pub(crate) use websocket::reply;

@@ -1,8 +1,9 @@
 use actix_web::{HttpResponse, ResponseError, body::BoxBody, http::StatusCode};
+use gripware_core::ws::Reply;
 use gripware_publish::PublishError;
 use thiserror::Error;
 
-use crate::{answer, convert, log};
+use crate::{convert, log, respond::reply};
 
 /// What a client is told where an item was not published: 502 where an endpoint did not accept it,
 /// 500 where the application built it wrong. Which endpoint, and why, is in the log alone.
@@ -31,8 +32,11 @@ impl ResponseError for PublishRejection {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        log::unpublished(self);
-        let status = convert::status(self.status());
-        answer::text(status, "The message could not be published.\n").map_into_boxed_body()
+        log::error(self);
+        reply(Reply::text(
+            convert::status(self.status()),
+            "The message could not be published.\n",
+        ))
+        .map_into_boxed_body()
     }
 }
