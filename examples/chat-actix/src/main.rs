@@ -3,9 +3,7 @@
 //! `examples/chat/run chat-actix` starts it behind Pushpin. The application holds no connection
 //! itself: each handler answers and returns, and the proxy keeps the client.
 
-// The list of people is the file of the chat on axum, which names the crate that it stands in.
-extern crate gripware_actix as gripware_axum;
-
+// The list of people is that of the chat on axum.
 #[path = "../../chat/src/people.rs"]
 mod people;
 
@@ -16,7 +14,7 @@ use actix_web::{
     web::{self, Data, Html, Query},
 };
 use gripware_actix::{
-    Grip, GripContext, GripMiddleware, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
+    Grip, GripContext, GripMiddleware, Hold, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
     WebSocketContext, WebSocketError, WsMessage,
 };
 use people::People;
@@ -105,8 +103,7 @@ async fn people_here(cx: GripContext, people: Data<People>) -> impl Responder {
         Some(version) if version == people.version() => String::new(),
         _ => people.to_event(),
     };
-    let hold = recovery
-        .stream(people.version(), "/people")
+    let hold = Hold::stream_after(&recovery, people.version(), "/people")
         .keep_alive(KeepAlive::sse(Duration::from_secs(20)));
     HttpResponse::Ok().hold(hold).body(body)
 }

@@ -2,8 +2,10 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder,
     web::{Bytes, Data, Json, Path},
 };
-use conformance::{BadRequest, Params};
-use gripware_actix::{Channel, GripContext, HoldExt, HttpStream, Item, Limits, Link, Recovery};
+use conformance::{BadRequest, Params, accepted};
+use gripware_actix::{
+    Channel, GripContext, Hold, HoldExt, HttpStream, Item, Limits, Link, Recovery,
+};
 use serde_json::json;
 
 use crate::{State, error::Error};
@@ -22,7 +24,7 @@ pub(crate) async fn read(
     let seen = recovery.after().and_then(|id| id.parse().ok()).unwrap_or(0);
     let (lines, last) = state.feeds.after(&name, seen);
     let path = Link::encoded(request.path()).map_err(BadRequest::because)?;
-    let hold = recovery.stream(last.to_string(), path);
+    let hold = Hold::stream_after(&recovery, last.to_string(), path);
     hold.check(&Limits::default())
         .map_err(BadRequest::because)?;
     Ok(HttpResponse::Ok()
@@ -35,14 +37,14 @@ pub(crate) async fn read(
 pub(crate) async fn append(
     state: Data<State>,
     name: Path<String>,
-    line: Bytes,
+    body: Bytes,
 ) -> Result<impl Responder, Error> {
     let channel = Channel::new(format!("feed-{name}")).map_err(BadRequest::because)?;
-    let line = std::str::from_utf8(&line).map_err(BadRequest::because)?;
+    let line = std::str::from_utf8(&body).map_err(BadRequest::because)?;
     let id = state.feeds.append(&name, line).ok_or(Error::Full)?;
     let item = Item::from(HttpStream::text(format!("{line}\n")))
         .id(id.to_string())
         .prev_id((id - 1).to_string());
-    state.publisher.publish(channel, item).await?;
+    accepted(state.publisher.publish(channel, item).await)?;
     Ok(Json(json!({ "id": id })))
 }

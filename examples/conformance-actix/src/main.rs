@@ -16,7 +16,7 @@ use gripware_actix::{GripMiddleware, Publisher};
 
 /// How long requests in flight may take after SIGTERM, in seconds.
 const DRAIN: u64 = 1;
-/// How long items in flight may take after that.
+/// How long items that are not published yet may take after that.
 const FLUSH: Duration = Duration::from_millis(500);
 /// The most bytes of an item or a line.
 const MAX_BODY: usize = 2 * 1024 * 1024;

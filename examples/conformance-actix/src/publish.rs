@@ -2,7 +2,7 @@ use actix_web::{
     HttpRequest, Responder,
     web::{self, Bytes, Data, Json, Path},
 };
-use conformance::{Params, item};
+use conformance::{Params, accepted, item};
 use serde_json::json;
 
 use crate::{State, error::Error};
@@ -20,6 +20,6 @@ async fn publish(
     let params = Params::parse(Some(request.query_string()));
     let channel = params.required("channel")?;
     let item = item(&what, &params, &body)?.ok_or(Error::NotFound)?;
-    state.publisher.publish(channel, item).await?;
+    accepted(state.publisher.publish(channel, item).await)?;
     Ok(Json(json!({ "published": 1 })))
 }

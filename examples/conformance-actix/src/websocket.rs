@@ -1,5 +1,5 @@
 use actix_web::{HttpRequest, HttpResponse, Responder, http::Method, web};
-use conformance::Params;
+use conformance::{Params, accepted};
 use gripware_actix::{Item, WebSocketContext, WebSocketRejection, WsMessage, http::StatusCode};
 
 use crate::{State, error::Error};
@@ -41,7 +41,7 @@ async fn room(
     }
     while let Some(message) = ws.receive()? {
         let item = Item::from(WsMessage::text(message.into_text()?)).sender(user);
-        state.publisher.publish(channel, item).await?;
+        accepted(state.publisher.publish(channel, item).await)?;
     }
     Ok(ws)
 }
