@@ -11,6 +11,8 @@ use serde_json::Value;
 
 /// The conformance server written with `gripware-axum`.
 pub const AXUM: &str = "conformance-axum";
+/// The conformance server written with `gripware-actix`.
+pub const ACTIX: &str = "conformance-actix";
 
 static FOUND: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
 

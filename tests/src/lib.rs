@@ -34,7 +34,7 @@ mod valve;
 
 use std::time::Duration;
 
-pub use binary::AXUM;
+pub use binary::{ACTIX, AXUM};
 pub use client::{Answer, Pending, Request, escaped};
 pub use origin::{Origin, OriginBuilder};
 pub use peer::Peer;
@@ -61,6 +61,15 @@ macro_rules! for_each_origin {
                 #[tokio::test]
                 async fn $name() {
                     super::$name($crate::AXUM).await;
+                }
+            )*
+        }
+
+        mod actix {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name($crate::ACTIX).await;
                 }
             )*
         }
