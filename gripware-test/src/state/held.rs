@@ -1,0 +1,468 @@
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use gripware_core::{
+    Channel, HoldMode,
+    header::GRIP_LAST,
+    item::{Action, HttpBody, HttpResponse},
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use super::{Client, Context, Id, Line, State, Verdict, order::Order, patch};
+use crate::{Instruction, Published, link, request::Outgoing, transcript::Transcript};
+
+/// A client whose request is held.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The client's request, which is repeated.
+    request: Outgoing,
+    pub(crate) instruction: Instruction,
+    mode: HoldMode,
+    /// Where the stream is, so that a relative link can be followed from there.
+    current: String,
+    next: Option<String>,
+    gone: Option<String>,
+    update: Update,
+    /// Items that came while the origin was being asked.
+    queue: VecDeque<Published>,
+    /// What the client has got of a stream, and the test has not read.
+    pub(crate) unread: Vec<u8>,
+    /// The head of a stream, or the whole answer to a long-poll.
+    pub(crate) answer: Option<Response<Bytes>>,
+    pub(crate) is_open: bool,
+}
+
+/// Whether the origin has to be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Update {
+    No,
+    Wanted,
+    Asked,
+}
+
+impl State {
+    /// Holds a client, as the response to its request says.
+    pub(crate) fn hold(
+        &mut self,
+        request: Outgoing,
+        response: &Response<Bytes>,
+        transcript: Transcript,
+    ) -> Result<Id, String> {
+        let instruction = read(response)?.ok_or("the response holds nothing")?;
+        if instruction.mode().is_none() && instruction.next().is_none() {
+            return Err("the response holds nothing".to_owned());
+        }
+        let held = Held {
+            current: request.uri.clone(),
+            request,
+            mode: HoldMode::Stream,
+            instruction: instruction.clone(),
+            next: None,
+            gone: None,
+            update: Update::No,
+            queue: VecDeque::new(),
+            unread: Vec::new(),
+            answer: None,
+            is_open: true,
+        };
+        let id = self.connect(transcript, Line::Held(Box::new(held)));
+        match self.client(id) {
+            Some((client, context)) => client.begin(instruction, context)?,
+            None => return Err("the client is gone".to_owned()),
+        }
+        Ok(id)
+    }
+}
+
+impl Client {
+    /// Obeys the instruction in the answer to the client's own request.
+    fn begin(&mut self, instruction: Instruction, context: Context<'_>) -> Result<(), String> {
+        let Line::Held(held) = &mut self.line else {
+            return Ok(());
+        };
+        let is_poll = instruction.mode() == Some(HoldMode::Response);
+        held.mode = if is_poll {
+            HoldMode::Response
+        } else {
+            HoldMode::Stream
+        };
+        if !is_poll {
+            held.unread.extend_from_slice(instruction.response().body());
+            held.answer = Some(instruction.response().clone());
+        }
+        let mut contradicts = false;
+        for channel in instruction.channels() {
+            contradicts |= context.order.contradicts(channel.name(), channel.prev_id());
+        }
+        self.obey(instruction, context)?;
+        if contradicts {
+            self.want_update();
+        }
+        Ok(())
+    }
+
+    /// Follows the channels of an instruction, and its next link.
+    fn obey(&mut self, instruction: Instruction, context: Context<'_>) -> Result<(), String> {
+        let Line::Held(held) = &mut self.line else {
+            return Ok(());
+        };
+        held.update = Update::No;
+        held.next = instruction
+            .next()
+            .map(|next| link::resolve(&held.current, next));
+        held.gone = instruction
+            .gone()
+            .map(|gone| link::resolve(&held.current, gone));
+        let (mode, is_poll) = (instruction.mode(), held.mode == HoldMode::Response);
+        self.meta.clone_from(instruction.metas());
+        let channels = instruction.channels().to_vec();
+        let needs_link = channels.iter().find(|channel| channel.prev_id().is_some());
+        if let Some(channel) =
+            needs_link.filter(|_| mode.is_some() && !is_poll && held.next.is_none())
+        {
+            return Err(format!(
+                "a proxy would end the stream: the channel {} has a previous id, and there is no \
+                 next link",
+                channel.name()
+            ));
+        }
+        held.instruction = instruction;
+        match mode {
+            Some(_) => {
+                let is_first = self.resubscribe(channels, context.order, is_poll);
+                self.send_queue(context.order);
+                if is_first && context.repeats_first {
+                    self.want_update();
+                }
+            }
+            None if held.next.is_some() => held.update = Update::Wanted,
+            None => self.end(context.order),
+        }
+        Ok(())
+    }
+
+    /// The request that finds out what was missed: the client's own again, or the next link.
+    pub(super) fn want_update(&mut self) {
+        if let Line::Held(held) = &mut self.line
+            && held.is_open
+            && (held.mode == HoldMode::Response || held.next.is_some())
+        {
+            held.update = Update::Wanted;
+        }
+    }
+
+    /// Obeys the answer to a repeated request, or to a next link.
+    pub(super) fn take_update(
+        &mut self,
+        response: &Response<Bytes>,
+        context: Context<'_>,
+    ) -> Result<(), String> {
+        let Line::Held(held) = &mut self.line else {
+            return Ok(());
+        };
+        let instruction = read(response)?;
+        if held.mode == HoldMode::Response {
+            return match instruction {
+                Some(instruction) if instruction.mode().is_some() => {
+                    self.begin(instruction, context)
+                }
+                instruction => {
+                    let plain = || response.clone();
+                    held.answer = Some(instruction.map_or_else(plain, |it| it.response().clone()));
+                    self.end(context.order);
+                    Ok(())
+                }
+            };
+        }
+        if !response.status().is_success() {
+            return Err(format!(
+                "a proxy would try five times and then end the stream: its next link answers {}",
+                response.status()
+            ));
+        }
+        if let Some(next) = held.next.take() {
+            held.current = next;
+        }
+        let Some(instruction) = instruction else {
+            held.unread.extend_from_slice(response.body());
+            self.end(context.order);
+            return Ok(());
+        };
+        if instruction.mode() == Some(HoldMode::Response) {
+            return Err("a next link cannot be answered with a response hold".to_owned());
+        }
+        held.unread.extend_from_slice(instruction.response().body());
+        self.obey(instruction, context)
+    }
+
+    pub(super) fn deliver_held(&mut self, published: &Published, order: &mut Order) {
+        let Line::Held(held) = &mut self.line else {
+            return;
+        };
+        let parts = published.parts();
+        let has_format = match held.mode {
+            HoldMode::Response => parts.http_response.is_some(),
+            _ => parts.http_stream.is_some(),
+        };
+        if !held.is_open || !has_format {
+            return;
+        }
+        if held.update == Update::No {
+            held.queue.push_back(published.clone());
+            self.process_queue(order);
+        } else if held.mode == HoldMode::Stream {
+            held.queue.push_back(published.clone());
+        }
+    }
+
+    /// Sends what came while the origin was being asked, from the first item on that follows what
+    /// it answered.
+    fn send_queue(&mut self, order: &mut Order) {
+        let channels = &self.channels;
+        if let Line::Held(held) = &mut self.line {
+            let follows = |it: &Published| {
+                let channel = channels
+                    .iter()
+                    .find(|channel| channel.name() == it.channel());
+                channel.is_some_and(|channel| {
+                    let prev_id = channel.prev_id();
+                    prev_id.is_none() || prev_id == it.parts().prev_id.as_deref()
+                })
+            };
+            while held.queue.front().is_some_and(|it| !follows(it)) {
+                held.queue.pop_front();
+            }
+        }
+        self.process_queue(order);
+    }
+
+    fn process_queue(&mut self, order: &mut Order) {
+        while let Line::Held(held) = &mut self.line
+            && held.is_open
+            && held.update == Update::No
+            && let Some(published) = held.queue.pop_front()
+        {
+            self.process(&published, order);
+        }
+    }
+
+    fn process(&mut self, published: &Published, order: &mut Order) {
+        let (name, parts) = (published.channel(), published.parts());
+        let Some(channel) = self.channels.iter().find(|it| it.name() == name) else {
+            return;
+        };
+        let has_place = channel.prev_id().is_some();
+        if has_place && channel.prev_id() != parts.prev_id.as_deref() {
+            order.forget_last(name);
+            self.want_update();
+            if let Line::Held(held) = &mut self.line {
+                held.queue.clear();
+            }
+            return;
+        }
+        let Some(act) = self.act(published) else {
+            return;
+        };
+        let verdict = self.filter(published, &act.content, &act.wanted);
+        if verdict == Verdict::Fail {
+            return;
+        }
+        if has_place {
+            self.move_on(name, parts.id.as_deref());
+        }
+        if let Verdict::Send(content) = verdict {
+            self.carry_out(published, &act, content, order);
+        }
+    }
+
+    /// What the format for this client asks for.
+    fn act(&self, published: &Published) -> Option<Act> {
+        let Line::Held(held) = &self.line else {
+            return None;
+        };
+        let parts = published.parts();
+        Some(match held.mode {
+            HoldMode::Response => {
+                let format = parts.http_response.as_ref()?;
+                let stored = held.instruction.response().body();
+                let (content, is_broken) = match format.body() {
+                    HttpBody::Content(content) => (content.as_bytes().clone(), false),
+                    HttpBody::Patch(operations) => match patch::apply(stored, operations) {
+                        Some(patched) => (patched, false),
+                        None => (Bytes::new(), true),
+                    },
+                    _ => return None,
+                };
+                Act {
+                    action: format.action(),
+                    content,
+                    wanted: format.content_filters().to_vec(),
+                    is_broken,
+                }
+            }
+            _ => {
+                let format = parts.http_stream.as_ref()?;
+                Act {
+                    action: format.action(),
+                    content: format.content().as_bytes().clone(),
+                    wanted: format.content_filters().to_vec(),
+                    is_broken: false,
+                }
+            }
+        })
+    }
+
+    fn carry_out(&mut self, published: &Published, act: &Act, content: Bytes, order: &mut Order) {
+        let Line::Held(held) = &mut self.line else {
+            return;
+        };
+        let is_poll = held.mode == HoldMode::Response;
+        match act.action {
+            Action::Send if is_poll => {
+                let Some(format) = &published.parts().http_response else {
+                    return;
+                };
+                held.answer = Some(if act.is_broken {
+                    bad_gateway()
+                } else {
+                    merge(held.instruction.response(), format, content)
+                });
+                self.end(order);
+            }
+            Action::Send => held.unread.extend_from_slice(&content),
+            Action::Hint => {
+                held.queue.clear();
+                self.want_update();
+            }
+            Action::Close if !is_poll => self.end(order),
+            _ => {}
+        }
+    }
+
+    /// Notes the id up to which the client has seen a channel.
+    fn move_on(&mut self, name: &str, id: Option<&str>) {
+        for channel in &mut self.channels {
+            if channel.name() == name {
+                let mut moved = Channel::new(name).ok();
+                if let Some(id) = id {
+                    moved = moved.and_then(|it| it.with_prev_id(id).ok());
+                }
+                let filters = channel.filters().iter().cloned();
+                if let Some(moved) = moved {
+                    *channel = filters.fold(moved, Channel::with_filter);
+                }
+            }
+        }
+    }
+
+    /// The response that was stored goes to the client, since nothing came in time.
+    pub(crate) fn time_out(&mut self, context: Context<'_>) -> Result<(), String> {
+        let Line::Held(held) = &mut self.line else {
+            return Ok(());
+        };
+        if held.mode != HoldMode::Response {
+            return Err("a stream has no timeout".to_owned());
+        }
+        if !held.is_open {
+            return Err("the request is answered already".to_owned());
+        }
+        held.answer = Some(held.instruction.response().clone());
+        self.end(context.order);
+        Ok(())
+    }
+
+    /// The next link is fetched, since nothing came for long.
+    pub(crate) fn follow_next(&mut self) -> Result<(), String> {
+        match &mut self.line {
+            Line::Held(held) if held.is_open && held.next.is_some() => {
+                held.update = Update::Wanted;
+                Ok(())
+            }
+            _ => Err("there is no next link to follow".to_owned()),
+        }
+    }
+
+    /// The client goes. Gives the request that tells the origin, where it wants to be told.
+    pub(crate) fn leave(&mut self, context: Context<'_>) -> Option<Outgoing> {
+        let gone = match &mut self.line {
+            Line::Held(held) if held.is_open => held.gone.take(),
+            _ => None,
+        };
+        self.end(context.order);
+        gone.map(|gone| Outgoing::new(Method::POST, gone))
+    }
+
+    fn end(&mut self, order: &mut Order) {
+        let mut lingers = false;
+        if let Line::Held(held) = &mut self.line {
+            held.is_open = false;
+            held.update = Update::No;
+            lingers = held.mode == HoldMode::Response;
+        }
+        self.resubscribe(Vec::new(), order, lingers);
+    }
+}
+
+impl Held {
+    pub(super) fn next_request(&mut self, channels: &[Channel]) -> Option<Outgoing> {
+        if self.update != Update::Wanted {
+            return None;
+        }
+        self.update = Update::Asked;
+        let mut request = match (self.mode, &self.next) {
+            (HoldMode::Response, _) => self.request.clone(),
+            // None of the client's own headers.
+            (_, Some(next)) => Outgoing::new(Method::GET, next.clone()),
+            _ => return None,
+        };
+        request.headers.remove(GRIP_LAST);
+        for channel in channels {
+            if let Some(id) = channel.prev_id() {
+                last(&mut request.headers, channel.name(), id);
+            }
+        }
+        Some(request)
+    }
+}
+
+/// What an item's format asks for.
+struct Act {
+    action: Action,
+    content: Bytes,
+    wanted: Vec<gripware_core::Filter>,
+    is_broken: bool,
+}
+
+/// Adds a `Grip-Last` line. What no header can carry is left out.
+pub(crate) fn last(headers: &mut HeaderMap, channel: &str, id: &str) {
+    if let Ok(value) = HeaderValue::try_from(format!("{channel}; last-id={id}")) {
+        headers.append(GRIP_LAST, value);
+    }
+}
+
+fn read(response: &Response<Bytes>) -> Result<Option<Instruction>, String> {
+    Instruction::read(response).map_err(|error| error.to_string())
+}
+
+/// The item's answer over the one that was stored: its headers replace those of the same name.
+fn merge(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Response<Bytes> {
+    let mut answer = Response::new(content);
+    *answer.status_mut() = format.status();
+    let headers = answer.headers_mut();
+    headers.clone_from(stored.headers());
+    for (name, _) in format.headers() {
+        headers.remove(name);
+    }
+    for (name, value) in format.headers() {
+        headers.append(name, value.clone());
+    }
+    headers.remove(http::header::CONTENT_LENGTH);
+    answer
+}
+
+/// What a client gets where a patch does not fit.
+fn bad_gateway() -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from_static(b"Error while proxying to origin.\n"));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer
+}
