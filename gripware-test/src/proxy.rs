@@ -47,7 +47,6 @@ impl Proxy {
     }
 
     /// A proxy that is told more before it stands in front of something.
-    #[must_use]
     pub fn builder() -> ProxyBuilder {
         ProxyBuilder::new()
     }
@@ -226,11 +225,7 @@ pub struct ProxyBuilder {
 }
 
 impl ProxyBuilder {
-    #[expect(
-        clippy::expect_used,
-        clippy::missing_panics_doc,
-        reason = "a constant that is a key"
-    )]
+    #[expect(clippy::expect_used, reason = "a constant that is a key")]
     fn new() -> Self {
         let state = Shared::default();
         state.lock().repeats_first = true;

@@ -30,7 +30,6 @@ impl Published {
     }
 
     /// The item, to be compared with another one.
-    #[must_use]
     pub fn item(&self) -> &Item {
         &self.item
     }

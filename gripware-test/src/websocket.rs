@@ -437,10 +437,10 @@ impl WebSocket {
         }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Client, Context<'_>) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Client, &mut Context<'_>) -> T) -> T {
         let mut state = self.proxy.state().lock();
         match state.client(self.id) {
-            Some((client, context)) => change(client, context),
+            Some((client, mut context)) => change(client, &mut context),
             // It is forgotten when this is dropped, and not before.
             None => fail("the client is gone", &Transcript::default()),
         }

@@ -67,7 +67,7 @@ impl State {
         };
         let id = self.connect(transcript, Line::Held(Box::new(held)));
         match self.client(id) {
-            Some((client, context)) => client.begin(instruction, context)?,
+            Some((client, mut context)) => client.begin(instruction, &mut context)?,
             None => return Err("the client is gone".to_owned()),
         }
         Ok(id)
@@ -76,7 +76,7 @@ impl State {
 
 impl Client {
     /// Obeys the instruction in the answer to the client's own request.
-    fn begin(&mut self, instruction: Instruction, context: Context<'_>) -> Result<(), String> {
+    fn begin(&mut self, instruction: Instruction, context: &mut Context<'_>) -> Result<(), String> {
         let Line::Held(held) = &mut self.line else {
             return Ok(());
         };
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Follows the channels of an instruction, and its next link.
-    fn obey(&mut self, instruction: Instruction, context: Context<'_>) -> Result<(), String> {
+    fn obey(&mut self, instruction: Instruction, context: &mut Context<'_>) -> Result<(), String> {
         let Line::Held(held) = &mut self.line else {
             return Ok(());
         };
@@ -155,7 +155,7 @@ impl Client {
     pub(super) fn take_update(
         &mut self,
         response: &Response<Bytes>,
-        context: Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<(), String> {
         let Line::Held(held) = &mut self.line else {
             return Ok(());
@@ -356,7 +356,7 @@ impl Client {
     }
 
     /// The response that was stored goes to the client, since nothing came in time.
-    pub(crate) fn time_out(&mut self, context: Context<'_>) -> Result<(), String> {
+    pub(crate) fn time_out(&mut self, context: &mut Context<'_>) -> Result<(), String> {
         let Line::Held(held) = &mut self.line else {
             return Ok(());
         };
@@ -383,7 +383,7 @@ impl Client {
     }
 
     /// The client goes. Gives the request that tells the origin, where it wants to be told.
-    pub(crate) fn leave(&mut self, context: Context<'_>) -> Option<Outgoing> {
+    pub(crate) fn leave(&mut self, context: &mut Context<'_>) -> Option<Outgoing> {
         let gone = match &mut self.line {
             Line::Held(held) if held.is_open => held.gone.take(),
             _ => None,

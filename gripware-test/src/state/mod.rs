@@ -171,11 +171,11 @@ impl State {
         exchange: &Transcript,
         response: &Response<Bytes>,
     ) -> Result<(), String> {
-        let Some((client, context)) = self.client(id) else {
+        let Some((client, mut context)) = self.client(id) else {
             return Ok(());
         };
         client.transcript.append(exchange);
-        client.take_answer(response, context)
+        client.take_answer(response, &mut context)
     }
 }
 
@@ -215,7 +215,7 @@ impl Client {
     fn take_answer(
         &mut self,
         response: &Response<Bytes>,
-        context: Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<(), String> {
         match &mut self.line {
             Line::Held(_) => self.take_update(response, context),

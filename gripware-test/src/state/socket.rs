@@ -211,7 +211,7 @@ impl Client {
     pub(crate) fn take_events(
         &mut self,
         response: &Response<Bytes>,
-        context: Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<(), String> {
         let Line::Socket(socket) = &mut self.line else {
             return Ok(());
