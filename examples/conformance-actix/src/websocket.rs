@@ -53,7 +53,7 @@ async fn counter(mut ws: WebSocketContext) -> Result<WebSocketContext, Error> {
             .meta("count")
             .and_then(|count| count.parse().ok())
             .unwrap_or(0);
-        let count = (count + 1).to_string();
+        let count = count.saturating_add(1).to_string();
         ws.insert_meta("count", &count)?;
         ws.send_text(count)?;
     }
