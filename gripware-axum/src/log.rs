@@ -2,11 +2,10 @@
 
 use std::error::Error;
 
-use gripware_core::{GripContext, Refusal};
-use http::StatusCode;
-
 #[cfg(feature = "tracing")]
 use gripware_core::Causes;
+use gripware_core::{GripContext, Refusal};
+use http::StatusCode;
 
 #[cfg(feature = "tracing")]
 pub(crate) fn refusal(cx: &GripContext, refusal: &Refusal) {

@@ -1,5 +1,4 @@
 use gripware_core::{HttpResponse, HttpStream, Item, WsMessage};
-
 use gripware_publish::PublishError;
 
 use crate::{BadRequest, Params};

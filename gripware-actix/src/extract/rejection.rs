@@ -64,8 +64,7 @@ impl WebSocketRejection {
             Self::NotWebSocket | Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Unsigned => StatusCode::FORBIDDEN,
             Self::Events(error) => convert::to_status(error.status()),
-            Self::Publish(error) if error.is_invalid() => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Publish(_) => StatusCode::BAD_GATEWAY,
+            Self::Publish(error) => convert::to_status(error.status_code()),
         }
     }
 

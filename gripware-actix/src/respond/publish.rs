@@ -18,11 +18,7 @@ impl PublishRejection {
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        if self.0.is_invalid() {
-            StatusCode::INTERNAL_SERVER_ERROR
-        } else {
-            StatusCode::BAD_GATEWAY
-        }
+        convert::to_status(self.0.status_code())
     }
 }
 
