@@ -1,0 +1,3 @@
+//! The behaviour of the adapter for axum.
+
+gripware_behaviour::behaviour!(async |grip| conformance_axum::app(&grip));
