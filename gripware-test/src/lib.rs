@@ -122,9 +122,11 @@
 //! | `rust-crypto` | no | signs in pure Rust; see `gripware-core` |
 
 mod answer;
+mod builder;
 mod held;
 mod instruction;
 mod link;
+mod opening;
 pub mod origin;
 mod proxy;
 mod published;
@@ -134,10 +136,12 @@ mod transcript;
 mod websocket;
 
 pub use answer::Answer;
+pub use builder::ProxyBuilder;
 pub use held::Held;
 pub use instruction::{Instruction, InstructionError, KeepAlive};
+pub use opening::Opening;
 pub use origin::{IntoOrigin, Origin};
-pub use proxy::{Proxy, ProxyBuilder};
+pub use proxy::Proxy;
 pub use published::Published;
 pub use request::Request;
-pub use websocket::{Opening, WebSocket};
+pub use websocket::WebSocket;

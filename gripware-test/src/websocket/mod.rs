@@ -1,107 +1,19 @@
+mod expect;
+
 use std::fmt;
 
 use bytes::Bytes;
 use gripware_core::{
     Channel,
-    ws::{Close, ControlMessage, Event, Frame, FrameKind, Reply},
+    ws::{Close, ControlMessage, Event},
 };
 
 use crate::{
-    Answer, Proxy,
+    Proxy,
     request::Outgoing,
-    state::{self, Client, Context, Id, Line, Socket},
+    state::{self, Client, Context, Id, Line},
     transcript::{Transcript, fail},
 };
-
-/// The origin's word on a WebSocket that a client asked for.
-#[derive(Debug)]
-#[must_use]
-pub enum Opening {
-    /// It is open.
-    Accepted(WebSocket, Answer),
-    /// The client gets this in place of a WebSocket.
-    Refused(Answer),
-}
-
-impl Opening {
-    pub(crate) async fn ask(proxy: Proxy, outgoing: Outgoing) -> Self {
-        let (socket, id) = {
-            let mut state = proxy.state().lock();
-            let name = state.next_connection_id();
-            let socket = Socket::new(outgoing, name);
-            let line = Line::Socket(Box::new(socket));
-            let id = state.connect(Transcript::default(), line);
-            drop(state);
-            (
-                WebSocket {
-                    proxy: proxy.clone(),
-                    id,
-                },
-                id,
-            )
-        };
-        let request = socket.change(|client, _| match &mut client.line {
-            Line::Socket(socket) => socket.tell(vec![Event::open()]),
-            Line::Held(_) => None,
-        });
-        let Some(request) = request else {
-            fail(
-                "the client is none with a WebSocket",
-                &Transcript::default(),
-            );
-        };
-        let (response, transcript) = proxy.exchange(&request).await;
-        let answer = Answer::new(response, transcript.clone());
-        let is_events = Reply::is_events(answer.status(), answer.headers());
-        if !is_events && answer.status().as_u16() != 200 {
-            return Self::Refused(answer);
-        }
-        let obeyed = proxy
-            .state()
-            .lock()
-            .take_answer(id, &transcript, answer.as_http());
-        if let Err(why) = obeyed {
-            fail(why, &transcript);
-        }
-        proxy.settle().await;
-        Self::Accepted(socket, answer)
-    }
-
-    /// The WebSocket.
-    ///
-    /// # Panics
-    /// Where it was refused.
-    #[track_caller]
-    pub fn accepted(self) -> WebSocket {
-        match self {
-            Self::Accepted(socket, _) => socket,
-            Self::Refused(answer) => fail(
-                format_args!("the WebSocket was refused with {}", answer.status()),
-                answer.transcript(),
-            ),
-        }
-    }
-
-    /// The answer that refused it.
-    ///
-    /// # Panics
-    /// Where it was accepted.
-    #[track_caller]
-    pub fn refused(self) -> Answer {
-        match self {
-            Self::Refused(answer) => answer,
-            Self::Accepted(_, answer) => fail("the WebSocket was accepted", answer.transcript()),
-        }
-    }
-
-    /// The answer, whatever it says.
-    #[must_use]
-    pub fn answer(&self) -> &Answer {
-        match self {
-            Self::Accepted(_, answer) | Self::Refused(answer) => answer,
-        }
-    }
-}
 
 /// A client's WebSocket, which travels to the origin over HTTP.
 ///
@@ -146,6 +58,13 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
+    pub(crate) fn new(proxy: &Proxy, id: Id) -> Self {
+        Self {
+            proxy: proxy.clone(),
+            id,
+        }
+    }
+
     /// The client sends a text message.
     ///
     /// # Panics
@@ -214,11 +133,7 @@ impl WebSocket {
             self.fail("the WebSocket is no longer open");
         }
         let events = events.into_iter().collect();
-        let request = self.change(|client, _| match &mut client.line {
-            Line::Socket(socket) => socket.tell(events),
-            Line::Held(_) => None,
-        });
-        let Some(request) = request else {
+        let Some(request) = self.tell(events) else {
             return;
         };
         let (response, exchange) = self.proxy.exchange(&request).await;
@@ -230,99 +145,6 @@ impl WebSocket {
             self.fail(why);
         }
         self.proxy.settle().await;
-    }
-
-    /// The next thing that the client has got.
-    pub fn receive(&mut self) -> Option<Frame> {
-        self.look_mut(|socket| socket.frames.pop_front())
-    }
-
-    /// All messages that the client has got, as text.
-    ///
-    /// # Panics
-    /// Where something else came as well.
-    #[must_use]
-    #[track_caller]
-    pub fn texts(&mut self) -> Vec<String> {
-        let mut texts = Vec::new();
-        while let Some(frame) = self.receive() {
-            match (frame.kind(), std::str::from_utf8(frame.content())) {
-                (FrameKind::Text, Ok(text)) => texts.push(text.to_owned()),
-                _ => self.fail(format_args!("the client got {frame:?}, which is no text")),
-            }
-        }
-        texts
-    }
-
-    /// Asserts the next thing that the client has got: a text message.
-    ///
-    /// # Panics
-    /// Where it is something else, or nothing.
-    #[track_caller]
-    pub fn expect_text(&mut self, text: &str) {
-        self.expect(&Frame::text(text));
-    }
-
-    /// Asserts the next thing that the client has got: a binary message.
-    ///
-    /// # Panics
-    /// Where it is something else, or nothing.
-    #[track_caller]
-    pub fn expect_binary(&mut self, content: impl Into<Bytes>) {
-        self.expect(&Frame::binary(content));
-    }
-
-    /// Asserts the next thing that the client has got: a pong.
-    ///
-    /// # Panics
-    /// Where it is something else, or nothing.
-    #[track_caller]
-    pub fn expect_pong(&mut self, content: impl Into<Bytes>) {
-        self.expect(&Frame::pong(content));
-    }
-
-    /// Asserts the next thing that the client has got.
-    ///
-    /// # Panics
-    /// Where it is something else, or nothing.
-    #[track_caller]
-    pub fn expect(&mut self, frame: &Frame) {
-        match self.receive() {
-            Some(got) if got == *frame => {}
-            Some(got) => self.fail(format_args!("the client got {got:?}, and not {frame:?}")),
-            None => self.fail(format_args!("the client got nothing, and not {frame:?}")),
-        }
-    }
-
-    /// Asserts that the client has got nothing more, and that the WebSocket is open.
-    ///
-    /// # Panics
-    /// Where it did, or it was closed.
-    #[track_caller]
-    pub fn expect_nothing(&mut self) {
-        if let Some(got) = self.receive() {
-            self.fail(format_args!(
-                "the client got {got:?}, and should have got nothing"
-            ));
-        }
-        if let Some(close) = self.closed() {
-            self.fail(format_args!("the WebSocket was closed: {close:?}"));
-        }
-    }
-
-    /// Asserts that the origin closed the WebSocket, or answered the client's close, with this. A
-    /// close without a code reaches a client as 1000 where it is the origin's own.
-    ///
-    /// # Panics
-    /// Where it was not closed, or with something else.
-    #[track_caller]
-    pub fn expect_close(&mut self, code: u16, reason: &str) {
-        match self.closed() {
-            Some(close) if close.code() == Some(code) && close.reason() == reason => {}
-            got => self.fail(format_args!(
-                "the close is {got:?}, and not {code} {reason:?}"
-            )),
-        }
     }
 
     /// How the origin closed the WebSocket, or answered the client's close.
@@ -413,6 +235,14 @@ impl WebSocket {
     pub fn transcript(&self) -> String {
         let state = self.proxy.state().lock();
         state.transcript(self.id).as_str().to_owned()
+    }
+
+    /// The request that tells the origin of events, where it wants to hear of them.
+    pub(crate) fn tell(&self, events: Vec<Event>) -> Option<Outgoing> {
+        self.change(|client, _| match &mut client.line {
+            Line::Socket(socket) => socket.tell(events),
+            Line::Held(_) => None,
+        })
     }
 
     fn look<T>(&self, look: impl FnOnce(&Client, &state::Socket) -> T) -> T {
