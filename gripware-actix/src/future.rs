@@ -12,13 +12,13 @@ use actix_web::{
     dev::ServiceResponse,
 };
 use bytes::Bytes;
-use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal};
+use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal, log};
 use http::Method;
 use pin_project::pin_project;
 
 use crate::{
     body::ResponseBody,
-    convert, log,
+    convert,
     read::{ReadError, poll_read},
     respond::reply,
     socket::OpenSocket,

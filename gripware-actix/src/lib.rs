@@ -107,7 +107,6 @@
 mod body;
 mod convert;
 mod future;
-mod log;
 mod middleware;
 mod read;
 mod service;

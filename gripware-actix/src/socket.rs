@@ -5,11 +5,12 @@ use bytes::Bytes;
 use gripware_core::{
     Causes,
     header::is_open_conversation,
+    log,
     ws::{Close, CloseCode, Reply, WebSocketContext},
 };
 use http::{HeaderMap, StatusCode};
 
-use crate::{WebSocketRejection, convert, log, respond::reply};
+use crate::{WebSocketRejection, convert, respond::reply};
 
 /// Whether a turn of a conversation is about a connection that is open. The head of the request
 /// tells at first, and the extractor knows.

@@ -8,12 +8,12 @@ use std::{
 
 use axum_core::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
-use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal};
+use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal, log};
 use http::{Method, response::Parts};
 use http_body::Body as _;
 use pin_project::pin_project;
 
-use crate::{log, respond::reply, socket::OpenSocket};
+use crate::{respond::reply, socket::OpenSocket};
 
 /// The answer of a [`GripService`](crate::GripService), on its way.
 #[pin_project]

@@ -92,7 +92,6 @@
 
 mod future;
 mod layer;
-mod log;
 mod service;
 mod socket;
 

@@ -6,11 +6,12 @@ use std::sync::{
 use axum_core::{body::Body, response::Response};
 use gripware_core::{
     header::is_open_conversation,
+    log,
     ws::{Reply, WebSocketContext},
 };
 use http::HeaderMap;
 
-use crate::{log, respond::reply};
+use crate::respond::reply;
 
 /// Whether a turn of a conversation is about a connection that is open. The head of the request
 /// tells at first, and the extractor knows.

@@ -14,13 +14,16 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | signs and verifies with aws-lc-rs |
+//! | `tracing` | no | lets adapters say in the log why a request or a hold was refused |
 //! | `rust-crypto` | no | signs and verifies in pure Rust; aws-lc-rs is used where both are on |
 //!
-//! One of the two has to be on.
+//! One of the two that sign has to be on.
 
 pub mod header;
 pub mod hold;
 pub mod item;
+#[doc(hidden)]
+pub mod log;
 pub mod manual;
 pub mod sig;
 pub mod ws;

@@ -1,11 +1,14 @@
 use actix_web::{
     HttpResponse, ResponseError, body::BoxBody, error::PayloadError, http::StatusCode,
 };
-use gripware_core::ws::{Reply, WebSocketError};
+use gripware_core::{
+    log,
+    ws::{Reply, WebSocketError},
+};
 use gripware_publish::PublishError;
 use thiserror::Error;
 
-use crate::{convert, log, respond::reply};
+use crate::{convert, respond::reply};
 
 /// No [`GripMiddleware`](crate::GripMiddleware) is around the route, so nothing is known about a
 /// proxy. The answer is a 500 that says so.

@@ -1,9 +1,9 @@
 use actix_web::{HttpResponse, ResponseError, body::BoxBody, http::StatusCode};
-use gripware_core::ws::Reply;
+use gripware_core::{log, ws::Reply};
 use gripware_publish::PublishError;
 use thiserror::Error;
 
-use crate::{convert, log, respond::reply};
+use crate::{convert, respond::reply};
 
 /// What a client is told where an item was not published: 502 where an endpoint did not accept it,
 /// 500 where the application built it wrong. Which endpoint, and why, is in the log alone.

@@ -2,12 +2,15 @@ use axum_core::{
     BoxError,
     response::{IntoResponse, Response},
 };
-use gripware_core::ws::{Reply, WebSocketError};
+use gripware_core::{
+    log,
+    ws::{Reply, WebSocketError},
+};
 use gripware_publish::PublishError;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::{log, respond::reply};
+use crate::respond::reply;
 
 /// No [`GripLayer`](crate::GripLayer) is around the route, so nothing is known about a proxy.
 /// The answer is a 500 that says so.

@@ -1,10 +1,10 @@
 use axum_core::response::{IntoResponse, Response};
-use gripware_core::ws::Reply;
+use gripware_core::{log, ws::Reply};
 use gripware_publish::PublishError;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::{log, respond::reply};
+use crate::respond::reply;
 
 /// What a client is told where an item was not published: 502 where an endpoint did not accept it,
 /// 500 where the application built it wrong. Which endpoint, and why, is in the log alone.
