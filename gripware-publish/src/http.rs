@@ -98,8 +98,13 @@ fn first_line(body: &[u8]) -> String {
     let line = line.get(..MAX_MESSAGE).unwrap_or(line);
     String::from_utf8_lossy(line)
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !c.is_control() && !turns_text(*c))
         .collect()
+}
+
+/// Whether a character makes a log show the text around it in another order, or on another line.
+fn turns_text(character: char) -> bool {
+    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -115,5 +120,6 @@ mod tests {
         assert_eq!(first_line(b"a\x1b[31m\r\nb"), "a[31m");
         assert_eq!(first_line(&[b'x'; 300]).len(), 200);
         assert_eq!(first_line(b""), "");
+        assert_eq!(first_line("a\u{202e}b\u{2028}c".as_bytes()), "abc");
     }
 }

@@ -126,6 +126,12 @@ macro_rules! adapter_hold {
             }
         }
 
+        impl From<Hold> for $crate::Hold {
+            fn from(hold: Hold) -> Self {
+                hold.0
+            }
+        }
+
         impl From<$crate::Hold> for Hold {
             fn from(hold: $crate::Hold) -> Self {
                 Self(hold)
