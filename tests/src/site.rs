@@ -11,6 +11,7 @@ use crate::{
 pub struct Site {
     pushpin: Pushpin,
     origin: Origin,
+    prefix: String,
     valve: Valve,
 }
 
@@ -146,14 +147,29 @@ impl Site {
         let start = Instant::now();
         loop {
             let ask = self.request("GET", "/hold/stream?channel=ready").try_send();
-            if let Ok(Ok(answer)) = timeout(Duration::from_millis(300), ask).await
-                && [200, 501].contains(&answer.status())
-            {
-                return;
+            match timeout(Duration::from_millis(300), ask).await {
+                Ok(Ok(answer)) if answer.status() == 200 => return self.end(answer).await,
+                Ok(Ok(answer)) if answer.status() == 501 => return,
+                _ => {}
             }
             self.pushpin.assert_running();
             assert!(start.elapsed() < PATIENCE, "the site is not ready");
             tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Ends a stream from the proxy's side. Where the client left instead, Pushpin might take the
+    /// next client, who gets the same number, for this one, and cut it off.
+    async fn end(&self, stream: Answer) {
+        let ended = stream.bytes();
+        tokio::pin!(ended);
+        let channel = format!("{}ready", self.prefix);
+        let item = format!(r#"{{"channel": "{channel}", "http-stream": {{"action": "close"}}}}"#);
+        loop {
+            self.publish(&item).await;
+            if timeout(Duration::from_millis(50), &mut ended).await.is_ok() {
+                return;
+            }
         }
     }
 
@@ -196,8 +212,12 @@ impl SiteBuilder {
             .grip_url
             .replace("@control@", &valve.address().to_string());
         let mut origin = Origin::of(&self.origin).env("GRIP_URL", &url);
+        let mut prefix = String::new();
         for (name, value) in &self.settings {
             origin = origin.env(name, value);
+            if name == "GRIP_PREFIX" {
+                prefix.clone_from(value);
+            }
         }
         let origin = origin.start().await;
         let pushpin = Pushpin::start(place, client, control, origin.address(), self.debug);
@@ -205,6 +225,7 @@ impl SiteBuilder {
             pushpin,
             origin,
             valve,
+            prefix,
         };
         site.ready().await;
         site

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::PATIENCE;
+use crate::{PATIENCE, Request};
 
 /// A client's WebSocket.
 #[derive(Debug)]
@@ -46,6 +46,28 @@ pub struct Refusal {
     pub body: String,
 }
 
+/// Asks once more, and reads the whole answer: the WebSocket client reads no more of a refusal than
+/// what happens to come along with its head.
+async fn refusal(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Refusal {
+    let mut request = Request::new("GET", address, path);
+    for (name, value) in [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+    .iter()
+    .chain(headers)
+    {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await;
+    Refusal {
+        status: answer.status(),
+        body: answer.text().await,
+    }
+}
+
 impl Socket {
     pub(crate) async fn connect(
         address: SocketAddr,
@@ -70,11 +92,7 @@ impl Socket {
                     .get("sec-websocket-protocol")
                     .map(|value| value.to_str().expect("a protocol of ASCII").to_owned()),
             }),
-            Err(Error::Http(answer)) => Err(Refusal {
-                status: answer.status().as_u16(),
-                body: String::from_utf8_lossy(answer.body().as_deref().unwrap_or_default())
-                    .into_owned(),
-            }),
+            Err(Error::Http(_)) => Err(refusal(address, path, headers).await),
             Err(error) => Err(Refusal {
                 status: 0,
                 body: error.to_string(),
