@@ -71,20 +71,21 @@ impl Request {
     ///
     /// # Errors
     /// Where the connection is refused or ends without an answer.
-    pub async fn try_send(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn try_send(self) -> Result<Answer, ConnectionError> {
+        Ok(self.exchange().await?.into())
+    }
+
+    /// Sends it, and returns the answer as it is: the connection may be taken over.
+    pub(crate) async fn exchange(self) -> Result<http::Response<Incoming>, ConnectionError> {
         let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let response = sender.send_request(self.request).await?;
-        let (head, body) = response.into_parts();
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-            unread: BytesMut::new(),
-        })
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender.send_request(self.request).await?)
     }
 }
+
+/// Why a connection ended without an answer.
+pub type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A request that has been sent, and whose answer may be long in coming.
 #[derive(Debug)]
@@ -119,6 +120,18 @@ pub struct Answer {
     headers: HeaderMap,
     body: Incoming,
     unread: BytesMut,
+}
+
+impl From<http::Response<Incoming>> for Answer {
+    fn from(response: http::Response<Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            status: head.status,
+            headers: head.headers,
+            body,
+            unread: BytesMut::new(),
+        }
+    }
 }
 
 impl Answer {
@@ -179,6 +192,29 @@ impl Answer {
             self.unread
         );
         self.unread.advance(expected.len());
+    }
+
+    /// Whether this comes next and within this time.
+    pub(crate) async fn has_next(&mut self, expected: &str, time: Duration) -> bool {
+        let read = async {
+            while self.unread.len() < expected.len() {
+                match self.body.frame().await {
+                    Some(Ok(frame)) => {
+                        let empty = Bytes::new();
+                        self.unread
+                            .extend_from_slice(frame.data_ref().unwrap_or(&empty));
+                    }
+                    Some(Err(_)) | None => return false,
+                }
+            }
+            true
+        };
+        let found = matches!(timeout(time, read).await, Ok(true))
+            && self.unread.starts_with(expected.as_bytes());
+        if found {
+            self.unread.advance(expected.len());
+        }
+        found
     }
 
     /// Fails where anything comes within this time, even the end.

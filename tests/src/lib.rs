@@ -28,6 +28,7 @@ mod peer;
 mod place;
 mod process;
 mod pushpin;
+mod scenario;
 mod site;
 mod socket;
 mod valve;
@@ -35,12 +36,13 @@ mod valve;
 use std::time::Duration;
 
 pub use binary::{ACTIX, AXUM};
-pub use client::{Answer, Pending, Request, escaped};
+pub use client::{Answer, ConnectionError, Pending, Request, escaped};
 pub use origin::{Origin, OriginBuilder};
 pub use peer::Peer;
 pub use place::Place;
 pub use process::Process;
 pub use pushpin::{ISSUER, KEY, Pushpin};
+pub use scenario::scenario;
 pub use site::{Site, SiteBuilder};
 pub use socket::{Frame, Refusal, Socket};
 pub use valve::Valve;
@@ -60,7 +62,7 @@ macro_rules! for_each_origin {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    super::$name($crate::AXUM).await;
+                    $crate::scenario(|| super::$name($crate::AXUM)).await;
                 }
             )*
         }
@@ -69,7 +71,7 @@ macro_rules! for_each_origin {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    super::$name($crate::ACTIX).await;
+                    $crate::scenario(|| super::$name($crate::ACTIX)).await;
                 }
             )*
         }

@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{PATIENCE, Place, Process};
+use crate::{PATIENCE, Place, Process, scenario};
 
 /// The issuer in the signatures of the tests' Pushpin.
 pub const ISSUER: &str = "pushpin";
@@ -107,6 +107,12 @@ impl Pushpin {
         self.logs(&format!(" channel={channel} retry"), times).await;
     }
 
+    /// How often the log has this text so far.
+    pub(crate) fn times_logged(&self, text: &str) -> usize {
+        let [pushpin, _] = &self.processes;
+        pushpin.output().matches(text).count()
+    }
+
     async fn logs(&self, end: &str, times: usize) {
         let [pushpin, _] = &self.processes;
         let start = Instant::now();
@@ -133,6 +139,18 @@ impl Pushpin {
             if let Some(status) = process.ended() {
                 panic!("a program of the proxy ended with {status}");
             }
+        }
+    }
+}
+
+impl Drop for Pushpin {
+    fn drop(&mut self) {
+        let [pushpin, _] = &self.processes;
+        if pushpin
+            .output()
+            .contains("message out of sequence, canceling")
+        {
+            scenario::pushpin_has_cut();
         }
     }
 }

@@ -6,13 +6,16 @@ use crate::{
     Answer, ISSUER, KEY, Origin, PATIENCE, Pending, Place, Pushpin, Refusal, Request, Socket, Valve,
 };
 
+/// How long a part of a site that is not ready yet is given to answer.
+const PROBE: Duration = Duration::from_millis(500);
+
 /// A web application as its clients see it: a conformance server behind a Pushpin.
 #[derive(Debug)]
 pub struct Site {
     pushpin: Pushpin,
     origin: Origin,
-    prefix: String,
     valve: Valve,
+    prefix: String,
 }
 
 /// How a site is set up.
@@ -110,7 +113,7 @@ impl Site {
     pub async fn try_socket(
         &self,
         path: &str,
-        headers: &[(&'static str, &str)],
+        headers: &[(&str, &str)],
     ) -> Result<Socket, Refusal> {
         Socket::connect(self.pushpin.client(), path, headers).await
     }
@@ -140,36 +143,63 @@ impl Site {
         self.pushpin.repeats(channel, 1).await;
     }
 
-    /// Waits until everything between a client and the handler of holds is connected. Pushpin's
-    /// programs connect to each other in the background, and answer 500 or lose what comes before.
-    /// An origin that does not trust this proxy says 501.
-    pub(crate) async fn ready(&mut self) {
+    /// Waits until everything between a client, the handler of holds and the origin is connected.
+    ///
+    /// Pushpin's programs connect to each other in the background, and what comes before is
+    /// answered with an error, cut or lost. So one stream and one WebSocket have to work from end
+    /// to end, unless the origin does not trust this proxy.
+    async fn ready(&mut self) {
         let start = Instant::now();
-        loop {
-            let ask = self.request("GET", "/hold/stream?channel=ready").try_send();
-            match timeout(Duration::from_millis(300), ask).await {
-                Ok(Ok(answer)) if answer.status() == 200 => return self.end(answer).await,
-                Ok(Ok(answer)) if answer.status() == 501 => return,
-                _ => {}
-            }
+        // Each attempt has a channel of its own: Pushpin may keep the client of a failed one.
+        let mut channels = (0..).map(|n| format!("ready-{n}"));
+        while !(self.streams(&channels.next().expect("a name")).await && self.echoes().await) {
             self.pushpin.assert_running();
             assert!(start.elapsed() < PATIENCE, "the site is not ready");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// Ends a stream from the proxy's side. Where the client left instead, Pushpin might take the
-    /// next client, who gets the same number, for this one, and cut it off.
-    async fn end(&self, stream: Answer) {
-        let ended = stream.bytes();
-        tokio::pin!(ended);
-        let channel = format!("{}ready", self.prefix);
-        let item = format!(r#"{{"channel": "{channel}", "http-stream": {{"action": "close"}}}}"#);
-        loop {
-            self.publish(&item).await;
-            if timeout(Duration::from_millis(50), &mut ended).await.is_ok() {
-                return;
+    async fn streams(&self, channel: &str) -> bool {
+        let path = format!("/hold/stream?channel={channel}");
+        let ask = self.request("GET", &path).try_send();
+        let Ok(Ok(mut answer)) = timeout(PROBE, ask).await else {
+            return false;
+        };
+        if answer.status() != 200 {
+            return answer.status() == 501;
+        }
+        let channel = format!("{}{channel}", self.prefix);
+        let served = answer.has_next("[open]\n", PROBE).await
+            && self.publishes_ready(&channel).await
+            && answer.has_next("ready\n", PROBE).await;
+        // That the client is gone has to arrive too: a message that is lost on this way makes
+        // Pushpin cut the connection when the next one comes.
+        let nobody = format!("publish channel={channel} receivers=0");
+        let before = self.pushpin.times_logged(&nobody);
+        drop(answer);
+        let noticed = async {
+            while self.publishes_ready(&channel).await
+                && self.pushpin.times_logged(&nobody) == before
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
+        };
+        served && timeout(PROBE, noticed).await.is_ok()
+    }
+
+    async fn publishes_ready(&self, channel: &str) -> bool {
+        let publish = Request::new("POST", self.pushpin.control(), "/publish/").body(format!(
+            r#"{{"items": [{{"channel": "{channel}", "http-stream": {{"content": "ready\n"}}}}]}}"#
+        ));
+        matches!(timeout(PROBE, publish.try_send()).await, Ok(Ok(_)))
+    }
+
+    async fn echoes(&self) -> bool {
+        let ask = Socket::try_connect(self.pushpin.client(), "/ws/echo", &[]);
+        match timeout(PROBE, ask).await {
+            Ok(Ok(Ok(mut socket))) => socket.echoes("ready", PROBE).await,
+            Ok(Ok(Err(refusal))) => [403, 501].contains(&refusal.status),
+            Ok(Err(_)) | Err(_) => false,
         }
     }
 
@@ -212,13 +242,11 @@ impl SiteBuilder {
             .grip_url
             .replace("@control@", &valve.address().to_string());
         let mut origin = Origin::of(&self.origin).env("GRIP_URL", &url);
-        let mut prefix = String::new();
         for (name, value) in &self.settings {
             origin = origin.env(name, value);
-            if name == "GRIP_PREFIX" {
-                prefix.clone_from(value);
-            }
         }
+        let prefix = self.settings.iter().find(|(name, _)| name == "GRIP_PREFIX");
+        let prefix = prefix.map_or(String::new(), |(_, prefix)| prefix.clone());
         let origin = origin.start().await;
         let pushpin = Pushpin::start(place, client, control, origin.address(), self.debug);
         let mut site = Site {

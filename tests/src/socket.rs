@@ -1,22 +1,24 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::{net::TcpStream, time::timeout};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    WebSocketStream,
     tungstenite::{
-        Error, Message,
-        client::IntoClientRequest,
-        protocol::{CloseFrame, frame::coding::CloseCode},
+        Message,
+        handshake::{client::generate_key, derive_accept_key},
+        protocol::{CloseFrame, Role, frame::coding::CloseCode},
     },
 };
 
-use crate::{PATIENCE, Request};
+use crate::{Answer, ConnectionError, PATIENCE, Request};
 
 /// A client's WebSocket.
 #[derive(Debug)]
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: WebSocketStream<TokioIo<Upgraded>>,
     protocol: Option<String>,
 }
 
@@ -40,64 +42,70 @@ pub enum Frame {
 /// The answer in place of a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status code; 0 where the answer was no HTTP or broke the rules for WebSockets.
+    /// The status code.
     pub status: u16,
-    /// The body, or what is wrong with the answer.
+    /// The body.
     pub body: String,
-}
-
-/// Asks once more, and reads the whole answer: the WebSocket client reads no more of a refusal than
-/// what happens to come along with its head.
-async fn refusal(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Refusal {
-    let mut request = Request::new("GET", address, path);
-    for (name, value) in [
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ]
-    .iter()
-    .chain(headers)
-    {
-        request = request.header(name, value);
-    }
-    let answer = request.send().await;
-    Refusal {
-        status: answer.status(),
-        body: answer.text().await,
-    }
 }
 
 impl Socket {
     pub(crate) async fn connect(
         address: SocketAddr,
         path: &str,
-        headers: &[(&'static str, &str)],
+        headers: &[(&str, &str)],
     ) -> Result<Self, Refusal> {
-        let mut request = format!("ws://{address}{path}")
-            .into_client_request()
-            .expect("a valid URL");
+        match timeout(PATIENCE, Self::try_connect(address, path, headers)).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => panic!("{path}: {error}"),
+            Err(_) => panic!("{path}: no answer in {PATIENCE:?}"),
+        }
+    }
+
+    /// Does the handshake. The whole body of a refusal is read, which a client of a WebSocket
+    /// library may leave where it is.
+    pub(crate) async fn try_connect(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Result<Self, Refusal>, ConnectionError> {
+        let key = generate_key();
+        let mut request = Request::new("GET", address, path)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", &key);
         for (name, value) in headers {
-            let value = value.parse().expect("a header's value");
-            request.headers_mut().append(*name, value);
+            request = request.header(name, value);
         }
-        let connected = timeout(PATIENCE, connect_async(request))
-            .await
-            .unwrap_or_else(|_| panic!("{path}: no answer in {PATIENCE:?}"));
-        match connected {
-            Ok((stream, answer)) => Ok(Self {
-                stream,
-                protocol: answer
-                    .headers()
-                    .get("sec-websocket-protocol")
-                    .map(|value| value.to_str().expect("a protocol of ASCII").to_owned()),
-            }),
-            Err(Error::Http(_)) => Err(refusal(address, path, headers).await),
-            Err(error) => Err(Refusal {
-                status: 0,
-                body: error.to_string(),
-            }),
+        let answer = request.exchange().await?;
+        if answer.status() != 101 {
+            let answer = Answer::from(answer);
+            return Ok(Err(Refusal {
+                status: answer.status(),
+                body: answer.text().await,
+            }));
         }
+        let header = |name: &str| {
+            let value = answer.headers().get(name)?;
+            Some(value.to_str().expect("a header of ASCII").to_owned())
+        };
+        assert_eq!(
+            header("sec-websocket-accept"),
+            Some(derive_accept_key(key.as_bytes()))
+        );
+        let protocol = header("sec-websocket-protocol");
+        let io = TokioIo::new(hyper::upgrade::on(answer).await?);
+        let stream = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        Ok(Ok(Self { stream, protocol }))
+    }
+
+    /// Whether a message comes back within this time.
+    pub(crate) async fn echoes(&mut self, text: &str, time: Duration) -> bool {
+        let echo = async {
+            self.stream.send(Message::text(text)).await.ok()?;
+            self.stream.next().await?.ok()
+        };
+        timeout(time, echo).await == Ok(Some(Message::text(text)))
     }
 
     /// The subprotocol that was agreed on.
