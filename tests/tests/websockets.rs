@@ -153,6 +153,7 @@ async fn a_room_may_have_any_name(origin: &str) {
     for name in ["a,b; c", "\"quoted\" \\ back", "é ☃", "c:{}"] {
         let path = format!("/ws/room?user=a&channel={}", escaped(name));
         let mut client = site.socket(&path).await;
+        site.pushpin().subscriptions(name, 1).await;
         client.sends("heard").await;
         client.receives("heard").await;
         let item = json!({"channel": name, "ws-message": {"content": name}});
