@@ -107,7 +107,7 @@ impl Key {
             return Self::read(&decode_base64(encoded)?);
         }
         // Taken as they are, these would make a shared secret of a public key.
-        if decode_base64(text).is_ok_and(|bytes| !matches!(Form::of(&bytes), Form::Other)) {
+        if decode_base64(text).is_ok_and(|bytes| is_key(&bytes)) {
             return Err(KeyError::NoPrefix);
         }
         Self::read(text)
@@ -247,6 +247,16 @@ impl str::FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         Self::parse(text)
+    }
+}
+
+/// Whether bytes have the form of a key. A secret in hex is base64 too, of bytes that may start as
+/// JSON does; but those are no text.
+fn is_key(bytes: &[u8]) -> bool {
+    match Form::of(bytes) {
+        Form::Other => false,
+        Form::Der(_) => true,
+        _ => str::from_utf8(bytes).is_ok(),
     }
 }
 

@@ -455,3 +455,20 @@ fn what_resembles_a_public_key_never_becomes_a_secret() {
     // What is meant as a secret can be anything.
     assert!(Key::secret("file:/etc/pushpin/key.pem").is_ok());
 }
+
+#[test]
+fn a_secret_in_hex_is_a_secret_though_it_is_base64_too() {
+    for first in 0..=255_u8 {
+        for second in [0, 0x30, 0x7b, 0x81, 0x82, 0xe5, 0xff] {
+            let mut hex = format!("{first:02x}{second:02x}");
+            for byte in 0..22_u8 {
+                write!(hex, "{:02x}", byte.wrapping_mul(37) ^ first).unwrap();
+            }
+            let key = Key::parse(&hex);
+            assert!(
+                key.is_ok_and(|key| key.algorithm() == Algorithm::Hs256),
+                "{hex}"
+            );
+        }
+    }
+}
