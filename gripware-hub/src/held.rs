@@ -1,0 +1,106 @@
+//! What the gateway hands over when the application holds a client.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use gripware_test::Instruction;
+use http::{Response, Version};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+};
+
+use crate::{asker::Asker, connection_id::Id, kept::Kept};
+
+/// A client that is held from now on.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) id: Id,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) since: Instant,
+    pub(crate) request: Kept,
+    pub(crate) asker: Asker,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    /// Answered once: by an item, or with the instruction's response when time is up.
+    Response {
+        instruction: Instruction,
+        reply: Reply,
+    },
+    /// Appended to. `head` goes out first: all that the client has not got yet of the response's
+    /// head and its first bytes, in the framing of the line.
+    Stream {
+        instruction: Instruction,
+        line: Line,
+        head: Bytes,
+        framing: Framing,
+    },
+    /// A WebSocket that the application has accepted. `head` is the 101, or nothing where hyper has
+    /// sent it; `opening` is the answer to `OPEN`.
+    WebSocket {
+        opening: Response<Bytes>,
+        line: Line,
+        head: Bytes,
+    },
+}
+
+/// How a response hold is answered in the end.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// As bytes on a line that was taken out of hyper.
+    Http1 {
+        line: Line,
+        version: Version,
+        /// Whether the request was a HEAD, whose answer has no body.
+        is_head: bool,
+    },
+    /// By the task that waits for it; the client is gone when it no longer does.
+    Channel(oneshot::Sender<Response<Bytes>>),
+}
+
+/// A connection to a client.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) wire: Wire,
+    /// What the client has sent already, behind the request.
+    pub(crate) unread: Bytes,
+    /// Takes the connection back for its next request, where it may be used again.
+    pub(crate) take_back: Option<Arc<dyn TakeBack>>,
+}
+
+pub(crate) enum Wire {
+    /// Not blocking, and in no runtime's reactor.
+    Tcp(std::net::TcpStream),
+    Other(Box<dyn Io>),
+}
+
+/// Any other connection, such as one with TLS.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// A server that goes on with a connection after a hold.
+pub(crate) trait TakeBack: Send + Sync + std::fmt::Debug {
+    fn take_back(&self, wire: Wire, unread: Bytes);
+}
+
+/// How the bytes of a stream stand on its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// In chunks of HTTP/1.1, ended by an empty one.
+    Chunked,
+    /// As they are, ended with the connection.
+    Raw,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(stream) => stream.fmt(f),
+            Self::Other(_) => f.write_str("Other"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+
+/// A client's request in few bytes, kept for as long as the client is held so that the origin can be
+/// asked again (GRIP 1.8, 2.2).
+///
+/// It is what goes to the origin, without `Grip-Sig` and `Grip-Feature`, which are added anew each
+/// time.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    method: Method,
+    uri: Uri,
+    /// Names and values, each ended by a zero byte, which neither can have.
+    headers: Box<[u8]>,
+    body: Bytes,
+}
+
+impl Kept {
+    /// Keeps a request. Its URI has to be absolute, as it goes to the origin.
+    pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: packed(&parts.headers),
+            body,
+        }
+    }
+
+    /// Forgets the headers but `Host`, as for next links, which have none of the client's.
+    pub(crate) fn without_headers(mut self) -> Self {
+        let headers = self.headers();
+        let mut host = HeaderMap::new();
+        if let Some(value) = headers.get(http::header::HOST) {
+            host.insert(http::header::HOST, value.clone());
+        }
+        self.headers = packed(&host);
+        self.body = Bytes::new();
+        self
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut parts = self.headers.split(|byte| *byte == 0);
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            // Both were taken from a header map.
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+            {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    /// The request once more.
+    pub(crate) fn to_request(&self) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers();
+        request
+    }
+}
+
+fn packed(headers: &HeaderMap) -> Box<[u8]> {
+    let mut packed = Vec::new();
+    for (name, value) in headers {
+        packed.extend_from_slice(name.as_ref());
+        packed.push(0);
+        packed.extend_from_slice(value.as_bytes());
+        packed.push(0);
+    }
+    packed.into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_kept_as_it_was() {
+        let request = Request::builder()
+            .method("POST")
+            .uri("http://example.org/a?b=c")
+            .header("host", "example.org")
+            .header("cookie", "a=1")
+            .header("x-empty", "")
+            .header("cookie", "b=2; \u{e9}")
+            .body(())
+            .unwrap();
+        let (parts, ()) = request.into_parts();
+        let kept = Kept::new(&parts, Bytes::from("body"));
+        let again = kept.to_request();
+        assert_eq!(again.method(), Method::POST);
+        assert_eq!(again.uri(), "http://example.org/a?b=c");
+        assert_eq!(*again.headers(), parts.headers);
+        assert_eq!(again.body(), "body");
+
+        let bare = kept.without_headers().to_request();
+        assert_eq!(bare.headers().len(), 1);
+        assert_eq!(bare.headers()["host"], "example.org");
+        assert_eq!(bare.body(), "");
+    }
+}

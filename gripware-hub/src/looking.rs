@@ -1,0 +1,75 @@
+//! What one sees when looking into a hub.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// A client that is held.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// Its id: a UUID, which for a WebSocket is the `Connection-Id` that the application sees.
+    pub id: String,
+    /// How it is held.
+    pub kind: ConnectionKind,
+    /// The channels it is subscribed to.
+    pub channels: Vec<String>,
+    /// How long it has been held.
+    pub age: Duration,
+    /// The client's address, where the hub knows it.
+    pub peer: Option<SocketAddr>,
+    /// What waits for the client to read it, in bytes.
+    pub queued: usize,
+}
+
+/// How a client is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionKind {
+    /// A request that is answered once.
+    Response,
+    /// A response that is appended to.
+    Stream,
+    /// A WebSocket.
+    WebSocket,
+}
+
+impl ConnectionKind {
+    /// `response`, `stream` or `websocket`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Stream => "stream",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// A channel that somebody is subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelInfo {
+    /// Its name, with the application's prefix where it has one.
+    pub name: String,
+    /// How many subscribers there are of each kind.
+    pub subscribers: Subscribers,
+}
+
+/// A number of subscribers, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subscribers {
+    /// Response holds.
+    pub response: usize,
+    /// Stream holds.
+    pub stream: usize,
+    /// WebSockets.
+    pub websocket: usize,
+}
+
+impl Subscribers {
+    /// How many there are in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.response + self.stream + self.websocket
+    }
+}
