@@ -1,0 +1,156 @@
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use gripware_core::{
+    Filter, HttpResponse, WsMessage,
+    item::{Action, HttpBody, ItemParts, WsMessageKind},
+    ws::CloseCode,
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::ws::frame::{self, Opcode};
+
+/// A published item on its way, encoded once for each kind of client.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) channel: Arc<str>,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) prev_id: Option<Box<str>>,
+    pub(crate) no_seq: bool,
+    pub(crate) meta: Box<[(String, String)]>,
+    pub(crate) response: Option<HttpResponse>,
+    pub(crate) stream: Option<StreamPart>,
+    pub(crate) socket: Option<SocketPart>,
+    /// Given back when the last connection has been handed the item.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// What is appended to streams.
+#[derive(Debug)]
+pub(crate) struct StreamPart {
+    pub(crate) action: Action,
+    pub(crate) content: Bytes,
+    /// The content as a chunk of HTTP/1.1.
+    pub(crate) chunk: Bytes,
+    pub(crate) content_filters: Box<[Filter]>,
+}
+
+/// What becomes of WebSockets.
+#[derive(Debug)]
+pub(crate) enum SocketPart {
+    Send {
+        opcode: Opcode,
+        content: Bytes,
+        /// The content as a frame.
+        frame: Bytes,
+        content_filters: Box<[Filter]>,
+    },
+    Close {
+        code: CloseCode,
+        reason: Box<str>,
+    },
+    Refresh,
+}
+
+impl Parcel {
+    pub(crate) fn new(channel: Arc<str>, item: &ItemParts) -> Self {
+        let stream = item.http_stream.as_ref().map(|format| {
+            let content = format.content().as_bytes().clone();
+            StreamPart {
+                action: format.action(),
+                chunk: chunk(&content),
+                content,
+                content_filters: format.content_filters().into(),
+            }
+        });
+        let socket = item.ws_message.as_ref().map(SocketPart::new);
+        Self {
+            channel,
+            id: item.id.as_deref().map(Into::into),
+            prev_id: item.prev_id.as_deref().map(Into::into),
+            no_seq: item.no_seq,
+            meta: item.meta.clone().into(),
+            response: item.http_response.clone(),
+            stream,
+            socket,
+            room: None,
+        }
+    }
+
+    /// How many bytes an item keeps until it is delivered, about.
+    pub(crate) fn cost(item: &ItemParts) -> usize {
+        const FIXED: usize = 512;
+        let response = item.http_response.as_ref().map_or(0, |it| match it.body() {
+            HttpBody::Content(content) => content.as_bytes().len(),
+            HttpBody::Patch(patch) => patch.len(),
+            _ => 0,
+        });
+        let stream = item.http_stream.as_ref();
+        let stream = stream.map_or(0, |it| 2 * it.content().as_bytes().len());
+        let socket = item.ws_message.as_ref().map_or(0, |it| match it.kind() {
+            WsMessageKind::Text(content) => 2 * content.as_bytes().len(),
+            WsMessageKind::Binary(bytes) => 2 * bytes.len(),
+            _ => 0,
+        });
+        FIXED + response + stream + socket
+    }
+
+    pub(crate) fn item_meta(&self, name: &str) -> Option<&str> {
+        let found = self.meta.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl SocketPart {
+    fn new(format: &WsMessage) -> Self {
+        let (opcode, content) = match format.kind() {
+            WsMessageKind::Close { code, reason } => {
+                return Self::Close {
+                    code: *code,
+                    reason: reason.as_str().into(),
+                };
+            }
+            WsMessageKind::Refresh => return Self::Refresh,
+            WsMessageKind::Text(content) => (Opcode::Text, content.as_bytes().clone()),
+            WsMessageKind::Binary(bytes) => (Opcode::Binary, bytes.clone()),
+            WsMessageKind::Pong(bytes) => (Opcode::Pong, bytes.clone()),
+            WsMessageKind::Ping(bytes) => (Opcode::Ping, bytes.clone()),
+            // There are no others.
+            _ => (Opcode::Pong, Bytes::new()),
+        };
+        Self::Send {
+            opcode,
+            frame: frame::encode(opcode, &content),
+            content,
+            content_filters: format.content_filters().into(),
+        }
+    }
+}
+
+/// Bytes as a chunk of HTTP/1.1 (RFC 9112 7.1). No bytes are no chunk, since an empty one is the
+/// end.
+pub(crate) fn chunk(content: &[u8]) -> Bytes {
+    const LONGEST_FRAME: usize = 16 + 4;
+    if content.is_empty() {
+        return Bytes::new();
+    }
+    let mut out = BytesMut::with_capacity(content.len() + LONGEST_FRAME);
+    out.put_slice(format!("{:x}\r\n", content.len()).as_bytes());
+    out.put_slice(content);
+    out.put_slice(b"\r\n");
+    out.freeze()
+}
+
+/// The end of a body in chunks.
+pub(crate) const LAST_CHUNK: Bytes = Bytes::from_static(b"0\r\n\r\n");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_has_its_length_before_it() {
+        assert_eq!(chunk(b"hello, chunked\n"), "f\r\nhello, chunked\n\r\n");
+        assert_eq!(chunk(b""), "");
+    }
+}

@@ -1,0 +1,204 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::order::{Order, Turn};
+use crate::{
+    looking::{ConnectionKind, Subscribers},
+    parcel::Parcel,
+};
+
+/// How many channels without subscribers are remembered for their last id, in each home.
+const MAX_LINGERING: usize = 4096;
+
+/// Some of the channels: who follows them, and where each is.
+#[derive(Debug, Default)]
+pub(super) struct Home {
+    channels: HashMap<Arc<str>, Entry>,
+    /// Channels with items that wait for an earlier one.
+    waited_for: Vec<Arc<str>>,
+    /// Channels that nobody followed at that time.
+    lingering: VecDeque<(Instant, Arc<str>)>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// The shards with subscribers, a bit each.
+    shards: u64,
+    response: u32,
+    stream: u32,
+    websocket: u32,
+    order: Option<Box<Order>>,
+}
+
+impl Entry {
+    fn count(&mut self, kind: ConnectionKind) -> &mut u32 {
+        match kind {
+            ConnectionKind::Response => &mut self.response,
+            ConnectionKind::Stream => &mut self.stream,
+            ConnectionKind::WebSocket => &mut self.websocket,
+        }
+    }
+
+    fn subscribers(&self) -> Subscribers {
+        Subscribers {
+            response: self.response as usize,
+            stream: self.stream as usize,
+            websocket: self.websocket as usize,
+        }
+    }
+}
+
+/// What became of a published item.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub(super) subscribers: Subscribers,
+    /// The shards with subscribers, a bit each.
+    pub(super) shards: u64,
+    pub(super) ready: Vec<Arc<Parcel>>,
+    pub(super) is_duplicate: bool,
+    pub(super) waits: bool,
+}
+
+impl Home {
+    /// Counts a subscriber. Gives the name under which the channel is known, and its last id.
+    pub(super) fn subscribe(
+        &mut self,
+        name: &str,
+        shard: usize,
+        kind: ConnectionKind,
+    ) -> (Arc<str>, Option<Box<str>>) {
+        let known = self.channels.get_key_value(name).map(|(name, _)| Arc::clone(name));
+        let name = known.unwrap_or_else(|| name.into());
+        let entry = self.channels.entry(Arc::clone(&name)).or_default();
+        entry.shards |= 1 << shard;
+        *entry.count(kind) += 1;
+        let last = entry.order.as_ref().and_then(|order| order.last_id().map(Into::into));
+        (name, last)
+    }
+
+    /// Counts a subscriber less, who may have been the last one of its shard.
+    pub(super) fn unsubscribe(
+        &mut self,
+        name: &Arc<str>,
+        shard: usize,
+        kind: ConnectionKind,
+        is_last_of_shard: bool,
+        now: Instant,
+    ) {
+        let Some(entry) = self.channels.get_mut(name) else {
+            return;
+        };
+        let count = entry.count(kind);
+        *count = count.saturating_sub(1);
+        if is_last_of_shard {
+            entry.shards &= !(1 << shard);
+        }
+        if entry.shards == 0 {
+            if entry.order.is_none() {
+                self.channels.remove(name);
+            } else {
+                self.lingering.push_back((now, Arc::clone(name)));
+            }
+        }
+    }
+
+    pub(super) fn forget_last(&mut self, name: &str) {
+        if let Some(order) = self.channels.get_mut(name).and_then(|it| it.order.as_mut()) {
+            order.forget_last();
+        }
+    }
+
+    pub(super) fn place(&mut self, parcel: Arc<Parcel>, now: Instant, memory: Duration) -> Placed {
+        self.forget_lingering(now, memory);
+        let name = Arc::clone(&parcel.channel);
+        if parcel.id.is_none() && !self.channels.contains_key(&name) {
+            return Placed::default();
+        }
+        let entry = self.channels.entry(Arc::clone(&name)).or_default();
+        let is_followed = entry.shards != 0;
+        let mut placed = Placed {
+            subscribers: entry.subscribers(),
+            shards: entry.shards,
+            ..Placed::default()
+        };
+        // Without an id nothing is ordered, but an item with a previous id may have to wait.
+        if parcel.id.is_none() && (parcel.prev_id.is_none() || entry.order.is_none()) {
+            placed.ready.push(parcel);
+            return placed;
+        }
+        if !is_followed && entry.order.is_none() {
+            self.lingering.push_back((now, Arc::clone(&name)));
+        }
+        let order = entry.order.get_or_insert_with(|| Box::new(Order::new(now)));
+        let was_waited_for = order.is_waited_for();
+        match order.accept(parcel, is_followed, now, memory) {
+            Turn::Duplicate => placed.is_duplicate = true,
+            Turn::Waits => placed.waits = true,
+            Turn::Ready(ready) => placed.ready = ready,
+        }
+        if order.is_waited_for() && !was_waited_for {
+            self.waited_for.push(name);
+        }
+        placed
+    }
+
+    /// The items that have waited long enough, with the shards that they go to.
+    pub(super) fn expire(
+        &mut self,
+        now: Instant,
+        wait: Duration,
+        mut deliver: impl FnMut(u64, Vec<Arc<Parcel>>),
+    ) {
+        let channels = &mut self.channels;
+        self.waited_for.retain(|name| {
+            let Some(entry) = channels.get_mut(name) else {
+                return false;
+            };
+            let Some(order) = entry.order.as_mut() else {
+                return false;
+            };
+            let ready = order.expire(now, wait);
+            if !ready.is_empty() {
+                deliver(entry.shards, ready);
+            }
+            order.is_waited_for()
+        });
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waited_for.is_empty()
+    }
+
+    pub(super) fn followed(&self) -> impl Iterator<Item = (&str, Subscribers)> {
+        let followed = self.channels.iter().filter(|(_, entry)| entry.shards != 0);
+        followed.map(|(name, entry)| (&**name, entry.subscribers()))
+    }
+
+    /// Forgets the channels that nobody has followed for long, and on which nothing came.
+    fn forget_lingering(&mut self, now: Instant, memory: Duration) {
+        while let Some((since, _)) = self.lingering.front()
+            && (self.lingering.len() > MAX_LINGERING
+                || now.saturating_duration_since(*since) >= memory)
+        {
+            let Some((_, name)) = self.lingering.pop_front() else {
+                return;
+            };
+            let Some(entry) = self.channels.get(&name) else {
+                continue;
+            };
+            if entry.shards != 0 {
+                continue;
+            }
+            let changed = entry.order.as_ref().map(|order| order.changed);
+            let is_fresh = changed.is_some_and(|it| now.saturating_duration_since(it) < memory);
+            if is_fresh && self.lingering.len() <= MAX_LINGERING {
+                self.lingering.push_back((now, name));
+            } else {
+                self.channels.remove(&name);
+            }
+        }
+    }
+}

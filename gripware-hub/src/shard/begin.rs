@@ -1,0 +1,207 @@
+//! A client comes to the shard.
+
+use std::{rc::Rc, time::Instant};
+
+use bytes::{Bytes, BytesMut};
+use gripware_core::proxy::Instruction;
+
+use super::{
+    Shard,
+    connection::{Connection, Pressure, State},
+    outbox::Outbox,
+    timers::Ticket,
+    wire::Wire,
+};
+use crate::{
+    held::{Held, Line, Reply, What},
+    sink::{
+        Sink,
+        response::ResponseSink,
+        stream::StreamSink,
+        subscription::Meta,
+        websocket::WebSocketSink,
+    },
+};
+
+impl Shard {
+    /// Holds a client from now on.
+    pub(super) fn begin(self: &Rc<Self>, held: Held) {
+        let now = Instant::now();
+        let Held {
+            id,
+            peer,
+            since,
+            request,
+            asker,
+            what,
+        } = held;
+        let (sink, line, head, start) = match what {
+            What::Response { instruction, reply } => {
+                let (line, reply) = match reply {
+                    Reply::Http1 {
+                        line,
+                        version,
+                        is_head,
+                    } => (Some(line), ResponseReply::Http1 { version, is_head }),
+                    Reply::Channel(sender) => (None, ResponseReply::Channel(sender)),
+                };
+                let sink = Sink::Response(Box::new(ResponseSink::new(reply, now)));
+                (sink, line, Bytes::new(), Start::Hold(instruction))
+            }
+            What::Stream {
+                instruction,
+                line,
+                head,
+                framing,
+            } => {
+                let sink = Sink::Stream(Box::new(StreamSink::new(framing)));
+                (sink, Some(line), head, Start::Hold(instruction))
+            }
+            What::WebSocket {
+                opening,
+                line,
+                head,
+            } => {
+                let (sink, actions) = WebSocketSink::open(&self.common.settings, opening, now);
+                let sink = Sink::WebSocket(Box::new(sink));
+                (sink, Some(line), head, Start::Conversation(actions))
+            }
+        };
+        let (wire, unread, take_back) = match line.map(taken) {
+            None => (None, Bytes::new(), None),
+            Some(Ok((wire, unread, take_back))) => (Some(wire), unread, take_back),
+            Some(Err(error)) => {
+                tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");
+                return;
+            }
+        };
+        let mut outbox = Outbox::default();
+        outbox.push(head, 0);
+        let state = State {
+            sink,
+            wire,
+            outbox,
+            subscriptions: Vec::new(),
+            meta: Meta::default(),
+            request,
+            asker,
+            take_back,
+            unread: BytesMut::new(),
+            end: None,
+            timer: None,
+            pressure: Pressure::Low,
+        };
+        let connection = self.insert(|ticket| Connection::new(ticket, id, peer, since, state));
+        self.attend(&connection);
+        match start {
+            Start::Hold(instruction) => self.begin_hold(&connection, &instruction, now),
+            Start::Conversation(actions) => self.act(&connection, actions),
+        }
+        if !unread.is_empty() && !connection.is_gone.get() {
+            self.received(&connection, &mut BytesMut::from(unread));
+        }
+        self.write(&connection, None);
+        self.set_timer(&connection);
+    }
+
+    /// Obeys the first instruction about a client.
+    fn begin_hold(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        instruction: &Instruction,
+        now: Instant,
+    ) {
+        let contradicts = self.obey(connection, instruction, now);
+        let mut state = connection.state.borrow_mut();
+        if state.end.is_some() {
+            return;
+        }
+        // Something was published after the origin looked, and before this subscription.
+        let asks = contradicts && state.want_update();
+        drop(state);
+        if asks {
+            self.ask(connection);
+        }
+        if self.is_draining.get() {
+            self.finish(connection);
+        }
+    }
+
+    /// Does what an instruction says of channels, links, meta and times. Whether something was
+    /// published after what it knows of.
+    pub(super) fn obey(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        instruction: &Instruction,
+        now: Instant,
+    ) -> bool {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        state.meta.replace(instruction.metas());
+        match &mut state.sink {
+            Sink::Response(response) => {
+                let base = state.request.uri();
+                response.dealings.obey(instruction, base, now);
+                response.store(instruction, now);
+            }
+            Sink::Stream(stream) => {
+                let base = stream.dealings.next.take().map(|next| next.uri);
+                let base = base.as_ref().filter(|_| stream.is_begun());
+                let base = base.unwrap_or(state.request.uri()).clone();
+                stream.dealings.obey(instruction, &base, now);
+                stream.set_keep_alive(instruction, now);
+            }
+            Sink::WebSocket(_) => {}
+        }
+        if instruction.mode().is_none() {
+            return false;
+        }
+        let contradicts = self.resubscribe(connection, state, instruction.channels());
+        let needs_link = state.subscriptions.iter().find(|it| it.place.is_some());
+        if let (Sink::Stream(stream), Some(subscription)) = (&state.sink, needs_link)
+            && stream.dealings.next.is_none()
+        {
+            let why = format!(
+                "The channel {} has a previous id, and there is no next link to recover from.\n",
+                subscription.channel
+            );
+            drop(guard);
+            self.refuse(connection, &why);
+            return false;
+        }
+        contradicts
+    }
+
+    fn insert(&self, make: impl FnOnce(Ticket) -> Connection) -> Rc<Connection> {
+        let generation = self.generation.get().wrapping_add(1);
+        self.generation.set(generation);
+        let mut connections = self.connections.borrow_mut();
+        let entry = connections.vacant_entry();
+        let connection = Rc::new(make(Ticket {
+            // There are never so many connections that their number does not fit.
+            key: entry.key() as u32,
+            generation,
+        }));
+        entry.insert(Rc::clone(&connection));
+        self.by_id.borrow_mut().insert(connection.id, Rc::clone(&connection));
+        connection
+    }
+
+    /// Sees to it that the connection is looked at when something is due.
+    pub(super) fn set_timer(&self, connection: &Connection) {
+        let mut state = connection.state.borrow_mut();
+        let Some(deadline) = state.deadline() else {
+            return;
+        };
+        if state.timer.is_some_and(|timer| timer <= deadline) {
+            return;
+        }
+        state.timer = Some(deadline);
+        let mut timers = self.timers.borrow_mut();
+        let is_first = timers.next().is_none_or(|next| deadline < next);
+        timers.insert(deadline, connection.ticket);
+        if is_first {
+            self.timer_changed.notify_one();
+        }
+    }
+}

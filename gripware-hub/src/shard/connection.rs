@@ -1,0 +1,183 @@
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    sync::Arc,
+    task::Waker,
+    time::Instant,
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{outbox::Outbox, timers::Ticket, wire::Wire};
+use crate::{
+    asker::Asker,
+    connection_id::Id,
+    held::TakeBack,
+    kept::Kept,
+    looking::ConnectionInfo,
+    settings::{Settings, SlowClients},
+    sink::{
+        Sink, Then,
+        hold::Update,
+        subscription::{Meta, Subscription},
+    },
+};
+
+/// A client that is held.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) ticket: Ticket,
+    pub(super) id: Id,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) since: Instant,
+    /// The shard has no more to do with it.
+    pub(super) is_gone: Cell<bool>,
+    /// Whether it is in the shard's list of those with something to write.
+    pub(super) is_listed: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+    pub(super) state: RefCell<State>,
+}
+
+/// What changes about a client that is held.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) sink: Sink,
+    /// Nothing where another task writes the answer, or the client has gone.
+    pub(super) wire: Option<Wire>,
+    pub(super) outbox: Outbox,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) meta: Meta,
+    pub(super) request: Kept,
+    pub(super) asker: Asker,
+    pub(super) take_back: Option<Arc<dyn TakeBack>>,
+    /// What the client has sent ahead of the end of a hold.
+    pub(super) unread: BytesMut,
+    pub(super) end: Option<End>,
+    /// The earliest timer that is set.
+    pub(super) timer: Option<Instant>,
+    pub(super) pressure: Pressure,
+}
+
+/// How a connection ends when all is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The server gets it back for the next request.
+    GiveBack,
+    /// It is shut down, and what the client still sends is read until it has seen that.
+    Close,
+    /// It is shut down already.
+    Lingers,
+}
+
+/// How much waits for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pressure {
+    /// Less than half of what may.
+    Low,
+    /// More, since a moment ago: the shard waits for it where many are like that.
+    High(Instant),
+    /// More for long: nobody waits for it.
+    Stalled,
+}
+
+impl Connection {
+    pub(super) fn new(ticket: Ticket, id: Id, peer: Option<SocketAddr>, since: Instant, state: State) -> Self {
+        Self {
+            ticket,
+            id,
+            peer,
+            since,
+            is_gone: Cell::new(false),
+            is_listed: Cell::new(false),
+            waker: Cell::new(None),
+            state: RefCell::new(state),
+        }
+    }
+
+    /// Remembers the task that attends to it.
+    pub(super) fn attended_by(&self, waker: &Waker) {
+        let known = self.waker.take().filter(|known| known.will_wake(waker));
+        self.waker.set(Some(known.unwrap_or_else(|| waker.clone())));
+    }
+
+    /// Lets the task that attends to it look again.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn info(&self) -> ConnectionInfo {
+        let state = self.state.borrow();
+        ConnectionInfo {
+            id: self.id.to_string(),
+            kind: state.sink.kind(),
+            channels: state.subscriptions.iter().map(|it| it.channel.to_string()).collect(),
+            age: self.since.elapsed(),
+            peer: self.peer,
+            queued: state.outbox.bytes(),
+        }
+    }
+}
+
+impl State {
+    /// Puts something into the outbox, where it has room.
+    pub(super) fn post(&mut self, bytes: Bytes, messages: u32, settings: &Settings) -> Posted {
+        let is_full = !self.outbox.is_empty()
+            && (self.outbox.bytes() + bytes.len() > settings.queue_bytes
+                || self.outbox.messages() + messages as usize > settings.queue_messages);
+        if !is_full {
+            self.outbox.push(bytes, messages);
+            return Posted::Kept;
+        }
+        match settings.slow_clients {
+            SlowClients::Close => Posted::Cut,
+            SlowClients::Drop => {
+                if let Sink::Stream(stream) = &mut self.sink {
+                    stream.has_lost |= stream.dealings.next.is_some();
+                }
+                Posted::Dropped
+            }
+        }
+    }
+
+    /// Wants the origin to be asked; whether there is anything to ask for, and nobody asks yet.
+    pub(super) fn want_update(&mut self) -> bool {
+        let dealings = match &mut self.sink {
+            Sink::Response(response) => &mut response.dealings,
+            Sink::Stream(stream) if stream.dealings.next.is_some() => &mut stream.dealings,
+            _ => return false,
+        };
+        dealings.want_update();
+        self.end.is_none() && dealings.update == Update::Wanted
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.sink {
+            _ if self.end.is_some() => None,
+            Sink::Response(response) => Some(response.deadline),
+            Sink::Stream(stream) => stream.deadline(),
+            Sink::WebSocket(socket) => socket.deadline(),
+        }
+    }
+}
+
+/// What became of something for the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Posted {
+    Kept,
+    Dropped,
+    /// It is full, and the client is to be cut off.
+    Cut,
+}
+
+impl Posted {
+    pub(super) fn then(self) -> Then {
+        match self {
+            Self::Kept => Then::Write,
+            Self::Dropped => Then::Idle,
+            Self::Cut => Then::Cut,
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The threads that hold connections.
+//!
+//! A shard is a thread with a runtime of its own. What belongs to it (connections, their
+//! subscriptions, timers) is touched by no other thread, and so needs no lock: others send it
+//! messages.
+
+mod answer;
+mod ask;
+mod attend;
+mod begin;
+mod connection;
+mod end;
+mod fan_out;
+mod fetch;
+mod outbox;
+mod subscribe;
+mod timers;
+mod wire;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    future::pending,
+    io,
+    ops::ControlFlow,
+    rc::Rc,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use slab::Slab;
+use tokio::{
+    runtime,
+    sync::{Notify, mpsc, oneshot},
+    task::{LocalSet, spawn_local, yield_now},
+    time::{sleep, sleep_until},
+};
+
+use self::{connection::Connection, fetch::Fetches, subscribe::Followers, timers::Timers};
+use crate::{
+    connection_id::Id, held::Held, looking::ConnectionInfo, metrics::Metrics, parcel::Parcel,
+    registry::Registry, settings::Settings,
+};
+
+/// How many messages a shard takes from its inbox at once, which is how much it gathers.
+const MAX_BATCH: usize = 1024;
+
+/// How much is read from a connection at once.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// How often items that wait for an earlier one are looked at.
+const EXPIRE_EVERY: Duration = Duration::from_millis(100);
+
+/// What the shards of a hub share with each other and with those who send to them.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) settings: Settings,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: Metrics,
+    inboxes: Box<[mpsc::UnboundedSender<Message>]>,
+}
+
+/// What is sent to a shard. The inbox is bounded by what may be on its way: items by the room that
+/// each keeps occupied, holds by the clients that wait for them.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Parcel(Arc<Parcel>),
+    Hold(Box<Held>),
+    PublishTo {
+        id: Id,
+        parcel: Arc<Parcel>,
+        reached: oneshot::Sender<bool>,
+    },
+    List(oneshot::Sender<Vec<ConnectionInfo>>),
+    Close {
+        id: Id,
+        found: oneshot::Sender<bool>,
+    },
+    Recover,
+    /// An item waits for an earlier one.
+    Waits,
+    Drain(oneshot::Sender<()>),
+    Stop,
+}
+
+impl Common {
+    pub(crate) fn new(
+        settings: Settings,
+        registry: Registry,
+    ) -> (Self, Vec<mpsc::UnboundedReceiver<Message>>) {
+        let (inboxes, receivers): (Vec<_>, Vec<_>) =
+            (0..settings.shards).map(|_| mpsc::unbounded_channel()).unzip();
+        let common = Self {
+            settings,
+            registry,
+            metrics: Metrics::default(),
+            inboxes: inboxes.into(),
+        };
+        (common, receivers)
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    /// Sends to one shard; whether it still runs.
+    pub(crate) fn send(&self, shard: usize, message: Message) -> bool {
+        let inbox = self.inboxes.get(shard);
+        inbox.is_some_and(|inbox| inbox.send(message).is_ok())
+    }
+
+    /// Sends an item to the shards whose bit is set.
+    pub(crate) fn deliver(&self, shards: u64, parcel: &Arc<Parcel>) {
+        for (index, inbox) in self.inboxes.iter().enumerate() {
+            if shards & (1 << index) != 0 {
+                // Where it has ended nobody is held.
+                let _ = inbox.send(Message::Parcel(Arc::clone(parcel)));
+            }
+        }
+    }
+}
+
+/// Starts the thread of a shard.
+pub(crate) fn start(
+    index: usize,
+    common: Arc<Common>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new()
+        .name(format!("gripware-hub-{index}"))
+        .spawn(move || {
+            let shard = Rc::new(Shard::new(index, common));
+            LocalSet::new().block_on(&runtime, shard.run(inbox));
+        })
+}
+
+/// The state of a shard.
+#[derive(Debug)]
+struct Shard {
+    index: usize,
+    common: Arc<Common>,
+    connections: RefCell<Slab<Rc<Connection>>>,
+    by_id: RefCell<HashMap<Id, Rc<Connection>>>,
+    followers: RefCell<Followers>,
+    timers: RefCell<Timers>,
+    /// Told where an earlier timer is put in than all others.
+    timer_changed: Notify,
+    generation: Cell<u32>,
+    /// Connections with something to write.
+    unwritten: RefCell<Vec<Rc<Connection>>>,
+    fetches: RefCell<Fetches>,
+    read_buffer: RefCell<Box<[u8]>>,
+    expires: Cell<bool>,
+    is_draining: Cell<bool>,
+}
+
+impl Shard {
+    fn new(index: usize, common: Arc<Common>) -> Self {
+        Self {
+            index,
+            common,
+            connections: RefCell::default(),
+            by_id: RefCell::default(),
+            followers: RefCell::default(),
+            timers: RefCell::default(),
+            timer_changed: Notify::new(),
+            generation: Cell::new(0),
+            unwritten: RefCell::default(),
+            fetches: RefCell::default(),
+            read_buffer: RefCell::new(vec![0; READ_BUFFER].into()),
+            expires: Cell::new(false),
+            is_draining: Cell::new(false),
+        }
+    }
+
+    async fn run(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        let mut batch = Vec::new();
+        loop {
+            let next = self.timers.borrow().next();
+            let timer = async {
+                match next {
+                    Some(time) => sleep_until(time.into()).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                count = inbox.recv_many(&mut batch, MAX_BATCH) => {
+                    if count == 0 || self.take(&mut batch).is_break() {
+                        return;
+                    }
+                }
+                () = timer => {}
+                () = self.timer_changed.notified() => {}
+            }
+            self.fire_timers();
+            self.write_all();
+            // Those who read and write run in between.
+            yield_now().await;
+            self.relieved().await;
+        }
+    }
+
+    /// Deals with what has come; items of one channel in a row at once.
+    fn take(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
+        let mut run: Vec<Arc<Parcel>> = Vec::new();
+        for message in batch.drain(..) {
+            let is_other = |last: &Arc<Parcel>| {
+                !matches!(&message, Message::Parcel(next) if next.channel == last.channel)
+            };
+            if run.last().is_some_and(is_other) {
+                self.fan_out(&run);
+                run.clear();
+            }
+            match message {
+                Message::Parcel(parcel) => run.push(parcel),
+                Message::Stop => return ControlFlow::Break(()),
+                message => self.take_one(message),
+            }
+        }
+        self.fan_out(&run);
+        ControlFlow::Continue(())
+    }
+
+    fn take_one(self: &Rc<Self>, message: Message) {
+        match message {
+            Message::Hold(held) => self.begin(*held),
+            Message::PublishTo {
+                id,
+                parcel,
+                reached,
+            } => {
+                let connection = self.by_id.borrow().get(&id).cloned();
+                let is_reached = connection.is_some_and(|it| self.hand_over(&it, &parcel));
+                let _ = reached.send(is_reached);
+            }
+            Message::List(list) => {
+                let by_id = self.by_id.borrow();
+                let _ = list.send(by_id.values().map(|it| it.info()).collect());
+            }
+            Message::Close { id, found } => {
+                let connection = self.by_id.borrow().get(&id).cloned();
+                let _ = found.send(connection.is_some());
+                if let Some(connection) = connection {
+                    self.finish(&connection);
+                }
+            }
+            Message::Recover => self.recover_all(),
+            Message::Waits => self.expire_by_and_by(),
+            Message::Drain(done) => self.drain(done),
+            Message::Parcel(_) | Message::Stop => {}
+        }
+    }
+
+    /// Asks for what every HTTP hold may have missed.
+    fn recover_all(self: &Rc<Self>) {
+        let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
+        for connection in all {
+            if connection.state.borrow_mut().want_update() {
+                self.ask(&connection);
+            }
+        }
+    }
+
+    fn expire_by_and_by(self: &Rc<Self>) {
+        if self.expires.replace(true) {
+            return;
+        }
+        let shard = Rc::clone(self);
+        spawn_local(async move {
+            loop {
+                sleep(EXPIRE_EVERY).await;
+                let common = &shard.common;
+                let expired = common
+                    .registry
+                    .expire(|shards, parcel| common.deliver(shards, &parcel));
+                common.metrics.gaps.add(expired.gaps);
+                if !expired.more_wait {
+                    shard.expires.set(false);
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Ends every hold, and says so when the last client has been told.
+    fn drain(self: &Rc<Self>, done: oneshot::Sender<()>) {
+        self.is_draining.set(true);
+        let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
+        for connection in all {
+            self.finish(&connection);
+        }
+        let shard = Rc::clone(self);
+        spawn_local(async move {
+            // Whoever waits knows for how long.
+            while !done.is_closed() && !shard.connections.borrow().is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            let _ = done.send(());
+        });
+    }
+
+    fn fire_timers(self: &Rc<Self>) {
+        let now = Instant::now();
+        loop {
+            let Some(ticket) = self.timers.borrow_mut().pop(now) else {
+                return;
+            };
+            let connections = self.connections.borrow();
+            let found = connections.get(ticket.key as usize).cloned();
+            drop(connections);
+            if let Some(connection) = found.filter(|it| it.ticket == ticket) {
+                self.elapsed(&connection, now);
+            }
+        }
+    }
+}

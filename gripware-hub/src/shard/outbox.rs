@@ -1,0 +1,142 @@
+use std::{collections::VecDeque, io::IoSlice};
+
+use bytes::{Buf, Bytes};
+
+/// How many pieces are gathered into one write.
+const MAX_SLICES: usize = 64;
+
+/// What waits for a client to read it. Empty it keeps no memory.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+    messages: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    bytes: Bytes,
+    messages: u32,
+    /// Whether some of it has been written, so that the rest has to follow.
+    is_begun: bool,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, bytes: Bytes, messages: u32) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.bytes += bytes.len();
+        self.messages += messages as usize;
+        self.pieces.push_back(Piece {
+            bytes,
+            messages,
+            is_begun: false,
+        });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// How many bytes wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many messages wait.
+    pub(super) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// The next pieces, to be written at once.
+    pub(super) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let pairs = slices.iter_mut().zip(&self.pieces);
+        let count = pairs.map(|(slice, piece)| *slice = IoSlice::new(&piece.bytes)).count();
+        (slices, count)
+    }
+
+    /// Forgets what has been written.
+    pub(super) fn written(&mut self, mut count: usize) {
+        self.bytes = self.bytes.saturating_sub(count);
+        while let Some(piece) = self.pieces.front_mut() {
+            if count < piece.bytes.len() {
+                piece.bytes.advance(count);
+                piece.is_begun |= count > 0;
+                return;
+            }
+            count -= piece.bytes.len();
+            self.messages = self.messages.saturating_sub(piece.messages as usize);
+            self.pieces.pop_front();
+        }
+        self.pieces = VecDeque::new();
+    }
+
+    /// Drops what has not been begun. Gives how many messages that were.
+    pub(super) fn clear(&mut self) -> usize {
+        let before = self.messages;
+        let begun = self.pieces.pop_front().filter(|piece| piece.is_begun);
+        *self = Self::default();
+        if let Some(piece) = begun {
+            self.push(piece.bytes, piece.messages);
+            if let Some(piece) = self.pieces.front_mut() {
+                piece.is_begun = true;
+            }
+        }
+        before - self.messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gathered(outbox: &Outbox) -> String {
+        let (slices, count) = outbox.slices();
+        let all: Vec<u8> = slices.iter().take(count).flat_map(|it| it.to_vec()).collect();
+        String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_in_part_goes_on_where_it_was() {
+        let mut outbox = Outbox::default();
+        for text in ["one ", "", "two ", "three"] {
+            outbox.push(Bytes::from(text), 1);
+        }
+        assert_eq!((outbox.bytes(), outbox.messages()), (13, 3));
+        outbox.written(6);
+        assert_eq!((gathered(&outbox).as_str(), outbox.messages()), ("o three", 2));
+        outbox.written(7);
+        assert!(outbox.is_empty());
+        assert_eq!((outbox.bytes(), outbox.messages()), (0, 0));
+    }
+
+    #[test]
+    fn what_has_been_begun_is_not_dropped() {
+        let mut outbox = Outbox::default();
+        outbox.push(Bytes::from("one"), 1);
+        outbox.push(Bytes::from("two"), 2);
+        assert_eq!(outbox.clear(), 3);
+        assert!(outbox.is_empty());
+
+        outbox.push(Bytes::from("one"), 1);
+        outbox.push(Bytes::from("two"), 2);
+        outbox.written(1);
+        assert_eq!(outbox.clear(), 2);
+        assert_eq!((gathered(&outbox).as_str(), outbox.bytes()), ("ne", 2));
+        assert_eq!(outbox.clear(), 0);
+        assert_eq!(gathered(&outbox), "ne");
+    }
+
+    #[test]
+    fn one_write_gathers_many_pieces() {
+        let mut outbox = Outbox::default();
+        for _ in 0..=MAX_SLICES {
+            outbox.push(Bytes::from("x"), 1);
+        }
+        assert_eq!(gathered(&outbox).len(), MAX_SLICES);
+        outbox.written(MAX_SLICES);
+        assert_eq!(gathered(&outbox), "x");
+    }
+}

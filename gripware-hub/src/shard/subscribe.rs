@@ -1,0 +1,184 @@
+//! Which connections of the shard follow which channel.
+
+use std::{collections::HashMap, rc::Rc, sync::Arc};
+
+use gripware_core::{Channel, Filter};
+
+use super::{
+    Shard,
+    connection::{Connection, State},
+};
+use crate::sink::subscription::Subscription;
+
+/// The connections of a shard by channel.
+#[derive(Debug, Default)]
+pub(super) struct Followers {
+    channels: HashMap<Arc<str>, Vec<Follower>>,
+}
+
+/// One subscription, as its channel knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Follower {
+    /// The connection's place among the shard's connections.
+    pub(super) key: u32,
+    /// The subscription's place among the connection's, of which there are few.
+    pub(super) index: u8,
+}
+
+impl Followers {
+    pub(super) fn of(&self, channel: &str) -> &[Follower] {
+        self.channels.get(channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds one; gives its position.
+    fn insert(&mut self, channel: &Arc<str>, follower: Follower) -> u32 {
+        let list = self.channels.entry(Arc::clone(channel)).or_default();
+        list.push(follower);
+        (list.len() - 1) as u32
+    }
+
+    /// Removes the one at a position. Gives the one that has the position now, and whether the
+    /// channel has none any more.
+    fn remove(&mut self, channel: &Arc<str>, position: u32) -> (Option<Follower>, bool) {
+        let Some(list) = self.channels.get_mut(channel) else {
+            return (None, true);
+        };
+        let position = position as usize;
+        if position < list.len() {
+            list.swap_remove(position);
+        }
+        let moved = list.get(position).copied();
+        let is_empty = list.is_empty();
+        if is_empty {
+            self.channels.remove(channel);
+        } else if list.len() < list.capacity() / 4 {
+            list.shrink_to(list.len() * 2);
+        }
+        (moved, is_empty)
+    }
+
+    fn renumber(&mut self, channel: &Arc<str>, position: u32, index: u8) {
+        let list = self.channels.get_mut(channel);
+        if let Some(follower) = list.and_then(|list| list.get_mut(position as usize)) {
+            follower.index = index;
+        }
+    }
+}
+
+impl Shard {
+    /// Follows a channel, from the place that the origin names. Gives the last id that was
+    /// published there.
+    pub(super) fn subscribe(
+        &self,
+        connection: &Connection,
+        state: &mut State,
+        channel: &Channel,
+    ) -> Option<Box<str>> {
+        let filters: Box<[Filter]> = channel.filters().into();
+        let place = channel.prev_id().map(Into::into);
+        let mut known = state.subscriptions.iter_mut();
+        if let Some(known) = known.find(|it| *it.channel == *channel.name()) {
+            known.filters = filters;
+            known.place = place;
+            return None;
+        }
+        let limit = self.common.settings.max_channels;
+        if state.subscriptions.len() >= limit {
+            tracing::warn!(
+                target: "gripware_hub",
+                connection = %connection.id,
+                channel = channel.name(),
+                "a subscription is over the limit of {limit}"
+            );
+            return None;
+        }
+        let kind = state.sink.kind();
+        let registry = &self.common.registry;
+        let (name, last) = registry.subscribe(channel.name(), self.index, kind);
+        let follower = Follower {
+            key: connection.ticket.key,
+            index: state.subscriptions.len() as u8,
+        };
+        let position = self.followers.borrow_mut().insert(&name, follower);
+        state.subscriptions.push(Subscription {
+            channel: name,
+            filters,
+            place,
+            position,
+        });
+        last
+    }
+
+    /// Follows a channel no longer.
+    pub(super) fn unsubscribe(&self, connection: &Connection, state: &mut State, index: usize) {
+        if index >= state.subscriptions.len() {
+            return;
+        }
+        let removed = state.subscriptions.swap_remove(index);
+        let mut followers = self.followers.borrow_mut();
+        if let Some(moved) = state.subscriptions.get(index) {
+            followers.renumber(&moved.channel, moved.position, index as u8);
+        }
+        let (moved, is_empty) = followers.remove(&removed.channel, removed.position);
+        drop(followers);
+        if let Some(moved) = moved {
+            self.reposition(connection, state, moved, removed.position);
+        }
+        let kind = state.sink.kind();
+        let registry = &self.common.registry;
+        registry.unsubscribe(&removed.channel, self.index, kind, is_empty);
+    }
+
+    pub(super) fn unsubscribe_all(&self, connection: &Connection, state: &mut State) {
+        while let Some(last) = state.subscriptions.len().checked_sub(1) {
+            self.unsubscribe(connection, state, last);
+        }
+        state.subscriptions = Vec::new();
+    }
+
+    /// Follows these channels, and no others.
+    pub(super) fn resubscribe(
+        self: &Rc<Self>,
+        connection: &Connection,
+        state: &mut State,
+        channels: &[Channel],
+    ) -> bool {
+        let mut contradicts = false;
+        for channel in channels {
+            let last = self.subscribe(connection, state, channel);
+            contradicts |= match (&last, channel.prev_id()) {
+                (Some(last), Some(prev_id)) => **last != *prev_id,
+                _ => false,
+            };
+        }
+        let mut index = 0;
+        while let Some(subscription) = state.subscriptions.get(index) {
+            if channels.iter().any(|it| *it.name() == *subscription.channel) {
+                index += 1;
+            } else {
+                self.unsubscribe(connection, state, index);
+            }
+        }
+        contradicts
+    }
+
+    /// Tells a subscription where it stands in the list of its channel.
+    fn reposition(
+        &self,
+        connection: &Connection,
+        state: &mut State,
+        moved: Follower,
+        position: u32,
+    ) {
+        let set = |state: &mut State| {
+            if let Some(subscription) = state.subscriptions.get_mut(usize::from(moved.index)) {
+                subscription.position = position;
+            }
+        };
+        if moved.key == connection.ticket.key {
+            set(state);
+        } else if let Some(other) = self.connections.borrow().get(moved.key as usize) {
+            set(&mut other.state.borrow_mut());
+        }
+    }
+}

@@ -1,0 +1,111 @@
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::held::{self, Io};
+
+/// A connection to a client in the reactor of its shard.
+pub(super) enum Wire {
+    Tcp(TcpStream),
+    /// It brings a reactor of its own, and can only be written to by the task that attends to it.
+    Other(Box<dyn Io>),
+}
+
+impl Wire {
+    /// Takes over a connection. To be called in the shard's runtime.
+    pub(super) fn new(wire: held::Wire) -> io::Result<Self> {
+        Ok(match wire {
+            held::Wire::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream)?),
+            held::Wire::Other(io) => Self::Other(io),
+        })
+    }
+
+    /// Gives the connection back.
+    pub(super) fn into_held(self) -> io::Result<held::Wire> {
+        Ok(match self {
+            Self::Tcp(stream) => held::Wire::Tcp(stream.into_std()?),
+            Self::Other(io) => held::Wire::Other(io),
+        })
+    }
+
+    /// Writes what the socket takes now. Without a task's context only TCP can.
+    pub(super) fn try_write(
+        &mut self,
+        slices: &[IoSlice<'_>],
+        cx: Option<&mut Context<'_>>,
+    ) -> io::Result<usize> {
+        let blocked = || Err(io::ErrorKind::WouldBlock.into());
+        match (self, cx) {
+            (Self::Tcp(stream), _) => stream.try_write_vectored(slices),
+            (Self::Other(io), Some(cx)) => {
+                match Pin::new(&mut **io).poll_write_vectored(cx, slices) {
+                    Poll::Ready(written) => written,
+                    Poll::Pending => blocked(),
+                }
+            }
+            (Self::Other(_), None) => blocked(),
+        }
+    }
+
+    /// Sends on what a layer in between has kept, such as TLS.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Other(io) => Pin::new(&mut **io).poll_flush(cx),
+        }
+    }
+
+    /// Ends the sending side.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Other(io) => Pin::new(&mut **io).poll_shutdown(cx),
+        }
+    }
+
+    /// Reads what has arrived into `buffer`; 0 bytes are the end.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => loop {
+                ready!(stream.poll_read_ready(cx))?;
+                match stream.try_read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => return Poll::Ready(read),
+                }
+            },
+            Self::Other(io) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(&mut **io).poll_read(cx, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+        }
+    }
+
+    /// Whether the socket takes more.
+    pub(super) fn poll_write_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_write_ready(cx),
+            Self::Other(_) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(stream) => stream.fmt(f),
+            Self::Other(_) => f.write_str("Other"),
+        }
+    }
+}

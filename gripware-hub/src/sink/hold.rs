@@ -1,0 +1,158 @@
+//! What response and stream holds have in common: a place in their channels, and the origin to ask
+//! where something was missed (GRIP 1.8).
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gripware_core::{header::GRIP_LAST, proxy::Instruction};
+use http::{HeaderMap, HeaderValue, Uri};
+
+use super::subscription::Subscription;
+use crate::parcel::Parcel;
+
+/// How many items are kept while the origin is being asked. With more, it is asked again.
+const MAX_KEPT: usize = 100;
+
+/// Whether the origin has to be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Update {
+    #[default]
+    No,
+    Wanted,
+    Asked,
+}
+
+/// A hold's dealings with the origin.
+#[derive(Debug, Default)]
+pub(crate) struct Dealings {
+    pub(crate) update: Update,
+    /// Items that came while the origin was being asked.
+    kept: VecDeque<Arc<Parcel>>,
+    /// Whether some of them were too many.
+    overflowed: bool,
+    pub(crate) next: Option<Next>,
+    pub(crate) gone: Option<Uri>,
+}
+
+/// Where a stream goes on.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) uri: Uri,
+    /// Fetched anyway when nothing has come for so long.
+    pub(crate) timeout: Duration,
+    pub(crate) due: Instant,
+}
+
+impl Dealings {
+    /// Follows the links of an instruction, from where it came.
+    pub(crate) fn obey(&mut self, instruction: &Instruction, base: &Uri, now: Instant) {
+        self.update = Update::No;
+        self.next = instruction.next().and_then(|link| {
+            let timeout = instruction.next_timeout();
+            Some(Next {
+                uri: resolve(base, link)?,
+                timeout,
+                due: now + timeout,
+            })
+        });
+        self.gone = instruction.gone().and_then(|link| resolve(base, link));
+    }
+
+    /// Keeps an item for after the answer; whether the origin is being asked at all.
+    pub(crate) fn keeps(&mut self, parcel: &Arc<Parcel>) -> bool {
+        if self.update == Update::No {
+            return false;
+        }
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push_back(Arc::clone(parcel));
+        } else {
+            self.overflowed = true;
+        }
+        true
+    }
+
+    /// What came while the origin was asked, from the first item on that follows what it said.
+    /// Nothing where too much came: then the origin has to be asked again.
+    pub(crate) fn take_kept(&mut self, subscriptions: &[Subscription]) -> VecDeque<Arc<Parcel>> {
+        let mut kept = std::mem::take(&mut self.kept);
+        if std::mem::take(&mut self.overflowed) {
+            self.update = Update::Wanted;
+            return VecDeque::new();
+        }
+        let follows = |parcel: &Arc<Parcel>| {
+            let mut all = subscriptions.iter();
+            all.any(|it| it.channel == parcel.channel && it.fits(parcel))
+        };
+        while kept.front().is_some_and(|parcel| !follows(parcel)) {
+            kept.pop_front();
+        }
+        kept
+    }
+
+    /// Wants the origin to be asked, and what came before does not count.
+    pub(crate) fn want_update(&mut self) {
+        self.kept = VecDeque::new();
+        self.overflowed = false;
+        if self.update == Update::No {
+            self.update = Update::Wanted;
+        }
+    }
+}
+
+/// `Grip-Last` for each channel with a place (GRIP 1.2). What no header can carry is left out.
+pub(crate) fn write_last(headers: &mut HeaderMap, subscriptions: &[Subscription]) {
+    headers.remove(GRIP_LAST);
+    for subscription in subscriptions {
+        let Some(id) = &subscription.place else {
+            continue;
+        };
+        let value = format!("{}; last-id={id}", subscription.channel);
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(GRIP_LAST, value);
+        }
+    }
+}
+
+/// Follows a link from the address where it was given. It stays at the same origin: where a link
+/// names another host, the request would not go there, so there is no such link.
+pub(crate) fn resolve(base: &Uri, link: &str) -> Option<Uri> {
+    let target: Uri = if link.starts_with('?') {
+        format!("{}{link}", base.path()).parse().ok()?
+    } else if link.starts_with('/') || link.contains("://") {
+        link.parse().ok()?
+    } else {
+        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}/{link}").parse().ok()?
+    };
+    if target.authority().is_some_and(|it| Some(it) != base.authority()) {
+        return None;
+    }
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = target.into_parts().path_and_query;
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_followed_from_where_they_were_given() {
+        let base: Uri = "http://app.example/a/b?c=d".parse().unwrap();
+        for (link, target) in [
+            ("/next?after=2", "http://app.example/next?after=2"),
+            ("e?f=g", "http://app.example/a/e?f=g"),
+            ("?h", "http://app.example/a/b?h"),
+            ("http://app.example/other", "http://app.example/other"),
+            ("https://app.example/other", "http://app.example/other"),
+        ] {
+            assert_eq!(resolve(&base, link).unwrap(), target, "{link}");
+        }
+        for link in ["http://elsewhere.example/", "/a b", "http://"] {
+            assert_eq!(resolve(&base, link), None, "{link}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use gripware_core::{
+    HttpResponse,
+    item::{Action, HttpBody},
+    proxy::{self, Instruction, Verdict},
+};
+use http::{Response, StatusCode, header::CONTENT_LENGTH};
+use hyper::ext::ReasonPhrase;
+
+use super::{
+    Then,
+    hold::Dealings,
+    subscription::{Meta, Subscription, filtered},
+};
+use crate::{held::Reply, parcel::Parcel};
+
+/// A request that is answered once.
+#[derive(Debug)]
+pub(crate) struct ResponseSink {
+    pub(crate) dealings: Dealings,
+    /// What the client gets when time is up.
+    stored: Response<Bytes>,
+    pub(crate) deadline: Instant,
+    /// Taken when the answer is given.
+    pub(crate) reply: Option<Reply>,
+    pub(crate) answer: Option<Response<Bytes>>,
+}
+
+impl ResponseSink {
+    pub(crate) fn new(reply: Reply, now: Instant) -> Self {
+        Self {
+            dealings: Dealings::default(),
+            stored: Response::new(Bytes::new()),
+            deadline: now,
+            reply: Some(reply),
+            answer: None,
+        }
+    }
+
+    /// Takes over what an instruction says of the answer.
+    pub(crate) fn store(&mut self, instruction: &Instruction, now: Instant) {
+        self.stored = whole(instruction);
+        self.deadline = now + instruction.timeout();
+    }
+
+    /// Nothing came in time: the client gets what was stored.
+    pub(crate) fn give_stored(&mut self) {
+        self.answer = Some(self.stored.clone());
+    }
+
+    /// Takes an item for one of the subscriptions. `Then::End` where it is the answer.
+    pub(crate) fn take(
+        &mut self,
+        parcel: &Arc<Parcel>,
+        index: usize,
+        subscriptions: &mut [Subscription],
+        meta: &Meta,
+    ) -> Then {
+        let Some(format) = &parcel.response else {
+            return Then::Idle;
+        };
+        if self.dealings.keeps(parcel) {
+            return Then::Idle;
+        }
+        let Some(subscription) = subscriptions.get(index) else {
+            return Then::Idle;
+        };
+        if !subscription.fits(parcel) {
+            self.dealings.want_update();
+            return Then::Ask;
+        }
+        let (content, is_broken) = match format.body() {
+            HttpBody::Content(content) => (content.as_bytes().clone(), false),
+            HttpBody::Patch(operations) => match proxy::patch(self.stored.body(), operations) {
+                Some(patched) => (patched, false),
+                None => (Bytes::new(), true),
+            },
+            _ => (Bytes::new(), true),
+        };
+        let wanted = format.content_filters();
+        let verdict = filtered(index, subscriptions, meta, parcel, &content, wanted);
+        if matches!(verdict, Verdict::Fail) {
+            return Then::Idle;
+        }
+        if let Some(subscription) = subscriptions.get_mut(index) {
+            subscription.moved(parcel);
+        }
+        let Verdict::Send(content) = verdict else {
+            return Then::Idle;
+        };
+        match format.action() {
+            Action::Send => {
+                self.answer = Some(if is_broken {
+                    tracing::warn!(
+                        target: "gripware_hub",
+                        channel = %parcel.channel,
+                        "a patch does not fit the response that it is for"
+                    );
+                    bad_gateway()
+                } else {
+                    merged(&self.stored, format, content)
+                });
+                Then::End
+            }
+            Action::Hint => {
+                self.dealings.want_update();
+                Then::Ask
+            }
+            _ => Then::Idle,
+        }
+    }
+}
+
+/// The response of an instruction, with its reason phrase.
+pub(crate) fn whole(instruction: &Instruction) -> Response<Bytes> {
+    let mut response = instruction.response().clone();
+    let reason = instruction.reason().map(str::as_bytes);
+    if let Some(Ok(reason)) = reason.map(ReasonPhrase::try_from) {
+        response.extensions_mut().insert(reason);
+    }
+    response
+}
+
+/// The item's answer over the one that was stored: its headers replace those of the same name
+/// (GRIP 1.11).
+fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Response<Bytes> {
+    let mut answer = Response::new(content);
+    *answer.status_mut() = format.status();
+    if let Some(Ok(reason)) = format.reason_phrase().map(|it| ReasonPhrase::try_from(it.as_bytes()))
+    {
+        answer.extensions_mut().insert(reason);
+    }
+    let headers = answer.headers_mut();
+    headers.clone_from(stored.headers());
+    for (name, _) in format.headers() {
+        headers.remove(name);
+    }
+    for (name, value) in format.headers() {
+        headers.append(name, value.clone());
+    }
+    headers.remove(CONTENT_LENGTH);
+    answer
+}
+
+/// What a client gets where there is no proper answer.
+pub(crate) fn bad_gateway() -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from_static(b"Error while proxying to origin.\n"));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer
+}
