@@ -14,6 +14,7 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | signs and verifies with aws-lc-rs |
+//! | `proxy` | no | [`proxy`]: what a proxy reads, for those who build or pretend to be one |
 //! | `tracing` | no | lets adapters say in the log why a request or a hold was refused |
 //! | `rust-crypto` | no | signs and verifies in pure Rust; aws-lc-rs is used where both are on |
 //!
@@ -25,6 +26,8 @@ pub mod item;
 #[doc(hidden)]
 pub mod log;
 pub mod manual;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 pub mod sig;
 pub mod ws;
 

@@ -13,14 +13,14 @@ pub struct Content {
 }
 
 impl Content {
-    pub(super) fn text(text: String) -> Self {
+    pub(crate) fn text(text: String) -> Self {
         Self {
             bytes: Bytes::from(text),
             is_binary: false,
         }
     }
 
-    pub(super) fn binary(bytes: Bytes) -> Self {
+    pub(crate) fn binary(bytes: Bytes) -> Self {
         Self {
             bytes,
             is_binary: true,

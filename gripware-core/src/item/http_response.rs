@@ -206,6 +206,24 @@ impl HttpResponse {
         &self.content_filters
     }
 
+    /// A response as a proxy has read and checked it: of wider codes than are published from here.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn from_wire(
+        code: StatusCode,
+        reason: Option<String>,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: HttpBody,
+        content_filters: Vec<Filter>,
+    ) -> Self {
+        Self {
+            code,
+            reason,
+            headers,
+            content_filters,
+            ..Self::send(body)
+        }
+    }
+
     fn send(body: HttpBody) -> Self {
         Self {
             body,
@@ -213,7 +231,7 @@ impl HttpResponse {
         }
     }
 
-    fn act(action: Action) -> Self {
+    pub(crate) fn act(action: Action) -> Self {
         Self {
             action,
             ..Self::default()

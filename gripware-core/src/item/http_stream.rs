@@ -91,6 +91,15 @@ impl HttpStream {
         &self.content_filters
     }
 
+    /// A format as a proxy has read it.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn from_wire(content: Content, content_filters: Vec<Filter>) -> Self {
+        Self {
+            content_filters,
+            ..Self::send(content)
+        }
+    }
+
     fn send(content: Content) -> Self {
         Self {
             content,
@@ -98,7 +107,7 @@ impl HttpStream {
         }
     }
 
-    fn act(action: Action) -> Self {
+    pub(crate) fn act(action: Action) -> Self {
         Self {
             action,
             ..Self::default()

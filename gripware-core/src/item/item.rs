@@ -49,6 +49,15 @@ impl Item {
         Self::default()
     }
 
+    /// An item as a proxy has read and checked it.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn from_parts(parts: ItemParts) -> Self {
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+
     /// Sets what the clients of `response` holds get.
     pub fn http_response(mut self, format: impl Into<HttpResponse>) -> Self {
         let mut format = format.into();

@@ -134,6 +134,15 @@ impl WsMessage {
         &self.content_filters
     }
 
+    /// A format as a proxy has read and checked it.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn from_wire(kind: WsMessageKind, content_filters: Vec<Filter>) -> Self {
+        Self {
+            content_filters,
+            ..Self::new(kind)
+        }
+    }
+
     fn new(kind: WsMessageKind) -> Self {
         Self {
             kind,

@@ -1,23 +1,53 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
-use gripware_core::{Channel, Filter};
 
-/// What a filter looks at (GRIP 1.9).
-pub(super) struct Subject<'a> {
+use super::template::fill;
+use crate::{Channel, Filter};
+
+/// By how many bytes a filter may make a content longer. One of many directives and a long value
+/// could fill the memory otherwise.
+pub const MAX_GROWTH: usize = 1_000_000;
+
+/// What the filters between an item and one subscriber look at (GRIP 1.9).
+///
+/// `http-check` and `http-modify` ask a server and are not done here: they let everything pass, as
+/// do filters of unknown names.
+///
+/// ```
+/// use bytes::Bytes;
+/// use gripware_core::{Channel, Filter, proxy::{Subject, Verdict}};
+///
+/// let channels = [Channel::new("room")?.with_filter(Filter::SkipSelf)];
+/// let subject = Subject {
+///     channel: &channels[0],
+///     channels: &channels,
+///     meta: &|name| (name == "user").then_some("anna"),
+///     last_id: &|_| None,
+///     item_meta: &[("sender".to_owned(), "anna".to_owned())],
+/// };
+/// assert_eq!(subject.apply(&Bytes::from("hi"), &[]), Verdict::Drop);
+/// # Ok::<(), gripware_core::ChannelError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
     /// The subscription whose filters apply.
-    pub(super) channel: &'a Channel,
+    pub channel: &'a Channel,
     /// All channels of the connection.
-    pub(super) channels: &'a [Channel],
-    /// The connection's meta.
-    pub(super) meta: &'a BTreeMap<String, String>,
+    pub channels: &'a [Channel],
+    /// The connection's meta, by name.
+    pub meta: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// The id of the last item that the connection has got on the channel of this name, for
+    /// [`Filter::BuildId`].
+    pub last_id: &'a dyn Fn(&str) -> Option<&'a str>,
     /// The item's meta.
-    pub(super) item_meta: &'a [(String, String)],
+    pub item_meta: &'a [(String, String)],
 }
 
-/// What becomes of an item.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+/// What becomes of an item for one subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
     /// It is delivered with this content.
     Send(Bytes),
     /// A filter keeps it back.
@@ -28,85 +58,132 @@ pub(super) enum Verdict {
 }
 
 impl Subject<'_> {
-    /// Sends a content through the filters of the subscription.
-    pub(super) fn apply(&self, content: &Bytes, wanted: &[Filter]) -> Verdict {
+    /// Sends a content through the filters of the subscription. `wanted` are the content filters
+    /// that the item's format insists on, if any. What no filter changes is shared, not copied.
+    #[must_use]
+    pub fn apply(&self, content: &Bytes, wanted: &[Filter]) -> Verdict {
         let filters = self.channel.filters();
-        let changes_content = |filter: &&Filter| {
-            matches!(
-                filter,
-                Filter::BuildId | Filter::VarSubst | Filter::HttpModify
-            )
-        };
         if !wanted.is_empty() && !filters.iter().filter(changes_content).eq(wanted) {
             return Verdict::Fail;
         }
-        let user = self.meta.get("user").map_or("", String::as_str);
         let mut content = content.clone();
         for filter in filters {
-            let is_dropped = match filter {
-                Filter::SkipSelf => !user.is_empty() && self.item("sender") == user,
-                Filter::SkipUsers => {
-                    let mut skipped = self.item("skip_users").split(',').map(str::trim);
-                    !user.is_empty() && skipped.any(|skipped| skipped == user)
+            let filled = match filter {
+                Filter::SkipSelf | Filter::SkipUsers | Filter::RequireSub => {
+                    if self.is_dropped_by(filter) {
+                        return Verdict::Drop;
+                    }
+                    continue;
                 }
-                Filter::RequireSub => {
-                    let required = self.item("require_sub");
-                    let mut names = self.channels.iter().map(Channel::name);
-                    !required.is_empty() && !names.any(|name| name == required)
-                }
-                Filter::VarSubst => {
-                    let Some(filled) = substitute(&content, self.meta) else {
-                        return Verdict::Fail;
-                    };
-                    content = filled;
-                    false
-                }
-                _ => false,
+                Filter::VarSubst => self.substitute(&content),
+                Filter::BuildId => self.build_id(&content),
+                _ => continue,
             };
-            if is_dropped {
-                return Verdict::Drop;
+            match filled {
+                Some(filled) => content = filled.into(),
+                None => return Verdict::Fail,
             }
         }
         Verdict::Send(content)
     }
 
-    fn item(&self, name: &str) -> &str {
+    fn is_dropped_by(&self, filter: &Filter) -> bool {
+        let user = (self.meta)("user").unwrap_or_default();
+        match filter {
+            Filter::SkipSelf => !user.is_empty() && self.item("sender") == Some(user),
+            Filter::SkipUsers => {
+                let skipped = self.item("skip_users").unwrap_or_default();
+                let mut skipped = skipped.split(',').map(str::trim);
+                !user.is_empty() && skipped.any(|skipped| skipped == user)
+            }
+            _ => {
+                let required = self.item("require_sub").unwrap_or_default();
+                let mut names = self.channels.iter().map(Channel::name);
+                !required.is_empty() && !names.any(|name| name == required)
+            }
+        }
+    }
+
+    /// Puts the connection's meta in place of `%(name)s`.
+    fn substitute(&self, content: &[u8]) -> Option<Vec<u8>> {
+        fill(content, content.len() + MAX_GROWTH, |letter, name| {
+            if letter != b's' {
+                return None;
+            }
+            let name = std::str::from_utf8(name?).ok()?;
+            (self.meta)(name).map(|value| Cow::Borrowed(value.as_bytes()))
+        })
+    }
+
+    /// Puts ids in place of `%I`, which is the one that the meta `id_format` describes, and
+    /// `%(id)I`. In the format `%(channel)s` is the last id of a channel. Meta are the connection's
+    /// or else the item's.
+    fn build_id(&self, content: &[u8]) -> Option<Vec<u8>> {
+        let meta = |name| (self.meta)(name).or_else(|| self.item(name));
+        let is_hex = match meta("id_encoding") {
+            None => false,
+            Some("hex") => true,
+            Some(_) => return None,
+        };
+        let format = meta("id_format")?;
+        let id = fill(format.as_bytes(), MAX_GROWTH, |letter, channel| {
+            if letter != b's' {
+                return None;
+            }
+            let channel = std::str::from_utf8(channel?).ok()?;
+            let mut names = self.channels.iter().map(Channel::name);
+            let id = match (self.last_id)(channel) {
+                Some(id) => id,
+                // Nothing came on it yet.
+                None if names.any(|name| name == channel) => "",
+                None => return None,
+            };
+            Some(Cow::Borrowed(id.as_bytes()))
+        })?;
+        fill(content, content.len() + MAX_GROWTH, |letter, argument| {
+            if letter != b'I' {
+                return None;
+            }
+            let id = argument.unwrap_or(&id);
+            Some(Cow::Owned(if is_hex { hex(id) } else { id.to_owned() }))
+        })
+    }
+
+    fn item(&self, name: &str) -> Option<&str> {
         let found = self.item_meta.iter().find(|(known, _)| known == name);
-        found.map_or("", |(_, value)| value)
+        found.map(|(_, value)| value.as_str())
     }
 }
 
-/// Puts meta in place of `%(name)s`, and `%` in place of `%%`. Nothing where there is no such
-/// meta, or another directive.
-fn substitute(content: &[u8], meta: &BTreeMap<String, String>) -> Option<Bytes> {
-    let mut out = Vec::with_capacity(content.len());
-    let mut bytes = content.iter().copied();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        match bytes.next()? {
-            b'%' => out.push(b'%'),
-            b'(' => {
-                let mut name = Vec::new();
-                loop {
-                    match bytes.next()? {
-                        b')' => break,
-                        b'\\' => name.push(bytes.next()?),
-                        byte => name.push(byte),
-                    }
-                }
-                let value = meta.get(std::str::from_utf8(&name).ok()?)?;
-                if bytes.next()? != b's' {
-                    return None;
-                }
-                out.extend_from_slice(value.as_bytes());
-            }
-            _ => return None,
-        }
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("channel", &self.channel)
+            .field("channels", &self.channels)
+            .field("item_meta", &self.item_meta)
+            .finish_non_exhaustive()
     }
-    Some(out.into())
+}
+
+fn changes_content(filter: &&Filter) -> bool {
+    matches!(
+        filter,
+        Filter::BuildId | Filter::VarSubst | Filter::HttpModify
+    )
+}
+
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digit = |nibble: u8| {
+        if nibble < 10 {
+            b'0' + nibble
+        } else {
+            b'a' + nibble - 10
+        }
+    };
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
+        .collect()
 }
 
 #[cfg(test)]
@@ -120,10 +197,12 @@ mod tests {
         }
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let item_meta: Vec<_> = item_meta.iter().map(own).collect();
+        let meta = |name: &str| meta.iter().find(|(known, _)| *known == name).map(|it| it.1);
         let subject = Subject {
             channel: &channel,
             channels: &[channel.clone(), Channel::new("b").unwrap()],
-            meta: &meta.iter().map(own).collect(),
+            meta: &meta,
+            last_id: &|_| None,
             item_meta: &item_meta,
         };
         subject.apply(&Bytes::from("to %(user)s, 100%%"), &[])
@@ -168,7 +247,8 @@ mod tests {
             let subject = Subject {
                 channel,
                 channels: &[],
-                meta: &BTreeMap::new(),
+                meta: &|_| None,
+                last_id: &|_| None,
                 item_meta: &[],
             };
             subject.apply(&Bytes::from("x"), &[Filter::VarSubst])

@@ -1,3 +1,5 @@
+use std::io;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,11 +16,46 @@ enum Operation {
     Test { path: String, value: Value },
 }
 
-/// Applies a patch to a body; nothing where it does not fit.
-pub(super) fn apply(body: &[u8], patch: &[u8]) -> Option<Bytes> {
+/// The most bytes that a body may have with all that a patch puts into it, removed or not. A patch
+/// that copies what it has copied grows without end otherwise.
+pub const MAX_PATCHED: usize = 1_000_000;
+
+/// The most operations of a patch.
+pub const MAX_OPERATIONS: usize = 1_000;
+
+/// Applies a JSON Patch, a list of operations (RFC 6902), to a body that is JSON. Nothing where it
+/// does not fit, or goes over [`MAX_PATCHED`] or [`MAX_OPERATIONS`]; Pushpin answers the client 502
+/// then (GRIP 1.11).
+///
+/// As with Pushpin, an element is added before another one or, with `-`, at the end: an index right
+/// behind the last element is refused.
+///
+/// ```
+/// use gripware_core::proxy::patch;
+///
+/// let add = br#"[{"op": "add", "path": "/items/-", "value": 2}]"#;
+/// assert_eq!(patch(br#"{"items":[1]}"#, add), Some(r#"{"items":[1,2]}"#.into()));
+/// assert_eq!(patch(br#"{"items":[1]}"#, br#"[{"op": "remove", "path": "/none"}]"#), None);
+/// ```
+#[must_use]
+pub fn patch(body: &[u8], operations: &[u8]) -> Option<Bytes> {
     let mut document: Value = serde_json::from_slice(body).ok()?;
-    let operations: Vec<Operation> = serde_json::from_slice(patch).ok()?;
+    let operations: Vec<Operation> = serde_json::from_slice(operations).ok()?;
+    if operations.len() > MAX_OPERATIONS {
+        return None;
+    }
+    let mut room = MAX_PATCHED.checked_sub(body.len())?;
     for operation in operations {
+        room = match &operation {
+            Operation::Add { path, value } | Operation::Replace { path, value } => {
+                room.checked_sub(path.len())?.checked_sub(length(value)?)?
+            }
+            Operation::Copy { from, path } => room
+                .checked_sub(path.len())?
+                .checked_sub(length(document.pointer(from)?)?)?,
+            Operation::Move { path, .. } => room.checked_sub(path.len())?,
+            Operation::Remove { .. } | Operation::Test { .. } => room,
+        };
         match operation {
             Operation::Add { path, value } => add(&mut document, &path, value)?,
             Operation::Remove { path } => {
@@ -42,10 +79,11 @@ pub(super) fn apply(body: &[u8], patch: &[u8]) -> Option<Bytes> {
 }
 
 fn add(document: &mut Value, path: &str, value: Value) -> Option<()> {
-    let Some((parent, key)) = path.rsplit_once('/') else {
+    if path.is_empty() {
         *document = value;
         return Some(());
-    };
+    }
+    let (parent, key) = path.rsplit_once('/')?;
     match document.pointer_mut(parent)? {
         Value::Object(members) => {
             members.insert(unescape(key), value);
@@ -74,7 +112,28 @@ fn remove(document: &mut Value, path: &str) -> Option<Value> {
 }
 
 fn index(key: &str) -> Option<usize> {
-    key.parse().ok()
+    let is_index = key == "0" || !key.starts_with(['0', '+']);
+    is_index.then(|| key.parse().ok())?
+}
+
+/// How many bytes a value has as JSON.
+fn length(value: &Value) -> Option<usize> {
+    struct Count(usize);
+
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).ok()?;
+    Some(count.0)
 }
 
 fn unescape(key: &str) -> String {
@@ -88,7 +147,7 @@ mod tests {
     use super::*;
 
     fn patched(body: &Value, patch: &Value) -> Option<Value> {
-        let patched = apply(body.to_string().as_bytes(), patch.to_string().as_bytes())?;
+        let patched = super::patch(body.to_string().as_bytes(), patch.to_string().as_bytes())?;
         serde_json::from_slice(&patched).ok()
     }
 
@@ -121,6 +180,6 @@ mod tests {
         ] {
             assert_eq!(patched(&body, &json!([operation])), None);
         }
-        assert_eq!(apply(b"no json", b"[]"), None);
+        assert_eq!(super::patch(b"no json", b"[]"), None);
     }
 }

@@ -1,24 +1,28 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use gripware_core::{
-    HoldMode,
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+
+use super::{Instruction, InstructionError, KeepAlive, grammar, subscription};
+use crate::{
+    HoldMode, Limits,
     header::{
         GRIP_CHANNEL, GRIP_EXPOSE_HEADERS, GRIP_HOLD, GRIP_KEEP_ALIVE, GRIP_LINK, GRIP_SET_META,
         GRIP_STATUS, GRIP_TIMEOUT, is_instruction,
     },
+    proxy::framing::{is_framing, named_by_connection},
 };
-use http::{HeaderMap, HeaderName, Response, StatusCode};
-
-use super::{Instruction, InstructionError, KeepAlive, grammar, subscription};
 
 impl Instruction {
-    /// Reads the headers.
+    /// Reads the headers for the proxy.
     pub(super) fn begin(
+        status: StatusCode,
         headers: &HeaderMap,
-        response: &Response<Bytes>,
+        limits: &Limits,
     ) -> Result<Self, InstructionError> {
-        let mut read = Self::nothing(response.clone());
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        let mut read = Self::nothing(response);
         read.mode = match text(headers, &GRIP_HOLD).as_deref() {
             None => None,
             Some("response") => Some(HoldMode::Response),
@@ -30,8 +34,8 @@ impl Instruction {
         };
         for channel in grammar::elements(headers, &GRIP_CHANNEL) {
             let (prev_id, filters) = (channel.get("prev-id"), channel.all("filter"));
-            read.channels
-                .push(subscription(&channel.first, prev_id, filters)?);
+            let channel = subscription(&channel.first, prev_id, filters, limits)?;
+            read.channels.push(channel);
         }
         if let Some(timeout) = text(headers, &GRIP_TIMEOUT) {
             read.timeout = seconds("Grip-Timeout", &timeout)?;
@@ -41,7 +45,19 @@ impl Instruction {
         }
         read.meta = grammar::pairs(headers, &GRIP_SET_META)
             .into_iter()
-            .collect();
+            .collect::<BTreeMap<_, _>>();
+        if let Some(status) = text(headers, &GRIP_STATUS).filter(|status| !status.is_empty()) {
+            let (code, reason) = status.split_once(' ').unwrap_or((&status, ""));
+            let code = code.parse().ok();
+            *read.response.status_mut() = code
+                .and_then(|code| StatusCode::from_u16(code).ok())
+                .ok_or_else(|| {
+                    let why = "it is a code from 100 to 999, and maybe a reason";
+                    InstructionError::new("Grip-Status", &status, why)
+                })?;
+            let reason = reason.trim();
+            read.reason = (!reason.is_empty()).then(|| reason.to_owned());
+        }
         read.read_links(headers)?;
         Ok(read)
     }
@@ -60,9 +76,10 @@ impl Instruction {
             match rel {
                 "next" => {
                     self.next = Some(uri.to_owned());
-                    if let Some(timeout) = link.get("timeout") {
-                        self.next_timeout = seconds("the timeout of Grip-Link", timeout)?;
-                    }
+                    self.next_timeout = match link.get("timeout") {
+                        Some(timeout) => seconds("the timeout of Grip-Link", timeout)?,
+                        None => Self::DEFAULT_NEXT_TIMEOUT,
+                    };
                 }
                 "gone" => self.gone = Some(uri.to_owned()),
                 _ => {}
@@ -71,33 +88,28 @@ impl Instruction {
         Ok(())
     }
 
-    /// Makes of the response what the client gets.
-    pub(super) fn finish(
-        &mut self,
-        headers: &HeaderMap,
-        is_body: bool,
-    ) -> Result<(), InstructionError> {
-        if let Some(status) = text(headers, &GRIP_STATUS) {
-            let code = status.split(' ').next().unwrap_or_default();
-            *self.response.status_mut() = StatusCode::from_bytes(code.as_bytes())
-                .map_err(|_| InstructionError::new("Grip-Status", &status, "it is no status"))?;
-        }
-        self.timeout = self.timeout.max(Duration::from_secs(5));
+    /// Takes over the headers that the client may see. In those of a response with a body that is
+    /// an instruction there is none.
+    pub(super) fn expose(&mut self, headers: &HeaderMap) {
         let exposed = grammar::list(headers, &GRIP_EXPOSE_HEADERS);
-        let visible = self.response.headers_mut();
-        let names: Vec<HeaderName> = visible.keys().cloned().collect();
-        for name in names {
-            // Inside a body nothing is filtered.
-            let is_exposed = is_body
-                || exposed.is_empty()
+        let is_exposed = |name: &HeaderName| {
+            exposed.is_empty()
                 || exposed
                     .iter()
-                    .any(|exposed| exposed.eq_ignore_ascii_case(name.as_str()));
-            if is_instruction(&name) || !is_exposed {
-                visible.remove(&name);
+                    .any(|exposed| exposed.eq_ignore_ascii_case(name.as_str()))
+        };
+        let of_the_connection: Vec<_> = named_by_connection(headers).collect();
+        let visible = self.response.headers_mut();
+        for (name, value) in headers {
+            if !is_instruction(name)
+                && !is_framing(name)
+                && !of_the_connection.contains(name)
+                && is_exposed(name)
+            {
+                // There are no more than there were.
+                let _ = visible.try_append(name, value.clone());
             }
         }
-        Ok(())
     }
 }
 
@@ -108,9 +120,15 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn seconds(part: &'static str, value: &str) -> Result<Duration, InstructionError> {
-    value
-        .trim()
-        .parse()
-        .map(|seconds: u32| Duration::from_secs(seconds.into()))
-        .map_err(|_| InstructionError::new(part, value, "it is no number of seconds"))
+    let seconds = value.trim().parse().ok();
+    seconds.and_then(duration).ok_or_else(|| {
+        let why = "it is no number of seconds from 0 to 2147483647";
+        InstructionError::new(part, value, why)
+    })
+}
+
+/// A number of seconds as proxies count them.
+pub(super) fn duration(seconds: i64) -> Option<Duration> {
+    let seconds = u64::try_from(seconds).ok()?;
+    (seconds <= i32::MAX as u64).then(|| Duration::from_secs(seconds))
 }

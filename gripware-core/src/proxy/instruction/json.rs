@@ -1,146 +1,253 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
-use base64::Engine as _;
 use bytes::Bytes;
-use gripware_core::HoldMode;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde::Deserialize;
 
-use super::{Instruction, InstructionError, KeepAlive, keep_alive::BASE64, subscription};
+use super::{Instruction, InstructionError, KeepAlive, headers::duration, subscription};
+use crate::{
+    HoldMode, Limits,
+    header::is_instruction,
+    proxy::{
+        base64,
+        framing::is_framing,
+        json::{Headers, List, Object, Pairs, Scalar, members},
+    },
+};
 
-const PART: &str = "application/grip-instruct";
+members! {
+    /// The body of an `application/grip-instruct` response (GRIP 1.7).
+    Instruct<'de> {
+        hold: Object<Hold<'de>> = "hold",
+        response: Object<Response<'de>> = "response",
+    }
 
-/// The body of an `application/grip-instruct` response (GRIP 1.7).
-#[derive(Deserialize)]
-struct Instruct {
-    hold: Option<HoldPart>,
-    #[serde(default)]
-    response: ResponsePart,
-}
+    Hold<'de> {
+        mode: Scalar<'de> = "mode",
+        channels: List<Object<Channel<'de>>> = "channels",
+        timeout: Scalar<'de> = "timeout",
+        keep_alive: Object<KeepAliveMembers<'de>> = "keep-alive",
+        meta: Object<Pairs<'de>> = "meta",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct HoldPart {
-    mode: Option<String>,
-    channels: Vec<ChannelPart>,
-    timeout: Option<u64>,
-    keep_alive: Option<KeepAlivePart>,
-    #[serde(default)]
-    meta: BTreeMap<String, String>,
-}
+    Channel<'de> {
+        name: Scalar<'de> = "name",
+        prev_id: Scalar<'de> = "prev-id",
+        filters: List<Scalar<'de>> = "filters",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct ChannelPart {
-    name: String,
-    prev_id: Option<String>,
-    #[serde(default)]
-    filters: Vec<String>,
-}
+    KeepAliveMembers<'de> {
+        content: Scalar<'de> = "content",
+        content_bin: Scalar<'de> = "content-bin",
+        timeout: Scalar<'de> = "timeout",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct KeepAlivePart {
-    content: Option<String>,
-    content_bin: Option<String>,
-    timeout: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct ResponsePart {
-    code: Option<u16>,
-    #[serde(default)]
-    headers: Headers,
-    body: Option<String>,
-    body_bin: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Headers {
-    List(Vec<(String, String)>),
-    Object(BTreeMap<String, String>),
-}
-
-impl Default for Headers {
-    fn default() -> Self {
-        Self::List(Vec::new())
+    Response<'de> {
+        code: Scalar<'de> = "code",
+        reason: Scalar<'de> = "reason",
+        headers: Headers<'de> = "headers",
+        body: Scalar<'de> = "body",
+        body_bin: Scalar<'de> = "body-bin",
     }
 }
 
 /// Puts what the body says into the instruction that the headers beside it have begun.
-pub(super) fn read(body: &[u8], into: &mut Instruction) -> Result<(), InstructionError> {
-    let text = String::from_utf8_lossy(body);
-    let wrong = |why| InstructionError::new(PART, &text, why);
-    let read: Instruct = serde_json::from_slice(body)
-        .map_err(|_| wrong("it is no JSON object with the members of an instruction"))?;
-    if let Some(hold) = read.hold {
-        into.mode = Some(match hold.mode.as_deref() {
+pub(super) fn read(
+    body: &[u8],
+    limits: &Limits,
+    into: &mut Instruction,
+) -> Result<(), InstructionError> {
+    let instruct = serde_json::from_slice::<Object<Instruct<'_>>>(body)
+        .map_err(|error| InstructionError::body(format!("the body is not valid JSON: {error}")))?;
+    let Object::Members(instruct) = instruct else {
+        return Err(InstructionError::body("the body is not an object"));
+    };
+    match instruct.hold {
+        Object::Absent => {}
+        Object::Members(hold) => hold.read(limits, into)?,
+        _ => return Err(InstructionError::wrong_type("instruct", "hold")),
+    }
+    match instruct.response {
+        Object::Absent => Ok(()),
+        Object::Members(response) => response.read(into),
+        _ => Err(InstructionError::wrong_type("instruct", "response")),
+    }
+}
+
+impl Hold<'_> {
+    fn read(self, limits: &Limits, into: &mut Instruction) -> Result<(), InstructionError> {
+        into.mode = Some(match optional(self.mode, "hold", "mode")?.as_deref() {
             None | Some("response") => HoldMode::Response,
             Some("stream") => HoldMode::Stream,
-            Some(_) => return Err(wrong("there is no such mode")),
+            Some(mode) => {
+                let why = "it is response or stream";
+                return Err(InstructionError::new("the mode of a hold", mode, why));
+            }
         });
-        let mut channels = Vec::new();
-        for channel in hold.channels {
-            let filters = channel.filters.iter().map(String::as_str);
-            channels.push(subscription(
-                &channel.name,
-                channel.prev_id.as_deref(),
-                filters,
-            )?);
-        }
+        let mut channels = match self.channels {
+            List::Elements(channels) => channels
+                .into_iter()
+                .map(|channel| match channel {
+                    Object::Members(channel) => channel.read(limits),
+                    _ => Err(InstructionError::body("channel is not an object")),
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+            List::Absent => {
+                return Err(InstructionError::body("hold does not contain \"channels\""));
+            }
+            _ => return Err(InstructionError::wrong_type("hold", "channels")),
+        };
         channels.append(&mut into.channels);
         into.channels = channels;
-        if let Some(timeout) = hold.timeout {
-            into.timeout = Duration::from_secs(timeout);
+        if self.timeout.is_present() {
+            into.timeout = seconds(&self.timeout, "hold")?;
         }
-        if let Some(keep_alive) = hold.keep_alive {
-            let content = content(keep_alive.content, keep_alive.content_bin)
-                .ok_or_else(|| wrong("a keep-alive has no base64"))?;
-            into.keep_alive.get_or_insert(KeepAlive {
+        match self.keep_alive {
+            Object::Absent | Object::Null => {}
+            Object::Members(keep_alive) => keep_alive.read(into)?,
+            Object::Other => return Err(InstructionError::wrong_type("hold", "keep-alive")),
+        }
+        match self.meta {
+            Object::Absent | Object::Null => {}
+            Object::Members(Pairs(pairs)) => {
+                for (name, value) in pairs {
+                    let Scalar::Text(value) = value else {
+                        return Err(InstructionError::wrong_type("meta", &name));
+                    };
+                    into.meta.insert(name.into_owned(), value.into_owned());
+                }
+            }
+            Object::Other => return Err(InstructionError::wrong_type("hold", "meta")),
+        }
+        Ok(())
+    }
+}
+
+impl Channel<'_> {
+    fn read(self, limits: &Limits) -> Result<crate::Channel, InstructionError> {
+        let Some(name) = optional(self.name, "channel", "name")? else {
+            return Err(InstructionError::body("channel does not contain \"name\""));
+        };
+        let prev_id = optional(self.prev_id, "channel", "prev-id")?;
+        let filters = match self.filters {
+            List::Absent | List::Null => Vec::new(),
+            List::Elements(filters) => filters,
+            List::Other => return Err(InstructionError::wrong_type("channel", "filters")),
+        };
+        let filters = filters
+            .into_iter()
+            .map(|filter| match filter {
+                Scalar::Text(name) => Ok(name),
+                _ => Err(InstructionError::body(
+                    "filters contains value with wrong type",
+                )),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let filters = filters.iter().map(|filter| &**filter);
+        subscription(&name, prev_id.as_deref(), filters, limits)
+    }
+}
+
+impl KeepAliveMembers<'_> {
+    /// A mode has no spelling in JSON: that of a header beside it stands.
+    fn read(self, into: &mut Instruction) -> Result<(), InstructionError> {
+        let timeout = if self.timeout.is_present() {
+            seconds(&self.timeout, "keep-alive")?.max(Duration::from_secs(1))
+        } else {
+            KeepAlive::DEFAULT_TIMEOUT
+        };
+        let content = content(
+            [self.content, self.content_bin],
+            "keep-alive",
+            ["content", "content-bin"],
+        )?;
+        let before = into.keep_alive.take();
+        let is_interval = before.as_ref().is_none_or(|before| before.is_interval);
+        into.keep_alive = content
+            .or_else(|| before.map(|before| before.content))
+            .filter(|content| !content.is_empty())
+            .map(|content| KeepAlive {
                 content,
-                timeout: keep_alive
-                    .timeout
-                    .map_or(KeepAlive::DEFAULT_TIMEOUT, Duration::from_secs),
-                is_interval: true,
+                timeout,
+                is_interval,
             });
-        }
-        for (name, value) in hold.meta {
-            into.meta.entry(name).or_insert(value);
-        }
+        Ok(())
     }
-    let response = &mut into.response;
-    if let Some(code) = read.response.code {
-        *response.status_mut() = StatusCode::from_u16(code)
-            .map_err(|_| wrong("the code of the response is no status"))?;
+}
+
+impl Response<'_> {
+    fn read(self, into: &mut Instruction) -> Result<(), InstructionError> {
+        const OF: &str = "response";
+        if self.code.is_present() {
+            let code = self.code.integer();
+            let code = code.map_err(|_| InstructionError::wrong_type(OF, "code"))?;
+            *into.response.status_mut() = u16::try_from(code)
+                .ok()
+                .and_then(|code| StatusCode::from_u16(code).ok())
+                .ok_or_else(|| InstructionError::wrong_value(OF, "code"))?;
+            into.reason = None;
+        }
+        if let Some(reason) = optional(self.reason, OF, "reason")?.filter(|it| !it.is_empty()) {
+            if reason.contains(char::is_control) {
+                return Err(InstructionError::wrong_value(OF, "reason"));
+            }
+            into.reason = Some(reason.into_owned());
+        }
+        *into.response.headers_mut() = headers(self.headers)?;
+        let body = content([self.body, self.body_bin], OF, ["body", "body-bin"])?;
+        *into.response.body_mut() = body.unwrap_or_default();
+        Ok(())
     }
-    *response.headers_mut() = headers(read.response.headers)
-        .ok_or_else(|| wrong("a header of the response is none that can be sent"))?;
-    *response.body_mut() = content(read.response.body, read.response.body_bin)
-        .ok_or_else(|| wrong("the body of the response has no base64"))?;
-    Ok(())
+}
+
+fn optional<'de>(
+    text: Scalar<'de>,
+    of: &str,
+    member: &str,
+) -> Result<Option<Cow<'de, str>>, InstructionError> {
+    text.text()
+        .map_err(|_| InstructionError::wrong_type(of, member))
+}
+
+fn seconds(value: &Scalar<'_>, of: &str) -> Result<Duration, InstructionError> {
+    let seconds = value.integer();
+    let seconds = seconds.map_err(|_| InstructionError::wrong_type(of, "timeout"))?;
+    duration(seconds).ok_or_else(|| InstructionError::wrong_value(of, "timeout"))
 }
 
 /// The bytes of a text, or of a text in base64, which counts before it.
-fn content(text: Option<String>, binary: Option<String>) -> Option<Bytes> {
-    match binary {
-        Some(binary) => BASE64.decode(binary).ok().map(Bytes::from),
-        None => Some(text.unwrap_or_default().into()),
+fn content(
+    [text, binary]: [Scalar<'_>; 2],
+    of: &str,
+    [text_name, binary_name]: [&str; 2],
+) -> Result<Option<Bytes>, InstructionError> {
+    if binary.is_present() {
+        let binary = optional(binary, of, binary_name)?.unwrap_or_default();
+        return Ok(Some(base64::decode(&binary).into()));
+    }
+    match text {
+        Scalar::Absent => Ok(None),
+        Scalar::Text(text) => Ok(Some(text.into_owned().into())),
+        _ => Err(InstructionError::wrong_type(of, text_name)),
     }
 }
 
-fn headers(read: Headers) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    let list: Vec<_> = match read {
-        Headers::List(list) => list,
-        Headers::Object(object) => object.into_iter().collect(),
+fn headers(headers: Headers<'_>) -> Result<HeaderMap, InstructionError> {
+    let pairs = match headers {
+        Headers::Absent => return Ok(HeaderMap::new()),
+        Headers::Read(pairs) => pairs,
+        Headers::Broken(words) => {
+            return Err(InstructionError::body(words.escape_debug().to_string()));
+        }
+        Headers::Other => return Err(InstructionError::wrong_type("response", "headers")),
     };
-    for (name, value) in list {
-        headers.append(
-            HeaderName::try_from(name).ok()?,
-            HeaderValue::try_from(value).ok()?,
-        );
+    let mut read = HeaderMap::new();
+    for (name, value) in pairs {
+        let wrong = || InstructionError::wrong_value("headers", &name);
+        let key = HeaderName::try_from(&*name).map_err(|_| wrong())?;
+        let value = HeaderValue::try_from(&*value).map_err(|_| wrong())?;
+        if !is_framing(&key) && !is_instruction(&key) {
+            read.try_append(key, value).map_err(|_| wrong())?;
+        }
     }
-    Some(headers)
+    Ok(read)
 }

@@ -1,20 +1,9 @@
 use std::time::Duration;
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use bytes::Bytes;
 
-use super::{InstructionError, grammar::Element};
-
-/// Base64 as leniently as proxies take it.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use super::{InstructionError, grammar::Element, headers::duration};
+use crate::proxy::base64;
 
 /// What the proxy sends on an idle stream, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +31,7 @@ impl KeepAlive {
         let content = match element.get("format").unwrap_or_default() {
             "" | "raw" => data.as_bytes().to_vec(),
             "cstring" => unescape(data).ok_or_else(|| wrong("an escape is cut off"))?,
-            "base64" => BASE64.decode(data).map_err(|_| wrong("it is no base64"))?,
+            "base64" => base64::decode(data),
             _ => return Err(wrong("there is no such format")),
         };
         if content.is_empty() {
@@ -52,8 +41,10 @@ impl KeepAlive {
             None => Self::DEFAULT_TIMEOUT,
             Some(seconds) => seconds
                 .parse()
-                .map(|seconds: u32| Duration::from_secs(seconds.max(1).into()))
-                .map_err(|_| wrong("the timeout is no number of seconds"))?,
+                .ok()
+                .and_then(duration)
+                .ok_or_else(|| wrong("the timeout is no number of seconds"))?
+                .max(Duration::from_secs(1)),
         };
         let is_interval = match element.get("mode").unwrap_or_default() {
             "" | "idle" => false,
@@ -140,7 +131,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_gripware_writes_is_read_back(bytes in prop::collection::vec(any::<u8>(), 1..80)) {
-            let value = gripware_core::KeepAlive::bytes(bytes.clone()).to_header().unwrap();
+            let value = crate::KeepAlive::bytes(bytes.clone()).to_header().unwrap();
             prop_assert_eq!(content(&value).unwrap(), bytes);
         }
     }

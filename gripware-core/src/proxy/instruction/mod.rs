@@ -11,13 +11,13 @@ mod tests;
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use gripware_core::{
-    Channel, Filter, Hold, HoldError, HoldMode, Limits,
-    header::{GRIP_INSTRUCT, is_instruction},
-};
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 
 pub use self::{error::InstructionError, keep_alive::KeepAlive};
+use crate::{
+    Channel, ChannelError, Filter, Hold, HoldError, HoldMode, Limits,
+    header::{GRIP_INSTRUCT, is_instruction},
+};
 
 /// An instruction to the proxy: mostly a hold.
 ///
@@ -27,8 +27,7 @@ pub use self::{error::InstructionError, keep_alive::KeepAlive};
 ///
 /// ```
 /// use bytes::Bytes;
-/// use gripware_core::HoldMode;
-/// use gripware_test::Instruction;
+/// use gripware_core::{HoldMode, proxy::Instruction};
 /// use http::Response;
 ///
 /// let response = Response::builder()
@@ -57,34 +56,102 @@ pub struct Instruction {
     next: Option<String>,
     next_timeout: Duration,
     gone: Option<String>,
+    reason: Option<String>,
+    dropped_channels: usize,
     response: Response<Bytes>,
 }
 
+/// What the head of a response says, before its body is there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
+pub enum Head {
+    /// It tells the proxy nothing.
+    Plain,
+    /// The body is the instruction: it is collected, and then read with [`Instruction::read`].
+    /// Pushpin takes at most 100 000 bytes of it ([`Limits::instruct_body`]).
+    InBody,
+    /// The headers are the instruction. The body is the client's, and follows: that of
+    /// [`Instruction::response`] is empty.
+    Held(Instruction),
+}
+
 impl Instruction {
-    /// Reads a response; nothing where it has no instruction.
+    const DEFAULT_NEXT_TIMEOUT: Duration = Duration::from_secs(120);
+    const MIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Reads a response; nothing where it has no instruction. The bounds are those of
+    /// [`Limits::default`].
     ///
     /// # Errors
     /// Where a proxy would answer 502.
     pub fn read(response: &Response<Bytes>) -> Result<Option<Self>, InstructionError> {
-        let headers = response.headers();
+        Self::read_within(response, &Limits::default())
+    }
+
+    /// The same with bounds of one's own: [`Limits::channels`], over which channels are dropped,
+    /// and [`Limits::filters`] of each, over which is an error. The others are not looked at.
+    ///
+    /// # Errors
+    /// Where a proxy would answer 502.
+    pub fn read_within(
+        response: &Response<Bytes>,
+        limits: &Limits,
+    ) -> Result<Option<Self>, InstructionError> {
+        let (status, headers) = (response.status(), response.headers());
+        let mut instruction = match Self::read_head_within(status, headers, limits)? {
+            Head::Plain => return Ok(None),
+            Head::Held(mut instruction) => {
+                *instruction.response.body_mut() = response.body().clone();
+                return Ok(Some(instruction));
+            }
+            Head::InBody => Self::begin(status, headers, limits)?,
+        };
+        json::read(response.body(), limits, &mut instruction)?;
+        instruction.finish(limits);
+        Ok(Some(instruction))
+    }
+
+    /// Reads the head of a response whose body may be large, or may not have come yet. The bounds
+    /// are those of [`Limits::default`].
+    ///
+    /// # Errors
+    /// Where a proxy would answer 502.
+    pub fn read_head(status: StatusCode, headers: &HeaderMap) -> Result<Head, InstructionError> {
+        Self::read_head_within(status, headers, &Limits::default())
+    }
+
+    /// The same with bounds of one's own, as in [`read_within`](Self::read_within).
+    ///
+    /// # Errors
+    /// Where a proxy would answer 502.
+    pub fn read_head_within(
+        status: StatusCode,
+        headers: &HeaderMap,
+        limits: &Limits,
+    ) -> Result<Head, InstructionError> {
+        // Compared byte for byte, up to the parameters.
         let is_body = headers.get(CONTENT_TYPE).is_some_and(|value| {
             let essence = value.as_bytes().split(|byte| *byte == b';').next();
             essence.unwrap_or_default().trim_ascii() == GRIP_INSTRUCT.as_bytes()
         });
-        if !is_body && !headers.keys().any(is_instruction) {
-            return Ok(None);
-        }
-        let mut instruction = Self::begin(headers, response)?;
         if is_body {
-            let status = response.status();
             if status != StatusCode::OK {
                 let why = "beside an application/grip-instruct body it has to be 200";
                 return Err(InstructionError::new("the status", status.as_str(), why));
             }
-            json::read(response.body(), &mut instruction)?;
+            return Ok(Head::InBody);
         }
-        instruction.finish(headers, is_body)?;
-        Ok(Some(instruction))
+        if !headers.keys().any(is_instruction) {
+            return Ok(Head::Plain);
+        }
+        let mut instruction = Self::begin(status, headers, limits)?;
+        instruction.expose(headers);
+        instruction.finish(limits);
+        Ok(Head::Held(instruction))
     }
 
     /// What a hold says once it is written, to compare with. The response beside it is empty.
@@ -117,7 +184,8 @@ impl Instruction {
         self.mode
     }
 
-    /// The channels, in their order.
+    /// The channels, in their order, those of a body before those of headers beside it. There are
+    /// at most [`Limits::channels`].
     #[must_use]
     pub fn channels(&self) -> &[Channel] {
         &self.channels
@@ -142,6 +210,12 @@ impl Instruction {
         self.keep_alive.as_ref()
     }
 
+    /// The connection's meta, by name.
+    #[must_use]
+    pub fn metas(&self) -> &BTreeMap<String, String> {
+        &self.meta
+    }
+
     /// An item of the connection's meta.
     #[must_use]
     pub fn meta(&self, name: &str) -> Option<&str> {
@@ -155,7 +229,7 @@ impl Instruction {
     }
 
     /// After how long without an item the next link is fetched anyway. Where nothing is said it is
-    /// 120 s.
+    /// 120 s; zero is never.
     #[must_use]
     pub fn next_timeout(&self) -> Duration {
         self.next_timeout
@@ -168,36 +242,36 @@ impl Instruction {
     }
 
     /// What the client gets: at once from a stream, at the timeout from a response hold. It has
-    /// the status that the client sees, and no headers for the proxy.
+    /// the status that the client sees, and neither headers for the proxy nor those that belong to
+    /// one connection and the framing on it, such as `Content-Length`.
     #[must_use]
     pub fn response(&self) -> &Response<Bytes> {
         &self.response
     }
 
-    pub(crate) fn metas(&self) -> &BTreeMap<String, String> {
-        &self.meta
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        self.response
     }
 
-    /// What differs from another one, leaving the two responses aside.
-    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
-        let parts = |it: &Self| {
-            [
-                ("mode", format!("{:?}", it.mode)),
-                ("channels", format!("{:?}", it.channels)),
-                ("timeout", format!("{:?}", it.timeout)),
-                ("keep-alive", format!("{:?}", it.keep_alive)),
-                ("meta", format!("{:?}", it.meta)),
-                ("next link", format!("{:?}", it.next)),
-                ("next link's timeout", format!("{:?}", it.next_timeout)),
-                ("gone link", format!("{:?}", it.gone)),
-            ]
-        };
-        let pairs = parts(self).into_iter().zip(parts(other));
-        let differing: Vec<_> = pairs
-            .filter(|((_, mine), (_, others))| mine != others)
-            .map(|((name, mine), (_, others))| format!("{name}: {mine}, and not {others}"))
-            .collect();
-        (!differing.is_empty()).then(|| differing.join("\n"))
+    /// The reason phrase beside the status, where one is given.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// How many channels there were over [`Limits::channels`]. Pushpin drops them in silence, and
+    /// whoever hosts an origin wants to know.
+    #[must_use]
+    pub fn dropped_channels(&self) -> usize {
+        self.dropped_channels
+    }
+
+    fn finish(&mut self, limits: &Limits) {
+        self.timeout = self.timeout.max(Self::MIN_TIMEOUT);
+        self.dropped_channels = self.channels.len().saturating_sub(limits.channels);
+        self.channels.truncate(limits.channels);
     }
 
     fn nothing(response: Response<Bytes>) -> Self {
@@ -208,30 +282,42 @@ impl Instruction {
             keep_alive: None,
             meta: BTreeMap::new(),
             next: None,
-            next_timeout: Duration::from_secs(120),
+            next_timeout: Self::DEFAULT_NEXT_TIMEOUT,
             gone: None,
+            reason: None,
+            dropped_channels: 0,
             response,
         }
     }
 }
 
+/// A channel. An empty previous id or filter is none.
 fn subscription<'f>(
     name: &str,
     prev_id: Option<&str>,
     filters: impl Iterator<Item = &'f str>,
+    limits: &Limits,
 ) -> Result<Channel, InstructionError> {
     let read = || {
         let mut channel = Channel::new(name)?;
-        if let Some(id) = prev_id {
+        if let Some(id) = prev_id.filter(|id| !id.is_empty()) {
             channel = channel.with_prev_id(id)?;
         }
-        for filter in filters {
+        for filter in filters.filter(|filter| !filter.is_empty()) {
             channel = channel.with_filter(Filter::custom(filter)?);
         }
         Ok(channel)
     };
-    read().map_err(|_: gripware_core::ChannelError| {
-        let why = "the name, the previous id or a filter is none";
+    let channel: Channel = read().map_err(|_: ChannelError| {
+        let why = "the name, the previous id or a filter is too long or has a control character";
         InstructionError::new("a channel", name, why)
-    })
+    })?;
+    if channel.filters().len() > limits.filters {
+        return Err(InstructionError::new(
+            "a channel",
+            name,
+            "it has too many filters",
+        ));
+    }
+    Ok(channel)
 }

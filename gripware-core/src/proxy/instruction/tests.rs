@@ -1,7 +1,7 @@
-use gripware_core::{KeepAlive as CoreKeepAlive, KeepAliveMode};
 use serde_json::json;
 
 use super::*;
+use crate::{KeepAlive as CoreKeepAlive, KeepAliveMode};
 
 fn read(headers: &[(&str, &str)], body: &str) -> Result<Option<Instruction>, InstructionError> {
     let mut response = Response::builder();
