@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Instruction,
+    difference::difference,
     transcript::{Transcript, fail},
 };
 
@@ -180,7 +181,7 @@ impl Answer {
             Ok(wanted) => wanted,
             Err(error) => self.fail(format_args!("there is no such hold: {error}")),
         };
-        if let Some(difference) = self.hold().difference(&wanted) {
+        if let Some(difference) = difference(&self.hold(), &wanted) {
             self.fail(format_args!("the hold differs: {difference}"));
         }
         self
@@ -206,7 +207,7 @@ impl Answer {
     fn instruction(&self) -> Option<Instruction> {
         match Instruction::read(&self.response) {
             Ok(instruction) => instruction,
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(format_args!("a proxy would answer 502: {error}")),
         }
     }
 

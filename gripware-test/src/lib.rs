@@ -123,8 +123,8 @@
 
 mod answer;
 mod builder;
+mod difference;
 mod held;
-mod instruction;
 mod link;
 mod opening;
 pub mod origin;
@@ -137,8 +137,8 @@ mod websocket;
 
 pub use answer::Answer;
 pub use builder::ProxyBuilder;
+pub use gripware_core::proxy::{Instruction, InstructionError, KeepAlive};
 pub use held::Held;
-pub use instruction::{Instruction, InstructionError, KeepAlive};
 pub use opening::Opening;
 pub use origin::{IntoOrigin, Origin};
 pub use proxy::Proxy;

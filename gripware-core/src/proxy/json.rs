@@ -208,7 +208,7 @@ pub(super) trait FromJson<'de>: Sized {
 }
 
 /// Reads a value of any type.
-pub(super) fn any<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn any_value<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromJson<'de>,
     D: Deserializer<'de>,
@@ -352,24 +352,24 @@ impl<'de> FromJson<'de> for Headers<'de> {
 
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
+        any_value(deserializer)
     }
 }
 
 impl<'de, T: Members<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
+        any_value(deserializer)
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
+        any_value(deserializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Headers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
+        any_value(deserializer)
     }
 }

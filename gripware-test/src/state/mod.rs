@@ -1,9 +1,7 @@
 //! All that the pretend proxy knows: who is connected, and what was published.
 
-mod filter;
 mod held;
 mod order;
-mod patch;
 mod socket;
 mod unaccepted;
 
@@ -13,13 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use gripware_core::{Channel, Filter};
+use gripware_core::{
+    Channel, Filter,
+    proxy::{Subject, Verdict},
+};
 use http::Response;
 
-use self::{
-    filter::{Subject, Verdict},
-    order::Order,
-};
+use self::order::Order;
 pub(crate) use self::{
     held::{Held, last},
     socket::Socket,
@@ -250,7 +248,11 @@ impl Client {
         let subject = Subject {
             channel,
             channels: &self.channels,
-            meta: &self.meta,
+            meta: &|name| self.meta.get(name).map(String::as_str),
+            last_id: &|name| {
+                let mut channels = self.channels.iter();
+                channels.find(|it| it.name() == name)?.prev_id()
+            },
             item_meta: &published.parts().meta,
         };
         subject.apply(content, wanted)

@@ -129,7 +129,7 @@ fn what_a_proxy_answers_with_502_is_an_error_that_says_why() {
         (instruct, r#"{"response":{"headers":[["X","a\r\nY: b"]]}}"#),
     ] {
         let error = read(&[header], body).unwrap_err().to_string();
-        assert!(error.starts_with("a proxy would answer 502: "), "{error}");
+        assert!(!error.contains('\n'), "{error}");
     }
 }
 
@@ -148,10 +148,5 @@ fn every_hold_that_gripware_writes_is_read_back() {
         let read = Instruction::of(&hold).unwrap();
         assert_eq!(read.mode(), hold.mode());
         assert_eq!(read.channels(), hold.channels());
-        assert_eq!(read.difference(&read), None);
     }
-    let one = Instruction::of(&Hold::stream("a")).unwrap();
-    let other = Instruction::of(&Hold::stream("b")).unwrap();
-    let difference = one.difference(&other).unwrap();
-    assert!(difference.starts_with("channels: "), "{difference}");
 }

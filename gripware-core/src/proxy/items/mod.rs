@@ -12,7 +12,7 @@ use serde::{
 
 pub use self::error::DecodeError;
 use self::formats::Formats;
-use super::json::{FromJson, Members, Object, Pairs, Scalar, any, members, pass_over};
+use super::json::{FromJson, Members, Object, Pairs, Scalar, any_value, members, pass_over};
 use crate::{Channel, Item, channel::checked_name, item::ItemParts};
 
 /// The most items that one body may have. The body itself is at most 1 000 000 bytes, of which an
@@ -119,7 +119,7 @@ impl<'de> FromJson<'de> for Items {
 
 impl<'de> Deserialize<'de> for Items {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
+        any_value(deserializer)
     }
 }
 

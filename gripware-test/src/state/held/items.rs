@@ -4,11 +4,12 @@ use bytes::Bytes;
 use gripware_core::{
     Channel, Filter, HoldMode,
     item::{Action, HttpBody, HttpResponse},
+    proxy::patch,
 };
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
-    super::{Client, Line, Verdict, order::Order, patch},
+    super::{Client, Line, Verdict, order::Order},
     Update,
 };
 use crate::Published;
@@ -106,7 +107,7 @@ impl Client {
                 let stored = held.instruction.response().body();
                 let (content, is_broken) = match format.body() {
                     HttpBody::Content(content) => (content.as_bytes().clone(), false),
-                    HttpBody::Patch(operations) => match patch::apply(stored, operations) {
+                    HttpBody::Patch(operations) => match patch(stored, operations) {
                         Some(patched) => (patched, false),
                         None => (Bytes::new(), true),
                     },

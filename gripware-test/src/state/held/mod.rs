@@ -271,5 +271,5 @@ pub(crate) fn last(headers: &mut HeaderMap, channel: &str, id: &str) {
 }
 
 fn read(response: &Response<Bytes>) -> Result<Option<Instruction>, String> {
-    Instruction::read(response).map_err(|error| error.to_string())
+    Instruction::read(response).map_err(|error| format!("a proxy would answer 502: {error}"))
 }
