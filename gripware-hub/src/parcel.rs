@@ -94,11 +94,6 @@ impl Parcel {
         });
         FIXED + response + stream + socket
     }
-
-    pub(crate) fn item_meta(&self, name: &str) -> Option<&str> {
-        let found = self.meta.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
-    }
 }
 
 impl SocketPart {

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 
 use super::template::fill;
-use crate::{Channel, Filter};
+use crate::Filter;
 
 /// By how many bytes a filter may make a content longer. One of many directives and a long value
 /// could fill the memory otherwise.
@@ -16,30 +16,25 @@ pub const MAX_GROWTH: usize = 1_000_000;
 ///
 /// ```
 /// use bytes::Bytes;
-/// use gripware_core::{Channel, Filter, proxy::{Subject, Verdict}};
+/// use gripware_core::{Filter, proxy::{Subject, Verdict}};
 ///
-/// let channels = [Channel::new("room")?.with_filter(Filter::SkipSelf)];
 /// let subject = Subject {
-///     channel: &channels[0],
-///     channels: &channels,
+///     filters: &[Filter::SkipSelf],
+///     last_id: &|channel| (channel == "room").then_some(""),
 ///     meta: &|name| (name == "user").then_some("anna"),
-///     last_id: &|_| None,
 ///     item_meta: &[("sender".to_owned(), "anna".to_owned())],
 /// };
 /// assert_eq!(subject.apply(&Bytes::from("hi"), &[]), Verdict::Drop);
-/// # Ok::<(), gripware_core::ChannelError>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
-    /// The subscription whose filters apply.
-    pub channel: &'a Channel,
-    /// All channels of the connection.
-    pub channels: &'a [Channel],
+    /// The filters of the subscription.
+    pub filters: &'a [Filter],
+    /// The id of the last item that the connection has got on the channel of this name, which is
+    /// empty where none has come. Nothing where it is not subscribed to it.
+    pub last_id: &'a dyn Fn(&str) -> Option<&'a str>,
     /// The connection's meta, by name.
     pub meta: &'a dyn Fn(&str) -> Option<&'a str>,
-    /// The id of the last item that the connection has got on the channel of this name, for
-    /// [`Filter::BuildId`].
-    pub last_id: &'a dyn Fn(&str) -> Option<&'a str>,
     /// The item's meta.
     pub item_meta: &'a [(String, String)],
 }
@@ -62,7 +57,7 @@ impl Subject<'_> {
     /// that the item's format insists on, if any. What no filter changes is shared, not copied.
     #[must_use]
     pub fn apply(&self, content: &Bytes, wanted: &[Filter]) -> Verdict {
-        let filters = self.channel.filters();
+        let filters = self.filters;
         if !wanted.is_empty() && !filters.iter().filter(changes_content).eq(wanted) {
             return Verdict::Fail;
         }
@@ -98,8 +93,7 @@ impl Subject<'_> {
             }
             _ => {
                 let required = self.item("require_sub").unwrap_or_default();
-                let mut names = self.channels.iter().map(Channel::name);
-                !required.is_empty() && !names.any(|name| name == required)
+                !required.is_empty() && (self.last_id)(required).is_none()
             }
         }
     }
@@ -131,13 +125,7 @@ impl Subject<'_> {
                 return None;
             }
             let channel = std::str::from_utf8(channel?).ok()?;
-            let mut names = self.channels.iter().map(Channel::name);
-            let id = match (self.last_id)(channel) {
-                Some(id) => id,
-                // Nothing came on it yet.
-                None if names.any(|name| name == channel) => "",
-                None => return None,
-            };
+            let id = (self.last_id)(channel)?;
             Some(Cow::Borrowed(id.as_bytes()))
         })?;
         fill(content, content.len() + MAX_GROWTH, |letter, argument| {
@@ -191,18 +179,17 @@ mod tests {
     use super::*;
 
     fn filtered(filters: &[&str], meta: &[(&str, &str)], item_meta: &[(&str, &str)]) -> Verdict {
-        let mut channel = Channel::new("a").unwrap();
-        for filter in filters {
-            channel = channel.with_filter(Filter::custom(*filter).unwrap());
-        }
+        let filters: Vec<_> = filters
+            .iter()
+            .map(|it| Filter::custom(*it).unwrap())
+            .collect();
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let item_meta: Vec<_> = item_meta.iter().map(own).collect();
         let meta = |name: &str| meta.iter().find(|(known, _)| *known == name).map(|it| it.1);
         let subject = Subject {
-            channel: &channel,
-            channels: &[channel.clone(), Channel::new("b").unwrap()],
+            filters: &filters,
+            last_id: &|channel| ["a", "b"].contains(&channel).then_some(""),
             meta: &meta,
-            last_id: &|_| None,
             item_meta: &item_meta,
         };
         subject.apply(&Bytes::from("to %(user)s, 100%%"), &[])
@@ -242,19 +229,19 @@ mod tests {
 
     #[test]
     fn an_item_may_insist_on_filters_of_the_content() {
-        let channel = Channel::new("a").unwrap().with_filter(Filter::SkipSelf);
-        let apply = |channel: &Channel| {
+        let apply = |filters: &[Filter]| {
             let subject = Subject {
-                channel,
-                channels: &[],
-                meta: &|_| None,
+                filters,
                 last_id: &|_| None,
+                meta: &|_| None,
                 item_meta: &[],
             };
             subject.apply(&Bytes::from("x"), &[Filter::VarSubst])
         };
-        assert_eq!(apply(&channel), Verdict::Fail);
-        let channel = channel.with_filter(Filter::VarSubst);
-        assert_eq!(apply(&channel), Verdict::Send(Bytes::from("x")));
+        assert_eq!(apply(&[Filter::SkipSelf]), Verdict::Fail);
+        assert_eq!(
+            apply(&[Filter::SkipSelf, Filter::VarSubst]),
+            Verdict::Send(Bytes::from("x"))
+        );
     }
 }

@@ -77,9 +77,12 @@ pub(crate) fn filtered(
     }
     let subject = Subject {
         filters: &subscription.filters,
-        is_subscribed: &|name| subscriptions.iter().any(|it| &*it.channel == name),
+        last_id: &|channel| {
+            let found = subscriptions.iter().find(|it| *it.channel == *channel)?;
+            Some(found.place.as_deref().unwrap_or_default())
+        },
         meta: &|name| meta.get(name),
-        item_meta: &|name| parcel.item_meta(name),
+        item_meta: &parcel.meta,
     };
     subject.apply(content, wanted)
 }

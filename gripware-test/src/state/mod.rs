@@ -246,13 +246,13 @@ impl Client {
             return Verdict::Fail;
         };
         let subject = Subject {
-            channel,
-            channels: &self.channels,
-            meta: &|name| self.meta.get(name).map(String::as_str),
+            filters: channel.filters(),
             last_id: &|name| {
                 let mut channels = self.channels.iter();
-                channels.find(|it| it.name() == name)?.prev_id()
+                let channel = channels.find(|it| it.name() == name)?;
+                Some(channel.prev_id().unwrap_or_default())
             },
+            meta: &|name| self.meta.get(name).map(String::as_str),
             item_meta: &published.parts().meta,
         };
         subject.apply(content, wanted)
