@@ -146,8 +146,7 @@ impl Subject<'_> {
 impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject")
-            .field("channel", &self.channel)
-            .field("channels", &self.channels)
+            .field("filters", &self.filters)
             .field("item_meta", &self.item_meta)
             .finish_non_exhaustive()
     }

@@ -1,0 +1,185 @@
+//! The origin's answers to what was asked on behalf of a client (GRIP 1.8).
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use gripware_core::{HoldMode, proxy::Instruction};
+use http::Response;
+
+use super::{Shard, connection::Connection};
+use crate::{
+    asker::AskError,
+    parcel::Parcel,
+    sink::{
+        Sink, Then,
+        hold::Update,
+        response::{bad_gateway, passed_on, whole},
+    },
+};
+
+impl Shard {
+    /// The answer to a response hold's own request, which was sent once more.
+    pub(super) fn repeated(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        answer: Result<Response<Bytes>, AskError>,
+    ) {
+        let mut state = connection.state.borrow_mut();
+        let Sink::Response(response) = &mut state.sink else {
+            return;
+        };
+        if response.reply.is_none() {
+            return;
+        }
+        response.dealings.update = Update::No;
+        let read = match answer {
+            Ok(answer) => Instruction::read(&answer).map(|instruction| (instruction, answer)),
+            Err(error) => {
+                // It is still held, and gets what was stored when time is up.
+                self.common.metrics.asks_failed.add(1);
+                tracing::warn!(target: "gripware_hub", connection = %connection.id, "a request was not answered again: {error}");
+                return;
+            }
+        };
+        let now = Instant::now();
+        match read {
+            Ok((Some(instruction), _)) if instruction.mode() == Some(HoldMode::Response) => {
+                drop(state);
+                if self.obey(connection, &instruction, now) {
+                    self.trust_origin(connection);
+                }
+                self.take_kept(connection);
+                self.set_timer(connection);
+                return;
+            }
+            Ok((Some(instruction), _)) if instruction.mode().is_none() => {
+                response.answer = Some(whole(&instruction));
+            }
+            Ok((None, answer)) => response.answer = Some(passed_on(answer)),
+            Ok((Some(_), _)) => {
+                tracing::warn!(target: "gripware_hub", connection = %connection.id, "a request that was held for one response is now to be a stream");
+                response.answer = Some(bad_gateway());
+            }
+            Err(error) => {
+                tracing::warn!(target: "gripware_hub", connection = %connection.id, "an instruction was refused: {error}");
+                response.answer = Some(bad_gateway());
+            }
+        }
+        drop(state);
+        self.finish_answered(connection);
+    }
+
+    /// The answer to a stream's next link, or nothing where there was none.
+    pub(super) fn continued(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        page: Option<&Response<Bytes>>,
+    ) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        let Sink::Stream(stream) = &mut state.sink else {
+            return;
+        };
+        if state.end.is_some() || stream.dealings.update != Update::Asked {
+            return;
+        }
+        stream.dealings.update = Update::No;
+        let instruction = match page.map(Instruction::read) {
+            Some(Ok(instruction)) => instruction,
+            Some(Err(error)) => {
+                tracing::warn!(target: "gripware_hub", connection = %connection.id, "an instruction was refused: {error}");
+                drop(guard);
+                self.cut_off(connection);
+                return;
+            }
+            None => {
+                drop(guard);
+                self.cut_off(connection);
+                return;
+            }
+        };
+        let is_response = |it: &Instruction| it.mode() == Some(HoldMode::Response);
+        if instruction.as_ref().is_some_and(is_response) {
+            tracing::warn!(target: "gripware_hub", connection = %connection.id, "a next link is answered with a response hold");
+            drop(guard);
+            self.cut_off(connection);
+            return;
+        }
+        stream.dealings.base = stream.dealings.next.take().map(|next| next.uri);
+        let body = match &instruction {
+            Some(instruction) => instruction.response().body(),
+            None => page.map_or(const { &Bytes::new() }, Response::body),
+        };
+        let now = Instant::now();
+        let bytes = stream.framed(body);
+        if !bytes.is_empty() {
+            // What was asked for is not dropped: it is as long as one answer at most.
+            state.outbox.push(bytes, 1);
+            stream.sent(now);
+        }
+        drop(guard);
+        let Some(instruction) = instruction else {
+            self.finish(connection);
+            return;
+        };
+        let contradicts = self.obey(connection, &instruction, now);
+        if instruction.mode().is_some() {
+            if contradicts {
+                self.trust_origin(connection);
+            }
+            self.take_kept(connection);
+        } else if !connection.state.borrow_mut().want_update() {
+            self.finish(connection);
+            return;
+        }
+        self.write(connection, None);
+        self.ask(connection);
+        self.set_timer(connection);
+    }
+
+    /// The origin insists on where a channel is, although something else was published there.
+    fn trust_origin(&self, connection: &Connection) {
+        for subscription in &connection.state.borrow().subscriptions {
+            if subscription.place.is_some() {
+                self.common.registry.forget_last(&subscription.channel);
+            }
+        }
+    }
+
+    /// Hands over what came while the origin was asked.
+    fn take_kept(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut state = connection.state.borrow_mut();
+        let state = &mut *state;
+        let kept = match &mut state.sink {
+            Sink::Response(response) => response.dealings.take_kept(&state.subscriptions),
+            Sink::Stream(stream) => stream.dealings.take_kept(&state.subscriptions),
+            Sink::WebSocket(_) => return,
+        };
+        if kept.is_empty() {
+            return;
+        }
+        let shard = Rc::clone(self);
+        let connection = Rc::clone(connection);
+        // Each may change what becomes of the next one.
+        tokio::task::spawn_local(async move {
+            for parcel in kept {
+                shard.hand_on(&connection, &parcel);
+            }
+        });
+    }
+
+    fn hand_on(self: &Rc<Self>, connection: &Rc<Connection>, parcel: &Arc<Parcel>) {
+        let (then, actions) = {
+            let mut state = connection.state.borrow_mut();
+            let mut all = state.subscriptions.iter();
+            let Some(index) = all.position(|it| it.channel == parcel.channel) else {
+                return;
+            };
+            self.take_for(&mut state, parcel, index)
+        };
+        if then != Then::Idle {
+            self.follow_up(connection, then, actions);
+            self.write_all();
+        }
+    }
+}

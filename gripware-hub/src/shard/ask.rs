@@ -1,0 +1,173 @@
+//! Asking the origin on behalf of a client.
+
+use std::{rc::Rc, time::Instant};
+
+use bytes::Bytes;
+use http::{Method, Request, header::HOST};
+use tokio::task::spawn_local;
+
+use super::{Shard, connection::Connection, fetch::jitter};
+use crate::{
+    asker::AskError,
+    connection_id::Id,
+    sink::{
+        Sink,
+        hold::{Update, write_last},
+    },
+    ws::{Action, TurnError},
+};
+
+impl Shard {
+    /// Asks what a hold has missed, where that is wanted and nobody asks yet: a response hold's own
+    /// request once more, or a stream's next link.
+    pub(super) fn ask(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        if state.end.is_some() {
+            return;
+        }
+        let (dealings, mut request) = match &mut state.sink {
+            Sink::Response(response) => (&mut response.dealings, state.request.to_request()),
+            Sink::Stream(stream) => {
+                let dealings = &mut stream.dealings;
+                let Some(next) = &dealings.next else {
+                    dealings.update = Update::No;
+                    return;
+                };
+                let mut request = Request::new(Bytes::new());
+                *request.uri_mut() = next.uri.clone();
+                if let Some(host) = state.request.headers().remove(HOST) {
+                    request.headers_mut().insert(HOST, host);
+                }
+                (dealings, request)
+            }
+            Sink::WebSocket(_) => return,
+        };
+        if dealings.update != Update::Wanted {
+            return;
+        }
+        dealings.update = Update::Asked;
+        write_last(request.headers_mut(), &state.subscriptions);
+        let asker = state.asker.clone();
+        if matches!(state.sink, Sink::Stream(_)) {
+            drop(guard);
+            self.fetch(connection, asker, request);
+            return;
+        }
+        drop(guard);
+        self.common.metrics.asks.add(1);
+        let limit = self.common.settings.max_held_response;
+        let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
+        spawn_local(async move {
+            let answer = asker.ask(request, limit).await;
+            shard.repeated(&connection, answer);
+        });
+    }
+
+    /// Tells the origin what there is to tell over a WebSocket, where nothing is under way.
+    pub(super) fn converse(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        let Sink::WebSocket(socket) = &mut state.sink else {
+            return;
+        };
+        let Some(turn) = socket.conversation.next_turn() else {
+            return;
+        };
+        let mut request = state.request.to_request();
+        turn.apply(&mut request);
+        let asker = state.asker.clone();
+        drop(guard);
+        self.common.metrics.asks.add(1);
+        let limit = self.common.conversations.limits.websocket_body;
+        let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
+        spawn_local(async move {
+            let answer = asker.ask(request, limit).await.map_err(|error| {
+                shard.common.metrics.asks_failed.add(1);
+                let id = connection.id;
+                tracing::warn!(target: "gripware_hub", connection = %id, "a turn was not answered: {error}");
+                match error {
+                    AskError::Unreached(_) => TurnError::Unreached { jitter: jitter() },
+                    _ => TurnError::Failed,
+                }
+            });
+            let mut actions = Vec::new();
+            if let Sink::WebSocket(socket) = &mut connection.state.borrow_mut().sink {
+                let conversation = &mut socket.conversation;
+                conversation.answered(answer, Instant::now(), &mut actions);
+            }
+            shard.act(&connection, actions);
+        });
+    }
+
+    /// Does what a conversation wants done, and lets it go on.
+    pub(super) fn act(self: &Rc<Self>, connection: &Rc<Connection>, actions: Vec<Action>) {
+        let mut guard = connection.state.borrow_mut();
+        let mut is_full = false;
+        for action in actions {
+            let state = &mut *guard;
+            match action {
+                Action::Send(bytes) if state.end.is_none() => {
+                    let posted = state.post(bytes, 1, &self.common.settings);
+                    is_full |= posted == super::connection::Posted::Cut;
+                }
+                Action::Subscribe(channel) => {
+                    self.subscribe(connection, state, &channel);
+                }
+                Action::Unsubscribe(channel) => {
+                    let mut all = state.subscriptions.iter();
+                    if let Some(index) = all.position(|it| *it.channel == *channel.name()) {
+                        self.unsubscribe(connection, state, index);
+                    }
+                }
+                Action::SetMeta { name, value } => state.meta.set(&name, value.as_deref()),
+                Action::Close(bytes) => {
+                    self.unsubscribe_all(connection, state);
+                    state.outbox.push(bytes, 0);
+                }
+                Action::End => self.end(state),
+                Action::Note(note) => {
+                    tracing::warn!(target: "gripware_hub", connection = %connection.id, "{note}");
+                }
+                Action::Send(_) => {}
+            }
+        }
+        drop(guard);
+        if is_full {
+            self.cut(connection);
+            return;
+        }
+        self.write(connection, None);
+        self.converse(connection);
+        self.set_timer(connection);
+        self.forget_if_over(connection);
+        // What it waited for may have been the origin.
+        connection.wake();
+    }
+
+    /// Tells the origin that a client has gone, where it wants to be told (GRIP 1.8).
+    pub(super) fn tell_gone(&self, id: Id, connection: &Connection) {
+        let mut state = connection.state.borrow_mut();
+        let gone = match &mut state.sink {
+            Sink::Response(response) => response.dealings.gone.take(),
+            Sink::Stream(stream) => stream.dealings.gone.take(),
+            Sink::WebSocket(_) => None,
+        };
+        let Some(gone) = gone else {
+            return;
+        };
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = gone;
+        if let Some(host) = state.request.headers().remove(HOST) {
+            request.headers_mut().insert(HOST, host);
+        }
+        let asker = state.asker.clone();
+        self.common.metrics.asks.add(1);
+        spawn_local(async move {
+            if let Err(error) = asker.ask(request, super::fetch::MAX_PAGE).await {
+                tracing::warn!(target: "gripware_hub", connection = %id, "the origin was not told that a client has gone: {error}");
+            }
+        });
+    }
+}

@@ -1,0 +1,292 @@
+//! A client leaves the shard.
+
+use std::{
+    rc::Rc,
+    task::{Context, Waker},
+    time::{Duration, Instant},
+};
+
+use gripware_core::ws::CloseCode;
+
+use super::{
+    Shard,
+    connection::{Connection, End, Pressure, State},
+};
+use crate::{
+    gateway::response_bytes,
+    sink::{Sink, Then, response::ResponseReply},
+};
+
+/// How long a client may take to read what is left when its connection ends.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long is waited for a client to see that the connection is shut down. Closing at once could
+/// lose what it has not read, where it has sent something that was not read either.
+const LINGER: Duration = Duration::from_secs(2);
+
+impl Shard {
+    /// Ends a hold in the way its kind allows, for a reason of the hub's own.
+    pub(super) fn finish(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let code = if self.is_draining.get() {
+            CloseCode::GOING_AWAY
+        } else {
+            CloseCode::NORMAL
+        };
+        let mut actions = Vec::new();
+        let mut state = connection.state.borrow_mut();
+        match &mut state.sink {
+            Sink::Response(response) => response.give_stored(),
+            Sink::Stream(_) => {}
+            Sink::WebSocket(socket) => {
+                let conversation = &mut socket.conversation;
+                conversation.end(code, Instant::now(), &mut actions);
+                drop(state);
+                self.act(connection, actions);
+                return;
+            }
+        }
+        drop(state);
+        self.finish_answered(connection);
+    }
+
+    /// Writes the end of a hold: the answer that it has, or a stream's end.
+    pub(super) fn finish_answered(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        if state.end.is_some() {
+            return;
+        }
+        self.unsubscribe_all(connection, state);
+        match &mut state.sink {
+            Sink::Response(response) => {
+                let (Some(reply), Some(answer)) = (response.reply.take(), response.answer.take())
+                else {
+                    return;
+                };
+                match reply {
+                    ResponseReply::Http1 { version, is_head } => {
+                        let is_kept = state.take_back.is_some() && !self.is_draining.get();
+                        if !is_kept {
+                            state.take_back = None;
+                        }
+                        let bytes = response_bytes(&answer, version, is_head, is_kept);
+                        state.outbox.push(bytes, 1);
+                    }
+                    ResponseReply::Channel(sender) => {
+                        // Where nobody waits the client has gone.
+                        let _ = sender.send(answer);
+                        drop(guard);
+                        self.remove(connection);
+                        return;
+                    }
+                }
+            }
+            Sink::Stream(stream) => {
+                let last = stream.last();
+                if last.is_empty() || self.is_draining.get() {
+                    state.take_back = None;
+                }
+                state.outbox.push(last, 0);
+            }
+            Sink::WebSocket(_) => return,
+        }
+        self.end(state);
+        drop(guard);
+        self.write(connection, None);
+        self.set_timer(connection);
+    }
+
+    /// Ends the connection when all is written.
+    pub(super) fn end(&self, state: &mut State) {
+        if state.end.is_some() {
+            return;
+        }
+        state.end = Some(if state.take_back.is_some() {
+            End::GiveBack
+        } else {
+            End::Close
+        });
+        state.end_by = Some(Instant::now() + END_TIMEOUT);
+        state.timer = None;
+    }
+
+    /// Tells a client that its hold was refused, as far as it may know, and ends it.
+    pub(super) fn refuse(self: &Rc<Self>, connection: &Rc<Connection>, why: &str) {
+        tracing::warn!(target: "gripware_hub", connection = %connection.id, "{}", why.trim_end());
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        if let Sink::Stream(stream) = &state.sink
+            && self.common.settings.development
+        {
+            let bytes = stream.framed(&why.to_owned().into());
+            state.outbox.push(bytes, 1);
+        }
+        drop(guard);
+        self.finish_answered(connection);
+    }
+
+    /// Cuts off a client that does not read.
+    pub(super) fn cut(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        let (queued, messages) = (state.outbox.bytes(), state.outbox.messages());
+        tracing::warn!(
+            target: "gripware_hub",
+            connection = %connection.id,
+            peer = connection.peer.map(tracing::field::display),
+            queued,
+            messages,
+            "a client that does not read is disconnected"
+        );
+        let metrics = &self.common.metrics;
+        metrics.slow_closed.add(1);
+        metrics.dropped.add(state.outbox.clear() as u64);
+        let Sink::WebSocket(socket) = &mut state.sink else {
+            drop(guard);
+            self.lost(connection);
+            return;
+        };
+        let mut actions = Vec::new();
+        let conversation = &mut socket.conversation;
+        conversation.end(CloseCode::TRY_AGAIN_LATER, Instant::now(), &mut actions);
+        drop(guard);
+        self.act(connection, actions);
+    }
+
+    /// Cuts off a client that cannot be told what it missed, so that it connects again.
+    pub(super) fn cut_off(self: &Rc<Self>, connection: &Rc<Connection>) {
+        tracing::warn!(target: "gripware_hub", connection = %connection.id, "a stream that cannot be recovered is cut off");
+        self.lost(connection);
+    }
+
+    /// A client has gone.
+    pub(super) fn lost(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        if connection.is_gone.get() {
+            return;
+        }
+        state.wire = None;
+        self.unsubscribe_all(connection, state);
+        if let Sink::WebSocket(socket) = &mut state.sink {
+            socket.conversation.gone();
+            state.outbox = super::outbox::Outbox::default();
+            drop(guard);
+            self.by_id.borrow_mut().remove(&connection.id);
+            self.converse(connection);
+            self.forget_if_over(connection);
+            return;
+        }
+        let is_held = state.end.is_none();
+        drop(guard);
+        if is_held {
+            self.tell_gone(connection.id, connection);
+        }
+        self.remove(connection);
+    }
+
+    /// Forgets a WebSocket of which nobody has to be told anything any more.
+    pub(super) fn forget_if_over(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let state = connection.state.borrow();
+        let is_over = match &state.sink {
+            Sink::WebSocket(socket) => state.wire.is_none() && socket.conversation.is_over(),
+            _ => false,
+        };
+        drop(state);
+        if is_over {
+            self.remove(connection);
+        }
+    }
+
+    /// Gives the connection back to its server.
+    pub(super) fn give_back(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut state = connection.state.borrow_mut();
+        let wire = state.wire.take();
+        let take_back = state.take_back.take();
+        let unread = std::mem::take(&mut state.unread).freeze();
+        drop(state);
+        self.remove(connection);
+        if let (Some(wire), Some(take_back)) = (wire, take_back)
+            && let Ok(wire) = wire.into_held()
+        {
+            take_back.take_back(wire, unread);
+        }
+    }
+
+    /// Shuts the connection down, and waits a moment until the client has seen it.
+    pub(super) fn shut_down(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut state = connection.state.borrow_mut();
+        state.end = Some(End::Lingers);
+        state.end_by = Some(Instant::now() + LINGER);
+        state.timer = None;
+        if let Some(wire) = &mut state.wire {
+            // Where it does not work at once the end of the connection says the same.
+            let _ = wire.poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
+        drop(state);
+        self.set_timer(connection);
+        connection.wake();
+    }
+
+    /// Does what is due.
+    pub(super) fn elapsed(self: &Rc<Self>, connection: &Rc<Connection>, now: Instant) {
+        let mut guard = connection.state.borrow_mut();
+        let state = &mut *guard;
+        state.timer = None;
+        let is_due = state.deadline().is_some_and(|deadline| deadline <= now);
+        if !is_due {
+            drop(guard);
+            self.set_timer(connection);
+            return;
+        }
+        if state.end_by.is_some_and(|end| end <= now) {
+            drop(guard);
+            self.lost(connection);
+            return;
+        }
+        let mut actions = Vec::new();
+        let then = match &mut state.sink {
+            Sink::Response(response) => {
+                response.give_stored();
+                Then::End
+            }
+            Sink::Stream(stream) => {
+                let mut write = Vec::new();
+                let then = stream.elapsed(now, &mut write);
+                for bytes in write {
+                    // One that the client has not read yet says as much as another.
+                    if state.outbox.is_empty() {
+                        state.outbox.push(bytes, 0);
+                    }
+                }
+                then
+            }
+            Sink::WebSocket(socket) => {
+                socket.conversation.elapsed(now, &mut actions);
+                Then::Converse
+            }
+        };
+        drop(guard);
+        self.follow_up(connection, then, actions);
+        self.set_timer(connection);
+    }
+
+    /// Has nothing more to do with a connection.
+    pub(super) fn remove(&self, connection: &Rc<Connection>) {
+        if connection.is_gone.replace(true) {
+            return;
+        }
+        let mut state = connection.state.borrow_mut();
+        self.unsubscribe_all(connection, &mut state);
+        if matches!(state.pressure, Pressure::High(_)) {
+            self.pressed.set(self.pressed.get().saturating_sub(1));
+        }
+        state.wire = None;
+        drop(state);
+        let mut connections = self.connections.borrow_mut();
+        connections.try_remove(connection.ticket.key as usize);
+        drop(connections);
+        self.by_id.borrow_mut().remove(&connection.id);
+        connection.wake();
+    }
+}

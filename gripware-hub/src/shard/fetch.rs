@@ -1,0 +1,102 @@
+//! Fetching next links (GRIP 1.8).
+
+use std::{collections::HashMap, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use gripware_core::header::GRIP_LAST;
+use http::{HeaderValue, Request, Response, Uri};
+use tokio::{task::spawn_local, time::sleep};
+
+use super::{Shard, connection::Connection};
+use crate::asker::{AskError, Asker};
+
+/// How often a next link that could not be fetched is tried again.
+const RETRIES: u32 = 5;
+
+/// The most bytes that the answer to a next link has. A handler with more to say names a next link
+/// again.
+pub(super) const MAX_PAGE: usize = 1_000_000;
+
+/// Requests for next links that are under way, and who waits for each.
+///
+/// One answer serves several clients only where the request is the same to the last byte: address,
+/// query and last ids. It has none of the clients' headers.
+#[derive(Debug, Default)]
+pub(super) struct Fetches(HashMap<FetchKey, Vec<Rc<Connection>>>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct FetchKey {
+    origin: usize,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    last: Vec<HeaderValue>,
+}
+
+impl Shard {
+    /// Fetches a next link for a connection, or waits for the answer to one that is the same.
+    pub(super) fn fetch(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        asker: Asker,
+        request: Request<Bytes>,
+    ) {
+        let headers = request.headers();
+        let mut last: Vec<_> = headers.get_all(GRIP_LAST).iter().cloned().collect();
+        last.sort_unstable();
+        let key = FetchKey {
+            origin: asker.identity(),
+            uri: request.uri().clone(),
+            host: headers.get(http::header::HOST).cloned(),
+            last,
+        };
+        let mut fetches = self.fetches.borrow_mut();
+        if let Some(waiting) = fetches.0.get_mut(&key) {
+            waiting.push(Rc::clone(connection));
+            return;
+        }
+        fetches.0.insert(key.clone(), vec![Rc::clone(connection)]);
+        drop(fetches);
+        let shard = Rc::clone(self);
+        spawn_local(async move {
+            let page = shard.fetch_page(&asker, request).await;
+            let waiting = shard.fetches.borrow_mut().0.remove(&key);
+            for connection in waiting.unwrap_or_default() {
+                shard.continued(&connection, page.as_ref());
+            }
+        });
+    }
+
+    async fn fetch_page(&self, asker: &Asker, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        let metrics = &self.common.metrics;
+        let mut attempt = 0;
+        loop {
+            metrics.asks.add(1);
+            let why = match asker.ask(request.clone(), MAX_PAGE).await {
+                Ok(page) if page.status().is_success() => return Some(page),
+                Ok(page) => format!("it is answered with {}", page.status()),
+                Err(error) => {
+                    if matches!(error, AskError::TooLarge { .. } | AskError::Ended) {
+                        attempt = RETRIES;
+                    }
+                    error.to_string()
+                }
+            };
+            metrics.asks_failed.add(1);
+            let uri = request.uri();
+            tracing::warn!(target: "gripware_hub", %uri, attempt, "a next link was not fetched: {why}");
+            if attempt >= RETRIES || self.is_draining.get() {
+                return None;
+            }
+            sleep(Duration::from_secs(1 << attempt) + jitter()).await;
+            attempt += 1;
+        }
+    }
+}
+
+/// A random time up to a second, so that those who failed together do not come back together.
+pub(super) fn jitter() -> Duration {
+    let mut byte = [0];
+    // Without randomness they do.
+    let _ = getrandom::fill(&mut byte);
+    Duration::from_millis(u64::from(byte[0]) * 1000 / 256)
+}
