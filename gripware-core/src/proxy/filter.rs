@@ -243,4 +243,69 @@ mod tests {
             Verdict::Send(Bytes::from("x"))
         );
     }
+
+    fn built(content: &str, meta: &[(&str, &str)], item_meta: &[(&str, &str)]) -> Option<String> {
+        let channels = [
+            Channel::new("a").unwrap().with_filter(Filter::BuildId),
+            Channel::new("b").unwrap(),
+        ];
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let subject = Subject {
+            channel: &channels[0],
+            channels: &channels,
+            meta: &|name| meta.iter().find(|(known, _)| *known == name).map(|it| it.1),
+            last_id: &|name| (name == "a").then_some("C3PO"),
+            item_meta: &item_meta.iter().map(own).collect::<Vec<_>>(),
+        };
+        match subject.apply(&Bytes::copy_from_slice(content.as_bytes()), &[]) {
+            Verdict::Send(content) => Some(String::from_utf8(content.into()).unwrap()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn ids_are_put_into_the_content() {
+        let format = ("id_format", "%(a)s-%(b)s%%");
+        let hex = ("id_encoding", "hex");
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            built("id: %I, %(x\\))I", &[format], &[]),
+            text("id: C3PO-%, x)")
+        );
+        assert_eq!(built("%I", &[], &[format]), text("C3PO-%"));
+        assert_eq!(
+            built("%I %(R2)I", &[format, hex], &[]),
+            text("4333504f2d25 5232")
+        );
+        assert_eq!(built("100%%", &[format], &[]), text("100%"));
+        for (content, meta) in [
+            ("%I", ("x", "")),
+            ("%s", format),
+            ("%", format),
+            ("%(I", format),
+            ("%I", ("id_format", "%(none)s")),
+            ("%I", ("id_format", "%s")),
+        ] {
+            assert_eq!(built(content, &[meta], &[]), None, "{content} {meta:?}");
+        }
+        assert_eq!(built("%I", &[format, ("id_encoding", "rot13")], &[]), None);
+    }
+
+    #[test]
+    fn a_content_does_not_grow_without_end() {
+        let channel = Channel::new("a").unwrap().with_filter(Filter::VarSubst);
+        let value = "x".repeat(100_000);
+        let apply = |count: usize| {
+            let subject = Subject {
+                channel: &channel,
+                channels: &[],
+                meta: &|_| Some(&value),
+                last_id: &|_| None,
+                item_meta: &[],
+            };
+            subject.apply(&Bytes::from("%(user)s".repeat(count)), &[])
+        };
+        assert!(matches!(apply(10), Verdict::Send(content) if content.len() == 1_000_000));
+        assert_eq!(apply(11), Verdict::Fail);
+    }
 }

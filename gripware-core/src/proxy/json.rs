@@ -47,7 +47,7 @@ impl<'de> Scalar<'de> {
             Self::Integer(number) => Ok(*number),
             // 200.0 is a way to write 200. The cast saturates.
             Self::Fraction(number) if number.fract() == 0.0 => Ok(*number as i64),
-            Self::Text(text) => text.trim().parse().map_err(|_| WrongType),
+            Self::Text(text) => text.trim_ascii().parse().map_err(|_| WrongType),
             _ => Err(WrongType),
         }
     }

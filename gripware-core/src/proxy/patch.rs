@@ -182,4 +182,32 @@ mod tests {
         }
         assert_eq!(super::patch(b"no json", b"[]"), None);
     }
+
+    #[test]
+    fn a_patch_does_not_grow_without_end() {
+        let doubling = json!({"op": "copy", "from": "", "path": "/a"});
+        let body = json!({"a": 0, "b": "x".repeat(1000)});
+        let fits = vec![&doubling; 8];
+        assert!(patched(&body, &json!(fits)).is_some());
+        let bomb = vec![&doubling; 1000];
+        assert_eq!(patched(&body, &json!(bomb)), None);
+
+        let test = json!({"op": "test", "path": "", "value": body});
+        let many = vec![&test; MAX_OPERATIONS];
+        assert!(patched(&body, &json!(many)).is_some());
+        let too_many = vec![&test; MAX_OPERATIONS + 1];
+        assert_eq!(patched(&body, &json!(too_many)), None);
+        assert_eq!(super::patch(&vec![b' '; MAX_PATCHED + 1], b"[]"), None);
+    }
+
+    #[test]
+    fn a_path_is_a_pointer() {
+        let body = json!({"items": [1]});
+        for path in ["x", "items/0", "/items/00", "/items/+0"] {
+            let add = json!([{"op": "add", "path": path, "value": 2}]);
+            assert_eq!(patched(&body, &add), None, "{path}");
+        }
+        let whole = json!([{"op": "add", "path": "", "value": 2}]);
+        assert_eq!(patched(&body, &whole), Some(json!(2)));
+    }
 }

@@ -14,7 +14,7 @@ impl Element {
     pub(super) fn raw(text: &str) -> Option<Self> {
         let (first, rest) = text.split_once(';').unwrap_or((text, ""));
         Some(Self {
-            first: first.trim().to_owned(),
+            first: first.trim_ascii().to_owned(),
             parameters: parameters(rest)?,
         })
     }
@@ -67,14 +67,14 @@ pub(super) fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         }
         elements.push(element);
     }
-    let trimmed = elements.iter().map(|element| element.trim().to_owned());
+    let trimmed = elements.iter().map(|element| element.trim_ascii().to_owned());
     trimmed.filter(|element| !element.is_empty()).collect()
 }
 
 /// `name`, `name=value` and `name="value"`, between semicolons. Nothing where one is broken.
 fn parameters(text: &str) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
-    let mut rest = text.trim();
+    let mut rest = text.trim_ascii();
     while !rest.is_empty() {
         let end = rest.find([';', '=']).unwrap_or(rest.len());
         let (name, behind) = rest.split_at_checked(end)?;
@@ -85,16 +85,16 @@ fn parameters(text: &str) -> Option<Vec<(String, String)>> {
                 None => {
                     let (value, behind) =
                         behind.split_at_checked(behind.find(';').unwrap_or(behind.len()))?;
-                    (value.trim().to_owned(), behind)
+                    (value.trim_ascii().to_owned(), behind)
                 }
             },
         };
-        if !name.trim().is_empty() {
-            parameters.push((name.trim().to_owned(), value));
+        if !name.trim_ascii().is_empty() {
+            parameters.push((name.trim_ascii().to_owned(), value));
         }
-        rest = match behind.trim_start().strip_prefix(';') {
-            Some(behind) => behind.trim(),
-            None if behind.trim().is_empty() => "",
+        rest = match behind.trim_ascii_start().strip_prefix(';') {
+            Some(behind) => behind.trim_ascii(),
+            None if behind.trim_ascii().is_empty() => "",
             None => return None,
         };
     }
@@ -142,6 +142,8 @@ mod tests {
         assert_eq!(firsts(&["s p"]), ["s p"]);
         assert_eq!(firsts(&["a;b"]), ["a"]);
         assert_eq!(firsts(&["caf\u{e9}"]), ["caf\u{e9}"]);
+        // Spaces are cut off, what other scripts take for one is not.
+        assert_eq!(firsts(&["\u{2000}a\u{a0} "]), ["\u{2000}a\u{a0}"]);
     }
 
     #[test]

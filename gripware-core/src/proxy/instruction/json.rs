@@ -56,7 +56,9 @@ pub(super) fn read(
     limits: &Limits,
     into: &mut Instruction,
 ) -> Result<(), InstructionError> {
-    let instruct = serde_json::from_slice::<Object<Instruct<'_>>>(body)
+    let body = std::str::from_utf8(body)
+        .map_err(|_| InstructionError::body("the body is not valid UTF-8"))?;
+    let instruct = serde_json::from_str::<Object<Instruct<'_>>>(body)
         .map_err(|error| InstructionError::body(format!("the body is not valid JSON: {error}")))?;
     let Object::Members(instruct) = instruct else {
         return Err(InstructionError::body("the body is not an object"));

@@ -1,4 +1,5 @@
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{KeepAlive as CoreKeepAlive, KeepAliveMode};
@@ -95,7 +96,7 @@ fn a_body_is_read_with_the_headers_beside_it() {
         ("content-type", "application/grip-instruct; charset=utf-8"),
         ("grip-channel", "c"),
         ("grip-link", "</n>; rel=next"),
-        ("grip-status", "404"),
+        ("grip-status", "404 Nope"),
     ];
     let hold = read(&headers, &body.to_string()).unwrap().unwrap();
     assert_eq!(hold.mode(), Some(HoldMode::Stream));
@@ -104,7 +105,9 @@ fn a_body_is_read_with_the_headers_beside_it() {
     assert_eq!(hold.keep_alive().unwrap().content, ":");
     assert_eq!(hold.meta("user"), Some("anna"));
     assert_eq!(hold.next(), Some("/n"));
-    assert_eq!(hold.response().status(), 404);
+    // The code inside counts before the one beside, and takes its reason with it.
+    assert_eq!(hold.response().status(), 201);
+    assert_eq!(hold.reason(), None);
     assert_eq!(hold.response().headers().get_all("vary").iter().count(), 2);
     assert_eq!(hold.response().body(), &b"\0\x01"[..]);
 }
@@ -148,5 +151,288 @@ fn every_hold_that_gripware_writes_is_read_back() {
         let read = Instruction::of(&hold).unwrap();
         assert_eq!(read.mode(), hold.mode());
         assert_eq!(read.channels(), hold.channels());
+    }
+}
+
+const INSTRUCT: (&str, &str) = ("content-type", "application/grip-instruct");
+
+fn held(headers: &[(&str, &str)], body: &Value) -> Instruction {
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    read(headers, &body).unwrap().unwrap()
+}
+
+#[test]
+fn a_status_may_have_a_reason() {
+    let hold = held(&[("grip-status", "404 Not Here")], &Value::Null);
+    assert_eq!(hold.response().status(), 404);
+    assert_eq!(hold.reason(), Some("Not Here"));
+    let hold = held(&[INSTRUCT, ("grip-status", "404 Not Here")], &json!({}));
+    assert_eq!(hold.response().status(), 404);
+    assert_eq!(hold.reason(), Some("Not Here"));
+    let response = json!({"response": {"code": "410", "reason": "Moved on"}});
+    let hold = held(&[INSTRUCT, ("grip-status", "404 Not Here")], &response);
+    assert_eq!(hold.response().status(), 410);
+    assert_eq!(hold.reason(), Some("Moved on"));
+    for status in ["99", "0", "1000", "-1", "x", "200x"] {
+        assert!(read(&[("grip-status", status)], "").is_err(), "{status}");
+    }
+}
+
+#[test]
+fn the_first_of_headers_that_count_once_is_read() {
+    let hold = held(
+        &[
+            ("grip-hold", "stream"),
+            ("grip-hold", "response"),
+            ("grip-timeout", "10"),
+            ("grip-timeout", "x"),
+            ("grip-keep-alive", "a"),
+            ("grip-keep-alive", "b; timeout=1"),
+            ("grip-status", "201"),
+            ("grip-status", "202"),
+        ],
+        &Value::Null,
+    );
+    assert_eq!(hold.mode(), Some(HoldMode::Stream));
+    assert_eq!(hold.timeout(), Duration::from_secs(10));
+    assert_eq!(hold.keep_alive().unwrap().content, "a");
+    assert_eq!(hold.keep_alive().unwrap().timeout, Duration::from_secs(55));
+    assert_eq!(hold.response().status(), 201);
+}
+
+#[test]
+fn numbers_in_a_body_may_be_texts() {
+    let hold = json!({"hold": {
+        "channels": [], "timeout": "30", "keep-alive": {"content": "x", "timeout": "0"},
+    }});
+    let hold = held(&[INSTRUCT], &hold);
+    assert_eq!(hold.mode(), Some(HoldMode::Response));
+    assert_eq!(hold.timeout(), Duration::from_secs(30));
+    assert_eq!(hold.keep_alive().unwrap().timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn a_keep_alive_in_a_body_has_the_mode_of_the_header_beside_it() {
+    let body = json!({"hold": {"channels": [], "keep-alive": {"content": "x", "timeout": 9}}});
+    let keep_alive = |header: Option<(&'static str, &'static str)>| {
+        let headers: Vec<_> = [INSTRUCT].into_iter().chain(header).collect();
+        held(&headers, &body).keep_alive().unwrap().clone()
+    };
+    let alone = keep_alive(None);
+    assert!(alone.is_interval);
+    let beside = keep_alive(Some(("grip-keep-alive", "y; timeout=3")));
+    assert!(!beside.is_interval);
+    for read in [alone, beside] {
+        assert_eq!(read.content, "x");
+        assert_eq!(read.timeout, Duration::from_secs(9));
+    }
+    let interval = keep_alive(Some(("grip-keep-alive", "y; mode=interval")));
+    assert!(interval.is_interval);
+}
+
+#[test]
+fn channels_over_the_limit_are_dropped_and_counted() {
+    let channels: Vec<_> = (0..22).map(|n| json!({"name": n.to_string()})).collect();
+    let body = json!({"hold": {"channels": channels}});
+    let hold = held(&[INSTRUCT, ("grip-channel", "more")], &body);
+    assert_eq!(hold.channels().len(), 20);
+    assert_eq!(hold.dropped_channels(), 3);
+    assert!(hold.channel("19").is_some());
+
+    let mut wider = Limits::default();
+    wider.channels = 30;
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    response
+        .headers_mut()
+        .insert("content-type", GRIP_INSTRUCT.parse().unwrap());
+    let hold = Instruction::read_within(&response, &wider)
+        .unwrap()
+        .unwrap();
+    assert_eq!((hold.channels().len(), hold.dropped_channels()), (22, 0));
+}
+
+#[test]
+fn filters_over_the_limit_are_an_error() {
+    let channel = |count| format!("a{}", "; filter=x".repeat(count));
+    assert!(
+        read(
+            &[("grip-hold", "stream"), ("grip-channel", &channel(5))],
+            ""
+        )
+        .is_ok()
+    );
+    assert!(
+        read(
+            &[("grip-hold", "stream"), ("grip-channel", &channel(6))],
+            ""
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn what_belongs_to_a_connection_does_not_reach_the_client() {
+    let names = |hold: &Instruction| {
+        let names = hold.response().headers().keys();
+        names
+            .map(|name| name.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let headers = [
+        ("grip-hold", "response"),
+        ("connection", "close, X-Hop"),
+        ("x-hop", "1"),
+        ("content-length", "3"),
+        ("transfer-encoding", "chunked"),
+        ("keep-alive", "timeout=5"),
+        ("etag", "1"),
+    ];
+    assert_eq!(names(&held(&headers, &Value::Null)), ["etag"]);
+    let body = json!({"response": {"headers": {
+        "Content-Length": "3", "Connection": "close", "Grip-Hold": "stream", "ETag": "1",
+    }}});
+    assert_eq!(names(&held(&[INSTRUCT, ("x-outer", "1")], &body)), ["etag"]);
+}
+
+#[test]
+fn a_head_says_whether_the_body_is_the_instruction() {
+    let head = |status: u16, headers: &[(&'static str, &str)]| {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        Instruction::read_head(StatusCode::from_u16(status).unwrap(), &map)
+    };
+    assert!(matches!(head(404, &[("etag", "1")]), Ok(Head::Plain)));
+    assert!(matches!(head(200, &[INSTRUCT]), Ok(Head::InBody)));
+    assert!(head(201, &[INSTRUCT]).is_err());
+    let upper = ("content-type", "Application/grip-instruct");
+    assert!(matches!(head(200, &[upper]), Ok(Head::Plain)));
+    let Ok(Head::Held(hold)) = head(404, &[("grip-hold", "stream"), ("etag", "1")]) else {
+        panic!("it holds");
+    };
+    assert_eq!(hold.response().status(), 404);
+    assert_eq!(hold.response().body(), "");
+    assert_eq!(hold.into_response().headers().len(), 1);
+}
+
+#[test]
+fn an_error_says_in_one_line_what_is_wrong() {
+    for (headers, body, words) in [
+        (
+            ("grip-hold", "Stream"),
+            "",
+            "Grip-Hold cannot be \"Stream\": it is response or stream",
+        ),
+        (
+            INSTRUCT,
+            "[]",
+            "application/grip-instruct: the body is not an object",
+        ),
+        (
+            INSTRUCT,
+            r#"{"hold":{"channels":[],"timeout":"soon"}}"#,
+            "application/grip-instruct: hold contains \"timeout\" with wrong type",
+        ),
+        (
+            INSTRUCT,
+            r#"{"hold":{"channels":[],"meta":{"a\nb":1}}}"#,
+            "application/grip-instruct: meta contains \"a\\nb\" with wrong type",
+        ),
+        (
+            INSTRUCT,
+            r#"{"hold":null}"#,
+            "application/grip-instruct: instruct contains \"hold\" with wrong type",
+        ),
+    ] {
+        assert_eq!(read(&[headers], body).unwrap_err().to_string(), words);
+    }
+}
+
+#[test]
+fn headers_without_end_are_refused() {
+    let headers: Vec<_> = (0..40_000)
+        .map(|n| [format!("x-{n}"), String::new()])
+        .collect();
+    let body = json!({"response": {"headers": headers}});
+    assert!(read(&[INSTRUCT], &body.to_string()).is_err());
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_target_are_read() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../fuzz/corpus/instructions_read"
+    );
+    let mut good = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let seed = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let (head, body) = seed.split_once("\n\n").unwrap();
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        let headers: Vec<_> = lines.collect();
+        good += usize::from(matches!(read(&headers, body), Ok(Some(_))));
+    }
+    assert!(good >= 6, "only {good} good seeds in {folder}");
+}
+
+proptest! {
+    #[test]
+    fn a_hold_is_read_as_it_was_written(
+        is_stream in any::<bool>(),
+        names in prop::collection::btree_set("[^\\pC]{1,12}", 0..5),
+        meta in prop::collection::btree_map("[a-z]{1,6}", "[^\\pC]{0,9}", 0..3),
+        keep_alive in prop::option::of(prop::collection::vec(any::<u8>(), 1..40)),
+        seconds in 5..1000_u64,
+        status in 200..600_u16,
+    ) {
+        let mode = if is_stream { HoldMode::Stream } else { HoldMode::Response };
+        let mut hold = Hold::with_mode(mode);
+        for name in names {
+            hold = hold.channel(Channel::new(name).unwrap().with_filter(Filter::VarSubst));
+        }
+        for (name, value) in &meta {
+            hold = hold.meta(name, value);
+        }
+        let timeout = Duration::from_secs(seconds);
+        let keep_alive = keep_alive.filter(|_| is_stream);
+        match &keep_alive {
+            Some(content) => {
+                hold = hold.keep_alive(CoreKeepAlive::bytes(content.clone()).timeout(timeout));
+            }
+            None if !is_stream => hold = hold.timeout(timeout),
+            None => {}
+        }
+        hold = hold.status(StatusCode::from_u16(status).unwrap());
+        for hold in [hold.clone(), hold.in_body()] {
+            let read = Instruction::of(&hold).unwrap();
+            prop_assert_eq!(read.mode(), Some(mode));
+            prop_assert_eq!(read.channels(), hold.channels());
+            prop_assert_eq!(read.metas(), &meta);
+            prop_assert_eq!(read.response().status().as_u16(), status);
+            let content = read.keep_alive().map(|it| it.content.to_vec());
+            prop_assert_eq!(&content, &keep_alive);
+            if !is_stream {
+                prop_assert_eq!(read.timeout(), timeout);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_panics(
+        lines in prop::collection::vec((0..9_usize, "[ -~]{0,30}"), 0..6),
+        body in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        const NAMES: [&str; 9] = [
+            "grip-hold", "grip-channel", "grip-timeout", "grip-keep-alive", "grip-set-meta",
+            "grip-status", "grip-link", "grip-expose-headers", "content-type",
+        ];
+        let mut response = Response::new(Bytes::from(body));
+        for (name, value) in lines {
+            response.headers_mut().append(NAMES[name], value.parse().unwrap());
+        }
+        let _ = Instruction::read(&response);
     }
 }

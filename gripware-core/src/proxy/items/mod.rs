@@ -63,7 +63,9 @@ const ITEM: &str = "publish item object";
 /// # Errors
 /// Where a proxy answers 400; the error's words are the body of that answer.
 pub fn decode_items(body: &[u8]) -> Result<Vec<(Channel, Item)>, DecodeError> {
-    match serde_json::from_slice::<Object<BodyMembers>>(body).map_err(|_| DecodeError::NO_JSON)? {
+    // All of it, also what is passed over.
+    let body = std::str::from_utf8(body).map_err(|_| DecodeError::NO_JSON)?;
+    match serde_json::from_str::<Object<BodyMembers>>(body).map_err(|_| DecodeError::NO_JSON)? {
         Object::Members(BodyMembers { items }) => match items {
             Items::Read(items) => Ok(items),
             Items::Refused(error) => Err(error),
