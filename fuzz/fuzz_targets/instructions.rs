@@ -1,11 +1,11 @@
 //! Whatever a hold is made of, what is written has no line end, holds to the limits, and names the
-//! channels that were meant.
+//! channels that were meant, also to the proxy that reads it.
 #![no_main]
 
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use gripware_core::{Hold, KeepAlive, LastIds, Limits};
+use gripware_core::{Hold, KeepAlive, LastIds, Limits, proxy::Instruction};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
@@ -73,6 +73,12 @@ fuzz_target!(|input: Input| {
         hold.to_instruct(&input.prefix, &limits, StatusCode::OK, &HeaderMap::new(), &input.body)
     {
         assert!(json.len() <= limits.instruct_body);
+    }
+
+    // What was written is read as it was meant, in whichever form it travels.
+    if let Ok(read) = Instruction::of(&hold) {
+        assert_eq!(read.mode(), hold.mode());
+        assert_eq!(read.channels(), hold.channels());
     }
 
     let mut headers = HeaderMap::new();

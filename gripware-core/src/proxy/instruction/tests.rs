@@ -242,8 +242,10 @@ fn channels_over_the_limit_are_dropped_and_counted() {
     assert_eq!(hold.dropped_channels(), 3);
     assert!(hold.channel("19").is_some());
 
-    let mut wider = Limits::default();
-    wider.channels = 30;
+    let wider = Limits {
+        channels: 30,
+        ..Limits::default()
+    };
     let mut response = Response::new(Bytes::from(body.to_string()));
     response
         .headers_mut()
