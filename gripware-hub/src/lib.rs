@@ -2,11 +2,17 @@
 
 mod asker;
 mod connection_id;
+mod gateway;
 mod held;
 mod hub;
 mod inner;
 mod kept;
 mod looking;
 mod metrics;
+mod parcel;
+mod registry;
 mod settings;
+mod shard;
 mod signature;
+mod sink;
+mod ws;

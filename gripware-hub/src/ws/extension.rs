@@ -1,0 +1,135 @@
+//! Whether an origin speaks GRIP over its WebSocket, and how (GRIP 2.5).
+
+use gripware_core::ws::MESSAGE_PREFIX;
+use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
+
+const GRIP: &str = "grip";
+const PREFIX: &str = "message-prefix";
+
+/// How the messages of an origin are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// They are all for the client, as they are.
+    Plain,
+    /// Those with `m:` before them are for the client, those with `c:` for the proxy.
+    Grip,
+    /// The same with another prefix than `m:`, which may be empty.
+    Prefixed(Box<str>),
+}
+
+impl Mode {
+    /// Reads the answer to `OPEN`.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+        extensions
+            .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
+            .flat_map(|value| parts(value, ','))
+            .find_map(|extension| Self::of_extension(&extension))
+            .unwrap_or(Self::Plain)
+    }
+
+    fn of_extension(extension: &str) -> Option<Self> {
+        let mut parts = parts(extension, ';').into_iter();
+        if !parts.next()?.trim().eq_ignore_ascii_case(GRIP) {
+            return None;
+        }
+        let prefix = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            let is_prefix = name.trim().eq_ignore_ascii_case(PREFIX);
+            is_prefix.then(|| unquoted(value.trim()))
+        });
+        Some(match prefix {
+            Some(prefix) if prefix != MESSAGE_PREFIX => Self::Prefixed(prefix.into()),
+            Some(_) | None => Self::Grip,
+        })
+    }
+
+    /// What stands before a message to the client; none where GRIP is not spoken.
+    pub(super) fn prefix(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain => None,
+            Self::Grip => Some(MESSAGE_PREFIX.as_bytes()),
+            Self::Prefixed(prefix) => Some(prefix.as_bytes()),
+        }
+    }
+}
+
+/// Cuts a value at a separator that does not stand in quotes.
+fn parts(value: &str, separator: char) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for character in value.chars() {
+        if character == separator && !is_quoted {
+            parts.push(String::new());
+            continue;
+        }
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(character);
+        }
+    }
+    parts
+}
+
+fn unquoted(value: &str) -> String {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner else {
+        return value.to_owned();
+    };
+    let mut text = String::new();
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.extend(characters.next()),
+            _ => text.push(character),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn mode(values: &[&str]) -> Mode {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(SEC_WEBSOCKET_EXTENSIONS, value);
+        }
+        Mode::of(&headers)
+    }
+
+    #[test]
+    fn a_prefix_is_read_with_and_without_quotes() {
+        for (value, prefix) in [
+            ("grip", "m:"),
+            ("Grip ; x=y", "m:"),
+            ("grip; message-prefix=m:", "m:"),
+            (r#"grip; message-prefix="""#, ""),
+            ("grip;message-prefix=>>", ">>"),
+            (r#"grip; message-prefix=">>""#, ">>"),
+            (r#"grip; message-prefix="a;b,c\"d""#, "a;b,c\"d"),
+            ("permessage-deflate; x, grip; message-prefix=é", "é"),
+        ] {
+            assert_eq!(mode(&[value]).prefix(), Some(prefix.as_bytes()), "{value}");
+        }
+        assert_eq!(mode(&["x", "grip"]), Mode::Grip);
+    }
+
+    #[test]
+    fn without_the_extension_messages_are_what_they_are() {
+        for values in [&[][..], &["gripper"], &["permessage-deflate"], &["x; grip"]] {
+            assert_eq!(mode(values), Mode::Plain);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Writing frames to a client (RFC 6455, section 5).
+//!
+//! A message is one frame, however long it is: what is published is encoded once and goes to
+//! thousands of clients as the same bytes. A server does not mask.
+
+use bytes::Bytes;
+use gripware_core::ws::{Close, FrameKind, MAX_PING_LEN};
+
+/// What a frame is. There are no fragments towards a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    Text = 0x1,
+    Binary = 0x2,
+    Close = 0x8,
+    Ping = 0x9,
+    Pong = 0xa,
+}
+
+impl Opcode {
+    const fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+impl From<FrameKind> for Opcode {
+    fn from(kind: FrameKind) -> Self {
+        match kind {
+            FrameKind::Binary => Self::Binary,
+            FrameKind::Ping => Self::Ping,
+            FrameKind::Pong => Self::Pong,
+            // The kinds are not exhaustive outside their crate.
+            _ => Self::Text,
+        }
+    }
+}
+
+/// The bytes of one frame, in an allocation of exactly their size.
+///
+/// The payload of a ping, pong or close is cut at 125 bytes: more cannot be said in one, and
+/// whoever gets a choice refuses it before it comes here.
+pub(crate) fn encode(opcode: Opcode, payload: &[u8]) -> Bytes {
+    let mut frame = Vec::with_capacity(encoded_len(payload.len()));
+    append(&mut frame, opcode, payload);
+    frame.into()
+}
+
+/// Writes one frame behind what `frames` has already.
+pub(crate) fn append(frames: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    let payload = match payload.get(..MAX_PING_LEN) {
+        Some(cut) if opcode.is_control() => cut,
+        _ => payload,
+    };
+    frames.reserve(encoded_len(payload.len()));
+    frames.push(FIN | opcode as u8);
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ 0..=125), _) => frames.push(length),
+        (_, Ok(length)) => {
+            frames.push(LENGTH_16);
+            frames.extend_from_slice(&length.to_be_bytes());
+        }
+        _ => {
+            frames.push(LENGTH_64);
+            frames.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        }
+    }
+    frames.extend_from_slice(payload);
+}
+
+/// The bytes of a close frame: of its code and reason as they are, or an empty one.
+pub(crate) fn encode_close(close: &Close) -> Bytes {
+    encode(Opcode::Close, &close.to_bytes())
+}
+
+/// How many bytes a frame with a payload of `length` takes.
+const fn encoded_len(length: usize) -> usize {
+    length
+        + match length {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        }
+}
+
+/// The frame is the last one of its message.
+pub(super) const FIN: u8 = 0x80;
+/// The length stands in the next two bytes.
+pub(super) const LENGTH_16: u8 = 126;
+/// The length stands in the next eight bytes.
+pub(super) const LENGTH_64: u8 = 127;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_unmasked_frame_with_the_shortest_length() {
+        assert_eq!(encode(Opcode::Text, b"hi"), &b"\x81\x02hi"[..]);
+        for (length, head) in [
+            (0, &b"\x82\x00"[..]),
+            (125, b"\x82\x7d"),
+            (126, b"\x82\x7e\x00\x7e"),
+            (65_535, b"\x82\x7e\xff\xff"),
+            (65_536, b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+        ] {
+            let frame = encode(Opcode::Binary, &vec![b'x'; length]);
+            assert!(frame.starts_with(head), "{length}");
+            assert_eq!(frame.len(), head.len() + length);
+        }
+    }
+
+    #[test]
+    fn frames_are_written_behind_each_other() {
+        let mut frames = Vec::new();
+        append(&mut frames, Opcode::Ping, b"");
+        append(&mut frames, Opcode::Pong, b"x");
+        assert_eq!(frames, b"\x89\x00\x8a\x01x");
+    }
+
+    #[test]
+    fn a_control_frame_has_no_more_than_it_can_carry() {
+        let frame = encode(Opcode::Ping, &[b'x'; 200]);
+        assert_eq!((frame.len(), frame[1]), (127, 125));
+    }
+
+    #[test]
+    fn a_close_has_a_code_and_a_reason_or_nothing() {
+        let close = Close::parse(b"\x0f\xa1bye");
+        assert_eq!(encode_close(&close), &b"\x88\x05\x0f\xa1bye"[..]);
+        assert_eq!(encode_close(&Close::without_code()), &b"\x88\x00"[..]);
+    }
+}

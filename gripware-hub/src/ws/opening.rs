@@ -1,0 +1,184 @@
+//! The origin's word on a WebSocket that a client asks for (GRIP 2.3).
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gripware_core::{
+    header::{
+        CONTENT_BYTES_ACCEPTED, GRIP_PREFIX, KEEP_ALIVE_INTERVAL, SET_META_PREFIX, WEBSOCKET_EVENTS,
+    },
+    ws::{EventKind, scan},
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{
+        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    },
+};
+
+use super::{
+    ConversationSettings, Memory,
+    extension::Mode,
+    request::{remove_hop_by_hop, remove_where},
+};
+
+/// What becomes of a client that asks for a WebSocket.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// It gets one.
+    Accepted(Box<Accepted>),
+    /// The origin wants to be asked again, with what it has the proxy remember.
+    Again { after: Duration, memory: Memory },
+    /// It gets this instead.
+    Refused(Response<Bytes>),
+    /// It gets a 502: the origin's answer is no answer, for the reason that is said.
+    Invalid(&'static str),
+}
+
+/// An origin's consent to a WebSocket.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// What the origin adds to the client's 101, with the subprotocol where it chose one.
+    pub(crate) headers: HeaderMap,
+    pub(super) mode: Mode,
+    pub(super) memory: Memory,
+    pub(super) poll: u32,
+    /// The whole answer, of which the first event is `OPEN`.
+    pub(super) body: Bytes,
+}
+
+/// Headers of an answer that are not for the client's 101.
+const NOT_FOR_CLIENT: [HeaderName; 10] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    CONTENT_BYTES_ACCEPTED,
+    KEEP_ALIVE_INTERVAL,
+    SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION,
+    DATE,
+];
+
+/// Judges the origin's answer to `OPEN`.
+///
+/// `client` are the headers of the client's request, and `memory` what earlier answers of the
+/// kind [`Opening::Again`] had the proxy remember.
+pub(crate) fn judge(
+    response: Response<Bytes>,
+    client: &HeaderMap,
+    mut memory: Memory,
+    settings: &ConversationSettings,
+) -> Opening {
+    if !is_events(&response) {
+        return refused(response, settings);
+    }
+    memory.take(response.headers(), &settings.limits);
+    let (parts, body) = response.into_parts();
+    let poll = poll(&parts.headers).unwrap_or(0);
+    if body.is_empty() && poll > 0 {
+        return Opening::Again {
+            after: interval(poll, settings),
+            memory,
+        };
+    }
+    let mut events = scan(&body, &settings.limits_of_answers());
+    match events.next() {
+        Some(Ok((EventKind::Open, _))) => {}
+        Some(Ok(_)) | None => return Opening::Invalid("the first event is not OPEN"),
+        Some(Err(_)) => return Opening::Invalid("the body is not a list of events"),
+    }
+    if events.any(|event| event.is_err()) {
+        return Opening::Invalid("the body is not a list of events");
+    }
+    if !is_offered(&parts.headers, client) {
+        return Opening::Invalid("the subprotocol is none that the client offers");
+    }
+    let mode = Mode::of(&parts.headers);
+    Opening::Accepted(Box::new(Accepted {
+        headers: for_client(parts.headers),
+        mode,
+        memory,
+        poll,
+        body,
+    }))
+}
+
+/// Whether an answer is one of events: status 200 and their content type.
+///
+/// Pushpin compares the type byte for byte. Frameworks add a charset by themselves, which says
+/// nothing about a list of events, so parameters and case are passed over here.
+pub(super) fn is_events(response: &Response<Bytes>) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let essence =
+        content_type.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
+    response.status() == StatusCode::OK
+        && essence.is_some_and(|essence| {
+            essence
+                .trim_ascii()
+                .eq_ignore_ascii_case(WEBSOCKET_EVENTS.as_bytes())
+        })
+}
+
+/// What an answer says about polling: a number of seconds, of which 0 is never. None where it
+/// says nothing; what is no number is never.
+pub(super) fn poll(headers: &HeaderMap) -> Option<u32> {
+    let value = headers.get(KEEP_ALIVE_INTERVAL)?;
+    let seconds = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse::<i64>().ok());
+    let seconds = seconds.unwrap_or(0).clamp(0, i64::from(i32::MAX));
+    Some(u32::try_from(seconds).unwrap_or(0))
+}
+
+/// How long the time between two polls is.
+pub(super) fn interval(poll: u32, settings: &ConversationSettings) -> Duration {
+    Duration::from_secs(poll.into()).max(settings.min_keep_alive_interval)
+}
+
+fn refused(mut response: Response<Bytes>, settings: &ConversationSettings) -> Opening {
+    if response.status().is_informational() {
+        return Opening::Invalid("a status that ends no request");
+    }
+    if response.body().len() > settings.limits.refusal_body {
+        return Opening::Invalid("the body of a refusal is over its limit");
+    }
+    let headers = response.headers_mut();
+    remove_hop_by_hop(headers);
+    remove_where(headers, is_for_proxy);
+    headers.remove(KEEP_ALIVE_INTERVAL);
+    Opening::Refused(response)
+}
+
+fn for_client(mut headers: HeaderMap) -> HeaderMap {
+    remove_hop_by_hop(&mut headers);
+    remove_where(&mut headers, is_for_proxy);
+    for name in NOT_FOR_CLIENT {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn is_for_proxy(name: &str) -> bool {
+    name.starts_with(GRIP_PREFIX) || name.starts_with(SET_META_PREFIX)
+}
+
+/// Whether the subprotocol that the origin chose is one that the client offered, or it chose none.
+/// A client that offered some fails on another one; without one it may go on (RFC 6455, 4.1).
+fn is_offered(answer: &HeaderMap, client: &HeaderMap) -> bool {
+    let mut chosen = answer.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let (Some(chosen), None) = (chosen.next(), chosen.next()) else {
+        return !answer.contains_key(SEC_WEBSOCKET_PROTOCOL);
+    };
+    let offered = client.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    offered
+        .map(HeaderValue::as_bytes)
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .any(|protocol| protocol.trim_ascii() == chosen.as_bytes())
+}

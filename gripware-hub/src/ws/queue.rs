@@ -1,0 +1,153 @@
+//! What is waiting to be told to the origin (GRIP 2.4).
+
+use std::{collections::VecDeque, io::Write};
+
+use bytes::{Buf, Bytes};
+use gripware_core::{Limits, ws::EventKind};
+
+/// The events that the origin has not accepted yet, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    events: VecDeque<(EventKind, Bytes)>,
+    /// How many content bytes the events have.
+    bytes: usize,
+    /// How many events, from the first on, are in the request that is under way.
+    offered: usize,
+    /// How many events, from the first on, were offered and not accepted, and wait for something
+    /// new to be offered again with.
+    stale: usize,
+    /// How many content bytes, from the first on, were offered before.
+    replayed: usize,
+}
+
+/// What an origin took of what it was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Whether it took anything.
+    pub(super) is_some: bool,
+    /// Whether the client's close was among what was offered, and is still there.
+    pub(super) leaves_close: bool,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, kind: EventKind, content: Bytes) {
+        self.bytes += content.len();
+        self.events.push_back((kind, content));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Whether there is something that is worth a request.
+    pub(super) fn is_due(&self) -> bool {
+        self.events.len() > self.stale
+    }
+
+    pub(super) fn is_full(&self, max_bytes: usize, max_events: usize) -> bool {
+        self.bytes >= max_bytes || self.events.len() >= max_events
+    }
+
+    /// The body of a request with as many of the events as fit, one at least, and how many of its
+    /// content bytes were offered before.
+    pub(super) fn offer(&mut self, limits: &Limits) -> (Bytes, usize) {
+        let mut body = Vec::new();
+        let mut content_bytes = 0;
+        self.offered = 0;
+        for (kind, content) in &self.events {
+            let length = body.len() + content.len() + MAX_FRAMING;
+            let has_room =
+                length <= limits.websocket_body && self.offered < limits.websocket_events;
+            if !has_room && self.offered > 0 {
+                break;
+            }
+            write_event(&mut body, *kind, content);
+            content_bytes += content.len();
+            self.offered += 1;
+        }
+        (body.into(), self.replayed.min(content_bytes))
+    }
+
+    /// The request did not reach the origin.
+    pub(super) fn take_back(&mut self) {
+        self.offered = 0;
+    }
+
+    /// The origin took everything it was offered.
+    pub(super) fn take_all(&mut self) {
+        self.events.drain(..self.offered.min(self.events.len()));
+        self.settle(0);
+    }
+
+    /// The origin took this many content bytes of what it was offered. An event that it took
+    /// completely is gone; so is one without content whose turn it was.
+    pub(super) fn take(&mut self, count: usize) -> Result<Taken, &'static str> {
+        let offered = self.events.iter().take(self.offered);
+        let total: usize = offered.map(|(_, content)| content.len()).sum();
+        if count > total {
+            return Err("the origin accepts more content bytes than it was offered");
+        }
+        let (mut count, mut left) = (count, self.offered);
+        let mut taken = Taken {
+            is_some: count > 0,
+            leaves_close: false,
+        };
+        while left > 0
+            && let Some((kind, mut content)) = self.events.pop_front()
+        {
+            if content.len() > count {
+                if kind == EventKind::Close {
+                    return Err("the origin accepts everything but the close");
+                }
+                content.advance(count);
+                self.events.push_front((kind, content));
+                break;
+            }
+            count -= content.len();
+            left -= 1;
+            taken.is_some = true;
+        }
+        let last = left.checked_sub(1).and_then(|last| self.events.get(last));
+        taken.leaves_close = last.is_some_and(|(kind, _)| *kind == EventKind::Close);
+        self.settle(left);
+        Ok(taken)
+    }
+
+    /// Offers what was not accepted again, although there is nothing new.
+    pub(super) fn refresh(&mut self) {
+        self.stale = 0;
+    }
+
+    /// Forgets everything but the client's close.
+    pub(super) fn keep_close(&mut self) {
+        self.events.retain(|(kind, _)| *kind == EventKind::Close);
+        self.offered = 0;
+        self.settle(0);
+    }
+
+    /// Counts anew. `left` is how many events were offered and not accepted.
+    fn settle(&mut self, left: usize) {
+        let lengths = || self.events.iter().map(|(_, content)| content.len());
+        self.bytes = lengths().sum();
+        self.replayed = lengths().take(left).sum();
+        self.stale = left;
+        self.offered = 0;
+    }
+}
+
+/// The most bytes of an event beside its content: the longest name, a length, and line ends.
+const MAX_FRAMING: usize = 32;
+
+fn write_event(body: &mut Vec<u8>, kind: EventKind, content: &[u8]) {
+    body.reserve(content.len() + MAX_FRAMING);
+    // Writing to a vector does not fail.
+    let _ = if content.is_empty() {
+        write!(body, "{kind}\r\n")
+    } else {
+        write!(body, "{kind} {:x}\r\n", content.len())
+    };
+    if !content.is_empty() {
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+}

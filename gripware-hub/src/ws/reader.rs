@@ -1,0 +1,296 @@
+//! Reading what a client sends (RFC 6455, section 5).
+
+mod head;
+mod mask;
+mod message;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use gripware_core::ws::{Close, MAX_PING_LEN};
+
+use self::{
+    head::{Head, Kind, MAX_HEAD_LEN},
+    mask::unmask,
+    message::Message,
+};
+use super::{close::is_legal, frame::encode_close};
+
+/// A whole message or control frame from a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// A text message, which is UTF-8.
+    Text(Bytes),
+    Binary(Bytes),
+    Ping(Bytes),
+    Pong(Bytes),
+    /// The last thing a client says. Its code, where it has one, may be on the wire.
+    Close(Close),
+}
+
+/// Why a client's WebSocket has to be failed, and what the client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProtocolError {
+    code: u16,
+    reason: &'static str,
+}
+
+impl ProtocolError {
+    const fn violation(reason: &'static str) -> Self {
+        Self { code: 1002, reason }
+    }
+
+    const fn not_utf8() -> Self {
+        Self {
+            code: 1007,
+            reason: "a text is not UTF-8",
+        }
+    }
+
+    const fn too_big() -> Self {
+        Self {
+            code: 1009,
+            reason: "a message is too big",
+        }
+    }
+
+    pub(crate) const fn code(&self) -> u16 {
+        self.code
+    }
+
+    pub(crate) const fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// The close frame that says so.
+    pub(crate) fn to_frame(self) -> Bytes {
+        let content = [&self.code.to_be_bytes(), self.reason.as_bytes()].concat();
+        encode_close(&Close::parse(&content))
+    }
+}
+
+/// Puts a client's frames together, from bytes that come in any pieces.
+///
+/// It has memory of its own only while a frame or a message is under way, and then no more than
+/// twice what has arrived of it: the length that a frame declares reserves nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    under_way: Option<Box<UnderWay>>,
+    is_over: bool,
+}
+
+impl Reader {
+    /// Takes from `input` up to the end of the next whole message or control frame. None where
+    /// all of `input` is taken and nothing is complete.
+    ///
+    /// A message may have `max_message` bytes. After a close or an error nothing is read; what is
+    /// left of `input`, and all that comes later, is thrown away.
+    ///
+    /// # Errors
+    /// Where the client breaks the protocol (1002), a text is not UTF-8 (1007), a message has
+    /// too many empty fragments (1008) or is, or declares to be, over `max_message` (1009).
+    pub(crate) fn read(
+        &mut self,
+        input: &mut &[u8],
+        max_message: usize,
+    ) -> Result<Option<Incoming>, ProtocolError> {
+        let read = if self.is_over {
+            Ok(None)
+        } else {
+            self.read_on(input, max_message)
+        };
+        if matches!(read, Err(_) | Ok(Some(Incoming::Close(_)))) {
+            self.is_over = true;
+            self.under_way = None;
+        }
+        if self.is_over {
+            *input = &[];
+        }
+        read
+    }
+
+    /// Whether a close has been read, or an error found.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn read_on(
+        &mut self,
+        input: &mut &[u8],
+        max_message: usize,
+    ) -> Result<Option<Incoming>, ProtocolError> {
+        while !input.is_empty() {
+            if self.under_way.is_none()
+                && let Some(whole) = read_whole(input, max_message)?
+            {
+                return Ok(Some(whole));
+            }
+            let under_way = self.under_way.get_or_insert_default();
+            let read = under_way.read(input, max_message)?;
+            if under_way.is_idle() {
+                self.under_way = None;
+            }
+            if read.is_some() {
+                return Ok(read);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Takes a frame that has arrived in one piece and is a message by itself, as most are.
+fn read_whole(input: &mut &[u8], max_message: usize) -> Result<Option<Incoming>, ProtocolError> {
+    let Some((head, length)) = Head::parse(input)? else {
+        return Ok(None);
+    };
+    if !head.is_final {
+        return Ok(None);
+    }
+    if !head.kind.is_control() {
+        Message::check(None, &head, max_message)?;
+    }
+    let end = usize::try_from(head.left)
+        .ok()
+        .and_then(|left| left.checked_add(length));
+    let Some((frame, rest)) = end.and_then(|end| input.split_at_checked(end)) else {
+        return Ok(None);
+    };
+    let mut payload = frame.get(length..).unwrap_or_default().to_vec();
+    unmask(&mut payload, head.mask);
+    *input = rest;
+    match head.kind {
+        Kind::Text if str::from_utf8(&payload).is_err() => Err(ProtocolError::not_utf8()),
+        Kind::Text => Ok(Some(Incoming::Text(payload.into()))),
+        Kind::Binary | Kind::Continuation => Ok(Some(Incoming::Binary(payload.into()))),
+        Kind::Close | Kind::Ping | Kind::Pong => control(head.kind, payload).map(Some),
+    }
+}
+
+/// A control frame with its payload.
+fn control(kind: Kind, payload: Vec<u8>) -> Result<Incoming, ProtocolError> {
+    match kind {
+        Kind::Ping => return Ok(Incoming::Ping(payload.into())),
+        Kind::Pong => return Ok(Incoming::Pong(payload.into())),
+        Kind::Close | Kind::Continuation | Kind::Text | Kind::Binary => {}
+    }
+    match payload.split_first_chunk() {
+        None if payload.is_empty() => {}
+        None => return Err(ProtocolError::violation("half a close code")),
+        Some((code, _)) if !is_legal(u16::from_be_bytes(*code)) => {
+            return Err(ProtocolError::violation("an invalid close code"));
+        }
+        Some((_, reason)) if str::from_utf8(reason).is_err() => {
+            return Err(ProtocolError::not_utf8());
+        }
+        Some(_) => {}
+    }
+    Ok(Incoming::Close(Close::parse(&payload)))
+}
+
+/// What has come of a frame, and of a message.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// The head, as far as it has come while there is no `frame`.
+    head: [u8; MAX_HEAD_LEN],
+    head_len: u8,
+    frame: Option<Head>,
+    message: Option<Message>,
+    /// The payload of a control frame, as far as it has come.
+    control: Vec<u8>,
+}
+
+impl UnderWay {
+    /// Takes what `input` has of one frame.
+    fn read(
+        &mut self,
+        input: &mut &[u8],
+        max_message: usize,
+    ) -> Result<Option<Incoming>, ProtocolError> {
+        let mut frame = match self.frame.take() {
+            Some(frame) => frame,
+            None => match self.take_head(input)? {
+                Some(head) => {
+                    self.begin(&head, max_message)?;
+                    head
+                }
+                None => return Ok(None),
+            },
+        };
+        self.take_payload(&mut frame, input)?;
+        if frame.left > 0 {
+            self.frame = Some(frame);
+            return Ok(None);
+        }
+        if frame.kind.is_control() {
+            return control(frame.kind, std::mem::take(&mut self.control)).map(Some);
+        }
+        match self.message.take() {
+            Some(message) if frame.is_final => message.finish().map(Some),
+            message => {
+                self.message = message;
+                Ok(None)
+            }
+        }
+    }
+
+    const fn is_idle(&self) -> bool {
+        self.head_len == 0 && self.frame.is_none() && self.message.is_none()
+    }
+
+    /// Takes from `input` what the head of a frame still lacks.
+    fn take_head(&mut self, input: &mut &[u8]) -> Result<Option<Head>, ProtocolError> {
+        let before = usize::from(self.head_len);
+        let room = self.head.get_mut(before..).unwrap_or_default();
+        let filled = room.len().min(input.len());
+        for (to, from) in room.iter_mut().zip(input.iter()) {
+            *to = *from;
+        }
+        let known = self.head.get(..before + filled).unwrap_or_default();
+        let (head, taken) = match Head::parse(known)? {
+            Some((head, length)) => {
+                self.head_len = 0;
+                (Some(head), length.saturating_sub(before))
+            }
+            None => {
+                self.head_len = u8::try_from(known.len()).unwrap_or_default();
+                (None, filled)
+            }
+        };
+        *input = input.get(taken..).unwrap_or_default();
+        Ok(head)
+    }
+
+    fn begin(&mut self, head: &Head, max_message: usize) -> Result<(), ProtocolError> {
+        if head.kind.is_control() {
+            return Ok(());
+        }
+        Message::check(self.message.as_ref(), head, max_message)?;
+        self.message
+            .get_or_insert_with(|| Message::new(head.kind == Kind::Text))
+            .count(head)
+    }
+
+    /// Takes from `input` what a frame's payload still lacks.
+    fn take_payload(&mut self, frame: &mut Head, input: &mut &[u8]) -> Result<(), ProtocolError> {
+        let length = usize::try_from(frame.left)
+            .unwrap_or(usize::MAX)
+            .min(input.len());
+        let (part, rest) = input.split_at_checked(length).unwrap_or((input, &[]));
+        *input = rest;
+        frame.left -= part.len() as u64;
+        let payload = match &mut self.message {
+            Some(message) if !frame.kind.is_control() => &mut message.payload,
+            _ => &mut self.control,
+        };
+        if frame.kind.is_control() && payload.len() + part.len() > MAX_PING_LEN {
+            return Err(ProtocolError::violation("a control frame over 125 bytes"));
+        }
+        let start = payload.len();
+        payload.extend_from_slice(part);
+        frame.mask = unmask(payload.get_mut(start..).unwrap_or_default(), frame.mask);
+        match &mut self.message {
+            Some(message) if !frame.kind.is_control() => message.validate(),
+            _ => Ok(()),
+        }
+    }
+}

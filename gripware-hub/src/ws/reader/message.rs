@@ -1,0 +1,95 @@
+//! A message that comes in pieces.
+
+use super::{Head, Incoming, Kind, ProtocolError};
+
+/// The most fragments without content that a message may have. They cost the client next to
+/// nothing and never fill a message up, so something else has to end them; nobody sends more than
+/// a first and a last one.
+const MAX_EMPTY_FRAGMENTS: u8 = 64;
+
+/// What has come of a message.
+#[derive(Debug)]
+pub(super) struct Message {
+    is_text: bool,
+    empty_fragments: u8,
+    /// How many bytes of a text are known to be UTF-8.
+    valid: usize,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Message {
+    pub(super) const fn new(is_text: bool) -> Self {
+        Self {
+            is_text,
+            empty_fragments: 0,
+            valid: 0,
+            payload: Vec::new(),
+        }
+    }
+
+    /// Whether a data frame may come now, and be as long as it says.
+    pub(super) fn check(
+        message: Option<&Self>,
+        head: &Head,
+        max_message: usize,
+    ) -> Result<(), ProtocolError> {
+        let is_continued = head.kind == Kind::Continuation;
+        match message {
+            Some(_) if !is_continued => {
+                return Err(ProtocolError::violation(
+                    "a message begins inside another one",
+                ));
+            }
+            None if is_continued => {
+                return Err(ProtocolError::violation("nothing is there to continue"));
+            }
+            _ => {}
+        }
+        let length = message.map_or(0, |message| message.payload.len());
+        let room = max_message.saturating_sub(length);
+        if usize::try_from(head.left).is_ok_and(|declared| declared <= room) {
+            Ok(())
+        } else {
+            Err(ProtocolError::too_big())
+        }
+    }
+
+    /// Counts a fragment of the message.
+    pub(super) fn count(&mut self, head: &Head) -> Result<(), ProtocolError> {
+        if head.left == 0 && !head.is_final {
+            self.empty_fragments += 1;
+        }
+        if self.empty_fragments > MAX_EMPTY_FRAGMENTS {
+            return Err(ProtocolError {
+                code: 1008,
+                reason: "too many empty fragments",
+            });
+        }
+        Ok(())
+    }
+
+    /// Looks at what has come since the last time, so that a text that is none fails early and no
+    /// byte is looked at more than a few times.
+    pub(super) fn validate(&mut self) -> Result<(), ProtocolError> {
+        if !self.is_text {
+            return Ok(());
+        }
+        match str::from_utf8(self.payload.get(self.valid..).unwrap_or_default()) {
+            Ok(text) => self.valid += text.len(),
+            // A character is cut in two, and may go on in the next piece.
+            Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
+            Err(_) => return Err(ProtocolError::not_utf8()),
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Incoming, ProtocolError> {
+        if !self.is_text {
+            return Ok(Incoming::Binary(self.payload.into()));
+        }
+        if self.valid < self.payload.len() {
+            return Err(ProtocolError::not_utf8());
+        }
+        Ok(Incoming::Text(self.payload.into()))
+    }
+}

@@ -1,0 +1,53 @@
+//! What holds for every conversation of a hub.
+
+use std::time::Duration;
+
+use gripware_core::Limits;
+
+/// Bounds and times of conversations, shared by all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct ConversationSettings {
+    /// Bounds of bodies, control messages, filters, meta and refusals.
+    pub(crate) limits: Limits,
+    /// The least time between two polls of an idle WebSocket; a shorter one that the origin asks
+    /// for becomes this. Default 20 s, as in Pushpin.
+    pub(crate) min_keep_alive_interval: Duration,
+    /// From how many waiting content bytes on nothing more is read from the client. Default
+    /// 200 000, as much as Pushpin keeps.
+    pub(crate) queue_bytes: usize,
+    /// The same in events: an empty message costs memory as well. Default 1 024.
+    pub(crate) queue_events: usize,
+    /// When a keep-alive control message that says no time is sent. Default 55 s.
+    pub(crate) client_keep_alive: Duration,
+    /// When a delayed message that says no time is sent. Default 1 s.
+    pub(crate) delay: Duration,
+    /// How long a client may take to answer a close. Default 10 s.
+    pub(crate) close_timeout: Duration,
+    /// How often a request that did not reach the origin is sent again. Default 5.
+    pub(crate) retries: u8,
+}
+
+impl ConversationSettings {
+    /// Bounds of an origin's answers. Events are not counted: the body's bound is theirs.
+    pub(super) fn limits_of_answers(&self) -> Limits {
+        let mut limits = self.limits.clone();
+        limits.websocket_events = limits.websocket_body;
+        limits.websocket_event = limits.websocket_body;
+        limits
+    }
+}
+
+impl Default for ConversationSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            min_keep_alive_interval: Duration::from_secs(20),
+            queue_bytes: 200_000,
+            queue_events: 1_024,
+            client_keep_alive: Duration::from_secs(55),
+            delay: Duration::from_secs(1),
+            close_timeout: Duration::from_secs(10),
+            retries: 5,
+        }
+    }
+}

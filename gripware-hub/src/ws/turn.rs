@@ -1,0 +1,50 @@
+//! One request to the origin about a WebSocket.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gripware_core::ws::{Event, encode};
+use http::{HeaderMap, Method, Request};
+
+use super::Memory;
+
+/// A request to the origin, without what is the same in all requests of its WebSocket (see
+/// [`request::headers`](super::request::headers)).
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    /// `Meta-*` and `Content-Bytes-Replayed`.
+    pub(crate) headers: HeaderMap,
+    /// Events, or nothing where the origin is only to be asked.
+    pub(crate) body: Bytes,
+}
+
+impl Turn {
+    /// The first request, or the first once more where the origin said to ask again.
+    pub(crate) fn opening(memory: &Memory) -> Self {
+        let mut headers = HeaderMap::new();
+        memory.write(&mut headers);
+        Self {
+            headers,
+            body: encode(&[Event::open()]),
+        }
+    }
+
+    /// Makes this turn of the request that is the same in all of them.
+    pub(crate) fn apply(self, request: &mut Request<Bytes>) {
+        *request.method_mut() = Method::POST;
+        request.headers_mut().extend(self.headers);
+        *request.body_mut() = self.body;
+    }
+}
+
+/// Why a turn has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TurnError {
+    /// The origin was not reached, or did not get the whole body: it may be asked again.
+    Unreached {
+        /// What is added to the time until then: random, up to a second.
+        jitter: Duration,
+    },
+    /// The origin may have seen the request.
+    Failed,
+}
