@@ -68,6 +68,11 @@ impl Asker {
         }
     }
 
+    /// A number that is the same for clones, and another one for each other that there is.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.shared) as usize
+    }
+
     /// Sends a request, signed. It goes on where the future is dropped.
     pub(crate) async fn ask(
         &self,

@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use gripware_test::Instruction;
+use gripware_core::proxy::Instruction;
 use http::{Response, Version};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
 };
 
-use crate::{asker::Asker, connection_id::Id, kept::Kept};
+use crate::{asker::Asker, connection_id::Id, kept::Kept, ws::Accepted};
 
 /// A client that is held from now on.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ pub(crate) enum What {
         framing: Framing,
     },
     /// A WebSocket that the application has accepted. `head` is the 101, or nothing where hyper has
-    /// sent it; `opening` is the answer to `OPEN`.
+    /// sent it.
     WebSocket {
-        opening: Response<Bytes>,
+        accepted: Box<Accepted>,
         line: Line,
         head: Bytes,
     },

@@ -1,13 +1,25 @@
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use gripware_core::{Channel, Item};
+use gripware_core::{Channel, item::ItemParts};
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     connection_id::Id,
-    held::Held,
+    held::{Held, What},
     looking::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Metrics,
+    parcel::Parcel,
+    registry::{Published, Registry},
+    room::{Occupied, Room},
     settings::Settings,
+    shard::{self, Common, Message},
     signature::Signature,
 };
 
@@ -17,45 +29,171 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) signature: Arc<Signature>,
     pub(crate) metrics: Arc<Metrics>,
+    common: Arc<Common>,
+    room: Arc<Room>,
+    next_shard: AtomicUsize,
 }
 
 impl Inner {
+    /// Starts the shards.
+    pub(crate) fn start(settings: Settings) -> io::Result<Self> {
+        let registry = Registry::new(settings.message_wait, settings.id_memory);
+        let (common, inboxes) = Common::new(settings.clone(), registry);
+        let common = Arc::new(common);
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            // It ends by itself when it is told to, or when nobody can tell it anything.
+            let _ = shard::start(index, Arc::clone(&common), inbox)?;
+        }
+        Ok(Self {
+            signature: Arc::new(Signature::new(settings.signer.clone())),
+            metrics: Arc::clone(&common.metrics),
+            room: Arc::new(Room::new(settings.backlog_bytes)),
+            next_shard: AtomicUsize::new(0),
+            common,
+            settings,
+        })
+    }
+
     /// Holds a client from now on.
     pub(crate) fn hold(&self, held: Held) {
-        drop(held);
+        let metrics = &self.metrics;
+        match held.what {
+            What::Response { .. } => metrics.held_responses.add(1),
+            What::Stream { .. } => metrics.held_streams.add(1),
+            What::WebSocket { .. } => metrics.held_websockets.add(1),
+        }
+        let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
+        // Where the shard has ended the client is dropped, as every other one was.
+        self.common
+            .send(next % self.common.shards(), Message::Hold(Box::new(held)));
     }
 
     /// Takes a valid item, as soon as there is room for it, and says how many subscribers it is
     /// for.
-    pub(crate) async fn publish(&self, channel: &Channel, item: &Item) -> Subscribers {
-        let _ = (channel, item);
-        Subscribers::default()
+    pub(crate) async fn publish(&self, channel: &Channel, item: &ItemParts) -> Subscribers {
+        loop {
+            self.room.free().await;
+            if let Some(subscribers) = self.try_publish(channel, item) {
+                return subscribers;
+            }
+        }
     }
 
-    /// Hands an item to one connection, whatever it is subscribed to.
-    pub(crate) async fn publish_to(&self, id: Id, item: &Item) -> bool {
-        let _ = (id, item);
-        false
+    /// Waits until there is room for an item. Nothing where there is now.
+    pub(crate) fn waits_for_room(&self) -> Option<impl Future<Output = ()> + Send + '_> {
+        (!self.room.is_free()).then(|| self.room.free())
+    }
+
+    /// Takes a valid item, and says how many subscribers it is for. Nothing where far too many
+    /// wait to be delivered.
+    pub(crate) fn try_publish(&self, channel: &Channel, item: &ItemParts) -> Option<Subscribers> {
+        self.metrics.items.add(1);
+        let registry = &self.common.registry;
+        if item.id.is_none() && !registry.is_followed(channel.name()) {
+            return Some(Subscribers::default());
+        }
+        let parcel = self.parcel(channel.name(), item)?;
+        let published = registry.publish(parcel, |shards, parcel| {
+            self.common.deliver(shards, &parcel);
+        });
+        let Published {
+            subscribers,
+            is_duplicate,
+            waits,
+        } = published;
+        if is_duplicate {
+            self.metrics.duplicates.add(1);
+        }
+        if waits {
+            self.common.send(0, Message::Waits);
+        }
+        Some(subscribers.of_formats(item))
+    }
+
+    /// Hands an item to one connection, whatever it is subscribed to. Whether it is there, and the
+    /// item has a format for it.
+    pub(crate) async fn publish_to(&self, id: Id, item: &ItemParts) -> bool {
+        self.room.free().await;
+        let Some(parcel) = self.parcel("", item) else {
+            return false;
+        };
+        let mut is_reached = false;
+        for answer in self.ask_all(|reached| Message::PublishTo {
+            id,
+            parcel: Arc::clone(&parcel),
+            reached,
+        }) {
+            is_reached |= answer.await.unwrap_or(false);
+        }
+        is_reached
     }
 
     pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
-        Vec::new()
+        self.common.registry.channels()
     }
 
     pub(crate) async fn connections(&self) -> Vec<ConnectionInfo> {
-        Vec::new()
+        let mut connections = Vec::new();
+        for answer in self.ask_all(Message::List) {
+            connections.append(&mut answer.await.unwrap_or_default());
+        }
+        connections.sort_by(|one, other| other.age.cmp(&one.age));
+        connections
     }
 
     /// Ends a connection in the way its kind allows. Whether there was one.
     pub(crate) async fn close(&self, id: Id) -> bool {
-        let _ = id;
-        false
+        let mut is_found = false;
+        for answer in self.ask_all(|found| Message::Close { id, found }) {
+            is_found |= answer.await.unwrap_or(false);
+        }
+        is_found
     }
 
     /// Makes every stream with a next link, and every response hold, ask the origin what it missed.
-    pub(crate) async fn recover(&self) {}
+    pub(crate) fn recover(&self) {
+        for shard in 0..self.common.shards() {
+            self.common.send(shard, Message::Recover);
+        }
+    }
 
-    /// Ends every hold in the way its kind allows, after what was accepted is delivered, within
-    /// `Settings::drain`.
-    pub(crate) async fn drain(&self) {}
+    /// Ends every hold in the way its kind allows, after what was accepted is delivered. Whether
+    /// all clients have got what is theirs in time.
+    pub(crate) async fn drain(&self, limit: Duration) -> bool {
+        let all = self.ask_all(Message::Drain);
+        let drained = async {
+            for one in all {
+                let _ = one.await;
+            }
+        };
+        timeout(limit, drained).await.is_ok()
+    }
+
+    fn parcel(&self, channel: &str, item: &ItemParts) -> Option<Arc<Parcel>> {
+        let room: Occupied = self.room.take(Parcel::cost(item))?;
+        let mut parcel = Parcel::new(channel.into(), item);
+        parcel.room = Some(room);
+        Some(Arc::new(parcel))
+    }
+
+    /// Asks every shard; those that have ended do not answer.
+    fn ask_all<T>(
+        &self,
+        message: impl Fn(oneshot::Sender<T>) -> Message,
+    ) -> Vec<oneshot::Receiver<T>> {
+        let ask = |shard| {
+            let (sender, receiver) = oneshot::channel();
+            self.common.send(shard, message(sender));
+            receiver
+        };
+        (0..self.common.shards()).map(ask).collect()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for shard in 0..self.common.shards() {
+            self.common.send(shard, Message::Stop);
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod looking;
 mod metrics;
 mod parcel;
 mod registry;
+mod room;
 mod settings;
 mod shard;
 mod signature;

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use gripware_core::item::ItemParts;
+
 /// A client that is held.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -67,6 +69,16 @@ pub struct Subscribers {
 }
 
 impl Subscribers {
+    /// Those for which an item has a format.
+    pub(crate) fn of_formats(self, item: &ItemParts) -> Self {
+        let count = |has_format: bool, count| if has_format { count } else { 0 };
+        Self {
+            response: count(item.http_response.is_some(), self.response),
+            stream: count(item.http_stream.is_some(), self.stream),
+            websocket: count(item.ws_message.is_some(), self.websocket),
+        }
+    }
+
     /// How many there are in all.
     #[must_use]
     pub fn total(&self) -> usize {

@@ -6,9 +6,10 @@ use gripware_core::{
     item::{Action, HttpBody, ItemParts, WsMessageKind},
     ws::CloseCode,
 };
-use tokio::sync::OwnedSemaphorePermit;
-
-use crate::ws::frame::{self, Opcode};
+use crate::{
+    room::Occupied,
+    ws::{self, Opcode},
+};
 
 /// A published item on its way, encoded once for each kind of client.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Parcel {
     pub(crate) stream: Option<StreamPart>,
     pub(crate) socket: Option<SocketPart>,
     /// Given back when the last connection has been handed the item.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Option<Occupied>,
 }
 
 /// What is appended to streams.
@@ -115,7 +116,7 @@ impl SocketPart {
         };
         Self::Send {
             opcode,
-            frame: frame::encode(opcode, &content),
+            frame: ws::encode(opcode, &content),
             content,
             content_filters: format.content_filters().into(),
         }

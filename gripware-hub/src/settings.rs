@@ -5,8 +5,10 @@ use gripware_core::sig::Signer;
 /// What is set once, when a hub is built.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// Signs requests to the origin.
-    pub(crate) signer: Signer,
+    /// Signs requests to the origin, where the hub signs at all.
+    pub(crate) signer: Option<Signer>,
+    /// How many channels one connection follows (GRIP 1.4).
+    pub(crate) max_channels: usize,
     /// How many threads hold connections.
     pub(crate) shards: usize,
     /// Whether clients are told why an instruction was refused.

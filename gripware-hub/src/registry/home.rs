@@ -105,6 +105,10 @@ impl Home {
         }
     }
 
+    pub(super) fn is_followed(&self, name: &str) -> bool {
+        self.channels.get(name).is_some_and(|entry| entry.shards != 0)
+    }
+
     pub(super) fn forget_last(&mut self, name: &str) {
         if let Some(order) = self.channels.get_mut(name).and_then(|it| it.order.as_mut()) {
             order.forget_last();

@@ -82,6 +82,11 @@ impl Registry {
             .unsubscribe(name, shard, kind, is_last_of_shard, Instant::now());
     }
 
+    /// Whether anybody follows a channel.
+    pub(crate) fn is_followed(&self, name: &str) -> bool {
+        self.home(name).is_followed(name)
+    }
+
     /// Forgets where a channel is, as the origin says otherwise.
     pub(crate) fn forget_last(&self, name: &str) {
         self.home(name).forget_last(name);

@@ -106,9 +106,10 @@ impl Shard {
             return;
         }
         stream.dealings.base = stream.dealings.next.take().map(|next| next.uri);
+        let none = Bytes::new();
         let body = match &instruction {
             Some(instruction) => instruction.response().body(),
-            None => page.map_or(const { &Bytes::new() }, Response::body),
+            None => page.map_or(&none, Response::body),
         };
         let now = Instant::now();
         let bytes = stream.framed(body);

@@ -15,7 +15,7 @@ use super::{
     connection::{Connection, End, Pressure, State},
 };
 use crate::{
-    sink::{Sink, Then, hold::Update},
+    sink::Sink,
     ws::Incoming,
 };
 
@@ -215,17 +215,17 @@ impl Shard {
             || outbox.messages() > settings.queue_messages / 2;
         let was = *pressure;
         *pressure = match (is_high, was) {
-            (true, Pressure::Low) => Pressure::High(Instant::now()),
+            (true, Pressure::Low) => Pressure::High,
             (true, was) => was,
             (false, Pressure::Stalled) if !outbox.is_empty() => Pressure::Stalled,
             (false, _) => Pressure::Low,
         };
         let pressed = &self.pressed;
         match (was, *pressure) {
-            (Pressure::Low | Pressure::Stalled, Pressure::High(_)) => {
+            (Pressure::Low | Pressure::Stalled, Pressure::High) => {
                 pressed.set(pressed.get() + 1);
             }
-            (Pressure::High(_), Pressure::Low | Pressure::Stalled) => {
+            (Pressure::High, Pressure::Low | Pressure::Stalled) => {
                 pressed.set(pressed.get().saturating_sub(1));
                 self.relief.notify_one();
             }
@@ -237,7 +237,8 @@ impl Shard {
     /// Goes on where the client has got everything.
     fn all_is_written(self: &Rc<Self>, connection: &Rc<Connection>) {
         let mut state = connection.state.borrow_mut();
-        match (&mut state.sink, state.end) {
+        let end = state.end;
+        match (&mut state.sink, end) {
             (_, Some(End::GiveBack)) => {
                 drop(state);
                 self.give_back(connection);
@@ -262,7 +263,11 @@ impl Shard {
         let start = Instant::now();
         loop {
             let many = self.connections.borrow().len().div_ceil(8);
-            if self.pressed.get() < many.max(1) || start.elapsed() > PATIENCE {
+            if self.pressed.get() < many.max(1) {
+                return;
+            }
+            if start.elapsed() > PATIENCE {
+                self.give_up_on_pressed();
                 return;
             }
             tokio::select! {
@@ -273,13 +278,26 @@ impl Shard {
     }
 }
 
+impl Shard {
+    /// Those who still have much to read are not waited for until they have read it all.
+    fn give_up_on_pressed(&self) {
+        for (_, connection) in self.connections.borrow().iter() {
+            let pressure = &mut connection.state.borrow_mut().pressure;
+            if matches!(pressure, Pressure::High) {
+                *pressure = Pressure::Stalled;
+            }
+        }
+        self.pressed.set(0);
+    }
+}
+
 impl State {
     /// Whether more may be read from the client now.
     fn wants_more(&self) -> bool {
         match &self.sink {
             _ if self.end == Some(End::Lingers) => true,
             Sink::WebSocket(socket) => {
-                socket.conversation.wants_more() && !socket.reader.is_over()
+                socket.conversation.wants_more()
             }
             _ => self.end.is_none() && self.unread.len() < MAX_UNREAD,
         }

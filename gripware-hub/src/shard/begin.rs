@@ -1,6 +1,6 @@
 //! A client comes to the shard.
 
-use std::{rc::Rc, time::Instant};
+use std::{io, rc::Rc, sync::Arc, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use gripware_core::proxy::Instruction;
@@ -13,15 +13,22 @@ use super::{
     wire::Wire,
 };
 use crate::{
-    held::{Held, Line, Reply, What},
+    held::{Held, Line, Reply, TakeBack, What},
     sink::{
         Sink,
-        response::ResponseSink,
+        response::{ResponseReply, ResponseSink},
         stream::StreamSink,
         subscription::Meta,
         websocket::WebSocketSink,
     },
+    ws::{Action, Reader},
 };
+
+/// What a client is held by, in the first place.
+enum Start {
+    Hold(Instruction),
+    Conversation(Vec<Action>),
+}
 
 impl Shard {
     /// Holds a client from now on.
@@ -58,11 +65,16 @@ impl Shard {
                 (sink, Some(line), head, Start::Hold(instruction))
             }
             What::WebSocket {
-                opening,
+                accepted,
                 line,
                 head,
             } => {
-                let (sink, actions) = WebSocketSink::open(&self.common.settings, opening, now);
+                let mut actions = Vec::new();
+                let conversations = Arc::clone(&self.common.conversations);
+                let sink = WebSocketSink {
+                    reader: Reader::default(),
+                    conversation: accepted.start(conversations, now, &mut actions),
+                };
                 let sink = Sink::WebSocket(Box::new(sink));
                 (sink, Some(line), head, Start::Conversation(actions))
             }
@@ -88,6 +100,7 @@ impl Shard {
             take_back,
             unread: BytesMut::new(),
             end: None,
+            end_by: None,
             timer: None,
             pressure: Pressure::Low,
         };
@@ -98,7 +111,7 @@ impl Shard {
             Start::Conversation(actions) => self.act(&connection, actions),
         }
         if !unread.is_empty() && !connection.is_gone.get() {
-            self.received(&connection, &mut BytesMut::from(unread));
+            self.received(&connection, &unread);
         }
         self.write(&connection, None);
         self.set_timer(&connection);
@@ -145,10 +158,7 @@ impl Shard {
                 response.store(instruction, now);
             }
             Sink::Stream(stream) => {
-                let base = stream.dealings.next.take().map(|next| next.uri);
-                let base = base.as_ref().filter(|_| stream.is_begun());
-                let base = base.unwrap_or(state.request.uri()).clone();
-                stream.dealings.obey(instruction, &base, now);
+                stream.dealings.obey(instruction, state.request.uri(), now);
                 stream.set_keep_alive(instruction, now);
             }
             Sink::WebSocket(_) => {}
@@ -204,4 +214,9 @@ impl Shard {
             self.timer_changed.notify_one();
         }
     }
+}
+
+/// The parts of a line, in the shard's reactor.
+fn taken(line: Line) -> io::Result<(Wire, Bytes, Option<Arc<dyn TakeBack>>)> {
+    Ok((Wire::new(line.wire)?, line.unread, line.take_back))
 }

@@ -34,7 +34,7 @@ pub(super) struct Connection {
     pub(super) is_gone: Cell<bool>,
     /// Whether it is in the shard's list of those with something to write.
     pub(super) is_listed: Cell<bool>,
-    waker: Cell<Option<Waker>>,
+    waker: RefCell<Option<Waker>>,
     pub(super) state: RefCell<State>,
 }
 
@@ -53,6 +53,8 @@ pub(super) struct State {
     /// What the client has sent ahead of the end of a hold.
     pub(super) unread: BytesMut,
     pub(super) end: Option<End>,
+    /// When it is cut off, whatever is left.
+    pub(super) end_by: Option<Instant>,
     /// The earliest timer that is set.
     pub(super) timer: Option<Instant>,
     pub(super) pressure: Pressure,
@@ -75,7 +77,7 @@ pub(super) enum Pressure {
     /// Less than half of what may.
     Low,
     /// More, since a moment ago: the shard waits for it where many are like that.
-    High(Instant),
+    High,
     /// More for long: nobody waits for it.
     Stalled,
 }
@@ -89,21 +91,23 @@ impl Connection {
             since,
             is_gone: Cell::new(false),
             is_listed: Cell::new(false),
-            waker: Cell::new(None),
+            waker: RefCell::new(None),
             state: RefCell::new(state),
         }
     }
 
     /// Remembers the task that attends to it.
     pub(super) fn attended_by(&self, waker: &Waker) {
-        let known = self.waker.take().filter(|known| known.will_wake(waker));
-        self.waker.set(Some(known.unwrap_or_else(|| waker.clone())));
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
     }
 
     /// Lets the task that attends to it look again.
     pub(super) fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
         }
     }
 
@@ -155,10 +159,10 @@ impl State {
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.sink {
-            _ if self.end.is_some() => None,
+            _ if self.end_by.is_some() => self.end_by,
             Sink::Response(response) => Some(response.deadline),
             Sink::Stream(stream) => stream.deadline(),
-            Sink::WebSocket(socket) => socket.deadline(),
+            Sink::WebSocket(socket) => socket.conversation.next_deadline(),
         }
     }
 }

@@ -278,7 +278,7 @@ impl Shard {
         }
         let mut state = connection.state.borrow_mut();
         self.unsubscribe_all(connection, &mut state);
-        if matches!(state.pressure, Pressure::High(_)) {
+        if state.pressure == Pressure::High {
             self.pressed.set(self.pressed.get().saturating_sub(1));
         }
         state.wire = None;

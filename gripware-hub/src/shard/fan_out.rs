@@ -152,13 +152,6 @@ impl Shard {
         if !has_format || state.end.is_some() {
             return false;
         }
-        let mut taker = Taker {
-            settings: &self.common.settings,
-            now: Instant::now(),
-            actions: Vec::new(),
-            posted: 0,
-            dropped: 0,
-        };
         // As if by a subscription of its own, which has no filters and no place.
         let index = state.subscriptions.len();
         state.subscriptions.push(crate::sink::subscription::Subscription {
@@ -167,13 +160,31 @@ impl Shard {
             place: None,
             position: 0,
         });
-        let then = taker.take_each(std::slice::from_ref(parcel), &mut state, index);
+        let (then, actions) = self.take_for(&mut state, parcel, index);
         state.subscriptions.truncate(index);
         drop(state);
+        self.follow_up(connection, then, actions);
+        true
+    }
+
+    /// Hands an item to one connection, for one of its subscriptions.
+    pub(super) fn take_for(
+        &self,
+        state: &mut State,
+        parcel: &Arc<Parcel>,
+        index: usize,
+    ) -> (Then, Vec<Action>) {
+        let mut taker = Taker {
+            settings: &self.common.settings,
+            now: Instant::now(),
+            actions: Vec::new(),
+            posted: 0,
+            dropped: 0,
+        };
+        let then = taker.take_each(std::slice::from_ref(parcel), state, index);
         self.common.metrics.deliveries.add(taker.posted);
         self.common.metrics.dropped.add(taker.dropped);
-        self.follow_up(connection, then, taker.actions);
-        true
+        (then, taker.actions)
     }
 
     /// Does what a connection needs after something came for it.

@@ -40,7 +40,7 @@ use tokio::{
 use self::{connection::Connection, fetch::Fetches, subscribe::Followers, timers::Timers};
 use crate::{
     connection_id::Id, held::Held, looking::ConnectionInfo, metrics::Metrics, parcel::Parcel,
-    registry::Registry, settings::Settings,
+    registry::Registry, settings::Settings, ws::ConversationSettings,
 };
 
 /// How many messages a shard takes from its inbox at once, which is how much it gathers.
@@ -57,7 +57,8 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) conversations: Arc<ConversationSettings>,
     inboxes: Box<[mpsc::UnboundedSender<Message>]>,
 }
 
@@ -91,10 +92,15 @@ impl Common {
     ) -> (Self, Vec<mpsc::UnboundedReceiver<Message>>) {
         let (inboxes, receivers): (Vec<_>, Vec<_>) =
             (0..settings.shards).map(|_| mpsc::unbounded_channel()).unzip();
+        let conversations = Arc::new(ConversationSettings {
+            min_keep_alive_interval: settings.min_keep_alive_interval,
+            ..ConversationSettings::default()
+        });
         let common = Self {
             settings,
             registry,
-            metrics: Metrics::default(),
+            metrics: Arc::default(),
+            conversations,
             inboxes: inboxes.into(),
         };
         (common, receivers)
@@ -154,6 +160,10 @@ struct Shard {
     read_buffer: RefCell<Box<[u8]>>,
     expires: Cell<bool>,
     is_draining: Cell<bool>,
+    /// How many connections have much to read.
+    pressed: Cell<usize>,
+    /// Told where there is one less.
+    relief: Notify,
 }
 
 impl Shard {
@@ -172,6 +182,8 @@ impl Shard {
             read_buffer: RefCell::new(vec![0; READ_BUFFER].into()),
             expires: Cell::new(false),
             is_draining: Cell::new(false),
+            pressed: Cell::new(0),
+            relief: Notify::new(),
         }
     }
 

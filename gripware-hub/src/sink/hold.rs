@@ -35,6 +35,8 @@ pub(crate) struct Dealings {
     overflowed: bool,
     pub(crate) next: Option<Next>,
     pub(crate) gone: Option<Uri>,
+    /// Where the last links came from, where that is not the client's own request.
+    pub(crate) base: Option<Uri>,
 }
 
 /// Where a stream goes on.
@@ -47,8 +49,9 @@ pub(crate) struct Next {
 }
 
 impl Dealings {
-    /// Follows the links of an instruction, from where it came.
-    pub(crate) fn obey(&mut self, instruction: &Instruction, base: &Uri, now: Instant) {
+    /// Follows the links of an instruction. `request` is the address of the client's own request.
+    pub(crate) fn obey(&mut self, instruction: &Instruction, request: &Uri, now: Instant) {
+        let base = self.base.as_ref().unwrap_or(request);
         self.update = Update::No;
         self.next = instruction.next().and_then(|link| {
             let timeout = instruction.next_timeout();

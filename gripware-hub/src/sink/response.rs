@@ -1,4 +1,8 @@
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use gripware_core::{
@@ -6,15 +10,16 @@ use gripware_core::{
     item::{Action, HttpBody},
     proxy::{self, Instruction, Verdict},
 };
-use http::{Response, StatusCode, header::CONTENT_LENGTH};
+use http::{Response, StatusCode, Version, header::CONTENT_LENGTH};
 use hyper::ext::ReasonPhrase;
+use tokio::sync::oneshot;
 
 use super::{
     Then,
     hold::Dealings,
     subscription::{Meta, Subscription, filtered},
 };
-use crate::{held::Reply, parcel::Parcel};
+use crate::parcel::Parcel;
 
 /// A request that is answered once.
 #[derive(Debug)]
@@ -24,12 +29,21 @@ pub(crate) struct ResponseSink {
     stored: Response<Bytes>,
     pub(crate) deadline: Instant,
     /// Taken when the answer is given.
-    pub(crate) reply: Option<Reply>,
+    pub(crate) reply: Option<ResponseReply>,
     pub(crate) answer: Option<Response<Bytes>>,
 }
 
+/// How the answer is given.
+#[derive(Debug)]
+pub(crate) enum ResponseReply {
+    /// As bytes on the connection.
+    Http1 { version: Version, is_head: bool },
+    /// By the task that waits for it.
+    Channel(oneshot::Sender<Response<Bytes>>),
+}
+
 impl ResponseSink {
-    pub(crate) fn new(reply: Reply, now: Instant) -> Self {
+    pub(crate) fn new(reply: ResponseReply, now: Instant) -> Self {
         Self {
             dealings: Dealings::default(),
             stored: Response::new(Bytes::new()),
@@ -43,6 +57,14 @@ impl ResponseSink {
     pub(crate) fn store(&mut self, instruction: &Instruction, now: Instant) {
         self.stored = whole(instruction);
         self.deadline = now + instruction.timeout();
+    }
+
+    /// Whether the task that waits for the answer no longer does. Nothing where none does.
+    pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Option<Poll<()>> {
+        match &mut self.reply {
+            Some(ResponseReply::Channel(sender)) => Some(sender.poll_closed(cx)),
+            _ => None,
+        }
     }
 
     /// Nothing came in time: the client gets what was stored.
@@ -142,6 +164,13 @@ fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Re
     }
     headers.remove(CONTENT_LENGTH);
     answer
+}
+
+/// A response without an instruction, as it goes to a client.
+pub(crate) fn passed_on(mut response: Response<Bytes>) -> Response<Bytes> {
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    response
 }
 
 /// What a client gets where there is no proper answer.

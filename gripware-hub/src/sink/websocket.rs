@@ -62,7 +62,7 @@ impl WebSocketSink {
             }
             SocketPart::Close { code, reason } => {
                 let conversation = &mut self.conversation;
-                conversation.close_from_item((*code).into(), reason, now, actions);
+                conversation.close_from_item(code.as_u16(), reason, now, actions);
                 Then::Converse
             }
             SocketPart::Refresh => {

@@ -1,0 +1,110 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::Notify;
+
+/// How much may be accepted that has not been handed to its connections yet.
+#[derive(Debug)]
+pub(crate) struct Room {
+    limit: usize,
+    used: AtomicUsize,
+    freed: Notify,
+}
+
+/// Some of the room, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Occupied {
+    room: Arc<Room>,
+    cost: usize,
+}
+
+impl Room {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            used: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
+    }
+
+    /// How many bytes are taken.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_free(&self) -> bool {
+        self.used() < self.limit
+    }
+
+    /// Waits until there is room. Those who waited at the same time each take some, so that by as
+    /// many items the limit may be passed.
+    pub(crate) async fn free(&self) {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            // From here on no news is missed.
+            freed.as_mut().enable();
+            if self.is_free() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Takes room without waiting for it. Nothing where twice as much as there should be is taken
+    /// already: whoever has waited before always gets it.
+    pub(crate) fn take(self: &Arc<Self>, cost: usize) -> Option<Occupied> {
+        if self.used() >= self.limit.saturating_mul(2) {
+            return None;
+        }
+        self.used.fetch_add(cost, Ordering::AcqRel);
+        Some(Occupied {
+            room: Arc::clone(self),
+            cost,
+        })
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        let Room { limit, used, freed } = &*self.room;
+        let before = used.fetch_sub(self.cost, Ordering::AcqRel);
+        if before >= *limit && before - self.cost < *limit {
+            freed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_goes_on_when_room_is_given_back() {
+        let room = Arc::new(Room::new(10));
+        let (one, other) = (room.take(6), room.take(6));
+        assert!(!room.is_free());
+        assert!(timeout(Duration::from_secs(1), room.free()).await.is_err());
+        let waiting = tokio::spawn({
+            let room = Arc::clone(&room);
+            async move { room.free().await }
+        });
+        tokio::task::yield_now().await;
+        drop(one);
+        waiting.await.unwrap();
+        drop(other);
+        assert_eq!(room.used(), 0);
+    }
+
+    #[test]
+    fn without_waiting_no_more_than_twice_the_room_is_taken() {
+        let room = Arc::new(Room::new(10));
+        let taken: Vec<_> = std::iter::from_fn(|| room.take(5)).collect();
+        assert_eq!(taken.len(), 4);
+    }
+}
