@@ -67,7 +67,9 @@ pub(super) fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         }
         elements.push(element);
     }
-    let trimmed = elements.iter().map(|element| element.trim_ascii().to_owned());
+    let trimmed = elements
+        .iter()
+        .map(|element| element.trim_ascii().to_owned());
     trimmed.filter(|element| !element.is_empty()).collect()
 }
 
