@@ -169,6 +169,20 @@ where
     Ok(members)
 }
 
+/// A name as it is repeated in an error: of at most 100 characters, and in one line.
+pub(super) fn shown(name: &str) -> String {
+    name.chars()
+        .take(100)
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
 /// Passes over what is left of a list.
 pub(super) fn pass_over<'de, A: SeqAccess<'de>>(mut list: A) -> Result<(), A::Error> {
     while list.next_element::<IgnoredAny>()?.is_some() {}
@@ -341,6 +355,7 @@ impl<'de> FromJson<'de> for Headers<'de> {
             match value {
                 Scalar::Text(value) => headers.push((name, value)),
                 _ => {
+                    let name = shown(&name);
                     let words = format!("headers contains '{name}' with wrong type");
                     return Ok(Self::Broken(words));
                 }

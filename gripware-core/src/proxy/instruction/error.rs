@@ -2,6 +2,8 @@ use std::{borrow::Cow, fmt};
 
 use thiserror::Error;
 
+use crate::proxy::json::shown;
+
 /// What a proxy cannot obey. Its client gets a 502.
 ///
 /// It prints as one line that says what is wrong, with at most 200 characters of what stood on the
@@ -32,12 +34,14 @@ impl InstructionError {
     }
 
     pub(super) fn wrong_type(of: &str, member: &str) -> Self {
-        let member: String = member.chars().take(200).collect();
-        Self::body(format!("{of} contains {member:?} with wrong type"))
+        Self::body(format!("{of} contains '{}' with wrong type", shown(member)))
     }
 
     pub(super) fn wrong_value(of: &str, member: &str) -> Self {
-        Self::body(format!("{of} contains {member:?} with invalid value"))
+        Self::body(format!(
+            "{of} contains '{}' with invalid value",
+            shown(member)
+        ))
     }
 }
 

@@ -94,7 +94,7 @@ impl Hold<'_> {
                 })
                 .collect::<Result<Vec<_>, _>>()?,
             List::Absent => {
-                return Err(InstructionError::body("hold does not contain \"channels\""));
+                return Err(InstructionError::body("hold does not contain 'channels'"));
             }
             _ => return Err(InstructionError::wrong_type("hold", "channels")),
         };
@@ -127,7 +127,7 @@ impl Hold<'_> {
 impl Channel<'_> {
     fn read(self, limits: &Limits) -> Result<crate::Channel, InstructionError> {
         let Some(name) = optional(self.name, "channel", "name")? else {
-            return Err(InstructionError::body("channel does not contain \"name\""));
+            return Err(InstructionError::body("channel does not contain 'name'"));
         };
         let prev_id = optional(self.prev_id, "channel", "prev-id")?;
         let filters = match self.filters {
@@ -237,9 +237,7 @@ fn headers(headers: Headers<'_>) -> Result<HeaderMap, InstructionError> {
     let pairs = match headers {
         Headers::Absent => return Ok(HeaderMap::new()),
         Headers::Read(pairs) => pairs,
-        Headers::Broken(words) => {
-            return Err(InstructionError::body(words.escape_debug().to_string()));
-        }
+        Headers::Broken(words) => return Err(InstructionError::body(words)),
         Headers::Other => return Err(InstructionError::wrong_type("response", "headers")),
     };
     let mut read = HeaderMap::new();

@@ -337,17 +337,17 @@ fn an_error_says_in_one_line_what_is_wrong() {
         (
             INSTRUCT,
             r#"{"hold":{"channels":[],"timeout":"soon"}}"#,
-            "application/grip-instruct: hold contains \"timeout\" with wrong type",
+            "application/grip-instruct: hold contains 'timeout' with wrong type",
         ),
         (
             INSTRUCT,
             r#"{"hold":{"channels":[],"meta":{"a\nb":1}}}"#,
-            "application/grip-instruct: meta contains \"a\\nb\" with wrong type",
+            "application/grip-instruct: meta contains 'a�b' with wrong type",
         ),
         (
             INSTRUCT,
             r#"{"hold":null}"#,
-            "application/grip-instruct: instruct contains \"hold\" with wrong type",
+            "application/grip-instruct: instruct contains 'hold' with wrong type",
         ),
     ] {
         assert_eq!(read(&[headers], body).unwrap_err().to_string(), words);

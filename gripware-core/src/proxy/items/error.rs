@@ -2,10 +2,13 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::proxy::json::shown;
+
 /// Why the body of a publish request is refused, in the words that Pushpin answers it with
 /// (GRIP 3.1). They are meant for the publisher, beside a status of 400.
 ///
-/// A part of the body that is repeated in them is cut at 100 characters.
+/// They are one line. A part of the body that is repeated in them is cut at 100 characters, without
+/// its control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct DecodeError(Words);
 
@@ -25,8 +28,7 @@ impl DecodeError {
     }
 
     pub(super) fn wrong_type(of: &str, member: &str) -> Self {
-        let member: String = member.chars().take(100).collect();
-        Self::invalid(format!("{of} contains '{member}' with wrong type"))
+        Self::invalid(format!("{of} contains '{}' with wrong type", shown(member)))
     }
 
     pub(super) fn wrong_value(of: &str, member: &str) -> Self {

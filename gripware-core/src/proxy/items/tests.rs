@@ -454,6 +454,18 @@ fn one_bad_item_refuses_the_batch_and_says_what_is_wrong() {
 }
 
 #[test]
+fn an_error_repeats_little_of_the_body() {
+    let name = format!("a\n{}", "x".repeat(1000));
+    for item in [
+        json!({"channel": "a", "http-stream": {"content": ""}, "meta": {name.clone(): 1}}),
+        json!({"channel": "a", "http-response": {"body": "", "headers": {name: 1}}}),
+    ] {
+        let error = read(&json!({"items": [item]})).unwrap_err().to_string();
+        assert!(error.len() < 200 && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
 fn what_reaches_nobody_is_left_out() {
     for format in [
         json!({"smoke-signal": {}}),
