@@ -2,6 +2,7 @@
 
 mod asker;
 mod connection_id;
+mod control;
 mod gateway;
 mod held;
 mod hub;
@@ -17,3 +18,10 @@ mod shard;
 mod signature;
 mod sink;
 mod ws;
+
+pub use self::{
+    control::ControlKeyError,
+    hub::{Hub, HubBuilder, OriginError, Serve},
+    looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
+    settings::SlowClients,
+};

@@ -1,11 +1,28 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
+use crate::looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers};
+
+/// The comment of a counter is what the exposition says about it.
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident;)*) => {
+    ($($(#[doc = $help:literal])+ $name:ident;)*) => {
         /// What has been counted since the hub was built.
         #[derive(Debug, Default)]
         pub(crate) struct Metrics {
-            $($(#[$doc])* pub(crate) $name: Counter,)*
+            $($(#[doc = $help])+ pub(crate) $name: Counter,)*
+        }
+
+        impl Metrics {
+            /// Tells `visit` each counter's name, meaning and value.
+            fn each(&self, mut visit: impl FnMut(&'static str, &'static str, u64)) {
+                $(visit(
+                    concat!("gripware_hub_", stringify!($name), "_total"),
+                    concat!($($help),+).trim_start(),
+                    self.$name.value(),
+                );)*
+            }
         }
     };
 }
@@ -17,9 +34,9 @@ counters! {
     bad_gateway;
     /// Clients that were held: requests answered later.
     held_responses;
-    /// The same: responses appended to.
+    /// Clients that were held: responses appended to.
     held_streams;
-    /// The same: WebSockets.
+    /// Clients that were held: WebSockets.
     held_websockets;
     /// Items accepted.
     items;
@@ -37,8 +54,21 @@ counters! {
     slow_closed;
     /// Requests of the hub's own to the origin.
     asks;
-    /// Those of them that failed.
+    /// Requests of the hub's own to the origin that failed.
     asks_failed;
+}
+
+impl Metrics {
+    /// All counters and gauges as Prometheus reads them (text format 0.0.4).
+    pub(crate) fn exposition(&self, gauges: &Gauges) -> String {
+        let mut text = String::with_capacity(4096);
+        self.each(|name, help, value| {
+            head(&mut text, name, help, "counter");
+            let _ = writeln!(text, "{name} {value}");
+        });
+        gauges.write(&mut text);
+        text
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,5 +81,136 @@ impl Counter {
 
     pub(crate) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What there is at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gauges {
+    /// Clients that are held.
+    pub(crate) connections: Subscribers,
+    pub(crate) channels: usize,
+    pub(crate) subscriptions: Subscribers,
+    /// What waits for clients to read it, in bytes.
+    pub(crate) queued_bytes: usize,
+}
+
+impl Gauges {
+    pub(crate) fn of(channels: &[ChannelInfo], connections: &[ConnectionInfo]) -> Self {
+        let mut gauges = Self {
+            channels: channels.len(),
+            ..Self::default()
+        };
+        for channel in channels {
+            gauges.subscriptions.response += channel.subscribers.response;
+            gauges.subscriptions.stream += channel.subscribers.stream;
+            gauges.subscriptions.websocket += channel.subscribers.websocket;
+        }
+        for connection in connections {
+            match connection.kind {
+                ConnectionKind::Response => gauges.connections.response += 1,
+                ConnectionKind::Stream => gauges.connections.stream += 1,
+                ConnectionKind::WebSocket => gauges.connections.websocket += 1,
+            }
+            gauges.queued_bytes = gauges.queued_bytes.saturating_add(connection.queued);
+        }
+        gauges
+    }
+
+    fn write(&self, text: &mut String) {
+        by_kind(
+            text,
+            "gripware_hub_connections",
+            "Clients that are held.",
+            self.connections,
+        );
+        by_kind(
+            text,
+            "gripware_hub_subscriptions",
+            "Subscriptions of held clients to channels.",
+            self.subscriptions,
+        );
+        for (name, help, value) in [
+            (
+                "gripware_hub_channels",
+                "Channels that somebody is subscribed to.",
+                self.channels,
+            ),
+            (
+                "gripware_hub_queued_bytes",
+                "Bytes that wait for clients to read them.",
+                self.queued_bytes,
+            ),
+        ] {
+            head(text, name, help, "gauge");
+            let _ = writeln!(text, "{name} {value}");
+        }
+        let name = "gripware_hub_build_info";
+        head(text, name, "The version, as a label.", "gauge");
+        let version = env!("CARGO_PKG_VERSION");
+        let _ = writeln!(text, "{name}{{version=\"{version}\"}} 1");
+    }
+}
+
+fn by_kind(text: &mut String, name: &str, help: &str, count: Subscribers) {
+    head(text, name, help, "gauge");
+    for (kind, count) in [
+        (ConnectionKind::Response, count.response),
+        (ConnectionKind::Stream, count.stream),
+        (ConnectionKind::WebSocket, count.websocket),
+    ] {
+        let kind = kind.as_str();
+        let _ = writeln!(text, "{name}{{kind=\"{kind}\"}} {count}");
+    }
+}
+
+fn head(text: &mut String, name: &str, help: &str, kind: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exposition_has_each_counter_and_gauge_with_its_meaning() {
+        let metrics = Metrics::default();
+        metrics.items.add(3);
+        metrics.items.add(4);
+        let gauges = Gauges {
+            connections: Subscribers {
+                stream: 2,
+                ..Subscribers::default()
+            },
+            queued_bytes: 9,
+            ..Gauges::default()
+        };
+        let text = metrics.exposition(&gauges);
+        for lines in [
+            "# HELP gripware_hub_items_total Items accepted.\n\
+             # TYPE gripware_hub_items_total counter\n\
+             gripware_hub_items_total 7\n",
+            "# TYPE gripware_hub_connections gauge\n\
+             gripware_hub_connections{kind=\"response\"} 0\n\
+             gripware_hub_connections{kind=\"stream\"} 2\n\
+             gripware_hub_connections{kind=\"websocket\"} 0\n",
+            "gripware_hub_queued_bytes 9\n",
+        ] {
+            assert!(text.contains(lines), "{lines}\nis not in\n{text}");
+        }
+        let mut names = std::collections::HashSet::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                assert!(
+                    names.insert(rest.split(' ').next().unwrap().to_owned()),
+                    "{line}"
+                );
+            } else if !line.starts_with('#') {
+                let (sample, value) = line.rsplit_once(' ').unwrap();
+                let name = sample.split('{').next().unwrap();
+                assert!(names.contains(name), "{line}");
+                assert!(value.parse::<u64>().is_ok(), "{line}");
+            }
+        }
     }
 }

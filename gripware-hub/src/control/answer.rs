@@ -1,0 +1,99 @@
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use http_body_util::{Either, Full};
+
+use super::{accept::Form, access::Denied, list::List};
+
+pub(super) type Answer = Response<Either<Full<Bytes>, List>>;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A line of text; its end is added.
+pub(super) fn text(status: StatusCode, line: &str) -> Answer {
+    whole(status, TEXT, format!("{line}\n"))
+}
+
+/// What Pushpin says when it did something.
+pub(super) fn done(form: Form, word: &'static str) -> Answer {
+    match form {
+        Form::Text => text(StatusCode::OK, word),
+        Form::Json => whole(
+            StatusCode::OK,
+            JSON,
+            format!("{{\"message\":\"{word}\"}}\n"),
+        ),
+    }
+}
+
+pub(super) fn not_acceptable() -> Answer {
+    text(
+        StatusCode::NOT_ACCEPTABLE,
+        "Not Acceptable. Supported formats are text/plain and application/json.",
+    )
+}
+
+pub(super) fn not_allowed(method: &http::Method, allowed: &'static str) -> Answer {
+    let mut answer = text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("Method not allowed: {method}."),
+    );
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+pub(super) fn not_found() -> Answer {
+    text(StatusCode::NOT_FOUND, "Not Found")
+}
+
+pub(super) fn denied(denied: Denied) -> Answer {
+    match denied {
+        Denied::Key => {
+            let mut answer = text(StatusCode::UNAUTHORIZED, "Unauthorized");
+            answer
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+        }
+        Denied::Page => text(
+            StatusCode::FORBIDDEN,
+            "Requests from pages in browsers need a control key.",
+        ),
+        Denied::Name => text(
+            StatusCode::FORBIDDEN,
+            "Requests by a domain name over the loopback interface need a control key.",
+        ),
+    }
+}
+
+pub(super) fn no_content() -> Answer {
+    let mut answer = Response::new(Either::Left(Full::default()));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
+pub(super) fn metrics(text: String) -> Answer {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    whole(StatusCode::OK, kind, text)
+}
+
+pub(super) fn list(list: List) -> Answer {
+    let mut answer = Response::new(Either::Right(list));
+    answer.headers_mut().insert(CONTENT_TYPE, JSON);
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn whole(status: StatusCode, kind: HeaderValue, body: String) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}

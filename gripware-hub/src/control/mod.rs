@@ -1,0 +1,55 @@
+//! The control API: where items are published, and where one looks into the hub.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /` | `Pushpin API`: it is there |
+//! | `POST /publish/` | takes `{"items":[…]}` (GRIP 3.1, 3.2) |
+//! | `POST /recover/` | makes held clients ask the origin what they missed |
+//! | `GET /metrics` | counters and gauges, as text for Prometheus |
+//! | `GET /channels` | the channels that somebody is subscribed to |
+//! | `GET /connections` | the clients that are held |
+//! | `DELETE /connections/{id}` | ends one of them |
+//! | `POST /connections/{id}/publish/` | items for one of them, which need no `channel` |
+//!
+//! The first three answer byte for byte as Pushpin does, but for what Pushpin cannot do:
+//! connections are kept alive, bodies may come in chunks, and an answer to a publish has two more
+//! headers. `Grip-Subscribers` is how many subscribers the items were for, in all;
+//! `Grip-Subscribers-Each` says it of each item, in their order, of up to 100 items.
+//!
+//! A publish is answered once every item is accepted. Where the hub has more items waiting than it
+//! takes, the answer comes later: nothing is dropped.
+//!
+//! # Who may ask
+//! With a key, whoever sends `Authorization: Bearer KEY`. `GET /` needs none.
+//!
+//! Without a key, everybody who reaches the address, as with Pushpin: keep it on the loopback
+//! interface or in a network of its own. Browsers reach loopback addresses too, and a page from
+//! anywhere can make them send requests. So a request that says that a page sent it (`Origin`, or
+//! `Sec-Fetch-Site` with another value than `none`) is refused, and so is one that came over the
+//! loopback interface for a host name with a dot, as one does when the page's own name was made to
+//! point to this machine. `localhost`, addresses and names without a dot are fine.
+//!
+//! # Bounds
+//! | what | bound | beyond it |
+//! |---|---|---|
+//! | head of a request | 10 000 bytes, 64 headers | 431 |
+//! | body | 1 000 000 bytes | 400 |
+//! | time to send a head, and time idle | 60 s | closed |
+//! | time to send a body | 30 s | 408 |
+//! | connections | 256 | wait to be accepted |
+
+mod accept;
+mod access;
+mod answer;
+mod body;
+mod list;
+mod publish;
+mod route;
+mod server;
+mod service;
+mod target;
+
+pub(crate) use self::{access::ControlKey, server::serve};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use bytes::Bytes;
+use gripware_core::{Channel, Item, proxy::decode_items};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+use super::{
+    accept::Form,
+    answer::{self, Answer, text},
+    target::Target,
+};
+use crate::connection_id::Id;
+
+const SUBSCRIBERS: HeaderName = HeaderName::from_static("grip-subscribers");
+const SUBSCRIBERS_EACH: HeaderName = HeaderName::from_static("grip-subscribers-each");
+
+/// The most items of which each is counted in the answer, so that its head stays small.
+const MAX_EACH: usize = 100;
+
+/// Takes the items of a body, all of them or none.
+pub(super) async fn publish(target: &impl Target, form: Form, body: &[u8]) -> Answer {
+    let items = match decode(body) {
+        Ok(items) => items,
+        Err(refused) => return refused,
+    };
+    let mut total = 0_usize;
+    let mut each = String::new();
+    for (channel, item) in &items {
+        let count = target.publish(channel, item).await.total();
+        total = total.saturating_add(count);
+        if items.len() <= MAX_EACH {
+            if !each.is_empty() {
+                each.push_str(", ");
+            }
+            each.push_str(&count.to_string());
+        }
+    }
+    let mut answer = answer::done(form, "Published");
+    let headers = answer.headers_mut();
+    headers.insert(SUBSCRIBERS, HeaderValue::from(total));
+    if let Ok(each) = HeaderValue::try_from(each)
+        && !each.is_empty()
+    {
+        headers.insert(SUBSCRIBERS_EACH, each);
+    }
+    answer
+}
+
+/// Hands the items of a body to one connection.
+pub(super) async fn publish_to(target: &impl Target, form: Form, id: Id, body: &Bytes) -> Answer {
+    let items = match decode(&addressed(body)) {
+        Ok(items) => items,
+        Err(refused) => return refused,
+    };
+    for (_, item) in &items {
+        if !target.publish_to(id, item).await {
+            return answer::not_found();
+        }
+    }
+    answer::done(form, "Published")
+}
+
+fn decode(body: &[u8]) -> Result<Vec<(Channel, Item)>, Answer> {
+    decode_items(body).map_err(|error| text(StatusCode::BAD_REQUEST, &error.to_string()))
+}
+
+/// The body with a channel in each item that has none: to be decoded an item needs one.
+///
+/// What has another form is left to the decoder, which says what is wrong.
+fn addressed(body: &Bytes) -> Bytes {
+    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+        return body.clone();
+    };
+    let items = value.get_mut("items").and_then(Value::as_array_mut);
+    for item in items.into_iter().flatten().filter_map(Value::as_object_mut) {
+        address(item);
+    }
+    serde_json::to_vec(&value).map_or_else(|_| body.clone(), Bytes::from)
+}
+
+fn address(item: &mut Map<String, Value>) {
+    item.entry("channel")
+        .or_insert_with(|| Value::from("connection"));
+}

@@ -1,0 +1,80 @@
+use http::Method;
+
+/// What a path of the control API stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    Root,
+    Publish,
+    Recover,
+    Metrics,
+    Channels,
+    Connections,
+    /// With the text of its id.
+    Connection(&'a str),
+    PublishTo(&'a str),
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        let path = path.strip_prefix('/')?;
+        let path = path.strip_suffix('/').unwrap_or(path);
+        Some(match path {
+            "" => Self::Root,
+            "publish" => Self::Publish,
+            "recover" => Self::Recover,
+            "metrics" => Self::Metrics,
+            "channels" => Self::Channels,
+            "connections" => Self::Connections,
+            _ => {
+                let rest = path.strip_prefix("connections/")?;
+                match rest.split_once('/') {
+                    None => Self::Connection(rest),
+                    Some((id, "publish")) => Self::PublishTo(id),
+                    Some(_) => return None,
+                }
+            }
+        })
+    }
+
+    /// The methods that it takes, as in an `Allow` header.
+    pub(super) fn allowed(self) -> &'static str {
+        match self {
+            Self::Root | Self::Metrics | Self::Channels | Self::Connections => "GET, HEAD",
+            Self::Publish | Self::Recover | Self::PublishTo(_) => "POST",
+            Self::Connection(_) => "DELETE",
+        }
+    }
+
+    pub(super) fn allows(self, method: &Method) -> bool {
+        self.allowed()
+            .split(", ")
+            .any(|allowed| method.as_str() == allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_with_and_without_its_last_slash() {
+        for (path, route) in [
+            ("/", Some(Route::Root)),
+            ("/publish", Some(Route::Publish)),
+            ("/publish/", Some(Route::Publish)),
+            ("/recover/", Some(Route::Recover)),
+            ("/connections/", Some(Route::Connections)),
+            ("/connections/a", Some(Route::Connection("a"))),
+            ("/connections/a/publish/", Some(Route::PublishTo("a"))),
+            ("//", Some(Route::Root)),
+            ("", None),
+            ("*", None),
+            ("/publish//", None),
+            ("/publish/x", None),
+            ("/connections/a/b", None),
+            ("/connections/a/publish/b", None),
+        ] {
+            assert_eq!(Route::of(path), route, "{path}");
+        }
+    }
+}

@@ -1,0 +1,611 @@
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use gripware_core::{Channel, Item};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::{ControlKey, serve, target::Target};
+use crate::{
+    connection_id::Id,
+    looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
+    metrics::{Gauges, Metrics},
+};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Notes what is asked of it. It has one connection, and two subscribers of `room`.
+#[derive(Debug)]
+struct Noting {
+    id: Id,
+    notes: Mutex<Vec<String>>,
+    metrics: Metrics,
+    /// Waited for before an item of the channel `full` is taken.
+    room: Notify,
+}
+
+impl Noting {
+    fn note(&self, note: String) {
+        self.notes.lock().unwrap().push(note);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().unwrap())
+    }
+}
+
+impl Target for Noting {
+    async fn publish(&self, channel: &Channel, item: &Item) -> Subscribers {
+        let subscribers = Subscribers {
+            stream: if channel.name() == "room" { 2 } else { 0 },
+            ..Subscribers::default()
+        };
+        if channel.name() == "full" {
+            self.room.notified().await;
+        }
+        self.note(format!("publish {} {}", channel.name(), id(item)));
+        subscribers
+    }
+
+    async fn publish_to(&self, id: Id, item: &Item) -> bool {
+        self.note(format!("publish_to {}", self::id(item)));
+        id == self.id
+    }
+
+    async fn recover(&self) {
+        self.note("recover".to_owned());
+    }
+
+    fn channels(&self) -> Vec<ChannelInfo> {
+        vec![ChannelInfo {
+            name: "room \"a\"".to_owned(),
+            subscribers: Subscribers {
+                response: 1,
+                stream: 2,
+                websocket: 3,
+            },
+        }]
+    }
+
+    async fn connections(&self) -> Vec<ConnectionInfo> {
+        vec![ConnectionInfo {
+            id: self.id.to_string(),
+            kind: ConnectionKind::WebSocket,
+            channels: vec!["room \"a\"".to_owned()],
+            age: Duration::from_millis(1500),
+            peer: Some("127.0.0.1:9".parse().unwrap()),
+            queued: 7,
+        }]
+    }
+
+    async fn close(&self, id: Id) -> bool {
+        self.note(format!("close {}", id == self.id));
+        id == self.id
+    }
+
+    async fn gauges(&self) -> Gauges {
+        Gauges::of(&self.channels(), &self.connections().await)
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+fn id(item: &Item) -> String {
+    item.parts().unwrap().id.clone().unwrap_or_default()
+}
+
+struct Site {
+    address: SocketAddr,
+    target: Arc<Noting>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Site {
+    async fn start(key: Option<&str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Arc::new(Noting {
+            id: Id::random(),
+            notes: Mutex::default(),
+            metrics: Metrics::default(),
+            room: Notify::new(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let key = key.map(|key| ControlKey::new(key).unwrap());
+        let server = tokio::spawn(serve(listener, Arc::clone(&target), key, stopped));
+        Self {
+            address,
+            target,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    /// Sends a request, and reads to the end of the connection.
+    async fn exchange(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_ref()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(LONG, stream.read_to_end(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    async fn request(&self, line: &str, headers: &str, body: &str) -> Response {
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n{headers}\r\n{body}"
+        );
+        Response::read(&self.exchange(request).await)
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.request(&format!("GET {path}"), "", "").await
+    }
+
+    async fn publish(&self, body: &Value) -> Response {
+        self.request("POST /publish/", "", &body.to_string()).await
+    }
+}
+
+#[derive(Debug)]
+struct Response {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Response {
+    fn read(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let mut body = body.to_owned();
+        if head.contains("transfer-encoding: chunked") {
+            body = unchunked(&body);
+        }
+        Self {
+            status: status.unwrap_or_default(),
+            head: head.to_owned(),
+            body,
+        }
+    }
+
+    fn is(&self, status: u16, body: &str) -> bool {
+        (self.status, self.body.as_str()) == (status, body)
+    }
+
+    fn has(&self, header: &str) -> bool {
+        self.head.lines().any(|line| line == header)
+    }
+}
+
+fn unchunked(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, after)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        body.push_str(&after[..length]);
+        rest = &after[length + 2..];
+    }
+    body
+}
+
+fn message(channel: &str, id: &str) -> Value {
+    json!({"channel": channel, "id": id, "formats": {"ws-message": {"content": "hi"}}})
+}
+
+#[tokio::test]
+async fn what_pushpin_answers_is_answered_in_the_same_words() {
+    let site = Site::start(None).await;
+    let items = json!({"items": [message("room", "1")]}).to_string();
+    for (line, headers, body, status, answer) in [
+        ("GET /", "", "", 200, "Pushpin API\n"),
+        ("POST /publish/", "", &*items, 200, "Published\n"),
+        ("POST /publish", "", &*items, 200, "Published\n"),
+        ("POST /publish/", "", "{\"items\":[]}", 200, "Published\n"),
+        (
+            "POST /publish/",
+            "Accept: application/json\r\n",
+            &*items,
+            200,
+            "{\"message\":\"Published\"}\n",
+        ),
+        (
+            "POST /publish/",
+            "Accept: image/png\r\n",
+            &*items,
+            406,
+            "Not Acceptable. Supported formats are text/plain and application/json.\n",
+        ),
+        ("GET /publish/", "", "", 405, "Method not allowed: GET.\n"),
+        ("POST /recover/", "", "", 200, "Updated\n"),
+        (
+            "POST /recover/",
+            "Accept: application/json\r\n",
+            "",
+            200,
+            "{\"message\":\"Updated\"}\n",
+        ),
+        ("GET /recover/", "", "", 405, "Method not allowed: GET.\n"),
+        ("GET /x", "", "", 404, "Not Found\n"),
+        ("POST /publish/", "", "x", 400, "Body is not valid JSON.\n"),
+        (
+            "POST /publish/",
+            "Accept: application/json\r\n",
+            "x",
+            400,
+            "Body is not valid JSON.\n",
+        ),
+        ("POST /publish/", "", "[]", 400, "Invalid format.\n"),
+        (
+            "POST /publish/",
+            "",
+            "{}",
+            400,
+            "Invalid format: object does not contain 'items'\n",
+        ),
+    ] {
+        let response = site.request(line, headers, body).await;
+        assert!(
+            response.is(status, answer),
+            "{line} {headers} {body}: {response:?}"
+        );
+        let json = answer.starts_with('{');
+        let kind = if json {
+            "application/json"
+        } else {
+            "text/plain"
+        };
+        assert!(
+            response.has(&format!("content-type: {kind}")),
+            "{response:?}"
+        );
+        if status == 405 {
+            assert!(response.has("allow: POST"), "{response:?}");
+        }
+    }
+    assert_eq!(
+        site.target.notes(),
+        [
+            "publish room 1",
+            "publish room 1",
+            "publish room 1",
+            "recover",
+            "recover"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_publish_says_how_many_subscribers_it_was_for() {
+    let site = Site::start(None).await;
+    let batch = [
+        message("room", "1"),
+        message("other", "2"),
+        message("room", "3"),
+    ];
+    let response = site.publish(&json!({"items": batch})).await;
+    assert!(response.is(200, "Published\n"), "{response:?}");
+    assert!(response.has("grip-subscribers: 4"), "{response:?}");
+    assert!(
+        response.has("grip-subscribers-each: 2, 0, 2"),
+        "{response:?}"
+    );
+    assert_eq!(
+        site.target.notes(),
+        ["publish room 1", "publish other 2", "publish room 3"]
+    );
+
+    let batch = vec![message("room", "1"); 101];
+    let response = site.publish(&json!({"items": batch})).await;
+    assert!(response.has("grip-subscribers: 202"), "{response:?}");
+    assert!(
+        !response.head.contains("grip-subscribers-each"),
+        "{response:?}"
+    );
+
+    let response = site.publish(&json!({"items": []})).await;
+    assert!(response.has("grip-subscribers: 0"), "{response:?}");
+    assert!(
+        !response.head.contains("grip-subscribers-each"),
+        "{response:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_bad_item_refuses_the_whole_batch() {
+    let site = Site::start(None).await;
+    let batch = [message("room", "1"), json!({"channel": "room"})];
+    let response = site.publish(&json!({"items": batch})).await;
+    assert_eq!(response.status, 400, "{response:?}");
+    assert!(site.target.notes().is_empty());
+}
+
+#[tokio::test]
+async fn a_publish_is_answered_once_there_is_room() {
+    let site = Site::start(None).await;
+    let items = json!({"items": [message("full", "1")]});
+    let publish = site.publish(&items);
+    tokio::pin!(publish);
+    assert!(
+        timeout(Duration::from_millis(200), &mut publish)
+            .await
+            .is_err(),
+        "it was answered before"
+    );
+    site.target.room.notify_one();
+    assert!(publish.await.is(200, "Published\n"));
+}
+
+#[tokio::test]
+async fn a_body_may_have_a_million_bytes_and_no_more() {
+    let site = Site::start(None).await;
+    let items = json!({"items": [message("room", "1")]}).to_string();
+    let fitting = format!("{items}{}", " ".repeat(1_000_000 - items.len()));
+    let response = site.request("POST /publish/", "", &fitting).await;
+    assert!(response.is(200, "Published\n"), "{response:?}");
+
+    let response = site
+        .request("POST /publish/", "", &format!("{fitting} "))
+        .await;
+    assert!(
+        response.is(400, "Request body too large.\n"),
+        "{response:?}"
+    );
+
+    let chunks = format!(
+        "POST /publish/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{fitting}\r\n1\r\n \r\n0\r\n\r\n",
+        fitting.len()
+    );
+    let response = Response::read(&site.exchange(chunks).await);
+    assert!(
+        response.is(400, "Request body too large.\n"),
+        "{response:?}"
+    );
+
+    // Nothing of it has to be sent, where the client asks first.
+    let expecting = "POST /publish/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+                     Content-Length: 1000001\r\nExpect: 100-continue\r\n\r\n";
+    let response = Response::read(&site.exchange(expecting).await);
+    assert!(
+        response.is(400, "Request body too large.\n"),
+        "{response:?}"
+    );
+    assert_eq!(site.target.notes(), ["publish room 1"]);
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_and_bodies_may_come_in_chunks() {
+    let site = Site::start(None).await;
+    let items = json!({"items": [message("room", "1")]}).to_string();
+    let (first, second) = items.split_at(10);
+    let chunked = format!(
+        "POST /publish/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+         {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+        first.len(),
+        second.len()
+    );
+    let last = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answers = site.exchange(format!("{chunked}{chunked}{last}")).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+    assert_eq!(answers.matches("Published\n").count(), 2, "{answers}");
+    assert!(answers.ends_with("Pushpin API\n"), "{answers}");
+    assert_eq!(site.target.notes(), ["publish room 1", "publish room 1"]);
+}
+
+#[tokio::test]
+async fn one_can_look_into_the_hub() {
+    let site = Site::start(None).await;
+    let id = site.target.id.to_string();
+
+    let channels = site.get("/channels").await;
+    assert!(
+        channels.has("content-type: application/json"),
+        "{channels:?}"
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(&channels.body).unwrap(),
+        json!([{
+            "name": "room \"a\"",
+            "subscribers": {"response": 1, "stream": 2, "websocket": 3},
+        }])
+    );
+
+    let connections = site.get("/connections").await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&connections.body).unwrap(),
+        json!([{
+            "id": id,
+            "kind": "websocket",
+            "channels": ["room \"a\""],
+            "age": 1.5,
+            "peer": "127.0.0.1:9",
+            "queued": 7,
+        }])
+    );
+
+    site.target.metrics.items.add(3);
+    let metrics = site.get("/metrics").await;
+    assert!(
+        metrics.has("content-type: text/plain; version=0.0.4; charset=utf-8"),
+        "{metrics:?}"
+    );
+    for line in [
+        "gripware_hub_items_total 3",
+        "gripware_hub_connections{kind=\"websocket\"} 1",
+        "gripware_hub_channels 1",
+        "gripware_hub_subscriptions{kind=\"stream\"} 2",
+        "gripware_hub_queued_bytes 7",
+    ] {
+        assert!(
+            metrics.body.lines().any(|found| found == line),
+            "{metrics:?}"
+        );
+    }
+
+    let head = site.request("HEAD /metrics", "", "").await;
+    assert!(head.is(200, ""), "{head:?}");
+    let wrong = site.request("POST /metrics", "", "").await;
+    assert!(wrong.is(405, "Method not allowed: POST.\n"), "{wrong:?}");
+    assert!(wrong.has("allow: GET, HEAD"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn one_connection_can_be_closed() {
+    let site = Site::start(None).await;
+    let id = site.target.id.to_string();
+    let unknown = Id::random();
+    let closed = site
+        .request(&format!("DELETE /connections/{id}"), "", "")
+        .await;
+    assert!(closed.is(204, ""), "{closed:?}");
+    let other = site
+        .request(&format!("DELETE /connections/{unknown}"), "", "")
+        .await;
+    assert!(other.is(404, "Not Found\n"), "{other:?}");
+    let none = site.request("DELETE /connections/x", "", "").await;
+    assert!(none.is(400, "Invalid connection id.\n"), "{none:?}");
+    let wrong = site.get(&format!("/connections/{id}")).await;
+    assert_eq!(wrong.status, 405, "{wrong:?}");
+    assert!(wrong.has("allow: DELETE"), "{wrong:?}");
+    assert_eq!(site.target.notes(), ["close true", "close false"]);
+}
+
+#[tokio::test]
+async fn items_for_one_connection_need_no_channel() {
+    let site = Site::start(None).await;
+    let id = site.target.id.to_string();
+    let formats = json!({"ws-message": {"content": "hi"}});
+    let items = json!({"items": [{"id": "1", "formats": formats}, message("x", "2")]});
+    let to = |id: String, body: Value| {
+        let line = format!("POST /connections/{id}/publish/");
+        let site = &site;
+        async move { site.request(&line, "", &body.to_string()).await }
+    };
+
+    let published = to(id.clone(), items.clone()).await;
+    assert!(published.is(200, "Published\n"), "{published:?}");
+    let unknown = to(Id::random().to_string(), items).await;
+    assert!(unknown.is(404, "Not Found\n"), "{unknown:?}");
+    let none = to("x".to_owned(), json!({"items": []})).await;
+    assert!(none.is(400, "Invalid connection id.\n"), "{none:?}");
+    let bad = to(id, json!({"items": [{"id": "1", "formats": {}}]})).await;
+    assert_eq!(bad.status, 400, "{bad:?}");
+    assert_eq!(
+        site.target.notes(),
+        ["publish_to 1", "publish_to 2", "publish_to 1"]
+    );
+}
+
+#[tokio::test]
+async fn with_a_key_only_the_health_check_is_open() {
+    let site = Site::start(Some("s3cret")).await;
+    assert!(site.get("/").await.is(200, "Pushpin API\n"));
+    let items = json!({"items": [message("room", "1")]}).to_string();
+    for line in [
+        "POST /publish/",
+        "POST /recover/",
+        "GET /metrics",
+        "GET /x",
+        "DELETE /connections/x",
+    ] {
+        let refused = site.request(line, "", &items).await;
+        assert!(refused.is(401, "Unauthorized\n"), "{line}: {refused:?}");
+        assert!(refused.has("www-authenticate: Bearer"), "{refused:?}");
+    }
+    let wrong = "Authorization: Bearer s3cre7\r\n";
+    assert_eq!(
+        site.request("POST /publish/", wrong, &items).await.status,
+        401
+    );
+    assert!(site.target.notes().is_empty());
+
+    let right = "Authorization: Bearer s3cret\r\nOrigin: https://a.example\r\n";
+    let published = site.request("POST /publish/", right, &items).await;
+    assert!(published.is(200, "Published\n"), "{published:?}");
+    assert_eq!(site.target.notes(), ["publish room 1"]);
+}
+
+#[tokio::test]
+async fn without_a_key_no_page_can_publish() {
+    let site = Site::start(None).await;
+    let items = json!({"items": [message("room", "1")]}).to_string();
+    for headers in [
+        "Origin: https://a.example\r\nContent-Type: text/plain\r\n",
+        "Origin: null\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-origin\r\n",
+    ] {
+        let refused = site.request("POST /publish/", headers, &items).await;
+        assert_eq!(refused.status, 403, "{headers}: {refused:?}");
+    }
+    let rebound = "GET /connections HTTP/1.1\r\nHost: a.example:5561\r\nConnection: close\r\n\r\n";
+    let refused = Response::read(&site.exchange(rebound).await);
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert!(site.target.notes().is_empty());
+}
+
+#[tokio::test]
+async fn a_head_over_the_bound_is_refused() {
+    let site = Site::start(None).await;
+    let long = format!("X: {}\r\n", "x".repeat(10_000));
+    assert_eq!(site.request("GET /", &long, "").await.status, 431);
+    let many = "X: x\r\n".repeat(65);
+    assert_eq!(site.request("GET /", &many, "").await.status, 431);
+    let fine = format!("X: {}\r\n", "x".repeat(8_000));
+    assert!(
+        site.request("GET /", &fine, "")
+            .await
+            .is(200, "Pushpin API\n")
+    );
+}
+
+#[tokio::test]
+async fn at_the_end_what_is_under_way_is_answered() {
+    let mut site = Site::start(None).await;
+    let mut idle = TcpStream::connect(site.address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.unwrap();
+
+    let items = json!({"items": [message("full", "1")]});
+    let (stop, server) = (site.stop.take(), site.server.take());
+    let publish = async {
+        let published = site.publish(&items).await;
+        assert!(published.is(200, "Published\n"), "{published:?}");
+    };
+    let stop = async {
+        // The request has to have come.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stop.unwrap().send(()).unwrap();
+        let mut rest = Vec::new();
+        timeout(LONG, idle.read_to_end(&mut rest))
+            .await
+            .unwrap()
+            .unwrap();
+        site.target.room.notify_one();
+        timeout(LONG, server.unwrap()).await.unwrap().unwrap();
+    };
+    tokio::join!(publish, stop);
+    assert!(TcpStream::connect(site.address).await.is_err());
+}
