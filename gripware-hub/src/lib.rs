@@ -1,6 +1,7 @@
 //! A GRIP proxy inside the application, or as a program in front of it.
 
 mod asker;
+mod builder;
 mod connection_id;
 mod control;
 mod gateway;
@@ -13,6 +14,7 @@ mod metrics;
 mod parcel;
 mod registry;
 mod room;
+mod serve;
 mod settings;
 mod shard;
 mod signature;
@@ -20,8 +22,10 @@ mod sink;
 mod ws;
 
 pub use self::{
+    builder::{BuildError, HubBuilder},
     control::ControlKeyError,
-    hub::{Hub, HubBuilder, OriginError, Serve},
+    hub::{Hub, HubError},
     looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
+    serve::Serve,
     settings::SlowClients,
 };

@@ -59,7 +59,7 @@ impl fmt::Debug for ControlKey {
 /// Why a text cannot be the key of the control API.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub(crate) enum ControlKeyError {
+pub enum ControlKeyError {
     /// It is empty.
     #[error("the key is empty")]
     Empty,
@@ -68,7 +68,7 @@ pub(crate) enum ControlKeyError {
     TooLong {
         /// Its length in bytes.
         length: usize,
-        /// [`MAX_CONTROL_KEY_LEN`].
+        /// The limit: 4096 bytes.
         limit: usize,
     },
     /// It has a space, a control character, or one that is not ASCII.

@@ -49,6 +49,7 @@ mod server;
 mod service;
 mod target;
 
+pub use self::access::ControlKeyError;
 pub(crate) use self::{access::ControlKey, server::serve};
 
 #[cfg(test)]

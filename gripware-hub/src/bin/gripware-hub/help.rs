@@ -1,0 +1,59 @@
+//! The parts of the help that are no table.
+
+pub(crate) const ABOUT: &str = "A GRIP proxy: it stands in front of an application in any language, holds its clients (long \
+     polls, streams, server-sent events, WebSockets), and hands them what is published.";
+
+pub(crate) const SHORT: &str = "\
+Every flag can be set as GRIPWARE_HUB_NAME in the environment, or in the file of --config.
+More: --help";
+
+pub(crate) const LONG: &str = "\
+Units:
+  SIZE is a number of bytes, or one with KiB, MiB or GiB: 65536, 64KiB.
+  TIME is a number of seconds, or one with ms, s, m or h: 5, 2.5, 500ms.
+  BOOL may be left out for true: --development, --development=false.
+
+Environment and file:
+  Every flag has a variable: GRIPWARE_HUB_ and its name in capitals, with _ for each dash, such as
+  GRIPWARE_HUB_ORIGIN or GRIPWARE_HUB_QUEUE_BYTES. The file of --config is TOML and has the same
+  names as the flags; what it names and is no setting is an error. A flag wins over the environment,
+  and the environment over the file. A relative file:PATH in it starts from its folder.
+
+  Secrets are better given by the environment, by the file, or as file:PATH: other users of the
+  machine can read a command line.
+
+Examples:
+  In front of an application on port 3000:
+
+    gripware-hub --origin http://127.0.0.1:3000 --sig-key changeme
+
+    GRIP_URL='http://127.0.0.1:5561/?verify-iss=gripware&verify-key=changeme'
+    curl -d '{\"items\":[{\"channel\":\"room\",\"formats\":{\"http-stream\":{\"content\":\"hi\\n\"}}}]}' \\
+      http://127.0.0.1:5561/publish/
+
+  For the public, with secrets in files:
+
+    gripware-hub --config /etc/gripware-hub.toml --listen [::]:80
+
+    origin = \"http://app.internal:3000\"
+    sig-key = \"file:sig-key.hex\"
+    control = \"10.0.0.5:5561\"
+    control-key = \"file:control-key\"
+
+Control API, on the address of --control:
+  GET    /                              Pushpin API: it is there; needs no key
+  POST   /publish/                      {\"items\":[...]}; Grip-Subscribers says for how many clients
+  POST   /recover/                      clients ask the origin what they missed
+  GET    /metrics                       counters and gauges for Prometheus
+  GET    /channels                      JSON: name, subscribers by kind
+  GET    /connections                   JSON: id, kind, channels, age, peer, queued bytes
+  DELETE /connections/{id}              ends one
+  POST   /connections/{id}/publish/     items for one; they need no channel
+
+Signals:
+  SIGTERM, SIGINT   accept nothing more, end all holds within --drain, exit with 0
+  the same again    exit at once
+  SIGHUP            nothing
+
+Exit status: 0 after a signal or --help, 1 where an address cannot be used or serving failed or
+the end was cut short, 2 where the configuration is wrong.";

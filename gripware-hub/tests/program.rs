@@ -1,0 +1,445 @@
+//! The program, run as it is by those who use it.
+
+#![cfg(unix)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// The program with an environment of its own, in a folder of its own.
+struct Program {
+    command: Command,
+    folder: TempDir,
+}
+
+impl Program {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gripware-hub"));
+        command
+            .env_clear()
+            .current_dir(folder.path())
+            .stdin(Stdio::null());
+        Self { command, folder }
+    }
+
+    /// With all that has to be given, on ports that are free.
+    fn ready() -> Self {
+        Self::new()
+            .flag("--origin=http://127.0.0.1:9")
+            .flag("--listen=127.0.0.1:0")
+            .flag("--control=127.0.0.1:0")
+    }
+
+    fn flag(mut self, flag: impl AsRef<str>) -> Self {
+        self.command.arg(flag.as_ref());
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    fn file(self, name: &str, content: &str) -> Self {
+        fs::write(self.path(name), content).unwrap();
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs it to its end.
+    fn output(mut self) -> Output {
+        self.command.output().unwrap()
+    }
+
+    /// Expects that it says one line, ends with this status, and prints nothing.
+    fn fails(self, status: i32) -> String {
+        let output = self.output();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{errors}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{errors}");
+        let mut lines = errors.lines();
+        let line = lines.next().unwrap_or_default().to_owned();
+        assert_eq!(lines.next(), None, "{errors}");
+        line
+    }
+
+    /// Runs it until it is ready.
+    fn start(mut self) -> Running {
+        let errors = self.path("errors");
+        self.command
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&errors).unwrap());
+        let mut child = self.command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |before: &str| -> SocketAddr {
+            let line = lines.next().unwrap().unwrap();
+            let address = line.strip_prefix(before);
+            address.unwrap_or_else(|| panic!("{line}")).parse().unwrap()
+        };
+        let front = address("listening on ");
+        let control = address("control on ");
+        Running {
+            child,
+            front,
+            control,
+            errors,
+            _folder: self.folder,
+        }
+    }
+}
+
+struct Running {
+    child: Child,
+    front: SocketAddr,
+    control: SocketAddr,
+    errors: PathBuf,
+    _folder: TempDir,
+}
+
+impl Running {
+    fn send(&self, signal: Signal) {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, signal).unwrap();
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < LONG, "it does not end: {}", self.errors());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn errors(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap()
+    }
+
+    /// Sends a request to the control API.
+    fn request(&self, line: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(self.control).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        write!(
+            stream,
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("{}", self.errors());
+        }
+    }
+}
+
+fn hex_key(path: &Path) -> String {
+    format!("file:{}", path.display())
+}
+
+#[test]
+fn it_says_where_it_listens_and_answers_there() {
+    let mut hub = Program::ready().flag("--sig-key=changeme").start();
+    assert_ne!(hub.front.port(), 0);
+    assert_ne!(hub.front, hub.control);
+    let answer = hub.request("GET /", "");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.ends_with("Pushpin API\n"), "{answer}");
+    assert!(
+        hub.request("GET /metrics", "")
+            .contains("gripware_hub_items_total 0")
+    );
+    hub.send(Signal::TERM);
+    assert_eq!(hub.ended().code(), Some(0));
+    assert!(!hub.errors().contains("not signed"), "{}", hub.errors());
+}
+
+#[test]
+fn it_ends_by_either_signal_and_ignores_a_hang_up() {
+    let mut hub = Program::ready().start();
+    hub.send(Signal::HUP);
+    let answer = hub.request("GET /", "");
+    assert!(answer.ends_with("Pushpin API\n"), "{answer}");
+    hub.send(Signal::INT);
+    assert_eq!(hub.ended().code(), Some(0));
+    assert!(TcpStream::connect(hub.front).is_err());
+}
+
+#[test]
+fn the_end_takes_no_longer_than_it_may() {
+    let mut hub = Program::ready().flag("--drain=1").start();
+    // A publish of which the rest never comes.
+    let mut stuck = TcpStream::connect(hub.control).unwrap();
+    stuck
+        .write_all(b"POST /publish/ HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        .unwrap();
+    assert!(hub.request("GET /", "").ends_with("Pushpin API\n"));
+    let start = Instant::now();
+    hub.send(Signal::TERM);
+    assert_eq!(hub.ended().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut hub = Program::ready().flag("--drain=1h").start();
+    let mut stuck = TcpStream::connect(hub.control).unwrap();
+    stuck
+        .write_all(b"POST /publish/ HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        .unwrap();
+    assert!(hub.request("GET /", "").ends_with("Pushpin API\n"));
+    hub.send(Signal::TERM);
+    // Two of a kind that are not told apart would be one.
+    let start = Instant::now();
+    while !hub.errors().contains("another signal ends at once") {
+        assert!(start.elapsed() < LONG, "{}", hub.errors());
+        thread::sleep(Duration::from_millis(20));
+    }
+    hub.send(Signal::TERM);
+    assert_eq!(hub.ended().code(), Some(1));
+}
+
+#[test]
+fn the_help_teaches() {
+    let output = Program::new().flag("--help").output();
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for taught in [
+        "--origin <URL>",
+        "Default: 127.0.0.1:7999",
+        "Default: 256KiB",
+        "GRIPWARE_HUB_QUEUE_BYTES",
+        "gripware-hub --origin http://127.0.0.1:3000",
+        "gripware-hub --config /etc/gripware-hub.toml",
+        "POST   /publish/",
+        "DELETE /connections/{id}",
+        "SIGTERM",
+    ] {
+        assert!(help.contains(taught), "{taught} is not in\n{help}");
+    }
+    let output = Program::new().flag("--version").output();
+    let version = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        version,
+        format!("gripware-hub {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_on_one_line() {
+    let missing = Program::new().fails(2);
+    assert!(missing.contains("--origin is required"), "{missing}");
+    assert!(missing.contains("GRIPWARE_HUB_ORIGIN"), "{missing}");
+
+    for (flag, name) in [
+        ("--listen=7999", "--listen: "),
+        ("--control=http://a:1", "--control: "),
+        ("--origin=ftp://a", "--origin: "),
+        ("--queue-bytes=12kb", "--queue-bytes: "),
+        ("--queue-messages=0", "--queue-messages: "),
+        ("--slow-clients=wait", "--slow-clients: "),
+        ("--drain=soon", "--drain: "),
+        ("--development=maybe", "--development: "),
+        ("--log=a=b=c", "--log: "),
+        ("--sig-iss=", "--sig-iss: "),
+        ("--config=missing.toml", "--config: missing.toml: "),
+        ("--quue-bytes=1", "unexpected argument '--quue-bytes'"),
+        ("stray", "there is a value without a flag"),
+    ] {
+        let mut program = Program::new();
+        if !flag.starts_with("--origin") {
+            program = program.flag("--origin=http://127.0.0.1:9");
+        }
+        let line = program
+            .flag("--listen=127.0.0.1:0")
+            .flag("--control=127.0.0.1:0");
+        let line = if flag.starts_with("--listen") || flag.starts_with("--control") {
+            Program::new()
+                .flag("--origin=http://127.0.0.1:9")
+                .flag(flag)
+                .fails(2)
+        } else {
+            line.flag(flag).fails(2)
+        };
+        let line = line.strip_prefix("gripware-hub: ").unwrap();
+        assert!(line.starts_with(name), "{flag}: {line}");
+    }
+}
+
+#[test]
+fn a_file_is_refused_with_the_key_and_the_line() {
+    let line = Program::ready()
+        .file("hub.toml", "drain = 1\n\nqueue-byte = 5\n")
+        .flag("--config=hub.toml")
+        .fails(2);
+    assert_eq!(
+        line,
+        "gripware-hub: hub.toml, line 3: queue-byte: there is no setting of this name"
+    );
+    let line = Program::ready()
+        .file("hub.toml", "drain = \"soon\"\n")
+        .flag("--config=hub.toml")
+        .fails(2);
+    assert!(
+        line.starts_with("gripware-hub: hub.toml, line 1: drain: "),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let file = "control-key = \"of-the-file\"\norigin = \"http://127.0.0.1:9\"\n\
+                listen = \"127.0.0.1:0\"\ncontrol = \"127.0.0.1:0\"\n";
+    let program = || {
+        Program::new()
+            .file("hub.toml", file)
+            .variable("GRIPWARE_HUB_CONFIG", "hub.toml")
+    };
+    let environment = || program().variable("GRIPWARE_HUB_CONTROL_KEY", "of-the-environment");
+    for (program, key) in [
+        (program(), "of-the-file"),
+        (environment(), "of-the-environment"),
+        (
+            environment().flag("--control-key=of-the-flag"),
+            "of-the-flag",
+        ),
+    ] {
+        let hub = program.start();
+        for candidate in ["of-the-file", "of-the-environment", "of-the-flag"] {
+            let header = format!("Authorization: Bearer {candidate}\r\n");
+            let answer = hub.request("GET /channels", &header);
+            let status = if candidate == key {
+                "200 OK"
+            } else {
+                "401 Unauthorized"
+            };
+            assert!(answer.contains(status), "{key}, {candidate}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn a_key_comes_as_text_in_base64_or_from_a_file() {
+    for key in ["changeme", "base64:Y2hhbmdlbWU=", "file:key.hex"] {
+        let hub = Program::ready()
+            .file("key.hex", "6368616e67656d65\n")
+            .flag(format!("--sig-key={key}"))
+            .start();
+        assert!(!hub.errors().contains("not signed"), "{key}");
+    }
+    // From where the file of settings is, and not from where the program runs.
+    let program = Program::ready();
+    fs::create_dir(program.path("etc")).unwrap();
+    let hub = program
+        .file("etc/hub.toml", "sig-key = \"file:key.hex\"\n")
+        .file("etc/key.hex", "6368616e67656d65")
+        .flag("--config=etc/hub.toml")
+        .start();
+    assert!(!hub.errors().contains("not signed"));
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_refused_and_not_shown() {
+    let program = || {
+        Program::ready()
+            .file("s3cret.txt", "s3cret")
+            .file("empty", "")
+            .file("odd", "123")
+            .file("broken.pem", "-----BEGIN PRIVATE KEY-----\ns3cret\n")
+    };
+    for key in [
+        "",
+        "base64:s3cret!",
+        "-----BEGIN PRIVATE KEY-----s3cret",
+        "{s3cret",
+        "file:missing",
+        "file:empty",
+        "file:odd",
+        "file:broken.pem",
+    ] {
+        let line = program().flag(format!("--sig-key={key}")).fails(2);
+        assert!(line.starts_with("gripware-hub: --sig-key: "), "{line}");
+        assert!(!line.contains("s3cret"), "{line}");
+    }
+    let path = program().path("s3cret.txt");
+    let line = program()
+        .flag(format!("--sig-key={}", hex_key(&path)))
+        .fails(2);
+    assert!(line.starts_with("gripware-hub: --sig-key: "), "{line}");
+
+    for key in ["", "s3cret s3cret", "s3crét", "file:empty", "file:missing"] {
+        let line = program().variable("GRIPWARE_HUB_CONTROL_KEY", key).fails(2);
+        assert!(
+            line.contains("KEY: ") || line.contains("control-key: "),
+            "{line}"
+        );
+        assert!(!line.contains("s3cr"), "{line}");
+    }
+}
+
+#[test]
+fn without_a_key_it_warns_once() {
+    let mut hub = Program::ready().start();
+    hub.send(Signal::TERM);
+    hub.ended();
+    assert_eq!(
+        hub.errors().matches("not signed").count(),
+        1,
+        "{}",
+        hub.errors()
+    );
+
+    let mut quiet = Program::ready()
+        .variable("GRIPWARE_HUB_LOG", "error")
+        .start();
+    quiet.send(Signal::TERM);
+    quiet.ended();
+    assert_eq!(quiet.errors(), "");
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    for flag in ["--listen", "--control"] {
+        let other = if flag == "--listen" {
+            "--control"
+        } else {
+            "--listen"
+        };
+        let line = Program::new()
+            .flag("--origin=http://127.0.0.1:9")
+            .flag(format!("{flag}={address}"))
+            .flag(format!("{other}=127.0.0.1:0"))
+            .variable("GRIPWARE_HUB_LOG", "error")
+            .fails(1);
+        assert!(
+            line.starts_with(&format!("gripware-hub: cannot listen on {address}: ")),
+            "{line}"
+        );
+    }
+}
