@@ -1,245 +1,287 @@
-use std::{
-    future::{Future, IntoFuture},
-    io,
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net, sync::Arc};
 
-use gripware_core::sig::{Key, Signer};
-use tokio::net::TcpListener;
+use bytes::Bytes;
+use gripware_core::{Channel, ChannelError, Item, ItemError};
+use gripware_publish::Grip;
+use http::{Request, Response};
+use thiserror::Error;
+use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
+use tower_service::Service;
 
 use crate::{
-    control::{self, ControlKey, ControlKeyError},
+    Body, BuildError, HubBuilder,
+    connection_id::Id,
+    control::{self, ControlKey},
+    gateway::{Gateway, Options},
     inner::Inner,
-    settings::{Settings, SlowClients},
-    signature::Signature,
+    looking::{ChannelInfo, ConnectionInfo, Subscribers},
+    metrics::Gauges,
+    origin::{BoxError, HttpOrigin, OriginAddress, OriginError},
+    plain,
+    serve::Serve,
 };
 
-/// A GRIP proxy in this process.
+/// A GRIP proxy in this process. Clones are handles to the same one.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use gripware_axum::{GripLayer, Hold};
+/// use gripware_hub::Hub;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let hub = Hub::new();
+/// let app = Router::new()
+///     .route("/news", get(|| async { (Hold::stream("news"), "[open]\n") }))
+///     .layer(GripLayer::new(&hub.grip()));
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// hub.serve(listener, app).await
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Hub {
-    pub(crate) inner: Arc<Inner>,
-    control_key: Option<ControlKey>,
+    pub(crate) grip: Grip,
+    pub(crate) place: Place,
+}
+
+/// Who holds the clients.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// This hub.
+    Here {
+        inner: Arc<Inner>,
+        options: Options,
+        control_key: Option<ControlKey>,
+    },
+    /// A proxy that `GRIP_URL` names.
+    Elsewhere,
 }
 
 impl Hub {
+    /// A hub with the default settings, and a key that this process alone has.
+    ///
+    /// # Panics
+    /// Where the system has no threads or no random numbers left; [`HubBuilder::build`] says so in
+    /// an error.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it starts threads")]
+    #[expect(clippy::expect_used, reason = "documented, and there is a way without")]
+    pub fn new() -> Self {
+        Self::builder().build().expect("threads and random numbers")
+    }
+
     /// Settings for a hub.
     pub fn builder() -> HubBuilder {
-        HubBuilder {
-            signer: None,
-            control_key: None,
-            drain: Duration::from_secs(5),
-        }
+        HubBuilder::new()
     }
 
-    /// Serves the control API.
-    #[must_use]
-    pub fn control(&self, listener: TcpListener) -> Serve {
-        let (hub, stop) = (self.clone(), Stop::new());
-        let stopped = stop.stopped();
-        Serve {
-            serving: Box::pin(async move {
-                control::serve(listener, hub.inner, hub.control_key, stopped).await;
-                Ok(())
-            }),
-            stop,
-        }
-    }
-
-    /// Serves clients, in front of an origin.
+    /// Reads the environment. Where `GRIP_URL` names a proxy, that one holds the clients:
+    /// [`grip`](Self::grip) is [`Grip::from_env`], and [`serve`](Self::serve) serves the application
+    /// as it is. Otherwise this hub holds them. `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` count in both
+    /// cases.
     ///
     /// # Errors
-    /// Where the text is no address of an origin.
-    pub fn forward(&self, listener: TcpListener, origin: &str) -> Result<Serve, OriginError> {
-        if !origin.starts_with("http://") && !origin.starts_with("unix:/") {
-            return Err(OriginError);
-        }
-        let stop = Stop::new();
-        let stopped = stop.stopped();
-        Ok(Serve {
-            serving: Box::pin(async move {
-                stopped.await;
-                drop(listener);
+    /// Where a variable cannot be used, and as [`HubBuilder::build`].
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::builder().build_unless_proxied()
+    }
+
+    /// Whether this hub holds the clients, and not another proxy.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.place, Place::Here { .. })
+    }
+
+    /// What the application's layer and publisher are made of: it trusts this hub, and publishes
+    /// into it. Each call gives the same.
+    #[must_use]
+    pub fn grip(&self) -> Grip {
+        self.grip.clone()
+    }
+
+    /// Serves clients, in front of an application in this process: any tower service, such as
+    /// axum's `Router`.
+    ///
+    /// The application's handlers run on the runtime that this is awaited on; clients that are held
+    /// are moved to threads of the hub. HTTP/1.1 and HTTP/2 are spoken on the same port.
+    pub fn serve<S, B>(&self, listener: TcpListener, app: S) -> Serve
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        match self.place.clone() {
+            Place::Here { inner, options, .. } => Serve::new(move |stop| async move {
+                let drain = inner.settings.drain;
+                let gateway = Gateway::new(Arc::clone(&inner) as _, app, options);
+                let stopped = stop.clone();
+                let serving = gateway.serve(listener.into(), stop.wait());
+                let draining = async {
+                    stopped.wait().await;
+                    inner.drain(drain).await;
+                };
+                crate::serve::both_within(serving, draining, stopped.clone().wait(), drain).await;
                 Ok(())
             }),
-            stop,
+            Place::Elsewhere => Serve::new(move |stop| plain::serve(listener, app, stop)),
+        }
+    }
+
+    /// Serves clients, in front of an application at another address: `http://host:port`, with a
+    /// path where it has one, or `unix:/path/of/socket`.
+    ///
+    /// # Errors
+    /// Where the address is none.
+    pub fn forward(&self, listener: TcpListener, origin: &str) -> Result<Serve, OriginError> {
+        let address: OriginAddress = origin.parse()?;
+        Ok(self.serve(listener, HttpOrigin::new(address)))
+    }
+
+    /// Stands in front of an application that listens itself, such as one of actix-web. Gives the
+    /// listener that the application has to serve: on a free port of the loopback interface, or at
+    /// `address` itself where another proxy holds the clients. And what serves `address`, which has
+    /// to be awaited beside it.
+    ///
+    /// # Errors
+    /// Where it cannot listen.
+    pub async fn front(
+        &self,
+        address: impl ToSocketAddrs,
+    ) -> io::Result<(net::TcpListener, Serve)> {
+        if !self.is_embedded() {
+            let addresses: Vec<_> = lookup_host(address).await?.collect();
+            let inner = net::TcpListener::bind(&addresses[..])?;
+            inner.set_nonblocking(true)?;
+            let address = inner.local_addr()?;
+            let serve = Serve::new(|stop| async move {
+                stop.wait().await;
+                Ok(())
+            });
+            return Ok((inner, serve.at(address)));
+        }
+        let listener = TcpListener::bind(address).await?;
+        let public = listener.local_addr()?;
+        let inner = net::TcpListener::bind(("127.0.0.1", 0))?;
+        inner.set_nonblocking(true)?;
+        let origin = format!("http://{}", inner.local_addr()?);
+        let serve = self.forward(listener, &origin).map_err(io::Error::other)?;
+        Ok((inner, serve.at(public)))
+    }
+
+    /// Serves the control API, through which other processes publish. It asks for the key that is
+    /// set by [`HubBuilder::control_key`]; without one, whoever reaches it may publish.
+    ///
+    /// It ends at once where another proxy holds the clients.
+    pub fn control(&self, listener: TcpListener) -> Serve {
+        let place = self.place.clone();
+        Serve::new(move |stop| async move {
+            if let Place::Here {
+                inner, control_key, ..
+            } = place
+            {
+                control::serve(listener, inner, control_key, stop.wait()).await;
+            }
+            Ok(())
         })
     }
 
-    /// Ends every hold.
+    /// Publishes an item, as soon as there is room for it. Gives how many subscribers it is handed
+    /// to, of those kinds for which it has a format; a filter may still keep it back.
+    ///
+    /// The channel is taken as it is, without the application's prefix.
+    ///
+    /// # Errors
+    /// Where the item or the channel is none, or another proxy holds the clients.
+    pub async fn publish<C>(&self, channel: C, item: impl Into<Item>) -> Result<Subscribers, HubError>
+    where
+        C: TryInto<Channel>,
+        C::Error: Into<ChannelError>,
+    {
+        let channel = channel.try_into().map_err(Into::into)?;
+        let item = item.into();
+        let inner = self.inner().ok_or(HubError::Elsewhere)?;
+        Ok(inner.publish(&channel, item.parts()?).await)
+    }
+
+    /// Publishes an item to one connection, whatever it is subscribed to. Whether it is there, and
+    /// the item has a format for its kind.
+    ///
+    /// # Errors
+    /// Where the item is none, or another proxy holds the clients.
+    pub async fn publish_to(&self, id: &str, item: impl Into<Item>) -> Result<bool, HubError> {
+        let item = item.into();
+        let parts = item.parts()?;
+        let inner = self.inner().ok_or(HubError::Elsewhere)?;
+        match Id::parse(id) {
+            Some(id) => Ok(inner.publish_to(id, parts).await),
+            None => Ok(false),
+        }
+    }
+
+    /// The channels that somebody is subscribed to, by name.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelInfo> {
+        self.inner().map(|inner| inner.channels()).unwrap_or_default()
+    }
+
+    /// The clients that are held, the oldest first.
+    pub async fn connections(&self) -> Vec<ConnectionInfo> {
+        match self.inner() {
+            Some(inner) => inner.connections().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Ends a connection in the way its kind allows: a response hold gets what was stored for it, a
+    /// stream its end, a WebSocket a close with code 1000. Whether there was one with this id.
+    pub async fn close(&self, id: &str) -> bool {
+        match (self.inner(), Id::parse(id)) {
+            (Some(inner), Some(id)) => inner.close(id).await,
+            _ => false,
+        }
+    }
+
+    /// What has been counted, and what there is, in the text format of Prometheus.
+    pub async fn metrics(&self) -> String {
+        let Some(inner) = self.inner() else {
+            return String::new();
+        };
+        let gauges = Gauges::of(&inner.channels(), &inner.connections().await);
+        inner.metrics.exposition(&gauges)
+    }
+
+    /// Ends all holds, each in the way its kind allows: a response hold gets what was stored for it,
+    /// a stream its end, a WebSocket a close with code 1001. What was published before is delivered
+    /// before. Returns when every client has got what is its own, at the latest after
+    /// [`HubBuilder::drain`]. From then on nothing is held any more.
     pub async fn shutdown(&self) {
-        self.inner.drain().await;
-    }
-}
-
-/// Why a text is no address of an origin.
-#[derive(Debug, thiserror::Error)]
-#[error("it has to be http://HOST:PORT or unix:/PATH")]
-pub struct OriginError;
-
-/// Settings for a [`Hub`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct HubBuilder {
-    signer: Option<Signer>,
-    control_key: Option<ControlKey>,
-    drain: Duration,
-}
-
-macro_rules! ignored {
-    ($($name:ident: $kind:ty;)*) => {
-        $(
-            /// Not connected yet.
-            pub fn $name(self, _: $kind) -> Self {
-                self
-            }
-        )*
-    };
-}
-
-impl HubBuilder {
-    ignored! {
-        shards: usize;
-        development: bool;
-        queue_bytes: usize;
-        queue_messages: usize;
-        slow_clients: SlowClients;
-        backlog_bytes: usize;
-        message_wait: Duration;
-        id_memory: Duration;
-        min_keep_alive_interval: Duration;
-        max_message: usize;
-        max_held_request: usize;
-        max_held_response: usize;
-        origin_timeout: Duration;
-        max_asks: usize;
-        trust_forwarded: bool;
-        max_connections: usize;
-        header_timeout: Duration;
-        max_header_size: usize;
+        if let Some(inner) = self.inner() {
+            inner.drain(inner.settings.drain).await;
+        }
     }
 
-    /// Signs requests to the origin.
-    pub fn signer(mut self, signer: Signer) -> Self {
-        self.signer = Some(signer);
-        self
-    }
-
-    /// Sends requests to the origin without a signature.
-    pub fn unsigned(mut self) -> Self {
-        self.signer = None;
-        self
-    }
-
-    /// Asks for this key on the control API.
-    ///
-    /// # Errors
-    /// Where it cannot be one.
-    pub fn control_key(mut self, key: &str) -> Result<Self, ControlKeyError> {
-        self.control_key = Some(ControlKey::new(key)?);
-        Ok(self)
-    }
-
-    /// How long the end may take.
-    pub fn drain(mut self, time: Duration) -> Self {
-        self.drain = time;
-        self
-    }
-
-    /// The certificates and the key of the public address, both in PEM.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    #[cfg(feature = "tls")]
-    pub fn tls(self, _certificates: &[u8], _key: &[u8]) -> Result<Self, OriginError> {
-        Ok(self)
-    }
-
-    /// The hub.
-    #[must_use]
-    pub fn build(self) -> Hub {
-        #[expect(clippy::unwrap_used, reason = "until a hub may be without a signer")]
-        let signer = self
-            .signer
-            .unwrap_or_else(|| Signer::new(Key::secret("x").unwrap()).unwrap());
-        Hub {
-            inner: Arc::new(Inner {
-                settings: Settings {
-                    signer: signer.clone(),
-                    shards: 1,
-                    development: false,
-                    queue_bytes: 0,
-                    queue_messages: 0,
-                    slow_clients: SlowClients::Close,
-                    backlog_bytes: 0,
-                    message_wait: Duration::ZERO,
-                    id_memory: Duration::ZERO,
-                    min_keep_alive_interval: Duration::ZERO,
-                    max_message: 0,
-                    max_held_request: 0,
-                    max_held_response: 0,
-                    origin_timeout: Duration::ZERO,
-                    max_asks: 0,
-                    drain: self.drain,
-                },
-                signature: Arc::new(Signature::new(signer)),
-                metrics: Arc::default(),
-            }),
-            control_key: self.control_key,
+    fn inner(&self) -> Option<&Arc<Inner>> {
+        match &self.place {
+            Place::Here { inner, .. } => Some(inner),
+            Place::Elsewhere => None,
         }
     }
 }
 
-/// Serves until it is told to stop.
-pub struct Serve {
-    serving: Pin<Box<dyn Future<Output = io::Result<()>> + Send>>,
-    stop: Stop,
-}
-
-impl Serve {
-    /// Stops accepting once `signal` is done.
-    #[must_use]
-    pub fn with_graceful_shutdown(
-        self,
-        signal: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = io::Result<()>> + Send {
-        async move {
-            let mut serving = self.serving;
-            tokio::select! {
-                ended = &mut serving => return ended,
-                () = signal => {}
-            }
-            drop(self.stop);
-            serving.await
-        }
-    }
-}
-
-impl IntoFuture for Serve {
-    type Output = io::Result<()>;
-    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.with_graceful_shutdown(std::future::pending()))
-    }
-}
-
-struct Stop(tokio::sync::watch::Sender<()>);
-
-impl Stop {
-    fn new() -> Self {
-        Self(tokio::sync::watch::Sender::new(()))
-    }
-
-    fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut stopped = self.0.subscribe();
-        async move { while stopped.changed().await.is_ok() {} }
-    }
-}
-
-impl std::fmt::Debug for Serve {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Serve").finish_non_exhaustive()
-    }
+/// Why a hub does not take an item.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// The channel is none.
+    #[error("the channel cannot be published to")]
+    Channel(#[from] ChannelError),
+    /// The item is none.
+    #[error("the item cannot be published")]
+    Item(#[from] ItemError),
+    /// The hub was built from an environment with a `GRIP_URL`, and holds nobody: publish through
+    /// [`Grip::publisher`].
+    #[error("another proxy holds the clients")]
+    Elsewhere,
 }

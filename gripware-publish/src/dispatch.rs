@@ -53,6 +53,9 @@ impl Dispatch {
         let mut is_closed = false;
         let starting = self.starting(runtime.as_ref());
         for message in messages {
+            for outlet in &self.outlets {
+                outlet.room().await;
+            }
             let has_room = self.reserve(&message, runtime.as_ref()).await;
             let reply = |index| {
                 let (reply, answer) = oneshot::channel();

@@ -4,7 +4,7 @@ use std::{env, fmt, sync::Arc, time::Duration};
 
 use gripware_core::{
     ChannelError, GripUrl, GripUrlError, Limits, Policy,
-    sig::{Verifier, VerifierBuilder, VerifierError},
+    sig::{Key, Verifier, VerifierBuilder, VerifierError},
 };
 use thiserror::Error;
 
@@ -44,6 +44,7 @@ const PROXY_REQUIRED: &str = "GRIP_PROXY_REQUIRED";
 #[must_use]
 pub struct GripBuilder {
     urls: Vec<GripUrl>,
+    keys: Vec<(Key, String)>,
     prefix: String,
     proxy_required: bool,
     trusts_unsigned: bool,
@@ -131,6 +132,12 @@ impl GripBuilder {
         self
     }
 
+    /// Trusts requests that are signed with this key by this issuer, without a proxy to publish to.
+    pub fn verify_key(mut self, key: Key, issuer: impl Into<String>) -> Self {
+        self.keys.push((key, issuer.into()));
+        self
+    }
+
     /// Sets what is put before every channel name: in holds, subscriptions and published items
     /// alike. Default: nothing.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -191,13 +198,16 @@ impl GripBuilder {
             .with_prefix(self.prefix.as_str())?
             .with_limits(self.limits)
             .requiring_proxy(self.proxy_required);
-        let verifies = self.urls.iter().any(|url| !url.verify_keys().is_empty());
+        let verifies = !self.keys.is_empty()
+            || self.urls.iter().any(|url| !url.verify_keys().is_empty());
         if verifies && self.trusts_unsigned {
             return Err(ConfigError::UnsignedBesideKey);
         }
         if verifies {
             let builder = Verifier::builder().with_leeway(self.leeway);
             let builder = self.urls.iter().fold(builder, VerifierBuilder::with_url);
+            let with_key = |builder: VerifierBuilder, (key, issuer)| builder.with_key_of(key, issuer);
+            let builder = self.keys.into_iter().fold(builder, with_key);
             policy = policy.with_verifier(builder.build()?);
         } else if self.trusts_unsigned {
             policy = policy.trusting_unsigned_proxies();

@@ -25,6 +25,13 @@ impl Outlet {
         }
     }
 
+    /// Waits until there is room for an item.
+    pub(crate) async fn room(&self) {
+        if let Some(room) = self.sink.room() {
+            room.await;
+        }
+    }
+
     /// Hands over an item. A refusal comes back, or is kept for whoever flushes.
     pub(crate) fn accept(
         &self,

@@ -1,6 +1,6 @@
 //! Where items go as they are, without a request and without JSON.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use gripware_core::{Channel, Item};
 
@@ -49,6 +49,12 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     /// What it is called in errors.
     fn name(&self) -> &str;
 
+    /// Waits for room for one more item, where the sink queues and has none. Whoever publishes
+    /// waits; whoever enqueues does not. Nothing, which is the default, where there is room now.
+    fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        None
+    }
+
     /// Takes one item, which is known to be valid. Must not block: a sink that queues drops or
     /// refuses what is too much.
     ///
@@ -63,6 +69,10 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
 impl<S: Sink + ?Sized> Sink for Arc<S> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        (**self).room()
     }
 
     fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {

@@ -30,15 +30,21 @@ pub(crate) trait Target: Send + Sync + 'static {
 
 impl Target for Inner {
     async fn publish(&self, channel: &Channel, item: &Item) -> Subscribers {
-        self.publish(channel, item).await
+        match item.parts() {
+            Ok(parts) => self.publish(channel, parts).await,
+            Err(_) => Subscribers::default(),
+        }
     }
 
     async fn publish_to(&self, id: Id, item: &Item) -> bool {
-        self.publish_to(id, item).await
+        match item.parts() {
+            Ok(parts) => self.publish_to(id, parts).await,
+            Err(_) => false,
+        }
     }
 
     async fn recover(&self) {
-        self.recover().await;
+        self.recover();
     }
 
     fn channels(&self) -> Vec<ChannelInfo> {
