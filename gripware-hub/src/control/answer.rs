@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -8,6 +10,37 @@ use http_body_util::{Either, Full};
 use super::{accept::Form, access::Denied, list::List};
 
 pub(super) type Answer = Response<Either<Full<Bytes>, List>>;
+
+/// Why a request is not served, for whoever sent it.
+#[derive(Debug)]
+pub(super) struct Refused {
+    status: StatusCode,
+    line: Cow<'static, str>,
+}
+
+impl Refused {
+    pub(super) fn new(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Self {
+        let line = line.into();
+        Self { status, line }
+    }
+
+    pub(super) fn not_acceptable() -> Self {
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "Not Acceptable. Supported formats are text/plain and application/json.",
+        )
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not Found")
+    }
+}
+
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Self {
+        text(refused.status, &refused.line)
+    }
+}
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,13 +62,6 @@ pub(super) fn done(form: Form, word: &'static str) -> Answer {
     }
 }
 
-pub(super) fn not_acceptable() -> Answer {
-    text(
-        StatusCode::NOT_ACCEPTABLE,
-        "Not Acceptable. Supported formats are text/plain and application/json.",
-    )
-}
-
 pub(super) fn not_allowed(method: &http::Method, allowed: &'static str) -> Answer {
     let mut answer = text(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -45,10 +71,6 @@ pub(super) fn not_allowed(method: &http::Method, allowed: &'static str) -> Answe
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allowed));
     answer
-}
-
-pub(super) fn not_found() -> Answer {
-    text(StatusCode::NOT_FOUND, "Not Found")
 }
 
 pub(super) fn denied(denied: Denied) -> Answer {

@@ -6,7 +6,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use super::answer::{Answer, text};
+use super::answer::Refused;
 
 /// The most bytes that a body may have (GRIP 3.1).
 pub(super) const MAX_BODY: usize = 1_000_000;
@@ -18,12 +18,12 @@ const MAX_DISCARDED: usize = 16 * MAX_BODY;
 /// How long a body may take.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Reads a body. What cannot be read is answered.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Answer>
+/// Reads a body.
+pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let too_large = || text(StatusCode::BAD_REQUEST, "Request body too large.");
+    let too_large = || Refused::new(StatusCode::BAD_REQUEST, "Request body too large.");
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > MAX_DISCARDED || announced > MAX_BODY && headers.contains_key(EXPECT) {
         return Err(too_large());
@@ -31,8 +31,14 @@ where
     match timeout(TIME, collect(body, announced)).await {
         Ok(Ok(Some(body))) => Ok(body),
         Ok(Ok(None)) => Err(too_large()),
-        Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "Request body cut off.")),
-        Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "Request body too slow.")),
+        Ok(Err(_)) => Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "Request body cut off.",
+        )),
+        Err(_) => Err(Refused::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "Request body too slow.",
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     accept::Form,
-    answer::{self, Answer, text},
+    answer::{self, Answer, Refused},
     target::Target,
 };
 use crate::connection_id::Id;
@@ -17,11 +17,12 @@ const SUBSCRIBERS_EACH: HeaderName = HeaderName::from_static("grip-subscribers-e
 const MAX_EACH: usize = 100;
 
 /// Takes the items of a body, all of them or none.
-pub(super) async fn publish(target: &impl Target, form: Form, body: &[u8]) -> Answer {
-    let items = match decode(body) {
-        Ok(items) => items,
-        Err(refused) => return refused,
-    };
+pub(super) async fn publish(
+    target: &impl Target,
+    form: Form,
+    body: &[u8],
+) -> Result<Answer, Refused> {
+    let items = decode(body)?;
     let mut total = 0_usize;
     let mut each = String::new();
     for (channel, item) in &items {
@@ -42,25 +43,27 @@ pub(super) async fn publish(target: &impl Target, form: Form, body: &[u8]) -> An
     {
         headers.insert(SUBSCRIBERS_EACH, each);
     }
-    answer
+    Ok(answer)
 }
 
 /// Hands the items of a body to one connection.
-pub(super) async fn publish_to(target: &impl Target, form: Form, id: Id, body: &Bytes) -> Answer {
-    let items = match decode(&addressed(body)) {
-        Ok(items) => items,
-        Err(refused) => return refused,
-    };
+pub(super) async fn publish_to(
+    target: &impl Target,
+    form: Form,
+    id: Id,
+    body: &Bytes,
+) -> Result<Answer, Refused> {
+    let items = decode(&addressed(body))?;
     for (_, item) in &items {
         if !target.publish_to(id, item).await {
-            return answer::not_found();
+            return Err(Refused::not_found());
         }
     }
-    answer::done(form, "Published")
+    Ok(answer::done(form, "Published"))
 }
 
-fn decode(body: &[u8]) -> Result<Vec<(Channel, Item)>, Answer> {
-    decode_items(body).map_err(|error| text(StatusCode::BAD_REQUEST, &error.to_string()))
+fn decode(body: &[u8]) -> Result<Vec<(Channel, Item)>, Refused> {
+    decode_items(body).map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error.to_string()))
 }
 
 /// The body with a channel in each item that has none: to be decoded an item needs one.

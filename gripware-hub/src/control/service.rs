@@ -7,7 +7,7 @@ use http_body::Body;
 use super::{
     accept::Form,
     access::{Access, ControlKey},
-    answer::{self, Answer, text},
+    answer::{self, Answer, Refused, text},
     body,
     list::List,
     publish,
@@ -45,14 +45,13 @@ impl<T: Target> Control<T> {
             return answer::denied(denied);
         }
         let Some(route) = route else {
-            return answer::not_found();
+            return Refused::not_found().into();
         };
         if !route.allows(&parts.method) {
             return answer::not_allowed(&parts.method, route.allowed());
         }
-        let answer = match self.act(route, &parts, body).await {
-            Ok(answer) | Err(answer) => answer,
-        };
+        let acted = self.act(route, &parts, body).await;
+        let answer = acted.unwrap_or_else(Answer::from);
         tracing::debug!(
             method = %parts.method,
             path = parts.uri.path(),
@@ -62,19 +61,18 @@ impl<T: Target> Control<T> {
         answer
     }
 
-    /// What cannot be done is the error's answer.
-    async fn act<B>(&self, route: Route<'_>, parts: &Parts, body: B) -> Result<Answer, Answer>
+    async fn act<B>(&self, route: Route<'_>, parts: &Parts, body: B) -> Result<Answer, Refused>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let target = &*self.target;
-        let form = || Form::wanted(&parts.headers).ok_or_else(answer::not_acceptable);
+        let form = || Form::wanted(&parts.headers).ok_or_else(Refused::not_acceptable);
         Ok(match route {
             Route::Root => text(StatusCode::OK, "Pushpin API"),
             Route::Publish => {
                 let form = form()?;
                 let body = body::read(&parts.headers, body).await?;
-                publish::publish(target, form, &body).await
+                publish::publish(target, form, &body).await?
             }
             Route::Recover => {
                 let form = form()?;
@@ -92,19 +90,19 @@ impl<T: Target> Control<T> {
                 if target.close(read_id(id)?).await {
                     answer::no_content()
                 } else {
-                    answer::not_found()
+                    return Err(Refused::not_found());
                 }
             }
             Route::PublishTo(id) => {
                 let id = read_id(id)?;
                 let form = form()?;
                 let body = body::read(&parts.headers, body).await?;
-                publish::publish_to(target, form, id, &body).await
+                publish::publish_to(target, form, id, &body).await?
             }
         })
     }
 }
 
-fn read_id(text_of_id: &str) -> Result<Id, Answer> {
-    Id::parse(text_of_id).ok_or_else(|| text(StatusCode::BAD_REQUEST, "Invalid connection id."))
+fn read_id(text: &str) -> Result<Id, Refused> {
+    Id::parse(text).ok_or_else(|| Refused::new(StatusCode::BAD_REQUEST, "Invalid connection id."))
 }

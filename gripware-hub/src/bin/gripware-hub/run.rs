@@ -1,6 +1,5 @@
 use std::{
     fmt,
-    future::Future,
     io::{self, Write},
     net::SocketAddr,
     time::Duration,
@@ -32,8 +31,6 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let hub = hub(&config)?;
     let (front, front_address) = bind(&config.listen).await?;
     let (control, control_address) = bind(&config.control).await?;
-    warn(&config, control_address);
-
     let (stop, stopped) = watch::channel(());
     let front = hub
         .forward(front, &config.origin)
@@ -42,6 +39,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let control = hub
         .control(control)
         .with_graceful_shutdown(dropped(stopped));
+    warn(&config, control_address);
     let mut front = tokio::spawn(front);
     let mut control = tokio::spawn(control);
     announce(front_address, control_address);
@@ -143,8 +141,8 @@ fn announce(front: SocketAddr, control: SocketAddr) {
 }
 
 /// Waits until the sender is dropped.
-fn dropped(mut receiver: watch::Receiver<()>) -> impl Future<Output = ()> + Send + 'static {
-    async move { while receiver.changed().await.is_ok() {} }
+async fn dropped(mut receiver: watch::Receiver<()>) {
+    while receiver.changed().await.is_ok() {}
 }
 
 /// How long the hub itself may take: a little less, so that its own end is not cut off.
