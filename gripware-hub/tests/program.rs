@@ -276,7 +276,7 @@ fn what_is_wrong_is_said_on_one_line() {
         let program = all
             .into_iter()
             .filter(is_other)
-            .fold(Program::new(), |program, other| program.flag(other));
+            .fold(Program::new(), Program::flag);
         let line = program.flag(flag).fails(2);
         let line = line.strip_prefix("gripware-hub: ").unwrap();
         assert!(line.starts_with(name), "{flag}: {line}");

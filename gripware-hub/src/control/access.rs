@@ -150,7 +150,8 @@ fn is_domain(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderValue, Request};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -243,6 +244,21 @@ mod tests {
                 );
             }
             assert_eq!(check(None, "10.0.0.1", &[("host", domain)]), Ok(()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_host_and_no_authorization_panics(
+            host in "[\\[\\]:.a-z0-9é-]{0,20}",
+            authorization in ".{0,12}",
+        ) {
+            let _ = is_domain(&host);
+            let value = HeaderValue::from_bytes(authorization.as_bytes());
+            if let Ok(value) = value {
+                let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+                prop_assert!(!ControlKey::new("a-long-enough-key").unwrap().is_in(&headers));
+            }
         }
     }
 

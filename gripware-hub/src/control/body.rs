@@ -69,3 +69,54 @@ where
     }
     Ok((length <= MAX_BODY).then(|| collected.freeze()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use http_body::Frame;
+
+    use super::{
+        super::answer::{Answer, Refused},
+        *,
+    };
+
+    /// So many bytes, a piece at a time, and then nothing more.
+    struct Stuck(usize);
+
+    impl Body for Stuck {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let length = self.0.min(64 * 1024);
+            self.0 -= length;
+            if length == 0 {
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b' '; length])))))
+        }
+    }
+
+    fn status(refused: Refused) -> StatusCode {
+        Answer::from(refused).status()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_is_given_up() {
+        let headers = HeaderMap::new();
+        for length in [0, 10, MAX_BODY, 2 * MAX_BODY] {
+            let refused = read(&headers, Stuck(length)).await.unwrap_err();
+            assert_eq!(status(refused), StatusCode::REQUEST_TIMEOUT);
+        }
+        let refused = read(&headers, Stuck(MAX_DISCARDED + 1)).await.unwrap_err();
+        assert_eq!(status(refused), StatusCode::BAD_REQUEST);
+    }
+}

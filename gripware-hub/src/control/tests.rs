@@ -339,6 +339,33 @@ async fn one_bad_item_refuses_the_whole_batch() {
 }
 
 #[tokio::test]
+async fn every_bad_item_is_refused_in_pushpins_words() {
+    let site = Site::start(None).await;
+    for (item, answer) in [
+        (
+            json!({"channel": "a", "formats": {}}),
+            "Invalid format: no formats specified\n",
+        ),
+        (
+            json!({"channel": "a", "formats": {"http-stream": {}}}),
+            "Invalid format: 'http-stream' does not contain 'content' or 'content-bin'\n",
+        ),
+        (
+            json!({"formats": {"http-stream": {"content": "a"}}}),
+            "Invalid format: publish item object does not contain 'channel'\n",
+        ),
+        (
+            json!({"channel": "a", "formats": {"http-stream": {"action": "x"}}}),
+            "Invalid format: \n",
+        ),
+    ] {
+        let response = site.publish(&json!({"items": [item]})).await;
+        assert!(response.is(400, answer), "{item}: {response:?}");
+    }
+    assert!(site.target.notes().is_empty());
+}
+
+#[tokio::test]
 async fn a_publish_is_answered_once_there_is_room() {
     let site = Site::start(None).await;
     let items = json!({"items": [message("full", "1")]});
@@ -576,6 +603,33 @@ async fn a_head_over_the_bound_is_refused() {
             .await
             .is(200, "Pushpin API\n")
     );
+}
+
+#[tokio::test]
+async fn a_client_too_many_waits_until_another_goes() {
+    let site = Site::start(None).await;
+    let mut idle = Vec::new();
+    for _ in 0..256 {
+        idle.push(TcpStream::connect(site.address).await.unwrap());
+    }
+    // All of them are in before the last one comes.
+    if let Some(last) = idle.last_mut() {
+        last.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        last.read_exact(&mut [0; 12]).await.unwrap();
+    }
+    let next = site.get("/");
+    tokio::pin!(next);
+    assert!(
+        timeout(Duration::from_millis(200), &mut next)
+            .await
+            .is_err(),
+        "it was answered"
+    );
+    idle.truncate(100);
+    let answer = timeout(LONG, next).await.unwrap();
+    assert!(answer.is(200, "Pushpin API\n"), "{answer:?}");
 }
 
 #[tokio::test]

@@ -101,6 +101,8 @@ fn split(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::given::Source;
 
@@ -134,6 +136,14 @@ mod tests {
             assert!(time(&given(wrong)).is_err(), "{wrong}");
         }
         assert!(some_time(&given("0ms")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[0-9a-zKMiB. :+-]{0,12}|.{0,8}") {
+            let given = given(&text);
+            let _ = (time(&given), size(&given), address(&given), count(&given));
+        }
     }
 
     #[test]
