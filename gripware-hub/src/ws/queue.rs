@@ -151,3 +151,95 @@ fn write_event(body: &mut Vec<u8>, kind: EventKind, content: &[u8]) {
         body.extend_from_slice(b"\r\n");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(events: &[(EventKind, &'static str)]) -> Queue {
+        let mut queue = Queue::default();
+        for (kind, content) in events {
+            queue.push(*kind, Bytes::from_static(content.as_bytes()));
+        }
+        queue
+    }
+
+    fn offered(queue: &mut Queue) -> (String, usize) {
+        let (body, replayed) = queue.offer(&Limits::default());
+        (String::from_utf8(body.to_vec()).unwrap(), replayed)
+    }
+
+    const TEXT: EventKind = EventKind::Text;
+
+    #[test]
+    fn the_example_of_the_reference_is_replayed_as_it_says() {
+        let mut queue = queue(&[(TEXT, "abc"), (TEXT, "def")]);
+        assert_eq!(
+            offered(&mut queue),
+            ("TEXT 3\r\nabc\r\nTEXT 3\r\ndef\r\n".into(), 0)
+        );
+        assert!(queue.take(4).unwrap().is_some);
+        assert!(!queue.is_due());
+        queue.push(TEXT, "g".into());
+        assert!(queue.is_due());
+        assert_eq!(
+            offered(&mut queue),
+            ("TEXT 2\r\nef\r\nTEXT 1\r\ng\r\n".into(), 2)
+        );
+        queue.take_all();
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn an_event_without_content_goes_with_what_is_before_it_and_never_alone_ahead() {
+        let mut queue = queue(&[(TEXT, "ab"), (TEXT, ""), (TEXT, "c"), (TEXT, "")]);
+        offered(&mut queue);
+        queue.take(2).unwrap();
+        assert_eq!(offered(&mut queue).0, "TEXT 1\r\nc\r\nTEXT\r\n");
+        assert!(!queue.take(0).unwrap().is_some);
+        assert_eq!(offered(&mut queue), ("TEXT 1\r\nc\r\nTEXT\r\n".into(), 1));
+        queue.take(1).unwrap();
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn more_than_was_offered_and_all_but_the_close_cannot_be_accepted() {
+        let closing = [(TEXT, "abc"), (EventKind::Close, "\x03.")];
+        for wrong in [3, 4, 6] {
+            let mut queue = queue(&closing);
+            offered(&mut queue);
+            assert!(queue.take(wrong).is_err(), "{wrong}");
+        }
+        let mut queue = queue(&closing);
+        offered(&mut queue);
+        let taken = queue.take(1).unwrap();
+        assert!(taken.is_some && taken.leaves_close);
+    }
+
+    #[test]
+    fn what_comes_while_a_request_is_under_way_is_not_accepted_with_it() {
+        let mut queue = queue(&[(TEXT, "a")]);
+        offered(&mut queue);
+        queue.push(TEXT, "b".into());
+        assert!(queue.take(2).is_err());
+        queue.take_all();
+        assert_eq!(offered(&mut queue), ("TEXT 1\r\nb\r\n".into(), 0));
+    }
+
+    #[test]
+    fn a_body_has_as_much_as_fits_and_one_event_at_least() {
+        let mut limits = Limits::default();
+        limits.websocket_body = 100;
+        let mut queue = Queue::default();
+        for length in [200, 30, 30, 30] {
+            queue.push(EventKind::Binary, vec![b'x'; length].into());
+        }
+        let bodies: Vec<_> = std::iter::from_fn(|| {
+            let (body, _) = queue.is_due().then(|| queue.offer(&limits))?;
+            queue.take_all();
+            Some(body.len())
+        })
+        .collect();
+        assert_eq!(bodies, [213, 43, 43, 43]);
+    }
+}
