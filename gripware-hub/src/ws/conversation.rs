@@ -3,6 +3,7 @@
 mod answer;
 mod control;
 mod ending;
+mod events;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -47,6 +48,9 @@ pub(crate) struct Conversation {
     /// Whether the origin is to be asked although there is nothing to tell.
     is_asking: bool,
 }
+
+/// What is said where the origin has more remembered than the limits allow.
+const FORGETFUL: &str = "meta that is over a limit is not kept";
 
 /// How far a conversation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,9 @@ impl Accepted {
             is_detached: false,
             is_asking: false,
         };
+        if self.is_forgetful {
+            actions.push(Action::Note(FORGETFUL.into()));
+        }
         conversation.opened(&self.body, now, actions);
         conversation
     }

@@ -46,6 +46,8 @@ pub(crate) struct Accepted {
     pub(crate) headers: HeaderMap,
     pub(super) mode: Mode,
     pub(super) memory: Memory,
+    /// Whether there was more to remember than its limits allow.
+    pub(super) is_forgetful: bool,
     pub(super) poll: u32,
     /// The whole answer, of which the first event is `OPEN`.
     pub(super) body: Bytes,
@@ -78,7 +80,7 @@ pub(crate) fn judge(
     if !is_events(&response) {
         return refused(response, settings);
     }
-    memory.take(response.headers(), &settings.limits);
+    let is_forgetful = !memory.take(response.headers(), &settings.limits);
     let (parts, body) = response.into_parts();
     let poll = poll(&parts.headers).unwrap_or(0);
     if body.is_empty() && poll > 0 {
@@ -104,6 +106,7 @@ pub(crate) fn judge(
         headers: for_client(parts.headers),
         mode,
         memory,
+        is_forgetful,
         poll,
         body,
     }))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use gripware_core::ws::ControlMessage;
 
-use super::{Conversation, answer::Output};
+use super::{Conversation, events::Output};
 use crate::ws::Action;
 
 impl Conversation {

@@ -1,6 +1,7 @@
 mod closing;
 mod line;
 mod messages;
+mod random;
 mod times;
 
 use self::line::Line;

@@ -32,7 +32,6 @@ fn messages_with_the_prefix_reach_the_client_and_others_are_said_in_the_log() {
         line.said(),
         [
             "note: a message without the message prefix is dropped",
-            "note: a message without the message prefix is dropped",
             "text a",
             "binary b",
             "ping",

@@ -1,0 +1,144 @@
+//! Obeying the events of an answer (GRIP 2.1, 2.5).
+
+use std::{borrow::Cow, time::Instant};
+
+use bytes::Bytes;
+use gripware_core::ws::{CONTROL_PREFIX, Close, Event, EventKind, Events, MAX_PING_LEN};
+
+use super::Conversation;
+use crate::ws::{Action, Opcode, append};
+
+/// What goes to the client and its owner because of one answer. Frames that follow each other are
+/// written together.
+pub(super) struct Output<'a> {
+    frames: Vec<u8>,
+    has_frames: bool,
+    actions: &'a mut Vec<Action>,
+}
+
+impl<'a> Output<'a> {
+    fn new(actions: &'a mut Vec<Action>) -> Self {
+        Self {
+            frames: Vec::new(),
+            has_frames: false,
+            actions,
+        }
+    }
+
+    /// An encoded frame.
+    pub(super) fn frame(&mut self, frame: &[u8]) {
+        self.frames.extend_from_slice(frame);
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.flush();
+        self.actions.push(action);
+    }
+
+    /// Says something in the log, but not the same again and again.
+    pub(super) fn note(&mut self, why: impl Into<Cow<'static, str>>) {
+        let note = Action::Note(why.into());
+        if self.actions.last() != Some(&note) {
+            self.actions.push(note);
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.frames.is_empty() {
+            let frames = std::mem::take(&mut self.frames);
+            self.has_frames = true;
+            self.actions.push(Action::Send(frames.into()));
+        }
+    }
+}
+
+/// How the events of an answer end a conversation.
+pub(super) enum Ending {
+    Close(Close),
+    Drop,
+}
+
+impl Conversation {
+    /// Obeys events up to the one that ends the conversation.
+    pub(super) fn take_events(
+        &mut self,
+        body: &Bytes,
+        is_opening: bool,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) -> Result<Option<Ending>, Cow<'static, str>> {
+        let limits = self.settings.limits_of_answers();
+        let events = Events::new(body.clone(), &limits).skip(is_opening.into());
+        let mut output = Output::new(actions);
+        let mut result = Ok(None);
+        for event in events {
+            result = match event {
+                Ok(event) => self.take_event(&event, now, &mut output),
+                Err(error) => Err(error.to_string().into()),
+            };
+            if !matches!(result, Ok(None)) {
+                break;
+            }
+        }
+        output.flush();
+        if output.has_frames {
+            self.sent(now);
+        }
+        result
+    }
+
+    fn take_event(
+        &mut self,
+        event: &Event,
+        now: Instant,
+        output: &mut Output<'_>,
+    ) -> Result<Option<Ending>, Cow<'static, str>> {
+        let content = event.content();
+        match event.kind() {
+            EventKind::Close => return Ok(event.to_close().map(Ending::Close)),
+            EventKind::Disconnect => return Ok(Some(Ending::Drop)),
+            _ if !self.reaches_client() => {}
+            EventKind::Text => self.take_message(Opcode::Text, content, now, output)?,
+            EventKind::Binary => self.take_message(Opcode::Binary, content, now, output)?,
+            EventKind::Ping | EventKind::Pong if content.len() > MAX_PING_LEN => {
+                output.note("a ping or pong over 125 bytes is dropped");
+            }
+            EventKind::Ping => append(&mut output.frames, Opcode::Ping, content),
+            EventKind::Pong => append(&mut output.frames, Opcode::Pong, content),
+            _ => output.note("an event that has no meaning here is ignored"),
+        }
+        Ok(None)
+    }
+
+    /// A message to the client, or to the proxy.
+    fn take_message(
+        &mut self,
+        opcode: Opcode,
+        content: &Bytes,
+        now: Instant,
+        output: &mut Output<'_>,
+    ) -> Result<(), Cow<'static, str>> {
+        let Some(prefix) = self.mode.prefix() else {
+            return put(opcode, content, output);
+        };
+        if opcode == Opcode::Text && content.starts_with(CONTROL_PREFIX.as_bytes()) {
+            self.control(content, now, output);
+            return Ok(());
+        }
+        if let Some(content) = content.strip_prefix(prefix) {
+            return put(opcode, content, output);
+        }
+        output.note("a message without the message prefix is dropped");
+        Ok(())
+    }
+}
+
+/// A message that the client gets. A client would fail on a text that is not UTF-8 and blame the
+/// proxy.
+fn put(opcode: Opcode, content: &[u8], output: &mut Output<'_>) -> Result<(), Cow<'static, str>> {
+    if opcode == Opcode::Text && str::from_utf8(content).is_err() {
+        return Err("a text of the origin is not UTF-8".into());
+    }
+    append(&mut output.frames, opcode, content);
+    Ok(())
+}
