@@ -17,6 +17,9 @@ use crate::{
     ws::Action,
 };
 
+/// A single item of more bytes than that is shared between threads rather than copied for each.
+const MAX_COPIED: usize = 16 * 1024;
+
 /// Items of one channel that came in a row, for all connections of the shard.
 ///
 /// Those who get each item as it is get all of them as one piece of bytes, which is put together
@@ -82,6 +85,14 @@ impl<'a> Run<'a> {
 
     fn gather(&self, part: impl Fn(&'a Parcel) -> Option<&'a Bytes>) -> Piece {
         let parts = || self.parcels.iter().filter_map(|parcel| part(parcel));
+        if let ([_], Some(bytes)) = (self.parcels, parts().next())
+            && bytes.len() > MAX_COPIED
+        {
+            return Piece {
+                bytes: bytes.clone(),
+                messages: 1,
+            };
+        }
         let mut bytes = BytesMut::with_capacity(parts().map(Bytes::len).sum());
         let mut messages = 0;
         for part in parts() {
