@@ -255,7 +255,7 @@ impl HubBuilder {
 
 fn random_key() -> Result<Key, BuildError> {
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(|error| BuildError::System(error.into()))?;
+    getrandom::fill(&mut secret).map_err(|error| BuildError::System(io::Error::other(error.to_string())))?;
     Ok(Key::secret(secret)?)
 }
 

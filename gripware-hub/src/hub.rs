@@ -1,4 +1,4 @@
-use std::{io, net, sync::Arc};
+use std::{io, net, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gripware_core::{Channel, ChannelError, Item, ItemError};
@@ -16,10 +16,13 @@ use crate::{
     inner::Inner,
     looking::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Gauges,
-    origin::{BoxError, HttpOrigin, OriginAddress, OriginError},
+    origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
     plain,
-    serve::Serve,
+    serve::{Serve, both_within},
 };
+
+/// How long an application at another address may take, where nobody is held here.
+const DEFAULT_ORIGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A GRIP proxy in this process. Clones are handles to the same one.
 ///
@@ -116,13 +119,12 @@ impl Hub {
             Place::Here { inner, options, .. } => Serve::new(move |stop| async move {
                 let drain = inner.settings.drain;
                 let gateway = Gateway::new(Arc::clone(&inner) as _, app, options);
-                let stopped = stop.clone();
-                let serving = gateway.serve(listener.into(), stop.wait());
+                let serving = gateway.serve(listener.into(), stop.clone().wait());
                 let draining = async {
-                    stopped.wait().await;
+                    stop.clone().wait().await;
                     inner.drain(drain).await;
                 };
-                crate::serve::both_within(serving, draining, stopped.clone().wait(), drain).await;
+                both_within(serving, draining, stop.clone().wait(), drain).await;
                 Ok(())
             }),
             Place::Elsewhere => Serve::new(move |stop| plain::serve(listener, app, stop)),
@@ -134,9 +136,11 @@ impl Hub {
     ///
     /// # Errors
     /// Where the address is none.
-    pub fn forward(&self, listener: TcpListener, origin: &str) -> Result<Serve, OriginError> {
+    pub fn forward(&self, listener: TcpListener, origin: &str) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
-        Ok(self.serve(listener, HttpOrigin::new(address)))
+        let timeout = self.inner().map(|inner| inner.settings.origin_timeout);
+        let timeout = timeout.unwrap_or(DEFAULT_ORIGIN_TIMEOUT);
+        Ok(self.serve(listener, HttpOrigin::new(address, timeout)))
     }
 
     /// Stands in front of an application that listens itself, such as one of actix-web. Gives the

@@ -26,6 +26,17 @@ impl Kept {
         }
     }
 
+    /// Puts in the body, where it was not there yet.
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub(crate) fn with_uri(mut self, uri: Uri) -> Self {
+        self.uri = uri;
+        self
+    }
+
     /// Forgets the headers but `Host`, as for next links, which have none of the client's.
     pub(crate) fn without_headers(mut self) -> Self {
         let headers = self.headers();

@@ -44,7 +44,7 @@ where
         let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::from);
+            let mut request = request.map(Body::passing);
             request.extensions_mut().insert(ClientAddr(peer));
             app.clone().ask(request)
         });

@@ -1,6 +1,6 @@
 use std::{num::NonZero, thread, time::Duration};
 
-use gripware_core::sig::Signer;
+use gripware_core::sig::Key;
 use gripware_hub::SlowClients;
 use tracing_subscriber::EnvFilter;
 
@@ -15,7 +15,8 @@ pub(crate) struct Config {
     pub(crate) listen: String,
     pub(crate) control: String,
     pub(crate) origin: String,
-    pub(crate) signer: Option<Signer>,
+    /// What requests to the origin are signed with, and as whom.
+    pub(crate) signature: Option<(Key, String)>,
     pub(crate) control_key: Option<Secret>,
     pub(crate) trust_forwarded: bool,
     #[cfg(feature = "tls")]
@@ -57,12 +58,12 @@ impl Config {
         // It is looked at first, since it has no default: without it nothing else matters.
         let origin = values.require(&s::ORIGIN, parse::text)?;
         let issuer = values.require(&s::SIG_ISS, parse::text)?;
-        let signer = values.read(&s::SIG_KEY, keys::signer)?;
+        let key = values.read(&s::SIG_KEY, keys::signing_key)?;
         Ok(Self {
             listen: values.require(&s::LISTEN, parse::address)?,
             control: values.require(&s::CONTROL, parse::address)?,
             origin,
-            signer: signer.map(|signer| signer.with_issuer(issuer)),
+            signature: key.map(|key| (key, issuer)),
             control_key: values.read(&s::CONTROL_KEY, keys::secret)?.map(Secret),
             trust_forwarded: values.require(&s::TRUST_FORWARDED, parse::boolean)?,
             #[cfg(feature = "tls")]

@@ -32,7 +32,7 @@ pub(crate) enum KeyProblem {
 
 /// A key to sign with, in one of Pushpin's forms (GRIP 1.3): the text of a secret, `base64:`, or
 /// `file:` with the path of a PEM file or of one with a secret in hex.
-pub(crate) fn signer(given: &Given) -> Result<Signer, KeyProblem> {
+pub(crate) fn signing_key(given: &Given) -> Result<Key, KeyProblem> {
     let key = match path(given) {
         None if given.text.is_empty() => return Err(KeyProblem::Empty),
         None => Key::parse(&given.text)?,
@@ -46,7 +46,8 @@ pub(crate) fn signer(given: &Given) -> Result<Signer, KeyProblem> {
             }
         }
     };
-    Ok(Signer::new(key)?)
+    Signer::new(key.clone())?;
+    Ok(key)
 }
 
 /// The text of a secret, or that of the file which it names.

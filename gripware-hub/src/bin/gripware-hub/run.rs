@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use gripware_core::Causes;
 use gripware_hub::Hub;
 use tokio::{
     net::TcpListener,
@@ -40,8 +41,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         .control(control)
         .with_graceful_shutdown(dropped(stopped));
     warn(&config, control_address);
-    let mut front = tokio::spawn(front);
-    let mut control = tokio::spawn(control);
+    let mut front = tokio::spawn(front.into_future());
+    let mut control = tokio::spawn(control.into_future());
     announce(front_address, control_address);
 
     tokio::select! {
@@ -78,8 +79,8 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
         .shards(config.shards)
         .drain(within(config.drain))
         .development(config.development);
-    builder = match &config.signer {
-        Some(signer) => builder.signer(signer.clone()),
+    builder = match &config.signature {
+        Some((key, issuer)) => builder.sign_with(key.clone(), issuer),
         None => builder.unsigned(),
     };
     if let Some(count) = config.max_connections {
@@ -103,7 +104,9 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
             .tls(&certificates, &key)
             .map_err(|error| wrong("tls-cert, tls-key", &error))?;
     }
-    Ok(builder.build())
+    builder
+        .build()
+        .map_err(|error| Failure::Other(Causes(&error).to_string()))
 }
 
 async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -118,7 +121,7 @@ async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {
 }
 
 fn warn(config: &Config, control: SocketAddr) {
-    if config.signer.is_none() {
+    if config.signature.is_none() {
         tracing::warn!(
             "requests to the origin are not signed: an origin that checks Grip-Sig refuses to \
              hold; set --sig-key and give the origin the same key"

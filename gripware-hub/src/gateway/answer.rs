@@ -1,0 +1,113 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use pin_project::pin_project;
+
+use super::pipe::PipeBody;
+use crate::origin::BoxError;
+
+/// The body of a response as hyper sends it.
+#[pin_project(project = AnswerParts)]
+pub(super) enum Answer<B> {
+    Whole(Bytes),
+    Origin(#[pin] B),
+    /// The beginning of a stream that is held once the client has it.
+    Opening(Opening<B>),
+    Pipe(PipeBody),
+}
+
+pub(super) struct Opening<B> {
+    /// What was read of the body already.
+    first: Bytes,
+    rest: Pin<Box<B>>,
+    /// Nothing once it was called.
+    then: Option<Then>,
+}
+
+/// What happens when the beginning has ended: on HTTP/2 the body goes on from a pipe, while an
+/// HTTP/1.1 connection is about to leave hyper.
+pub(super) type Then = Box<dyn FnOnce() -> Option<PipeBody> + Send>;
+
+impl<B> Answer<B> {
+    pub(super) fn opening(first: Bytes, rest: Pin<Box<B>>, then: Then) -> Self {
+        Self::Opening(Opening {
+            first,
+            rest,
+            then: Some(then),
+        })
+    }
+}
+
+impl<B> http_body::Body for Answer<B>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        loop {
+            let pipe = match self.as_mut().project() {
+                AnswerParts::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+                AnswerParts::Whole(bytes) => return data(std::mem::take(bytes)),
+                AnswerParts::Origin(body) => {
+                    return body
+                        .poll_frame(cx)
+                        .map(|frame| frame.map(|frame| frame.map_err(Into::into)));
+                }
+                AnswerParts::Pipe(pipe) => {
+                    let read = ready!(pipe.poll_data(cx));
+                    return Poll::Ready(
+                        read.map(|read| read.map(Frame::data).map_err(BoxError::from)),
+                    );
+                }
+                AnswerParts::Opening(opening) => {
+                    if !opening.first.is_empty() {
+                        return data(std::mem::take(&mut opening.first));
+                    }
+                    if opening.then.is_none() {
+                        return Poll::Pending;
+                    }
+                    match ready!(opening.rest.as_mut().poll_frame(cx)) {
+                        Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+                        // Trailers: the stream does not end here.
+                        Some(Ok(_)) => continue,
+                        Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                        None => opening.then.take().and_then(|then| then()),
+                    }
+                }
+            };
+            match pipe {
+                Some(pipe) => self.set(Self::Pipe(pipe)),
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Origin(body) => body.is_end_stream(),
+            Self::Opening(_) | Self::Pipe(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Origin(body) => body.size_hint(),
+            Self::Opening(_) | Self::Pipe(_) => SizeHint::default(),
+        }
+    }
+}
+
+fn data<E>(bytes: Bytes) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+    Poll::Ready(Some(Ok(Frame::data(bytes))))
+}

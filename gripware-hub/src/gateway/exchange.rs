@@ -1,0 +1,35 @@
+use std::{net::SocketAddr, time::Instant};
+
+use http::{Method, StatusCode, Uri, Version};
+
+/// One request, as far as its answer depends on it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) method: Method,
+    /// For the log: the path, without a query, which may have secrets.
+    pub(super) uri: Uri,
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+    pub(super) is_tls: bool,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) since: Instant,
+}
+
+impl Exchange {
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// The one line that each request leaves in the log.
+    pub(super) fn log(&self, status: StatusCode, hold: &'static str) {
+        tracing::info!(
+            target: "gripware_hub",
+            method = %self.method,
+            path = self.uri.path(),
+            status = status.as_u16(),
+            hold,
+            duration = ?self.since.elapsed(),
+            "request"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+use std::{
+    convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc, time::Instant,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::{body::Incoming, service::Service};
+
+use super::{
+    answer::Answer,
+    exchange::Exchange,
+    hold::Decision,
+    refuse::{bad_gateway, reason, refusal},
+    request,
+    server::Gateway,
+    slot::{Slot, Ticket},
+};
+use crate::{
+    body::Body,
+    client_addr::ClientAddr,
+    kept::Kept,
+    origin::{BoxError, Origin, OriginError},
+};
+
+/// What hyper asks about each request of one connection.
+pub(super) struct Client<S> {
+    pub(super) gateway: Arc<Gateway<S>>,
+    pub(super) origin: S,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) is_tls: bool,
+    /// Takes the ticket of a hold. There is none on HTTP/2, where a hold does not end the connection.
+    pub(super) slot: Option<Arc<Slot>>,
+}
+
+/// What becomes of a request.
+pub(super) enum Outcome<B> {
+    Answer(Response<Answer<B>>),
+    /// The connection leaves hyper.
+    Leave(Ticket),
+    /// The stream is reset: an answer that was promised will not come.
+    Abandon,
+}
+
+impl<B> From<Response<Bytes>> for Outcome<B> {
+    fn from(response: Response<Bytes>) -> Self {
+        Self::Answer(response.map(Answer::Whole))
+    }
+}
+
+/// Ends a stream of HTTP/2 without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the hold has ended without an answer")]
+pub(super) struct Abandoned;
+
+impl<S: Origin> Service<Request<Incoming>> for Client<S> {
+    type Response = Response<Answer<S::Body>>;
+    type Error = Abandoned;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Abandoned>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (gateway, origin) = (Arc::clone(&self.gateway), self.origin.clone());
+        let (peer, is_tls, slot) = (self.peer, self.is_tls, self.slot.clone());
+        Box::pin(async move {
+            match forward(&gateway, origin, peer, is_tls, slot.as_ref(), request).await {
+                Outcome::Answer(response) => Ok(response),
+                Outcome::Leave(ticket) => {
+                    if let Some(slot) = slot {
+                        slot.put(ticket);
+                        match pending::<Infallible>().await {}
+                    }
+                    Err(Abandoned)
+                }
+                Outcome::Abandon => Err(Abandoned),
+            }
+        })
+    }
+}
+
+async fn forward<S: Origin>(
+    gateway: &Gateway<S>,
+    origin: S,
+    peer: Option<SocketAddr>,
+    is_tls: bool,
+    slot: Option<&Arc<Slot>>,
+    request: Request<Incoming>,
+) -> Outcome<S::Body> {
+    let holder = &gateway.holder;
+    let (settings, metrics) = (holder.settings(), holder.metrics());
+    metrics.requests.add(1);
+    let (mut parts, incoming) = request.into_parts();
+    let exchange = Exchange {
+        method: parts.method.clone(),
+        uri: parts.uri.clone(),
+        version: parts.version,
+        keep_alive: request::keeps_alive(parts.version, &parts.headers),
+        is_tls,
+        peer,
+        since: Instant::now(),
+    };
+    if let Err((status, text)) = request::check(&mut parts) {
+        exchange.log(status, "none");
+        return refusal(status, text).into();
+    }
+    request::clean(&mut parts, peer, is_tls, gateway.options.trust_forwarded);
+    let kept = Kept::new(&parts, Bytes::new());
+    if let Some(peer) = peer {
+        parts.extensions.insert(ClientAddr(peer));
+    }
+    holder.signature().write(&mut parts.headers);
+    let (body, rest) = if incoming.is_end_stream() {
+        (Body::whole(Bytes::new()), None)
+    } else {
+        let (body, rest) = Body::kept(incoming, settings.max_held_request);
+        (body, Some(rest))
+    };
+    let response = match origin.ask(Request::from_parts(parts, body)).await {
+        Ok(response) => response,
+        Err(error) => {
+            metrics.bad_gateway.add(1);
+            let response = failure(&exchange, &error, settings.development);
+            exchange.log(response.status(), "none");
+            return response.into();
+        }
+    };
+    let decision = Decision {
+        holder,
+        asker: &gateway.asker,
+        slot,
+        exchange,
+        kept,
+        rest,
+    };
+    decision.make(response).await
+}
+
+fn failure(exchange: &Exchange, error: &BoxError, development: bool) -> Response<Bytes> {
+    let why = reason(&**error);
+    tracing::warn!(
+        target: "gripware_hub",
+        method = %exchange.method,
+        path = exchange.uri.path(),
+        reason = %why,
+        "the origin has not answered"
+    );
+    let status = match error.downcast_ref() {
+        Some(OriginError::TimedOut { .. }) => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    bad_gateway(status, development.then_some(&*why))
+}

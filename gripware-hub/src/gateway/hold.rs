@@ -1,0 +1,501 @@
+use std::{pin::Pin, sync::Arc, task::Poll};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use gripware_core::{
+    HoldMode,
+    header::is_instruction,
+    proxy::{Head, Instruction},
+};
+use http::{Response, StatusCode, Version, header::CONTENT_LENGTH};
+use tokio::{
+    sync::oneshot::{self, Receiver},
+    time::timeout,
+};
+
+use super::{
+    answer::{Answer, Then},
+    exchange::Exchange,
+    forward::Outcome,
+    http1_head::{Length, allows_body, set_reason, write_head},
+    pipe::{PipeBody, pipe},
+    refuse::{bad_gateway, reason, refusal},
+    request::{absolute, strip_hop_by_hop},
+    server::Holder,
+    slot::{Slot, Ticket},
+};
+use crate::{
+    asker::{AskError, Asker},
+    body::Rest,
+    connection_id::Id,
+    held::{Framing, Held, Line, Reply, What, Wire},
+    kept::Kept,
+    origin::{BoxError, collect},
+};
+
+/// How much of a stream's first bytes is gathered, to be sent with the head, in bytes.
+const GATHERED: usize = 16 * 1024;
+
+/// All that is needed to say what becomes of an answer of the origin.
+pub(super) struct Decision<'a> {
+    pub(super) holder: &'a Arc<dyn Holder>,
+    pub(super) asker: &'a Asker,
+    pub(super) slot: Option<&'a Arc<Slot>>,
+    pub(super) exchange: Exchange,
+    pub(super) kept: Kept,
+    pub(super) rest: Option<Receiver<Rest>>,
+}
+
+/// Why an answer is not passed on.
+#[derive(Debug)]
+enum Refused {
+    Instruction(String),
+    Failed(String),
+    TooLarge,
+    RequestTooLarge,
+    RequestFailed,
+}
+
+impl Decision<'_> {
+    /// Passes an answer on, or holds the client (GRIP 1.4, 1.7).
+    pub(super) async fn make<B>(mut self, response: Response<B>) -> Outcome<B>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        match self.decide(response).await {
+            Ok(outcome) => outcome,
+            Err(refused) => self.refuse(refused).into(),
+        }
+    }
+
+    async fn decide<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let (mut parts, body) = response.into_parts();
+        strip_hop_by_hop(&mut parts.headers);
+        if parts.status.is_informational() {
+            let status = parts.status.as_u16();
+            return Err(Refused::Failed(format!("it answered with status {status}")));
+        }
+        let wrong = |error| Refused::Instruction(reason(&error));
+        match Instruction::read_head(parts.status, &parts.headers).map_err(wrong)? {
+            Head::Plain => {
+                let response = Response::from_parts(parts, Answer::Origin(body));
+                self.exchange.log(response.status(), "none");
+                Ok(Outcome::Answer(response))
+            }
+            Head::Held(instruction) => match instruction.mode() {
+                Some(HoldMode::Stream) => self.stream(instruction, body).await,
+                Some(_) => {
+                    let body = self.collect(body).await?;
+                    let response = Response::from_parts(parts, body);
+                    self.hold(&response).await
+                }
+                None => {
+                    check_status(&instruction)?;
+                    let response = head_of(&instruction).map(|()| Answer::Origin(body));
+                    self.exchange.log(response.status(), "none");
+                    Ok(Outcome::Answer(response))
+                }
+            },
+            Head::InBody => {
+                let body = self.collect(body).await?;
+                let response = Response::from_parts(parts, body);
+                self.hold(&response).await
+            }
+            _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
+        }
+    }
+
+    /// Goes by an instruction whose body is there.
+    async fn hold<B>(&mut self, response: &Response<Bytes>) -> Result<Outcome<B>, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let instruction = Instruction::read(response);
+        let instruction = instruction.map_err(|error| Refused::Instruction(reason(&error)))?;
+        let Some(instruction) = instruction else {
+            return Err(Refused::Instruction("it has gone".to_owned()));
+        };
+        check_status(&instruction)?;
+        match instruction.mode() {
+            None => {
+                let body = instruction.response().body().clone();
+                let mut response = head_of(&instruction).map(|()| body);
+                response.headers_mut().remove(CONTENT_LENGTH);
+                self.exchange.log(response.status(), "none");
+                Ok(response.into())
+            }
+            Some(HoldMode::Stream) => {
+                let body = instruction.response().body().clone();
+                self.begin_stream(instruction, Begun::Whole(body)).await
+            }
+            Some(_) => self.hold_response(instruction).await,
+        }
+    }
+
+    async fn hold_response<B>(&mut self, instruction: Instruction) -> Result<Outcome<B>, Refused> {
+        let held = self.prepare().await?;
+        let metrics = self.holder.metrics();
+        metrics.held_responses.add(1);
+        self.exchange
+            .log(instruction.response().status(), "response");
+        let (version, is_head) = (self.exchange.version, self.exchange.is_head());
+        if self.slot.is_some() {
+            return Ok(Outcome::Leave(self.ticket(move |line| {
+                let reply = Reply::Http1 {
+                    line,
+                    version,
+                    is_head,
+                };
+                held.with(What::Response { instruction, reply })
+            })));
+        }
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Channel(reply);
+        self.holder
+            .hold(held.with(What::Response { instruction, reply }));
+        let Ok(mut response) = answer.await else {
+            return Ok(Outcome::Abandon);
+        };
+        let length = response.body().len();
+        strip_hop_by_hop(response.headers_mut());
+        response.headers_mut().remove(CONTENT_LENGTH);
+        if is_head && allows_body(response.status()) {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            *response.body_mut() = Bytes::new();
+        }
+        Ok(response.into())
+    }
+
+    /// A stream whose first bytes are the origin's body, which may be large or slow.
+    async fn stream<B>(&mut self, instruction: Instruction, body: B) -> Result<Outcome<B>, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        check_status(&instruction)?;
+        let begun = gather(body).await?;
+        self.begin_stream(instruction, begun).await
+    }
+
+    async fn begin_stream<B>(
+        &mut self,
+        instruction: Instruction,
+        begun: Begun<B>,
+    ) -> Result<Outcome<B>, Refused>
+    where
+        B: Send + 'static,
+    {
+        let mut response = head_of(&instruction);
+        response.headers_mut().remove(CONTENT_LENGTH);
+        let status = response.status();
+        if self.exchange.is_head() || !allows_body(status) {
+            // There is nothing that could be appended to.
+            self.exchange.log(status, "none");
+            return Ok(response.map(|()| Bytes::new()).into());
+        }
+        let held = self.prepare().await?;
+        self.holder.metrics().held_streams.add(1);
+        self.exchange.log(status, "stream");
+        if self.slot.is_none() {
+            return Ok(Outcome::Answer(self.stream_in_pipe(
+                response,
+                instruction,
+                held,
+                begun,
+            )));
+        }
+        let version = self.exchange.version;
+        let framing = match version {
+            Version::HTTP_10 => Framing::Raw,
+            _ => Framing::Chunked,
+        };
+        Ok(match begun {
+            Begun::Whole(first) => {
+                let keep_alive = self.keeps_alive_after(framing);
+                let head = stream_head(&response, version, framing, keep_alive, &first);
+                Outcome::Leave(self.stream_ticket(instruction, held, framing, head))
+            }
+            Begun::More(first, rest) => {
+                let ticket = self.stream_ticket(instruction, held, framing, Bytes::new());
+                let slot = self.slot.cloned();
+                let then: Then = Box::new(move || {
+                    if let Some(slot) = slot {
+                        slot.put(ticket);
+                    }
+                    None
+                });
+                Outcome::Answer(response.map(|()| Answer::opening(first, rest, then)))
+            }
+        })
+    }
+
+    fn keeps_alive_after(&self, framing: Framing) -> bool {
+        framing == Framing::Chunked && self.exchange.keep_alive
+    }
+
+    fn stream_ticket(
+        &self,
+        instruction: Instruction,
+        held: Prepared,
+        framing: Framing,
+        head: Bytes,
+    ) -> Ticket {
+        let keep_alive = self.keeps_alive_after(framing);
+        let ticket = self.ticket(move |line| {
+            held.with(What::Stream {
+                instruction,
+                line,
+                head,
+                framing,
+            })
+        });
+        Ticket {
+            keep_alive,
+            ..ticket
+        }
+    }
+
+    fn stream_in_pipe<B>(
+        &self,
+        response: Response<()>,
+        instruction: Instruction,
+        held: Prepared,
+        begun: Begun<B>,
+    ) -> Response<Answer<B>> {
+        let holder = Arc::clone(self.holder);
+        let hold = move |head: Bytes| -> PipeBody {
+            let (wire, body) = pipe();
+            let line = Line {
+                wire: Wire::Other(Box::new(wire)),
+                unread: Bytes::new(),
+                take_back: None,
+            };
+            holder.hold(held.with(What::Stream {
+                instruction,
+                line,
+                head,
+                framing: Framing::Raw,
+            }));
+            body
+        };
+        match begun {
+            Begun::Whole(first) => response.map(|()| Answer::Pipe(hold(first))),
+            Begun::More(first, rest) => {
+                let then: Then = Box::new(move || Some(hold(Bytes::new())));
+                response.map(|()| Answer::opening(first, rest, then))
+            }
+        }
+    }
+
+    fn ticket(&self, held: impl FnOnce(Line) -> Held + Send + 'static) -> Ticket {
+        let holder = Arc::clone(self.holder);
+        Ticket {
+            keep_alive: self.exchange.keep_alive,
+            hold: Box::new(move |line| holder.hold(held(line))),
+        }
+    }
+
+    /// Reads what the client still sends, since a request has to be whole to be asked again.
+    async fn prepare(&mut self) -> Result<Prepared, Refused> {
+        let settings = self.holder.settings();
+        let mut kept = self.kept.clone();
+        if let Some(rest) = self.rest.take() {
+            let body = whole(rest, settings.max_held_request);
+            let body = timeout(settings.origin_timeout, body).await;
+            kept = kept.with_body(body.unwrap_or(Err(Refused::RequestFailed))?);
+        }
+        let uri = absolute(kept.uri(), &kept.headers(), self.exchange.is_tls);
+        Ok(Prepared {
+            id: Id::random(),
+            exchange: (self.exchange.peer, self.exchange.since),
+            kept: kept.with_uri(uri),
+            asker: self.asker.clone(),
+        })
+    }
+
+    async fn collect<B>(&self, body: B) -> Result<Bytes, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        let limit = self.holder.settings().max_held_response;
+        collect(body, limit).await.map_err(|error| match error {
+            AskError::TooLarge { .. } => Refused::TooLarge,
+            error => Refused::Failed(reason(&error)),
+        })
+    }
+
+    fn refuse(&self, refused: Refused) -> Response<Bytes> {
+        let development = self.holder.settings().development;
+        let bad = StatusCode::BAD_GATEWAY;
+        let (why, response) = match refused {
+            Refused::Instruction(why) => {
+                let response = if development {
+                    refusal(bad, format!("Failed to parse accept instructions: {why}\n"))
+                } else {
+                    bad_gateway(bad, None)
+                };
+                (why, response)
+            }
+            Refused::Failed(why) => {
+                let response = bad_gateway(bad, development.then_some(&*why));
+                (why, response)
+            }
+            Refused::TooLarge => {
+                let limit = self.holder.settings().max_held_response;
+                let why = format!("the answer that is held has more than {limit} bytes");
+                (
+                    why,
+                    refusal(bad, "GRIP instruct response too large from origin\n"),
+                )
+            }
+            Refused::RequestTooLarge => {
+                let limit = self.holder.settings().max_held_request;
+                let why = format!("the request that is held has more than {limit} bytes");
+                let text = "Request too large to accept GRIP instruct.\n";
+                (why, refusal(StatusCode::BAD_REQUEST, text))
+            }
+            Refused::RequestFailed => {
+                let why = "the request that is held could not be read to its end".to_owned();
+                let text = "The request was cut off.\n";
+                (why, refusal(StatusCode::BAD_REQUEST, text))
+            }
+        };
+        tracing::warn!(
+            target: "gripware_hub",
+            method = %self.exchange.method,
+            path = self.exchange.uri.path(),
+            reason = %why,
+            "an answer of the origin cannot be obeyed"
+        );
+        if response.status() == bad {
+            self.holder.metrics().bad_gateway.add(1);
+        }
+        self.exchange.log(response.status(), "none");
+        response
+    }
+}
+
+/// A hold but for its line.
+struct Prepared {
+    id: Id,
+    exchange: (Option<std::net::SocketAddr>, std::time::Instant),
+    kept: Kept,
+    asker: Asker,
+}
+
+impl Prepared {
+    fn with(self, what: What) -> Held {
+        let (peer, since) = self.exchange;
+        Held {
+            id: self.id,
+            peer,
+            since,
+            request: self.kept,
+            asker: self.asker,
+            what,
+        }
+    }
+}
+
+/// The first bytes of a stream, and the rest where there is one.
+enum Begun<B> {
+    Whole(Bytes),
+    More(Bytes, Pin<Box<B>>),
+}
+
+/// Reads what is there of a body, without waiting for more.
+async fn gather<B>(body: B) -> Result<Begun<B>, Refused>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if body.is_end_stream() {
+        return Ok(Begun::Whole(Bytes::new()));
+    }
+    let mut body = Box::pin(body);
+    let mut gathered = BytesMut::new();
+    while gathered.len() < GATHERED {
+        let polled = std::future::poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    gathered.extend_from_slice(&data);
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let error: BoxError = error.into();
+                return Err(Refused::Failed(reason(&*error)));
+            }
+            Poll::Ready(None) => return Ok(Begun::Whole(gathered.freeze())),
+            Poll::Pending => break,
+        }
+    }
+    Ok(Begun::More(gathered.freeze(), body))
+}
+
+/// The whole body of a request: what the application has read, and what it has not.
+async fn whole(rest: Receiver<Rest>, limit: usize) -> Result<Bytes, Refused> {
+    let rest = rest.await.map_err(|_| Refused::RequestFailed)?;
+    let Some(room) = limit.checked_sub(rest.length) else {
+        return Err(Refused::RequestTooLarge);
+    };
+    let unread = collect(rest.incoming, room).await;
+    let unread = unread.map_err(|error| match error {
+        AskError::TooLarge { .. } => Refused::RequestTooLarge,
+        _ => Refused::RequestFailed,
+    })?;
+    // A copy, so that the client's few bytes do not keep the buffers that they were read into.
+    let mut body = BytesMut::with_capacity(rest.length + unread.len());
+    for part in rest.taken.iter().chain([&unread]) {
+        body.put_slice(part);
+    }
+    Ok(body.freeze())
+}
+
+/// What the client sees, without a body.
+fn head_of(instruction: &Instruction) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = instruction.response().status();
+    let headers = response.headers_mut();
+    headers.clone_from(instruction.response().headers());
+    strip_hop_by_hop(headers);
+    debug_assert!(!headers.keys().any(is_instruction));
+    set_reason(&mut response, instruction.reason());
+    response
+}
+
+fn check_status(instruction: &Instruction) -> Result<(), Refused> {
+    let status = instruction.response().status();
+    if status.is_informational() {
+        let why = format!("{} is no status of a final response", status.as_u16());
+        return Err(Refused::Instruction(why));
+    }
+    Ok(())
+}
+
+/// Head and first bytes of a stream.
+fn stream_head(
+    response: &Response<()>,
+    version: Version,
+    framing: Framing,
+    keep_alive: bool,
+    first: &Bytes,
+) -> Bytes {
+    let mut head = BytesMut::with_capacity(256 + first.len());
+    let length = match framing {
+        Framing::Chunked => Length::Chunked,
+        Framing::Raw => Length::UntilClose,
+    };
+    write_head(&mut head, response, version, length, keep_alive);
+    match framing {
+        Framing::Chunked if !first.is_empty() => {
+            head.put_slice(format!("{:x}\r\n", first.len()).as_bytes());
+            head.put_slice(first);
+            head.put_slice(b"\r\n");
+        }
+        Framing::Chunked | Framing::Raw => {
+            head.put_slice(if framing == Framing::Raw { first } else { b"" })
+        }
+    }
+    head.freeze()
+}

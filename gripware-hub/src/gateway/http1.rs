@@ -1,0 +1,104 @@
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
+
+use bytes::{Bytes, BytesMut};
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::TokioTimer;
+
+use super::{
+    Socket,
+    client_io::ClientIo,
+    forward::Client,
+    server::{Connected, Gateway, Returning, stopped},
+    slot::Slot,
+};
+use crate::{held::Line, origin::Origin};
+
+/// Serves a connection until it ends or is held. `prefix` is what was read of it already.
+pub(super) async fn serve<S: Origin>(
+    gateway: Arc<Gateway<S>>,
+    socket: Socket,
+    prefix: Bytes,
+    connected: Connected,
+) {
+    let Connected {
+        peer,
+        is_tls,
+        mut stop,
+        permit,
+    } = connected;
+    let slot = Arc::new(Slot::default());
+    let client = Client {
+        origin: gateway.origin(),
+        gateway: Arc::clone(&gateway),
+        peer,
+        is_tls,
+        slot: Some(Arc::clone(&slot)),
+    };
+    let options = &gateway.options;
+    let mut connection = Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_header_size(options.max_header_size)
+        .serve_connection(ClientIo::new(socket, prefix, Arc::clone(&slot)), client);
+    let mut is_stopping = false;
+    let ended = {
+        let mut stopping = pin!(stopped(&mut stop));
+        poll_fn(|cx| {
+            if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
+                is_stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            slot.set_flushed(false);
+            match Pin::new(&mut connection).poll(cx) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending if slot.is_ready() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    };
+    if let Some(ended) = ended {
+        if let Err(error) = ended {
+            // Clients leave in the middle of everything.
+            tracing::debug!(target: "gripware_hub", %error, "a connection ended early");
+        }
+        return;
+    }
+    let parts = connection.into_parts();
+    let (Some(ticket), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {
+        return;
+    };
+    drop((stop, permit));
+    let Ok(wire) = socket.into_wire() else {
+        return;
+    };
+    let take_back = (ticket.keep_alive && !is_stopping).then(|| {
+        let returning = Returning {
+            gateway,
+            peer,
+            is_tls,
+        };
+        Arc::new(returning) as Arc<_>
+    });
+    (ticket.hold)(Line {
+        wire,
+        unread: join(parts.read_buf, rest),
+        take_back,
+    });
+}
+
+fn join(first: Bytes, second: Bytes) -> Bytes {
+    if second.is_empty() {
+        // What is left of hyper's buffer would keep all of it.
+        return Bytes::copy_from_slice(&first);
+    }
+    let mut joined = BytesMut::with_capacity(first.len() + second.len());
+    joined.extend_from_slice(&first);
+    joined.extend_from_slice(&second);
+    joined.freeze()
+}

@@ -1,0 +1,32 @@
+//! In front of clients: HTTP on the caller's runtime.
+//!
+//! A request is cleaned, signed and handed to the application; the answer is passed on, or read as an
+//! instruction. A client that is held leaves here: its connection is taken out of hyper and handed to
+//! a [`Holder`] together with what is needed to ask the application again.
+
+mod answer;
+mod client_io;
+mod exchange;
+mod forward;
+mod hold;
+mod http1;
+mod http1_head;
+mod http2;
+mod listener;
+mod options;
+mod pipe;
+mod refuse;
+mod request;
+mod server;
+mod slot;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    http1_head::{response_bytes, set_reason},
+    listener::Listener,
+    options::Options,
+    server::{Gateway, Holder},
+    socket::Socket,
+};

@@ -1,0 +1,34 @@
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// An answer of the hub's own: a line of text.
+pub(super) fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(text.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, TEXT);
+    response
+}
+
+/// What a client is told when the origin failed. The reason is in the log, and in development in the
+/// answer too.
+pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<Bytes> {
+    let text = match reason {
+        Some(reason) => format!("Error while proxying to origin: {reason}\n"),
+        None => "Error while proxying to origin.\n".to_owned(),
+    };
+    refusal(status, text)
+}
+
+/// A reason with those behind it.
+pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        reason.push_str(": ");
+        reason.push_str(&error.to_string());
+        source = error.source();
+    }
+    reason
+}

@@ -1,0 +1,138 @@
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use http::{
+    Uri,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use thiserror::Error;
+
+/// Where an HTTP origin is: `http://host:port`, with a path that is put before that of each request,
+/// or `unix:/path/of/socket`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OriginAddress {
+    pub(super) place: Place,
+    /// Without a slash at its end.
+    base: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Tcp(Authority),
+    Unix(PathBuf),
+}
+
+/// Why a text is no address of an origin.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text:?} is no address of an origin: {why}")]
+pub struct OriginAddressError {
+    text: String,
+    why: &'static str,
+}
+
+impl OriginAddress {
+    /// Where a request with this URI goes: path and query are kept, the rest is replaced.
+    pub(super) fn resolve(&self, uri: &Uri) -> Result<Uri, http::Error> {
+        let authority = match &self.place {
+            Place::Tcp(authority) => authority.clone(),
+            // A name for the pool of connections: the connector does not look at it.
+            Place::Unix(_) => Authority::from_static("localhost"),
+        };
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let uri_of = Uri::builder().scheme(Scheme::HTTP).authority(authority);
+        if self.base.is_empty() && path.starts_with('/') {
+            let path = uri.path_and_query().cloned();
+            let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+            return uri_of.path_and_query(path).build();
+        }
+        // `OPTIONS *` has no path.
+        let path = if path.starts_with('/') { path } else { "/" };
+        let path = format!("{}{path}", self.base);
+        uri_of.path_and_query(path).build()
+    }
+}
+
+impl FromStr for OriginAddress {
+    type Err = OriginAddressError;
+
+    fn from_str(text: &str) -> Result<Self, OriginAddressError> {
+        let wrong = |why| OriginAddressError {
+            text: text.to_owned(),
+            why,
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            if !path.starts_with('/') {
+                return Err(wrong("the path of a unix socket has to be absolute"));
+            }
+            return Ok(Self {
+                place: Place::Unix(path.into()),
+                base: String::new(),
+            });
+        }
+        let uri: Uri = text.parse().map_err(|_| wrong("it is no URL"))?;
+        if uri.scheme() != Some(&Scheme::HTTP) {
+            return Err(wrong("it has to begin with http:// or unix:"));
+        }
+        let Some(authority) = uri.authority().filter(|it| !it.host().is_empty()) else {
+            return Err(wrong("it has no host"));
+        };
+        if authority.as_str().contains('@') {
+            return Err(wrong("a user name or password cannot be sent"));
+        }
+        if uri.query().is_some() {
+            return Err(wrong("it cannot have a query"));
+        }
+        Ok(Self {
+            place: Place::Tcp(authority.clone()),
+            base: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for OriginAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Tcp(authority) => write!(f, "http://{authority}{}", self.base),
+            Place::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(address: &str, uri: &str) -> String {
+        let address: OriginAddress = address.parse().unwrap();
+        address.resolve(&uri.parse().unwrap()).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_request_goes_to_the_address_with_its_path_and_query() {
+        let at = "http://127.0.0.1:8000";
+        assert_eq!(resolve(at, "/a?b=c"), "http://127.0.0.1:8000/a?b=c");
+        assert_eq!(
+            resolve("http://[::1]:80/base/", "http://x/a?"),
+            "http://[::1]:80/base/a?"
+        );
+        assert_eq!(resolve("http://h", "*"), "http://h/");
+        assert_eq!(resolve("unix:/run/app.sock", "/a"), "http://localhost/a");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for wrong in [
+            "",
+            "host:80",
+            "https://host",
+            "http://",
+            "http://user@host",
+            "http://host/?q",
+            "unix:relative",
+            "/path",
+        ] {
+            assert!(wrong.parse::<OriginAddress>().is_err(), "{wrong}");
+        }
+        let address: OriginAddress = "http://h:1/b".parse().unwrap();
+        assert_eq!(address.to_string(), "http://h:1/b");
+    }
+}

@@ -1,0 +1,17 @@
+//! Towards the application: a tower service in this process, or an HTTP address.
+
+mod address;
+mod connect;
+mod error;
+mod fetch;
+mod http;
+mod service;
+
+pub use self::address::OriginAddressError;
+pub(crate) use self::{
+    address::OriginAddress,
+    error::OriginError,
+    fetch::{ServiceFetch, collect, fetch},
+    http::HttpOrigin,
+    service::{BoxError, Origin},
+};

@@ -1,0 +1,41 @@
+use std::future::{Future, poll_fn};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::body::Body;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The application, as any tower service that can be one.
+pub(crate) trait Origin: Clone + Send + 'static {
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+
+    /// Waits until the service is ready, and hands it the request.
+    fn ask(
+        self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Self::Body>, BoxError>> + Send;
+}
+
+impl<S, B> Origin for S
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Body = B;
+
+    async fn ask(mut self, request: Request<Body>) -> Result<Response<B>, BoxError> {
+        poll_fn(|cx| self.poll_ready(cx))
+            .await
+            .map_err(Into::into)?;
+        let answering = self.call(request);
+        // A service may count itself as busy until it is dropped.
+        drop(self);
+        answering.await.map_err(Into::into)
+    }
+}
