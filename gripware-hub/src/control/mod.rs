@@ -20,7 +20,8 @@
 //! takes, the answer comes later: nothing is dropped.
 //!
 //! # Who may ask
-//! With a key, whoever sends `Authorization: Bearer KEY`. `GET /` needs none.
+//! With a key, whoever sends `Authorization: Bearer KEY`, as publishers do for `?key=KEY` in
+//! `GRIP_URL`. `GET /` needs none.
 //!
 //! Without a key, everybody who reaches the address, as with Pushpin: keep it on the loopback
 //! interface or in a network of its own. Browsers reach loopback addresses too, and a page from

@@ -4,7 +4,8 @@ use std::{
     time::Duration,
 };
 
-use gripware_core::{Channel, Item};
+use gripware_core::{Channel, GripUrl, Item, WsMessage};
+use gripware_publish::Publisher;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -569,6 +570,28 @@ async fn with_a_key_only_the_health_check_is_open() {
     let published = site.request("POST /publish/", right, &items).await;
     assert!(published.is(200, "Published\n"), "{published:?}");
     assert_eq!(site.target.notes(), ["publish room 1"]);
+}
+
+#[tokio::test]
+async fn a_publisher_with_the_key_in_its_url_is_served() {
+    let site = Site::start(Some("s3cret")).await;
+    let publisher = |key: &str| {
+        let url = format!("http://{}/?key={key}", site.address);
+        Publisher::builder()
+            .urls(GripUrl::parse_many(&url).unwrap())
+            .build()
+            .unwrap()
+    };
+    let right = publisher("s3cret");
+    for id in ["1", "2"] {
+        let item = Item::new().ws_message(WsMessage::text("hi")).id(id);
+        right.publish("room", item).await.unwrap();
+    }
+    assert_eq!(site.target.notes(), ["publish room 1", "publish room 2"]);
+    let wrong = publisher("other");
+    let refused = wrong.publish("room", WsMessage::text("hi")).await;
+    assert!(refused.is_err());
+    assert!(site.target.notes().is_empty());
 }
 
 #[tokio::test]

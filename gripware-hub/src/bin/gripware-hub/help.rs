@@ -40,6 +40,8 @@ Examples:
     control = \"10.0.0.5:5561\"
     control-key = \"file:control-key\"
 
+    GRIP_URL='http://10.0.0.5:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
+
 Control API, on the address of --control:
   GET    /                              Pushpin API: it is there; needs no key
   POST   /publish/                      {\"items\":[...]}; Grip-Subscribers says for how many clients
