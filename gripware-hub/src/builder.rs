@@ -10,9 +10,9 @@ use crate::{
     gateway::Options,
     hub::Place,
     inner::Inner,
+    item_sink::ItemSink,
     registry::MAX_SHARDS,
     settings::{Settings, SlowClients},
-    item_sink::ItemSink,
 };
 
 /// The issuer in the signatures of a hub, where nothing else is set.
@@ -86,7 +86,7 @@ setters! {
     /// Sets the least time between two polls of an idle WebSocket; an application that asks for
     /// less gets this (GRIP 2.3). Default: 20 s, as with Pushpin.
     settings.min_keep_alive_interval => min_keep_alive_interval: Duration;
-    /// Sets the largest message that a WebSocket client may send, in bytes. Default: 200 000.
+    /// Sets the largest message that a WebSocket client may send, in bytes. Default: 512 KiB.
     settings.max_message => max_message: usize;
     /// Sets the largest body of a request that can be held, since it may have to be sent again.
     /// Default: 100 000 bytes.
@@ -127,7 +127,7 @@ impl HubBuilder {
                 message_wait: Duration::from_secs(5),
                 id_memory: Duration::from_secs(60),
                 min_keep_alive_interval: Duration::from_secs(20),
-                max_message: 200_000,
+                max_message: 512 * 1024,
                 max_held_request: 100_000,
                 max_held_response: 100_000,
                 origin_timeout: Duration::from_secs(60),
@@ -255,7 +255,8 @@ impl HubBuilder {
 
 fn random_key() -> Result<Key, BuildError> {
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(|error| BuildError::System(io::Error::other(error.to_string())))?;
+    getrandom::fill(&mut secret)
+        .map_err(|error| BuildError::System(io::Error::other(error.to_string())))?;
     Ok(Key::secret(secret)?)
 }
 

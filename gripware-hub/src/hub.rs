@@ -136,7 +136,11 @@ impl Hub {
     ///
     /// # Errors
     /// Where the address is none.
-    pub fn forward(&self, listener: TcpListener, origin: &str) -> Result<Serve, OriginAddressError> {
+    pub fn forward(
+        &self,
+        listener: TcpListener,
+        origin: &str,
+    ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
         let timeout = self.inner().map(|inner| inner.settings.origin_timeout);
         let timeout = timeout.unwrap_or(DEFAULT_ORIGIN_TIMEOUT);
@@ -198,7 +202,11 @@ impl Hub {
     ///
     /// # Errors
     /// Where the item or the channel is none, or another proxy holds the clients.
-    pub async fn publish<C>(&self, channel: C, item: impl Into<Item>) -> Result<Subscribers, HubError>
+    pub async fn publish<C>(
+        &self,
+        channel: C,
+        item: impl Into<Item>,
+    ) -> Result<Subscribers, HubError>
     where
         C: TryInto<Channel>,
         C::Error: Into<ChannelError>,
@@ -227,7 +235,9 @@ impl Hub {
     /// The channels that somebody is subscribed to, by name.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelInfo> {
-        self.inner().map(|inner| inner.channels()).unwrap_or_default()
+        self.inner()
+            .map(|inner| inner.channels())
+            .unwrap_or_default()
     }
 
     /// The clients that are held, the oldest first.

@@ -28,7 +28,9 @@ impl Sink for ItemSink {
     }
 
     fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
-        let parts = item.parts().map_err(|error| SinkError::new(error.to_string()))?;
+        let parts = item
+            .parts()
+            .map_err(|error| SinkError::new(error.to_string()))?;
         match self.inner.try_publish(channel, parts) {
             Some(_) => Ok(()),
             None => Err(SinkError::new("too many items wait to be delivered")),

@@ -6,6 +6,7 @@ use gripware_core::{
     item::{Action, HttpBody, ItemParts, WsMessageKind},
     ws::CloseCode,
 };
+
 use crate::{
     room::Occupied,
     ws::{self, Opcode},

@@ -12,7 +12,11 @@ use hyper_util::{
 use tokio::{net::TcpListener, time::sleep};
 use tower_service::Service;
 
-use crate::{Body, ClientAddr, origin::{BoxError, Origin as _}, serve::Stop};
+use crate::{
+    Body, ClientAddr,
+    origin::{BoxError, Origin as _},
+    serve::Stop,
+};
 
 /// Serves until it is told to stop, and then until all requests that are under way have their
 /// answers.

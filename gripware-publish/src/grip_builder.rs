@@ -198,15 +198,16 @@ impl GripBuilder {
             .with_prefix(self.prefix.as_str())?
             .with_limits(self.limits)
             .requiring_proxy(self.proxy_required);
-        let verifies = !self.keys.is_empty()
-            || self.urls.iter().any(|url| !url.verify_keys().is_empty());
+        let verifies =
+            !self.keys.is_empty() || self.urls.iter().any(|url| !url.verify_keys().is_empty());
         if verifies && self.trusts_unsigned {
             return Err(ConfigError::UnsignedBesideKey);
         }
         if verifies {
             let builder = Verifier::builder().with_leeway(self.leeway);
             let builder = self.urls.iter().fold(builder, VerifierBuilder::with_url);
-            let with_key = |builder: VerifierBuilder, (key, issuer)| builder.with_key_of(key, issuer);
+            let with_key =
+                |builder: VerifierBuilder, (key, issuer)| builder.with_key_of(key, issuer);
             let builder = self.keys.into_iter().fold(builder, with_key);
             policy = policy.with_verifier(builder.build()?);
         } else if self.trusts_unsigned {

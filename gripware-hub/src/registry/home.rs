@@ -70,12 +70,18 @@ impl Home {
         shard: usize,
         kind: ConnectionKind,
     ) -> (Arc<str>, Option<Box<str>>) {
-        let known = self.channels.get_key_value(name).map(|(name, _)| Arc::clone(name));
+        let known = self
+            .channels
+            .get_key_value(name)
+            .map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| name.into());
         let entry = self.channels.entry(Arc::clone(&name)).or_default();
         entry.shards |= 1 << shard;
         *entry.count(kind) += 1;
-        let last = entry.order.as_ref().and_then(|order| order.last_id().map(Into::into));
+        let last = entry
+            .order
+            .as_ref()
+            .and_then(|order| order.last_id().map(Into::into));
         (name, last)
     }
 
@@ -106,7 +112,9 @@ impl Home {
     }
 
     pub(super) fn is_followed(&self, name: &str) -> bool {
-        self.channels.get(name).is_some_and(|entry| entry.shards != 0)
+        self.channels
+            .get(name)
+            .is_some_and(|entry| entry.shards != 0)
     }
 
     pub(super) fn forget_last(&mut self, name: &str) {

@@ -186,7 +186,10 @@ mod tests {
     }
 
     fn names(parcels: &[Arc<Parcel>]) -> String {
-        let names: Vec<_> = parcels.iter().map(|it| it.id.as_deref().unwrap_or("-")).collect();
+        let names: Vec<_> = parcels
+            .iter()
+            .map(|it| it.id.as_deref().unwrap_or("-"))
+            .collect();
         names.join(" ")
     }
 
@@ -198,11 +201,16 @@ mod tests {
     impl Script {
         fn new() -> Self {
             let now = Instant::now();
-            Self { order: Order::new(now), now }
+            Self {
+                order: Order::new(now),
+                now,
+            }
         }
 
         fn gets(&mut self, id: &str, prev_id: &str) -> String {
-            let turn = self.order.accept(parcel(id, prev_id), true, self.now, MEMORY);
+            let turn = self
+                .order
+                .accept(parcel(id, prev_id), true, self.now, MEMORY);
             ids(&turn)
         }
 

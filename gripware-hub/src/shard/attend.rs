@@ -14,10 +14,7 @@ use super::{
     Shard,
     connection::{Connection, End, Pressure, State},
 };
-use crate::{
-    sink::Sink,
-    ws::Incoming,
-};
+use crate::{sink::Sink, ws::Incoming};
 
 /// How often one connection is read from and written to before others have their turn.
 const TURNS: usize = 16;
@@ -167,7 +164,11 @@ impl Shard {
     }
 
     /// Writes what the client takes now. The rest is written by the task that attends to it.
-    pub(super) fn write(self: &Rc<Self>, connection: &Rc<Connection>, cx: Option<&mut Context<'_>>) {
+    pub(super) fn write(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        cx: Option<&mut Context<'_>>,
+    ) {
         let is_attending = cx.is_some();
         let written = self.write_some(&mut connection.state.borrow_mut(), cx);
         match written {
@@ -182,11 +183,7 @@ impl Shard {
     }
 
     /// Whether all is written.
-    fn write_some(
-        &self,
-        state: &mut State,
-        mut cx: Option<&mut Context<'_>>,
-    ) -> io::Result<bool> {
+    fn write_some(&self, state: &mut State, mut cx: Option<&mut Context<'_>>) -> io::Result<bool> {
         let State {
             wire,
             outbox,
@@ -296,9 +293,7 @@ impl State {
     fn wants_more(&self) -> bool {
         match &self.sink {
             _ if self.end == Some(End::Lingers) => true,
-            Sink::WebSocket(socket) => {
-                socket.conversation.wants_more()
-            }
+            Sink::WebSocket(socket) => socket.conversation.wants_more(),
             _ => self.end.is_none() && self.unread.len() < MAX_UNREAD,
         }
     }

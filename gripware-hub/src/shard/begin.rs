@@ -193,7 +193,9 @@ impl Shard {
             generation,
         }));
         entry.insert(Rc::clone(&connection));
-        self.by_id.borrow_mut().insert(connection.id, Rc::clone(&connection));
+        self.by_id
+            .borrow_mut()
+            .insert(connection.id, Rc::clone(&connection));
         connection
     }
 

@@ -83,7 +83,13 @@ pub(super) enum Pressure {
 }
 
 impl Connection {
-    pub(super) fn new(ticket: Ticket, id: Id, peer: Option<SocketAddr>, since: Instant, state: State) -> Self {
+    pub(super) fn new(
+        ticket: Ticket,
+        id: Id,
+        peer: Option<SocketAddr>,
+        since: Instant,
+        state: State,
+    ) -> Self {
         Self {
             ticket,
             id,
@@ -116,7 +122,11 @@ impl Connection {
         ConnectionInfo {
             id: self.id.to_string(),
             kind: state.sink.kind(),
-            channels: state.subscriptions.iter().map(|it| it.channel.to_string()).collect(),
+            channels: state
+                .subscriptions
+                .iter()
+                .map(|it| it.channel.to_string())
+                .collect(),
             age: self.since.elapsed(),
             peer: self.peer,
             queued: state.outbox.bytes(),

@@ -165,12 +165,14 @@ impl Shard {
         }
         // As if by a subscription of its own, which has no filters and no place.
         let index = state.subscriptions.len();
-        state.subscriptions.push(crate::sink::subscription::Subscription {
-            channel: Arc::clone(&parcel.channel),
-            filters: Box::default(),
-            place: None,
-            position: 0,
-        });
+        state
+            .subscriptions
+            .push(crate::sink::subscription::Subscription {
+                channel: Arc::clone(&parcel.channel),
+                filters: Box::default(),
+                place: None,
+                position: 0,
+            });
         let (then, actions) = self.take_for(&mut state, parcel, index);
         state.subscriptions.truncate(index);
         drop(state);

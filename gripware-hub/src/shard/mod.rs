@@ -90,8 +90,9 @@ impl Common {
         settings: Settings,
         registry: Registry,
     ) -> (Self, Vec<mpsc::UnboundedReceiver<Message>>) {
-        let (inboxes, receivers): (Vec<_>, Vec<_>) =
-            (0..settings.shards).map(|_| mpsc::unbounded_channel()).unzip();
+        let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..settings.shards)
+            .map(|_| mpsc::unbounded_channel())
+            .unzip();
         let conversations = Arc::new(ConversationSettings {
             min_keep_alive_interval: settings.min_keep_alive_interval,
             ..ConversationSettings::default()
@@ -133,7 +134,9 @@ pub(crate) fn start(
     common: Arc<Common>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     thread::Builder::new()
         .name(format!("gripware-hub-{index}"))
         .spawn(move || {
@@ -219,9 +222,7 @@ impl Shard {
     fn take(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
         let mut run: Vec<Arc<Parcel>> = Vec::new();
         for message in batch.drain(..) {
-            let is_other = |last: &Arc<Parcel>| {
-                !matches!(&message, Message::Parcel(next) if next.channel == last.channel)
-            };
+            let is_other = |last: &Arc<Parcel>| !matches!(&message, Message::Parcel(next) if next.channel == last.channel);
             if run.last().is_some_and(is_other) {
                 self.fan_out(&run);
                 run.clear();

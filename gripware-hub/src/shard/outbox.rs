@@ -53,7 +53,9 @@ impl Outbox {
     pub(super) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let pairs = slices.iter_mut().zip(&self.pieces);
-        let count = pairs.map(|(slice, piece)| *slice = IoSlice::new(&piece.bytes)).count();
+        let count = pairs
+            .map(|(slice, piece)| *slice = IoSlice::new(&piece.bytes))
+            .count();
         (slices, count)
     }
 
@@ -94,7 +96,11 @@ mod tests {
 
     fn gathered(outbox: &Outbox) -> String {
         let (slices, count) = outbox.slices();
-        let all: Vec<u8> = slices.iter().take(count).flat_map(|it| it.to_vec()).collect();
+        let all: Vec<u8> = slices
+            .iter()
+            .take(count)
+            .flat_map(|it| it.to_vec())
+            .collect();
         String::from_utf8(all).unwrap()
     }
 
@@ -106,7 +112,10 @@ mod tests {
         }
         assert_eq!((outbox.bytes(), outbox.messages()), (13, 3));
         outbox.written(6);
-        assert_eq!((gathered(&outbox).as_str(), outbox.messages()), ("o three", 2));
+        assert_eq!(
+            (gathered(&outbox).as_str(), outbox.messages()),
+            ("o three", 2)
+        );
         outbox.written(7);
         assert!(outbox.is_empty());
         assert_eq!((outbox.bytes(), outbox.messages()), (0, 0));

@@ -153,7 +153,10 @@ impl Shard {
         }
         let mut index = 0;
         while let Some(subscription) = state.subscriptions.get(index) {
-            if channels.iter().any(|it| *it.name() == *subscription.channel) {
+            if channels
+                .iter()
+                .any(|it| *it.name() == *subscription.channel)
+            {
                 index += 1;
             } else {
                 self.unsubscribe(connection, state, index);

@@ -127,10 +127,16 @@ pub(crate) fn resolve(base: &Uri, link: &str) -> Option<Uri> {
     } else if link.starts_with('/') || link.contains("://") {
         link.parse().ok()?
     } else {
-        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = base
+            .path()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
         format!("{folder}/{link}").parse().ok()?
     };
-    if target.authority().is_some_and(|it| Some(it) != base.authority()) {
+    if target
+        .authority()
+        .is_some_and(|it| Some(it) != base.authority())
+    {
         return None;
     }
     let mut parts = base.clone().into_parts();

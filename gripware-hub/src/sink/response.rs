@@ -150,7 +150,9 @@ pub(crate) fn whole(instruction: &Instruction) -> Response<Bytes> {
 fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Response<Bytes> {
     let mut answer = Response::new(content);
     *answer.status_mut() = format.status();
-    if let Some(Ok(reason)) = format.reason_phrase().map(|it| ReasonPhrase::try_from(it.as_bytes()))
+    if let Some(Ok(reason)) = format
+        .reason_phrase()
+        .map(|it| ReasonPhrase::try_from(it.as_bytes()))
     {
         answer.extensions_mut().insert(reason);
     }

@@ -160,7 +160,11 @@ impl StreamSink {
             then = Then::Write;
         }
         if self.dealings.update == Update::No
-            && self.dealings.next.as_ref().is_some_and(|next| next.due <= now)
+            && self
+                .dealings
+                .next
+                .as_ref()
+                .is_some_and(|next| next.due <= now)
         {
             self.dealings.want_update();
             then = Then::Ask;

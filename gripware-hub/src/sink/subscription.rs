@@ -45,7 +45,9 @@ impl Meta {
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
         match value {
             Some(value) => {
-                self.0.get_or_insert_default().insert(name.to_owned(), value.to_owned());
+                self.0
+                    .get_or_insert_default()
+                    .insert(name.to_owned(), value.to_owned());
             }
             None => {
                 if let Some(meta) = &mut self.0 {

@@ -46,7 +46,14 @@ impl WebSocketSink {
             } => (content.clone(), &**content_filters),
             _ => (Bytes::new(), &[][..]),
         };
-        let verdict = filtered(index, subscriptions, meta, parcel, &content, content_filters);
+        let verdict = filtered(
+            index,
+            subscriptions,
+            meta,
+            parcel,
+            &content,
+            content_filters,
+        );
         let Verdict::Send(filtered) = verdict else {
             return Then::Idle;
         };

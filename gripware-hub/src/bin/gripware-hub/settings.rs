@@ -85,13 +85,13 @@ settings! {
         SLOW_CLIENTS = "slow-clients" "WHAT" Some("close"),
             "What happens to a client whose queue is full: `close` disconnects it, so that it \
              knows and comes back; `drop` drops what does not fit";
-        QUEUE_BYTES = "queue-bytes" "SIZE" Some("256KiB"),
+        QUEUE_BYTES = "queue-bytes" "SIZE" Some("1MiB"),
             "What may wait for one client that does not read";
-        QUEUE_MESSAGES = "queue-messages" "COUNT" Some("1024"),
+        QUEUE_MESSAGES = "queue-messages" "COUNT" Some("10000"),
             "The same in messages";
         KEEP_ALIVE_MIN = "keep-alive-min" "TIME" Some("20s"),
             "The least time between two Keep-Alive-Interval polls of an idle WebSocket";
-        MAX_MESSAGE = "max-message" "SIZE" Some("1MiB"),
+        MAX_MESSAGE = "max-message" "SIZE" Some("512KiB"),
             "The largest message of a WebSocket client. A larger one closes it with code 1009";
         MAX_HEAD = "max-head" "SIZE" Some("64KiB"),
             "The largest head of a request. A larger one gets 431";
@@ -105,17 +105,17 @@ settings! {
             "How long an item waits for the one before it (its prev-id)";
         ID_MEMORY = "id-memory" "TIME" Some("60s"),
             "How long an item's id is remembered; the same id again is dropped";
-        BACKLOG_BYTES = "backlog-bytes" "SIZE" Some("64MiB"),
+        BACKLOG_BYTES = "backlog-bytes" "SIZE" Some("16MiB"),
             "What may be accepted and not yet handed to its clients. A publish waits beyond it";
     }
     "Origin" {
         ORIGIN_TIMEOUT = "origin-timeout" "TIME" Some("60s"),
             "How long the origin may take for what the hub asks by itself";
-        MAX_ASKS = "max-asks" "COUNT" Some("256"),
+        MAX_ASKS = "max-asks" "COUNT" Some("1024"),
             "How many requests of the hub's own may be under way to the origin";
-        MAX_HELD_REQUEST = "max-held-request" "SIZE" Some("100KiB"),
+        MAX_HELD_REQUEST = "max-held-request" "SIZE" Some("100000"),
             "The largest body of a request that can be held, since it may be sent again";
-        MAX_HELD_RESPONSE = "max-held-response" "SIZE" Some("1MiB"),
+        MAX_HELD_RESPONSE = "max-held-response" "SIZE" Some("100000"),
             "The largest response that is kept while a client is held";
     }
     "Running" {
