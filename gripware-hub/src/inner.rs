@@ -17,7 +17,7 @@ use crate::{
     metrics::Metrics,
     parcel::Parcel,
     registry::{Published, Registry},
-    room::{Occupied, Room},
+    room::Room,
     settings::Settings,
     shard::{self, Common, Message},
     signature::Signature,
@@ -87,14 +87,16 @@ impl Inner {
     /// Takes a valid item, and says how many subscribers it is for. Nothing where far too many
     /// wait to be delivered.
     pub(crate) fn try_publish(&self, channel: &Channel, item: &ItemParts) -> Option<Subscribers> {
-        self.metrics.items.add(1);
         let registry = &self.common.registry;
         if item.id.is_none() && !registry.is_followed(channel.name()) {
+            self.metrics.items.add(1);
             return Some(Subscribers::default());
         }
-        let parcel = self.parcel(channel.name(), item)?;
+        let room = Arc::new(self.room.take(Parcel::cost(item))?);
+        self.metrics.items.add(1);
+        let parcel = Arc::new(Parcel::new(channel.name().into(), item));
         let published = registry.publish(parcel, |shards, parcel| {
-            self.common.deliver(shards, &parcel);
+            self.common.deliver(shards, &parcel, Some(&room));
         });
         let Published {
             subscribers,
@@ -114,9 +116,7 @@ impl Inner {
     /// item has a format for it.
     pub(crate) async fn publish_to(&self, id: Id, item: &ItemParts) -> bool {
         self.room.free().await;
-        let Some(parcel) = self.parcel("", item) else {
-            return false;
-        };
+        let parcel = Arc::new(Parcel::new("".into(), item));
         let mut is_reached = false;
         for answer in self.ask_all(|reached| Message::PublishTo {
             id,
@@ -167,13 +167,6 @@ impl Inner {
             }
         };
         timeout(limit, drained).await.is_ok()
-    }
-
-    fn parcel(&self, channel: &str, item: &ItemParts) -> Option<Arc<Parcel>> {
-        let room: Occupied = self.room.take(Parcel::cost(item))?;
-        let mut parcel = Parcel::new(channel.into(), item);
-        parcel.room = Some(room);
-        Some(Arc::new(parcel))
     }
 
     /// Asks every shard; those that have ended do not answer.

@@ -7,10 +7,7 @@ use gripware_core::{
     ws::CloseCode,
 };
 
-use crate::{
-    room::Occupied,
-    ws::{self, Opcode},
-};
+use crate::ws::{self, Opcode};
 
 /// A published item on its way, encoded once for each kind of client.
 #[derive(Debug)]
@@ -23,8 +20,6 @@ pub(crate) struct Parcel {
     pub(crate) response: Option<HttpResponse>,
     pub(crate) stream: Option<StreamPart>,
     pub(crate) socket: Option<SocketPart>,
-    /// Given back when the last connection has been handed the item.
-    pub(crate) room: Option<Occupied>,
 }
 
 /// What is appended to streams.
@@ -75,7 +70,6 @@ impl Parcel {
             response: item.http_response.clone(),
             stream,
             socket,
-            room: None,
         }
     }
 

@@ -31,6 +31,8 @@ struct Entry {
     stream: u32,
     websocket: u32,
     order: Option<Box<Order>>,
+    /// Whether it is in the list of channels that nobody followed.
+    lingers: bool,
 }
 
 impl Entry {
@@ -105,7 +107,8 @@ impl Home {
         if entry.shards == 0 {
             if entry.order.is_none() {
                 self.channels.remove(name);
-            } else {
+            } else if !entry.lingers {
+                entry.lingers = true;
                 self.lingering.push_back((now, Arc::clone(name)));
             }
         }
@@ -141,7 +144,8 @@ impl Home {
             placed.ready.push(parcel);
             return placed;
         }
-        if !is_followed && entry.order.is_none() {
+        if !is_followed && !entry.lingers {
+            entry.lingers = true;
             self.lingering.push_back((now, Arc::clone(&name)));
         }
         let order = entry.order.get_or_insert_with(|| Box::new(Order::new(now)));
@@ -198,10 +202,11 @@ impl Home {
             let Some((_, name)) = self.lingering.pop_front() else {
                 return;
             };
-            let Some(entry) = self.channels.get(&name) else {
+            let Some(entry) = self.channels.get_mut(&name) else {
                 continue;
             };
             if entry.shards != 0 {
+                entry.lingers = false;
                 continue;
             }
             let changed = entry.order.as_ref().map(|order| order.changed);

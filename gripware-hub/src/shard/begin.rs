@@ -113,6 +113,9 @@ impl Shard {
         if !unread.is_empty() && !connection.is_gone.get() {
             self.received(&connection, &unread);
         }
+        if self.is_draining.get() && !connection.is_gone.get() {
+            self.finish(&connection);
+        }
         self.write(&connection, None);
         self.set_timer(&connection);
     }
@@ -134,9 +137,6 @@ impl Shard {
         drop(state);
         if asks {
             self.ask(connection);
-        }
-        if self.is_draining.get() {
-            self.finish(connection);
         }
     }
 

@@ -135,15 +135,24 @@ impl Connection {
 }
 
 impl State {
+    /// Whether the outbox has no room for something. An empty one has it for anything.
+    pub(super) fn is_full(&self, bytes: usize, messages: u32, settings: &Settings) -> bool {
+        !self.outbox.is_empty()
+            && (self.outbox.bytes() + bytes > settings.queue_bytes
+                || self.outbox.messages() + messages as usize > settings.queue_messages)
+    }
+
     /// Puts something into the outbox, where it has room.
     pub(super) fn post(&mut self, bytes: Bytes, messages: u32, settings: &Settings) -> Posted {
-        let is_full = !self.outbox.is_empty()
-            && (self.outbox.bytes() + bytes.len() > settings.queue_bytes
-                || self.outbox.messages() + messages as usize > settings.queue_messages);
-        if !is_full {
-            self.outbox.push(bytes, messages);
-            return Posted::Kept;
+        if self.is_full(bytes.len(), messages, settings) {
+            return self.overflow(settings);
         }
+        self.outbox.push(bytes, messages);
+        Posted::Kept
+    }
+
+    /// What becomes of something for which there is no room.
+    pub(super) fn overflow(&mut self, settings: &Settings) -> Posted {
         match settings.slow_clients {
             SlowClients::Close => Posted::Cut,
             SlowClients::Drop => {

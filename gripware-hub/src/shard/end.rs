@@ -11,6 +11,7 @@ use gripware_core::ws::CloseCode;
 use super::{
     Shard,
     connection::{Connection, End, Pressure, State},
+    outbox::Outbox,
 };
 use crate::{
     gateway::response_bytes,
@@ -170,10 +171,13 @@ impl Shard {
         self.unsubscribe_all(connection, state);
         if let Sink::WebSocket(socket) = &mut state.sink {
             socket.conversation.gone();
-            state.outbox = super::outbox::Outbox::default();
+            state.outbox = Outbox::default();
+            // From here on its times are those of what the origin has to be told.
+            state.end_by = None;
             drop(guard);
             self.by_id.borrow_mut().remove(&connection.id);
             self.converse(connection);
+            self.set_timer(connection);
             self.forget_if_over(connection);
             return;
         }

@@ -257,6 +257,14 @@ impl Taker<'_> {
         let mut all = Then::Idle;
         let mut write = Vec::new();
         for parcel in parcels {
+            // Before it counts as seen.
+            if self.has_no_room(parcel, state) {
+                self.dropped += 1;
+                if state.overflow(self.settings) == Posted::Cut {
+                    return Then::Cut;
+                }
+                continue;
+            }
             let then = match &mut state.sink {
                 Sink::Response(response) => {
                     response.take(parcel, index, &mut state.subscriptions, &state.meta)
@@ -298,6 +306,15 @@ impl Taker<'_> {
             }
         }
         all
+    }
+
+    fn has_no_room(&self, parcel: &Parcel, state: &State) -> bool {
+        let bytes = match &state.sink {
+            Sink::Stream(stream) if !stream.has_lost => parcel.stream.as_ref(),
+            _ => None,
+        };
+        let bytes = bytes.map_or(0, |part| part.content.len());
+        bytes > 0 && state.is_full(bytes, 1, self.settings)
     }
 
     fn post(&mut self, bytes: Bytes, messages: u32, state: &mut State) -> Then {

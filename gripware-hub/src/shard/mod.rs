@@ -40,7 +40,7 @@ use tokio::{
 use self::{connection::Connection, fetch::Fetches, subscribe::Followers, timers::Timers};
 use crate::{
     connection_id::Id, held::Held, looking::ConnectionInfo, metrics::Metrics, parcel::Parcel,
-    registry::Registry, settings::Settings, ws::ConversationSettings,
+    registry::Registry, room::Occupied, settings::Settings, ws::ConversationSettings,
 };
 
 /// How many messages a shard takes from its inbox at once, which is how much it gathers.
@@ -66,7 +66,11 @@ pub(crate) struct Common {
 /// each keeps occupied, holds by the clients that wait for them.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Parcel(Arc<Parcel>),
+    Parcel {
+        parcel: Arc<Parcel>,
+        /// Given back when the last shard has handed the item on.
+        room: Option<Arc<Occupied>>,
+    },
     Hold(Box<Held>),
     PublishTo {
         id: Id,
@@ -118,11 +122,19 @@ impl Common {
     }
 
     /// Sends an item to the shards whose bit is set.
-    pub(crate) fn deliver(&self, shards: u64, parcel: &Arc<Parcel>) {
+    pub(crate) fn deliver(
+        &self,
+        shards: u64,
+        parcel: &Arc<Parcel>,
+        room: Option<&Arc<Occupied>>,
+    ) {
         for (index, inbox) in self.inboxes.iter().enumerate() {
             if shards & (1 << index) != 0 {
                 // Where it has ended nobody is held.
-                let _ = inbox.send(Message::Parcel(Arc::clone(parcel)));
+                let _ = inbox.send(Message::Parcel {
+                    parcel: Arc::clone(parcel),
+                    room: room.cloned(),
+                });
             }
         }
     }
@@ -221,19 +233,25 @@ impl Shard {
     /// Deals with what has come; items of one channel in a row at once.
     fn take(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
         let mut run: Vec<Arc<Parcel>> = Vec::new();
+        // What the items occupy is given back when all of them are written, or wait for clients.
+        let mut rooms = Vec::new();
         for message in batch.drain(..) {
-            let is_other = |last: &Arc<Parcel>| !matches!(&message, Message::Parcel(next) if next.channel == last.channel);
+            let is_other = |last: &Arc<Parcel>| !matches!(&message, Message::Parcel { parcel, .. } if parcel.channel == last.channel);
             if run.last().is_some_and(is_other) {
                 self.fan_out(&run);
                 run.clear();
             }
             match message {
-                Message::Parcel(parcel) => run.push(parcel),
+                Message::Parcel { parcel, room } => {
+                    run.push(parcel);
+                    rooms.extend(room);
+                }
                 Message::Stop => return ControlFlow::Break(()),
                 message => self.take_one(message),
             }
         }
         self.fan_out(&run);
+        self.write_all();
         ControlFlow::Continue(())
     }
 
@@ -263,7 +281,7 @@ impl Shard {
             Message::Recover => self.recover_all(),
             Message::Waits => self.expire_by_and_by(),
             Message::Drain(done) => self.drain(done),
-            Message::Parcel(_) | Message::Stop => {}
+            Message::Parcel { .. } | Message::Stop => {}
         }
     }
 
@@ -288,7 +306,7 @@ impl Shard {
                 let common = &shard.common;
                 let expired = common
                     .registry
-                    .expire(|shards, parcel| common.deliver(shards, &parcel));
+                    .expire(|shards, parcel| common.deliver(shards, &parcel, None));
                 common.metrics.gaps.add(expired.gaps);
                 if !expired.more_wait {
                     shard.expires.set(false);
