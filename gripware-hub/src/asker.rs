@@ -3,7 +3,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use thiserror::Error;
-use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle, time::timeout};
 
 use crate::signature::Signature;
 
@@ -76,11 +76,26 @@ impl Asker {
     /// Sends a request, signed. It goes on where the future is dropped.
     pub(crate) async fn ask(
         &self,
-        mut request: Request<Bytes>,
+        request: Request<Bytes>,
         limit: usize,
     ) -> Result<Response<Bytes>, AskError> {
+        let asking = self.spawn(request, limit);
+        asking.await.unwrap_or(Err(AskError::Ended))
+    }
+
+    /// Sends a request, signed, whose answer nobody waits for.
+    pub(crate) fn tell(&self, request: Request<Bytes>) {
+        const LIMIT: usize = 100_000;
+        drop(self.spawn(request, LIMIT));
+    }
+
+    fn spawn(
+        &self,
+        mut request: Request<Bytes>,
+        limit: usize,
+    ) -> JoinHandle<Result<Response<Bytes>, AskError>> {
         let shared = Arc::clone(&self.shared);
-        let asking = self.shared.runtime.spawn(async move {
+        self.shared.runtime.spawn(async move {
             let Ok(_permit) = shared.permits.acquire().await else {
                 return Err(AskError::Ended);
             };
@@ -89,8 +104,7 @@ impl Asker {
             timeout(wait, shared.fetch.fetch(request, limit))
                 .await
                 .unwrap_or(Err(AskError::TimedOut { limit: wait }))
-        });
-        asking.await.unwrap_or(Err(AskError::Ended))
+        })
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) enum What {
         framing: Framing,
     },
     /// A WebSocket that the application has accepted. `head` is the 101, or nothing where hyper has
-    /// sent it.
+    /// sent it. The request that is kept is that of `OPEN`, without a body.
     WebSocket {
         accepted: Box<Accepted>,
         line: Line,

@@ -15,12 +15,14 @@ use super::{
     request,
     server::Gateway,
     slot::{Slot, Ticket},
+    websocket,
 };
 use crate::{
+    asker::AskError,
     body::Body,
     client_addr::ClientAddr,
     kept::Kept,
-    origin::{BoxError, Origin, OriginError},
+    origin::{Origin, OriginError},
 };
 
 /// What hyper asks about each request of one connection.
@@ -83,11 +85,12 @@ async fn forward<S: Origin>(
     peer: Option<SocketAddr>,
     is_tls: bool,
     slot: Option<&Arc<Slot>>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Outcome<S::Body> {
     let holder = &gateway.holder;
     let (settings, metrics) = (holder.settings(), holder.metrics());
     metrics.requests.add(1);
+    let ask = websocket::Ask::take(&mut request);
     let (mut parts, incoming) = request.into_parts();
     let exchange = Exchange {
         method: parts.method.clone(),
@@ -102,7 +105,18 @@ async fn forward<S: Origin>(
         exchange.log(status, "none");
         return refusal(status, text).into();
     }
+    let ask = ask.map(|ask| ask.check(&parts, incoming.is_end_stream()));
     request::clean(&mut parts, peer, is_tls, gateway.options.trust_forwarded);
+    match ask {
+        Some(Ok(client)) => {
+            return websocket::open(gateway, slot, exchange, client, parts).await;
+        }
+        Some(Err(response)) => {
+            exchange.log(response.status(), "none");
+            return response.into();
+        }
+        None => {}
+    }
     let kept = Kept::new(&parts, Bytes::new());
     if let Some(peer) = peer {
         parts.extensions.insert(ClientAddr(peer));
@@ -118,7 +132,7 @@ async fn forward<S: Origin>(
         Ok(response) => response,
         Err(error) => {
             metrics.bad_gateway.add(1);
-            let response = failure(&exchange, &error, settings.development);
+            let response = failure(&exchange, &*error, settings.development);
             exchange.log(response.status(), "none");
             return response.into();
         }
@@ -134,8 +148,12 @@ async fn forward<S: Origin>(
     decision.make(response).await
 }
 
-fn failure(exchange: &Exchange, error: &BoxError, development: bool) -> Response<Bytes> {
-    let why = reason(&**error);
+pub(super) fn failure(
+    exchange: &Exchange,
+    error: &(dyn std::error::Error + 'static),
+    development: bool,
+) -> Response<Bytes> {
+    let why = reason(error);
     tracing::warn!(
         target: "gripware_hub",
         method = %exchange.method,
@@ -143,9 +161,12 @@ fn failure(exchange: &Exchange, error: &BoxError, development: bool) -> Response
         reason = %why,
         "the origin has not answered"
     );
-    let status = match error.downcast_ref() {
-        Some(OriginError::TimedOut { .. }) => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::BAD_GATEWAY,
+    let is_late = matches!(error.downcast_ref(), Some(OriginError::TimedOut { .. }))
+        || matches!(error.downcast_ref(), Some(AskError::TimedOut { .. }));
+    let status = if is_late {
+        StatusCode::GATEWAY_TIMEOUT
+    } else {
+        StatusCode::BAD_GATEWAY
     };
     bad_gateway(status, development.then_some(&*why))
 }

@@ -22,6 +22,7 @@ mod slot;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 pub(crate) use self::{
     http1_head::{response_bytes, set_reason},

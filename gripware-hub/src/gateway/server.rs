@@ -23,6 +23,7 @@ use crate::{
     origin::{Origin, ServiceFetch},
     settings::Settings,
     signature::Signature,
+    ws::ConversationSettings,
 };
 
 /// Who holds the clients that leave the gateway.
@@ -56,6 +57,7 @@ pub(crate) struct Gateway<S> {
     pub(super) holder: Arc<dyn Holder>,
     pub(super) asker: Asker,
     pub(super) options: Options,
+    pub(super) conversation: ConversationSettings,
     /// Cloned for each connection. A service need not be `Sync`.
     origin: Mutex<S>,
     runtime: Handle,
@@ -84,10 +86,15 @@ impl<S: Origin> Gateway<S> {
             settings.max_asks,
             settings.origin_timeout,
         );
+        let conversation = ConversationSettings {
+            min_keep_alive_interval: settings.min_keep_alive_interval,
+            ..ConversationSettings::default()
+        };
         Arc::new(Self {
             holder,
             asker,
             options,
+            conversation,
             origin: Mutex::new(origin),
             runtime,
             stop: watch::Sender::new(false),
@@ -143,6 +150,15 @@ impl<S: Origin> Gateway<S> {
         drop(listener);
         self.stop.send_replace(true);
         self.stop.closed().await;
+    }
+
+    /// Waits until nothing more is served.
+    pub(super) async fn stopping(&self) {
+        stopped(&mut self.stop.subscribe()).await;
+    }
+
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
     }
 
     pub(super) fn origin(&self) -> S {

@@ -7,8 +7,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body as AxumBody, response::IntoResponse, routing};
+use axum::{
+    Router,
+    body::Body as AxumBody,
+    response::{IntoResponse, Response},
+    routing,
+};
+use bytes::Bytes;
 use gripware_core::sig::{Key, Signer};
+use http::{HeaderValue, Request, StatusCode, Version};
+use http_body_util::BodyExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -61,7 +69,8 @@ impl Caught {
     fn new(development: bool) -> Arc<Self> {
         let signer = Signer::new(Key::secret("changeme").unwrap()).unwrap();
         let settings = Settings {
-            signer: signer.clone(),
+            signer: Some(signer.clone()),
+            max_channels: 20,
             shards: 1,
             development,
             queue_bytes: 1 << 20,
@@ -80,7 +89,7 @@ impl Caught {
         };
         Arc::new(Self {
             settings,
-            signature: Arc::new(Signature::new(signer)),
+            signature: Arc::new(Signature::new(Some(signer))),
             metrics: Metrics::default(),
             held: Mutex::default(),
             came: Notify::new(),
@@ -196,11 +205,73 @@ fn app() -> Router {
                 (headers, "nothing yet")
             }),
         )
+        .route(
+            "/slow",
+            routing::any(async || {
+                let (sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
+                tokio::spawn(slowly(sender));
+                stream(AxumBody::new(body))
+            }),
+        )
+        .route(
+            "/instruct",
+            routing::any(async || {
+                let body = r#"{"hold": {"mode": "stream", "channels": [{"name": "a"}]},
+                    "response": {"reason": "Fine", "headers": {"X-Y": "z"}, "body": "b"}}"#;
+                ([("content-type", "application/grip-instruct")], body)
+            }),
+        )
+        .route(
+            "/large",
+            routing::any(async || {
+                let headers = [("grip-hold", "response"), ("grip-channel", "news")];
+                (headers, "x".repeat(300_000))
+            }),
+        )
+        .route("/ws", routing::post(websocket))
         .route("/bad", routing::any(async || [("grip-hold", "Stream")]))
         .route(
             "/status",
             routing::any(async || ([("grip-status", "404 Not Here")], "x")),
         )
+}
+
+async fn slowly(mut sender: http_body_util::channel::Sender<Bytes>) {
+    for _ in 0..30 {
+        sender.send_data(vec![b'x'; 10_000].into()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    sender.send_data("end".into()).await.unwrap();
+}
+
+/// What was said about WebSockets, and by whom.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+async fn websocket(headers: axum::http::HeaderMap, uri: axum::http::Uri, body: String) -> Response {
+    let header = |name| {
+        headers
+            .get(name)
+            .map_or("none", |it: &HeaderValue| it.to_str().unwrap())
+    };
+    assert_eq!(header("content-type"), "application/websocket-events");
+    assert_eq!(header("content-length"), body.len().to_string());
+    assert!(header("grip-sig").starts_with("ey"));
+    assert_eq!(header("upgrade"), "none");
+    let name = uri.query().unwrap_or_default().to_owned();
+    TOLD.lock().unwrap().push(format!("{name} {}", body.trim()));
+    if name.starts_with("refused") {
+        return (StatusCode::FORBIDDEN, [("grip-x", "y")], "no").into_response();
+    }
+    if name.starts_with("slow") {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let headers = [
+        ("content-type", "application/websocket-events"),
+        ("sec-websocket-extensions", "grip"),
+        ("sec-websocket-protocol", "p2"),
+        ("x-more", "1"),
+    ];
+    (headers, "OPEN\r\n").into_response()
 }
 
 /// The application in the same process, and the same behind an HTTP address.
@@ -347,4 +418,360 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         let third = client.until("end").await;
         assert!(third.contains("GET /echo?2\n"), "{third}");
     }
+}
+
+#[tokio::test]
+async fn a_large_or_slow_beginning_goes_through_http_and_is_held_then() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let mut client = Client::connect(address).await;
+        client.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        let beginning = client.until("3\r\nend\r\n").await;
+        assert!(
+            beginning.contains("\r\ntransfer-encoding: chunked\r\n"),
+            "{beginning}"
+        );
+        assert_eq!(
+            beginning.matches('x').count(),
+            300_000 + "text/event-stream".matches('x').count()
+        );
+        let (_, line, head, framing) = caught.stream().await;
+        assert_eq!((&*head, framing), ("", Framing::Chunked));
+        let mut socket = socket(line.wire);
+        socket.write_all(b"1\r\ny\r\n").await.unwrap();
+        assert_eq!(client.until("y\r\n").await, "1\r\ny\r\n");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_for_http_1_0_ends_with_its_connection() {
+    let caught = Caught::new(false);
+    let address = gateway(&caught, app()).await;
+    for request in [
+        "GET /stream HTTP/1.0\r\n\r\n",
+        "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\nHost: h\r\n\r\n",
+    ] {
+        let mut client = Client::connect(address).await;
+        client.send(request).await;
+        let (_, line, head, framing) = caught.stream().await;
+        assert_eq!(framing, Framing::Raw);
+        assert!(line.take_back.is_none());
+        assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
+        assert!(
+            head.ends_with("\r\nconnection: close\r\n\r\nhello\n"),
+            "{head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_instruction_in_the_body_is_read() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let mut client = Client::connect(address).await;
+        client
+            .send("GET /instruct HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .await;
+        let (_, line, head, _) = caught.stream().await;
+        assert!(line.take_back.is_none());
+        assert!(head.starts_with("HTTP/1.1 200 Fine\r\n"), "{head}");
+        assert!(head.contains("\r\nx-y: z\r\n"), "{head}");
+        assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+        assert!(head.ends_with("\r\n\r\n1\r\nb\r\n"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_passed_on_is_refused_and_said_why_in_development() {
+    let body = "x".repeat(100_001);
+    let too_large =
+        format!("POST /stream HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n{body}");
+    for development in [false, true] {
+        let caught = Caught::new(development);
+        for address in both(&caught).await {
+            for (request, status, told, kept) in [
+                (
+                    "GET /bad HTTP/1.1\r\nHost: h\r\n",
+                    "502 Bad Gateway",
+                    "Failed to parse accept instructions: ",
+                    "Error while proxying to origin.\n",
+                ),
+                (
+                    "GET /large HTTP/1.1\r\nHost: h\r\n",
+                    "502 Bad Gateway",
+                    "GRIP instruct response too large from origin\n",
+                    "GRIP instruct response too large from origin\n",
+                ),
+                (
+                    "TRACE /echo HTTP/1.1\r\nHost: h\r\n",
+                    "405 Method Not Allowed",
+                    "not allowed",
+                    "not allowed",
+                ),
+                ("GET /echo HTTP/1.1\r\n", "400 Bad Request", "host", "host"),
+                (
+                    "GET /echo HTTP/1.1\r\nHost: a b\r\n",
+                    "400 Bad Request",
+                    "host",
+                    "host",
+                ),
+                (
+                    "GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
+                    "400 Bad Request",
+                    "host",
+                    "host",
+                ),
+                (
+                    "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n",
+                    "426 Upgrade Required",
+                    "13",
+                    "13",
+                ),
+                (
+                    &*too_large,
+                    "400 Bad Request",
+                    "Request too large to accept GRIP instruct.\n",
+                    "Request too large to accept GRIP instruct.\n",
+                ),
+            ] {
+                let mut client = Client::connect(address).await;
+                if request.len() > 1000 {
+                    client.send(request).await;
+                } else {
+                    client
+                        .send(&format!("{request}Connection: close\r\n\r\n"))
+                        .await;
+                }
+                let expected = if development { told } else { kept };
+                let answer = client.until(expected).await;
+                assert!(
+                    answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+                    "{answer}"
+                );
+            }
+        }
+        assert_eq!(caught.held.lock().unwrap().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_status_without_a_hold_replaces_that_of_the_answer() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let mut client = Client::connect(address).await;
+        client
+            .send("GET /status HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .await;
+        let answer = client.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 404 Not Here\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nx"), "{answer}");
+        assert!(!answer.contains("grip"), "{answer}");
+        let mut client = Client::connect(address).await;
+        client
+            .send("HEAD /stream HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .await;
+        let answer = client.rest().await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_100_is_held_with_its_body() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let mut client = Client::connect(address).await;
+        client
+            .send("POST /stream HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+            .await;
+        let interim = client.until("\r\n\r\n").await;
+        assert_eq!(interim, "HTTP/1.1 100 Continue\r\n\r\n");
+        client.send("body").await;
+        let (kept, ..) = caught.stream().await;
+        assert_eq!(kept.to_request().body(), "body");
+    }
+}
+
+fn opening(name: &str) -> String {
+    format!(
+        "GET /ws?{name} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: p1, p2\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_websocket_is_opened_with_the_origins_consent() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let mut client = Client::connect(address).await;
+        // Frames may come before the 101.
+        client.send(&(opening("accepted") + "frame")).await;
+        let held = caught.next().await;
+        assert_eq!(held.request.headers()["connection-id"], held.id.to_string());
+        let What::WebSocket { line, head, .. } = held.what else {
+            panic!("no WebSocket was held");
+        };
+        let head = String::from_utf8(head.to_vec()).unwrap();
+        assert!(
+            head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"),
+            "{head}"
+        );
+        for part in [
+            "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "sec-websocket-protocol: p2",
+            "x-more: 1",
+            "upgrade: websocket",
+            "connection: upgrade",
+        ] {
+            assert!(head.contains(&format!("\r\n{part}\r\n")), "{head}");
+        }
+        assert!(!head.contains("content-type"), "{head}");
+        let mut read = line.unread.to_vec();
+        let mut socket = socket(line.wire);
+        while read.len() < 5 {
+            read.push(socket.read_u8().await.unwrap());
+        }
+        assert_eq!(read, b"frame");
+
+        let mut client = Client::connect(address).await;
+        client.send(&opening("refused")).await;
+        let answer = client.until("no").await;
+        assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+        assert!(!answer.contains("grip-x"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_origin_is_told_when_a_client_leaves_while_it_asks_for_a_websocket() {
+    let caught = Caught::new(false);
+    let address = gateway(&caught, app()).await;
+    let mut client = Client::connect(address).await;
+    client.send(&opening("slow-gone")).await;
+    let told = |text: &str| TOLD.lock().unwrap().iter().any(|it| it == text);
+    let waiting = async {
+        while !told("slow-gone OPEN") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop(client);
+        while !told("slow-gone DISCONNECT") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap();
+}
+
+#[tokio::test]
+async fn over_http_2_holds_are_streams_of_their_connection() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = |path: &str| {
+            let request = Request::builder().uri(format!("http://h{path}"));
+            request
+                .version(Version::HTTP_2)
+                .body(String::new())
+                .unwrap()
+        };
+        let answer = client.send_request(request("/echo")).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(
+            String::from_utf8_lossy(&body).contains("host: h\n"),
+            "{body:?}"
+        );
+
+        let answer = client.send_request(request("/stream")).await.unwrap();
+        let (kept, line, head, framing) = caught.stream().await;
+        assert_eq!(
+            (framing, kept.uri().to_string()),
+            (Framing::Raw, "http://h/stream".to_owned())
+        );
+        let mut wire = socket(line.wire);
+        wire.write_all(head.as_bytes()).await.unwrap();
+        wire.write_all(b"new").await.unwrap();
+        wire.shutdown().await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "hello\nnew");
+
+        let answer = client.send_request(request("/stream")).await.unwrap();
+        let (_, line, ..) = caught.stream().await;
+        drop(line);
+        assert!(
+            answer.into_body().collect().await.is_err(),
+            "it was cut off"
+        );
+
+        let answer = client.send_request(request("/stream")).await.unwrap();
+        let (_, line, head, _) = caught.stream().await;
+        let mut wire = socket(line.wire);
+        wire.write_all(head.as_bytes()).await.unwrap();
+        drop(answer);
+        let gone = timeout(PATIENCE, wire.read_u8()).await.unwrap();
+        assert!(gone.is_err(), "the client is gone");
+
+        let held = async {
+            let What::Response {
+                instruction,
+                reply: Reply::Channel(reply),
+            } = caught.next().await.what
+            else {
+                panic!("no response was held");
+            };
+            reply.send(instruction.into_response()).unwrap();
+        };
+        let (answer, ()) = tokio::join!(client.send_request(request("/response")), held);
+        let body = answer
+            .unwrap()
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes();
+        assert_eq!(body, "nothing yet");
+    }
+}
+
+#[tokio::test]
+async fn the_end_waits_for_requests_that_are_under_way() {
+    let caught = Caught::new(false);
+    let (entered, enter) = tokio::sync::oneshot::channel();
+    let entered = Arc::new(Mutex::new(Some(entered)));
+    let release = Arc::new(Notify::new());
+    let app = Router::new().route(
+        "/",
+        routing::get({
+            let release = Arc::clone(&release);
+            async move || {
+                entered.lock().unwrap().take().unwrap().send(()).unwrap();
+                release.notified().await;
+                "done"
+            }
+        }),
+    );
+    let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, signal) = tokio::sync::oneshot::channel::<()>();
+    let gateway = Gateway::new(holder, app, Options::default());
+    let serving = tokio::spawn(gateway.serve(listener.into(), async { drop(signal.await) }));
+    let mut idle = Client::connect(address).await;
+    let mut client = Client::connect(address).await;
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    enter.await.unwrap();
+    stop.send(()).unwrap();
+    assert_eq!(idle.rest().await, "");
+    assert!(!serving.is_finished());
+    release.notify_one();
+    let answer = client.rest().await;
+    assert!(answer.ends_with("done"), "{answer}");
+    timeout(PATIENCE, serving).await.unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
 }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use http_body_util::BodyExt as _;
 
 use super::{BoxError, Origin, OriginError};
@@ -43,9 +43,17 @@ impl<S: Origin> Fetch for ServiceFetch<S> {
 /// Sends a request and reads the whole response.
 pub(crate) async fn fetch<S: Origin>(
     origin: S,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
     limit: usize,
 ) -> Result<Response<Bytes>, AskError> {
+    let length = request.body().len();
+    let has_body = length > 0 || !matches!(*request.method(), Method::GET | Method::HEAD);
+    let headers = request.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    if has_body {
+        // In the same process nobody would derive it from the body.
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
     let response = origin.ask(request.map(Body::whole)).await;
     let (parts, body) = response.map_err(ask_error)?.into_parts();
     let body = collect(body, limit).await?;

@@ -45,7 +45,7 @@ pub(crate) struct Accepted {
     /// What the origin adds to the client's 101, with the subprotocol where it chose one.
     pub(crate) headers: HeaderMap,
     pub(super) mode: Mode,
-    pub(super) memory: Memory,
+    pub(crate) memory: Memory,
     /// Whether there was more to remember than its limits allow.
     pub(super) is_forgetful: bool,
     pub(super) poll: u32,

@@ -1,0 +1,264 @@
+//! A client that asks for a WebSocket, up to the moment that it has one.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use hyper::{
+    body::Incoming,
+    ext::Protocol,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    answer::Answer,
+    exchange::Exchange,
+    forward::{Outcome, failure},
+    http1_head::switching_bytes,
+    refuse::{bad_gateway, refusal},
+    request::{absolute, strip_hop_by_hop},
+    server::{Gateway, Holder},
+    slot::{Slot, Ticket},
+};
+use crate::{
+    asker::{AskError, Asker},
+    client_addr::ClientAddr,
+    connection_id::Id,
+    held::{Held, Line, What, Wire},
+    kept::Kept,
+    origin::{Origin, fetch},
+    ws::{Accepted, Memory, Opening, handshake, judge, request},
+};
+
+/// How long an HTTP/2 stream may take from its 200 until it carries the WebSocket.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client's wish, as its version of HTTP expresses it.
+pub(super) enum Ask {
+    Http1,
+    /// An extended CONNECT (RFC 8441).
+    Http2(OnUpgrade),
+}
+
+/// How a client that may have a WebSocket is told so.
+pub(super) enum Willing {
+    /// By a 101 with this `Sec-WebSocket-Accept`.
+    Http1(HeaderValue),
+    Http2(OnUpgrade),
+}
+
+impl Ask {
+    /// Finds out whether a request asks for a WebSocket. An extended CONNECT becomes a GET.
+    pub(super) fn take(request: &mut Request<Incoming>) -> Option<Self> {
+        if handshake::is_asked_for(request.headers()) {
+            return Some(Self::Http1);
+        }
+        let protocol = request.extensions().get::<Protocol>()?;
+        if request.method() != Method::CONNECT || protocol.as_str() != "websocket" {
+            return None;
+        }
+        let upgrade = hyper::upgrade::on(&mut *request);
+        *request.method_mut() = Method::GET;
+        Some(Self::Http2(upgrade))
+    }
+
+    /// Checks the wish, or says what the client is told instead.
+    pub(super) fn check(
+        self,
+        parts: &Parts,
+        has_no_body: bool,
+    ) -> Result<Willing, Response<Bytes>> {
+        let refused = |error: handshake::HandshakeError| {
+            error
+                .to_response()
+                .map(|()| Bytes::from(format!("{error}\n")))
+        };
+        match self {
+            Self::Http1 if !has_no_body => {
+                let text = "A request for a WebSocket has no body.\n";
+                Err(refusal(StatusCode::BAD_REQUEST, text))
+            }
+            Self::Http1 => handshake::check(&parts.method, parts.version, &parts.headers)
+                .map(Willing::Http1)
+                .map_err(refused),
+            Self::Http2(upgrade) => handshake::check_version(&parts.headers)
+                .map(|()| Willing::Http2(upgrade))
+                .map_err(refused),
+        }
+    }
+}
+
+/// Asks the origin for its consent (GRIP 2.2, 2.3), and lets the connection leave HTTP.
+pub(super) async fn open<S: Origin>(
+    gateway: &Gateway<S>,
+    slot: Option<&Arc<Slot>>,
+    exchange: Exchange,
+    client: Willing,
+    parts: Parts,
+) -> Outcome<S::Body> {
+    let id = Id::random();
+    let mut opening = Opened::new(gateway, id, &exchange, parts);
+    let accepted = match consent(gateway, &exchange, &mut opening).await {
+        Ok(accepted) => accepted,
+        Err(response) => {
+            exchange.log(response.status(), "none");
+            return response.into();
+        }
+    };
+    gateway.holder.metrics().held_websockets.add(1);
+    match (client, slot) {
+        (Willing::Http1(accept), Some(_)) => {
+            exchange.log(StatusCode::SWITCHING_PROTOCOLS, "websocket");
+            let response = handshake::switching(accept, accepted.headers.clone());
+            let head = switching_bytes(response.headers());
+            Outcome::Leave(Ticket {
+                keep_alive: false,
+                hold: Box::new(move |line| opening.hold(&exchange, accepted, line, head)),
+            })
+        }
+        (Willing::Http2(upgrade), _) => {
+            exchange.log(StatusCode::OK, "websocket");
+            let mut response = Response::new(Answer::Whole(Bytes::new()));
+            response.headers_mut().clone_from(&accepted.headers);
+            strip_hop_by_hop(response.headers_mut());
+            gateway.spawn(async move {
+                // Where the client is gone, the origin is told when `opening` is dropped.
+                let upgraded: Result<_, _> = timeout(UPGRADE_TIMEOUT, upgrade).await;
+                let upgraded: Option<Upgraded> = upgraded.ok().and_then(Result::ok);
+                if let Some(upgraded) = upgraded {
+                    let line = Line {
+                        wire: Wire::Other(Box::new(TokioIo::new(upgraded))),
+                        unread: Bytes::new(),
+                        take_back: None,
+                    };
+                    opening.hold(&exchange, accepted, line, Bytes::new());
+                }
+            });
+            Outcome::Answer(response)
+        }
+        (Willing::Http1(_), None) => Outcome::Abandon,
+    }
+}
+
+/// Sends `OPEN` until the origin accepts or refuses.
+async fn consent<S: Origin>(
+    gateway: &Gateway<S>,
+    exchange: &Exchange,
+    opening: &mut Opened,
+) -> Result<Box<Accepted>, Response<Bytes>> {
+    let settings = gateway.holder.settings();
+    let (limit, wait) = (
+        gateway.conversation.limits.websocket_body,
+        settings.origin_timeout,
+    );
+    loop {
+        let mut request = opening.request(Bytes::from_static(b"OPEN\r\n"));
+        gateway.holder.signature().write(request.headers_mut());
+        if let Some(peer) = exchange.peer {
+            request.extensions_mut().insert(ClientAddr(peer));
+        }
+        // From now on the origin may know of the connection.
+        opening.is_known = true;
+        let answer = timeout(wait, fetch(gateway.origin(), request, limit)).await;
+        let answer = answer.unwrap_or(Err(AskError::TimedOut { limit: wait }));
+        let answer = answer.map_err(|error| {
+            gateway.holder.metrics().bad_gateway.add(1);
+            failure(exchange, &error, settings.development)
+        })?;
+        let client = opening.kept.headers();
+        let memory = std::mem::take(&mut opening.memory);
+        match judge(answer, &client, memory, &gateway.conversation) {
+            Opening::Accepted(accepted) => {
+                opening.memory = accepted.memory.clone();
+                return Ok(accepted);
+            }
+            Opening::Again { after, memory } => {
+                opening.memory = memory;
+                tokio::select! {
+                    () = sleep(after) => {}
+                    () = gateway.stopping() => {
+                        let text = "The server is shutting down.\n";
+                        return Err(refusal(StatusCode::SERVICE_UNAVAILABLE, text));
+                    }
+                }
+            }
+            Opening::Refused(response) => {
+                opening.is_known = false;
+                return Err(response);
+            }
+            Opening::Invalid(why) => {
+                gateway.holder.metrics().bad_gateway.add(1);
+                tracing::warn!(
+                    target: "gripware_hub",
+                    path = exchange.uri.path(),
+                    reason = why,
+                    "an answer to the opening of a WebSocket cannot be obeyed"
+                );
+                let why = settings.development.then_some(why);
+                return Err(bad_gateway(StatusCode::BAD_GATEWAY, why));
+            }
+        }
+    }
+}
+
+/// A WebSocket that the origin may know of already. Where it comes to nothing, the origin is told
+/// that the client has gone.
+struct Opened {
+    id: Id,
+    kept: Kept,
+    memory: Memory,
+    asker: Asker,
+    holder: Arc<dyn Holder>,
+    is_known: bool,
+}
+
+impl Opened {
+    fn new<S: Origin>(gateway: &Gateway<S>, id: Id, exchange: &Exchange, mut parts: Parts) -> Self {
+        parts.uri = absolute(&parts.uri, &parts.headers, exchange.is_tls);
+        parts.method = Method::POST;
+        parts.headers = request::headers(&parts.headers, &id.to_string());
+        Self {
+            id,
+            kept: Kept::new(&parts, Bytes::new()),
+            memory: Memory::default(),
+            asker: gateway.asker.clone(),
+            holder: Arc::clone(&gateway.holder),
+            is_known: false,
+        }
+    }
+
+    fn request(&self, events: Bytes) -> Request<Bytes> {
+        let mut request = self.kept.to_request();
+        *request.body_mut() = events;
+        let headers: &mut HeaderMap = request.headers_mut();
+        self.memory.write(headers);
+        request
+    }
+
+    fn hold(mut self, exchange: &Exchange, accepted: Box<Accepted>, line: Line, head: Bytes) {
+        self.is_known = false;
+        self.holder.hold(Held {
+            id: self.id,
+            peer: exchange.peer,
+            since: exchange.since,
+            request: self.kept.clone(),
+            asker: self.asker.clone(),
+            what: What::WebSocket {
+                accepted,
+                line,
+                head,
+            },
+        });
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if self.is_known {
+            let request = self.request(Bytes::from_static(b"DISCONNECT\r\n"));
+            self.asker.tell(request);
+        }
+    }
+}
