@@ -228,7 +228,7 @@ fn the_help_teaches() {
     for taught in [
         "--origin <URL>",
         "Default: 127.0.0.1:7999",
-        "Default: 256KiB",
+        "Default: 1MiB",
         "GRIPWARE_HUB_QUEUE_BYTES",
         "gripware-hub --origin http://127.0.0.1:3000",
         "gripware-hub --config /etc/gripware-hub.toml",

@@ -1,0 +1,256 @@
+//! An application with a hub in front of it, and clients on bare sockets.
+
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::IntoResponse,
+    routing::{any, get},
+};
+use gripware_axum::{Grip, GripContext, GripLayer, Hold, KeepAlive, WebSocketContext};
+use gripware_hub::{Hub, HubBuilder};
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::timeout,
+};
+
+/// How long something that has to happen may take, on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running application.
+pub struct Site {
+    pub hub: Hub,
+    pub address: SocketAddr,
+    /// What handlers saw, a line each.
+    pub seen: mpsc::UnboundedReceiver<String>,
+}
+
+#[derive(Clone)]
+struct App {
+    seen: mpsc::UnboundedSender<String>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    channel: String,
+    timeout: Option<u64>,
+    keep_alive: Option<u64>,
+    body: Option<String>,
+}
+
+impl Site {
+    pub async fn new() -> Self {
+        Self::with(|hub| hub).await
+    }
+
+    pub async fn with(settings: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
+        let hub = settings(Hub::builder()).build().unwrap();
+        let (sender, seen) = mpsc::unbounded_channel();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(hub.serve(listener, app(&hub.grip(), sender)).into_future());
+        Self { hub, address, seen }
+    }
+
+    pub async fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        Client {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
+    /// A client that sends a GET.
+    pub async fn get(&self, path: &str) -> Client {
+        let mut client = self.connect().await;
+        client.asks(path).await;
+        client
+    }
+
+    /// Waits until a channel has so many subscribers.
+    pub async fn followed(&self, channel: &str, count: usize) {
+        let followed = async {
+            loop {
+                let channels = self.hub.channels();
+                let found = channels.iter().find(|it| it.name == channel);
+                if found.map_or(0, |it| it.subscribers.total()) == count {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(PATIENCE, followed).await.is_err() {
+            panic!("{channel}: {:?}, not {count}", self.hub.channels());
+        }
+    }
+
+    pub async fn sees(&mut self, line: &str) {
+        let seen = timeout(PATIENCE, self.seen.recv()).await;
+        assert_eq!(seen.unwrap().unwrap(), line);
+    }
+}
+
+fn app(grip: &Grip, seen: mpsc::UnboundedSender<String>) -> Router {
+    Router::new()
+        .route("/plain", get(|| async { "plain\n" }))
+        .route("/stream", get(stream))
+        .route("/response", get(response))
+        .route("/pages", get(pages))
+        .route("/gone", any(gone))
+        .route("/ws", any(websocket))
+        .layer(GripLayer::new(grip))
+        .with_state(App { seen })
+}
+
+async fn stream(Query(asked): Query<Asked>) -> impl IntoResponse {
+    let mut hold = Hold::stream(asked.channel.as_str());
+    if let Some(millis) = asked.keep_alive {
+        hold = hold.keep_alive(KeepAlive::text("ka\n").every(Duration::from_millis(millis)));
+    }
+    (hold, asked.body.unwrap_or_else(|| "[open]\n".to_owned()))
+}
+
+async fn response(Query(asked): Query<Asked>) -> impl IntoResponse {
+    let timeout = Duration::from_secs(asked.timeout.unwrap_or(55));
+    let hold = Hold::response(asked.channel.as_str()).timeout(timeout);
+    (hold, "nothing\n")
+}
+
+/// A stream that misses nothing: it tells what it is asked for, and always has the same page.
+async fn pages(
+    cx: GripContext,
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+) -> impl IntoResponse {
+    let last = cx.last().get(&asked.channel).unwrap_or("none").to_owned();
+    let _ = app.seen.send(format!("asked after {last}"));
+    let channel = gripware_axum::Channel::new(asked.channel.as_str()).unwrap();
+    let channel = channel.with_prev_id("9").unwrap();
+    let hold = Hold::stream(channel)
+        .next(format!("/pages?channel={}", asked.channel))
+        .gone("/gone");
+    (hold, "[page]\n")
+}
+
+async fn gone(State(app): State<App>) -> &'static str {
+    let _ = app.seen.send("gone".to_owned());
+    ""
+}
+
+async fn websocket(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    mut ws: WebSocketContext,
+) -> Result<WebSocketContext, gripware_axum::WebSocketError> {
+    if ws.is_opening() {
+        ws.accept();
+        ws.subscribe(asked.channel.as_str())?;
+    }
+    while let Some(message) = ws.receive()? {
+        let text = message.into_text()?;
+        let _ = app.seen.send(text.clone());
+        ws.send(text)?;
+    }
+    if ws.is_disconnected() {
+        let _ = app.seen.send("disconnected".to_owned());
+    }
+    if let Some(close) = ws.close_received() {
+        let _ = app.seen.send(format!("closed {:?}", close.code()));
+    }
+    Ok(ws)
+}
+
+/// A client on a bare socket.
+pub struct Client {
+    pub stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Client {
+    pub async fn asks(&mut self, path: &str) {
+        self.sends(&format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"))
+            .await;
+    }
+
+    pub async fn sends(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Asks for a WebSocket, and has it.
+    pub async fn upgrades(&mut self, path: &str) {
+        self.sends(&format!(
+            "GET {path} HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ))
+        .await;
+        let head = self.reads_until("\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    }
+
+    /// Sends a frame, masked with zeros.
+    pub async fn sends_frame(&mut self, opcode: u8, payload: &[u8]) {
+        let mut frame = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        frame.extend_from_slice(payload);
+        self.sends(frame).await;
+    }
+
+    /// Reads a short frame.
+    pub async fn frame(&mut self) -> (u8, Vec<u8>) {
+        self.reads(2).await;
+        let (opcode, length) = (self.read[0] & 0xf, usize::from(self.read[1]));
+        assert!(length < 126, "{length}");
+        self.reads(2 + length).await;
+        let frame: Vec<u8> = self.read.drain(..2 + length).collect();
+        (opcode, frame[2..].to_vec())
+    }
+
+    async fn reads(&mut self, count: usize) {
+        while self.read.len() < count {
+            self.reads_more().await;
+        }
+    }
+
+    /// Reads until this has come, and gives all up to its end.
+    pub async fn reads_until(&mut self, end: &str) -> String {
+        loop {
+            let found = self
+                .read
+                .windows(end.len())
+                .position(|window| window == end.as_bytes());
+            if let Some(position) = found {
+                let read = self.read.drain(..position + end.len()).collect();
+                return String::from_utf8(read).unwrap();
+            }
+            self.reads_more().await;
+        }
+    }
+
+    /// Reads to the end of the connection.
+    pub async fn reads_to_end(&mut self) -> String {
+        let mut rest = std::mem::take(&mut self.read);
+        let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
+        // A connection that is cut ends in an error.
+        let _ = read.expect("an end");
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+
+    async fn reads_more(&mut self) {
+        let mut buffer = [0; 4096];
+        let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await;
+        let read = read.unwrap_or_else(|_| panic!("only {:?}", self.text())).unwrap();
+        assert_ne!(read, 0, "the end, after {:?}", self.text());
+        self.read.extend_from_slice(&buffer[..read]);
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
+}
