@@ -174,6 +174,16 @@ impl HubBuilder {
         Ok(self)
     }
 
+    /// Serves clients over HTTPS, with certificates and a private key in PEM. HTTP/2 is offered.
+    ///
+    /// # Errors
+    /// Where they cannot be used.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, certificates: &[u8], private_key: &[u8]) -> Result<Self, crate::TlsError> {
+        self.options.tls = Some(crate::Tls::from_pem(certificates, private_key)?);
+        Ok(self)
+    }
+
     /// Sets what is put before every channel name of the application; see
     /// [`GripBuilder::prefix`](gripware_publish::GripBuilder::prefix).
     pub fn prefix(self, prefix: impl Into<String>) -> Self {

@@ -12,7 +12,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     connection_id::Id,
-    held::{Held, What},
+    held::Held,
     looking::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Metrics,
     parcel::Parcel,
@@ -56,12 +56,6 @@ impl Inner {
 
     /// Holds a client from now on.
     pub(crate) fn hold(&self, held: Held) {
-        let metrics = &self.metrics;
-        match held.what {
-            What::Response { .. } => metrics.held_responses.add(1),
-            What::Stream { .. } => metrics.held_streams.add(1),
-            What::WebSocket { .. } => metrics.held_websockets.add(1),
-        }
         let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
         // Where the shard has ended the client is dropped, as every other one was.
         self.common

@@ -28,6 +28,8 @@ mod signature;
 mod sink;
 mod ws;
 
+#[cfg(feature = "tls")]
+pub use self::gateway::{Tls, TlsError};
 pub use self::{
     body::{Body, BodyError},
     builder::{BuildError, HubBuilder},

@@ -20,15 +20,26 @@ async fn a_stream_is_appended_to_and_ended() {
 
     site.followed("news", 1).await;
     let publisher = site.hub.grip().publisher();
-    publisher.publish("news", HttpStream::text("one\n")).await.unwrap();
+    publisher
+        .publish("news", HttpStream::text("one\n"))
+        .await
+        .unwrap();
     assert_eq!(client.reads_until("\n\r\n").await, "4\r\none\n\r\n");
-    publisher.publish("news", HttpStream::close()).await.unwrap();
+    publisher
+        .publish("news", HttpStream::close())
+        .await
+        .unwrap();
     assert_eq!(client.reads_until("\r\n\r\n").await, "0\r\n\r\n");
     site.followed("news", 0).await;
 
     // The connection is as good as before.
     client.asks("/plain").await;
-    assert!(client.reads_until("plain\n").await.starts_with("HTTP/1.1 200"));
+    assert!(
+        client
+            .reads_until("plain\n")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
 }
 
 #[tokio::test]
@@ -43,10 +54,18 @@ async fn a_long_poll_is_answered_and_the_connection_used_again() {
         assert_eq!(reached.response, 1);
         let answer = client.reads_until("\n").await + &client.reads_until(&format!("{n}\n")).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(answer.ends_with(&format!("\r\n\r\norder {n}\n")), "{answer}");
+        assert!(
+            answer.ends_with(&format!("\r\n\r\norder {n}\n")),
+            "{answer}"
+        );
     }
     client.asks("/response?channel=orders&timeout=5").await;
-    assert!(client.reads_until("nothing\n").await.contains("content-length: 8\r\n"));
+    assert!(
+        client
+            .reads_until("nothing\n")
+            .await
+            .contains("content-length: 8\r\n")
+    );
 }
 
 #[tokio::test]
@@ -115,14 +134,19 @@ async fn a_gap_is_recovered_from_the_next_link() {
     client.reads_until("[page]\n\r\n").await;
     site.followed("feed", 1).await;
     let item = |id: &str, prev_id: &str| {
-        Item::from(HttpStream::text(format!("{id}\n"))).id(id).prev_id(prev_id)
+        Item::from(HttpStream::text(format!("{id}\n")))
+            .id(id)
+            .prev_id(prev_id)
     };
     site.hub.publish("feed", item("10", "9")).await.unwrap();
     assert_eq!(client.reads_until("10\n\r\n").await, "3\r\n10\n\r\n");
     // 11 is lost, so that 12 is waited with, and then asked about.
     site.hub.publish("feed", item("12", "11")).await.unwrap();
     site.sees("asked after 10").await;
-    assert_eq!(client.reads_until("[page]\n\r\n").await, "7\r\n[page]\n\r\n");
+    assert_eq!(
+        client.reads_until("[page]\n\r\n").await,
+        "7\r\n[page]\n\r\n"
+    );
     // The application says that it is at 9 again.
     site.hub.publish("feed", item("10b", "9")).await.unwrap();
     assert_eq!(client.reads_until("10b\n\r\n").await, "4\r\n10b\n\r\n");
@@ -154,14 +178,25 @@ async fn connections_are_listed_reached_and_closed_one_by_one() {
     let one = HttpStream::text("one\n");
     assert!(site.hub.publish_to(&id, one.clone()).await.unwrap());
     stream.reads_until("4\r\none\n\r\n").await;
-    assert!(!site.hub.publish_to(&id, WsMessage::text("x")).await.unwrap());
+    assert!(
+        !site
+            .hub
+            .publish_to(&id, WsMessage::text("x"))
+            .await
+            .unwrap()
+    );
     assert!(site.hub.close(&id).await);
     stream.reads_until("0\r\n\r\n").await;
     assert!(!site.hub.close(&id).await);
     assert!(!site.hub.publish_to(&id, one).await.unwrap());
 
     let id = of(ConnectionKind::WebSocket);
-    assert!(site.hub.publish_to(&id, WsMessage::text("one")).await.unwrap());
+    assert!(
+        site.hub
+            .publish_to(&id, WsMessage::text("one"))
+            .await
+            .unwrap()
+    );
     assert_eq!(socket.frame().await, (1, b"one".to_vec()));
     assert!(site.hub.close(&id).await);
     assert_eq!(socket.frame().await, (8, b"\x03\xe8".to_vec()));
@@ -178,7 +213,11 @@ async fn a_publish_says_whom_it_is_for() {
     let mut stream = site.get("/stream?channel=news").await;
     stream.reads_until("[open]\n\r\n").await;
     site.followed("news", 1).await;
-    let reached = site.hub.publish("news", HttpStream::text("x")).await.unwrap();
+    let reached = site
+        .hub
+        .publish("news", HttpStream::text("x"))
+        .await
+        .unwrap();
     assert_eq!((reached.stream, reached.total()), (1, 1));
     for (channel, item) in [
         ("news", Item::from(WsMessage::text("x"))),
@@ -209,11 +248,17 @@ async fn a_client_that_does_not_read_is_cut_off_and_the_others_are_not() {
     site.followed("flood", 1).await;
     flood(&site, "flood").await;
     site.followed("flood", 0).await;
-    site.hub.publish("news", HttpStream::text("one\n")).await.unwrap();
+    site.hub
+        .publish("news", HttpStream::text("one\n"))
+        .await
+        .unwrap();
     other.reads_until("4\r\none\n\r\n").await;
     assert!(!slow.reads_to_end().await.ends_with("0\r\n\r\n"));
     let metrics = site.hub.metrics().await;
-    assert!(metrics.contains("gripware_hub_slow_closed_total 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("gripware_hub_slow_closed_total 1\n"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
@@ -258,7 +303,10 @@ async fn the_end_is_told_to_each_in_its_way() {
     }
     let end = tokio::spawn(async move { hub.shutdown().await });
     let rest = stream.reads_to_end().await;
-    assert!(rest.contains("99\n") && rest.ends_with("0\r\n\r\n"), "{rest}");
+    assert!(
+        rest.contains("99\n") && rest.ends_with("0\r\n\r\n"),
+        "{rest}"
+    );
     assert_eq!(socket.frame().await, (8, b"\x03\xe9".to_vec()));
     socket.sends_frame(8, b"\x03\xe9").await;
     assert!(poll.reads_to_end().await.ends_with("nothing\n"));
@@ -280,7 +328,9 @@ async fn many_items_reach_many_clients_in_order() {
     let hub = site.hub.clone();
     let publishing = tokio::spawn(async move {
         for n in 0..20_000 {
-            hub.publish("news", HttpStream::text(format!("{n}\n"))).await.unwrap();
+            hub.publish("news", HttpStream::text(format!("{n}\n")))
+                .await
+                .unwrap();
         }
     });
     for client in &mut clients {

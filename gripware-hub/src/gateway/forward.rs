@@ -113,7 +113,7 @@ async fn forward<S: Origin>(
         }
         Some(Err(response)) => {
             exchange.log(response.status(), "none");
-            return response.into();
+            return (*response).into();
         }
         None => {}
     }

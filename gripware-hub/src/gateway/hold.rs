@@ -1,4 +1,4 @@
-use std::{pin::Pin, sync::Arc, task::Poll};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use gripware_core::{
@@ -16,9 +16,11 @@ use super::{
     answer::{Answer, Then},
     exchange::Exchange,
     forward::Outcome,
+    gather::{Begun, gather, whole},
     http1_head::{Length, allows_body, set_reason, write_head},
     pipe::{PipeBody, pipe},
-    refuse::{bad_gateway, reason, refusal},
+    refuse::reason,
+    refused::Refused,
     request::{absolute, strip_hop_by_hop},
     server::Holder,
     slot::{Slot, Ticket},
@@ -32,9 +34,6 @@ use crate::{
     origin::{BoxError, collect},
 };
 
-/// How much of a stream's first bytes is gathered, to be sent with the head, in bytes.
-const GATHERED: usize = 16 * 1024;
-
 /// All that is needed to say what becomes of an answer of the origin.
 pub(super) struct Decision<'a> {
     pub(super) holder: &'a Arc<dyn Holder>,
@@ -45,16 +44,6 @@ pub(super) struct Decision<'a> {
     pub(super) rest: Option<Receiver<Rest>>,
 }
 
-/// Why an answer is not passed on.
-#[derive(Debug)]
-enum Refused {
-    Instruction(String),
-    Failed(String),
-    TooLarge,
-    RequestTooLarge,
-    RequestFailed,
-}
-
 impl Decision<'_> {
     /// Passes an answer on, or holds the client (GRIP 1.4, 1.7).
     pub(super) async fn make<B>(mut self, response: Response<B>) -> Outcome<B>
@@ -63,7 +52,7 @@ impl Decision<'_> {
     {
         match self.decide(response).await {
             Ok(outcome) => outcome,
-            Err(refused) => self.refuse(refused).into(),
+            Err(refused) => self.refuse(&refused).into(),
         }
     }
 
@@ -325,42 +314,8 @@ impl Decision<'_> {
         })
     }
 
-    fn refuse(&self, refused: Refused) -> Response<Bytes> {
-        let development = self.holder.settings().development;
-        let bad = StatusCode::BAD_GATEWAY;
-        let (why, response) = match refused {
-            Refused::Instruction(why) => {
-                let response = if development {
-                    refusal(bad, format!("Failed to parse accept instructions: {why}\n"))
-                } else {
-                    bad_gateway(bad, None)
-                };
-                (why, response)
-            }
-            Refused::Failed(why) => {
-                let response = bad_gateway(bad, development.then_some(&*why));
-                (why, response)
-            }
-            Refused::TooLarge => {
-                let limit = self.holder.settings().max_held_response;
-                let why = format!("the answer that is held has more than {limit} bytes");
-                (
-                    why,
-                    refusal(bad, "GRIP instruct response too large from origin\n"),
-                )
-            }
-            Refused::RequestTooLarge => {
-                let limit = self.holder.settings().max_held_request;
-                let why = format!("the request that is held has more than {limit} bytes");
-                let text = "Request too large to accept GRIP instruct.\n";
-                (why, refusal(StatusCode::BAD_REQUEST, text))
-            }
-            Refused::RequestFailed => {
-                let why = "the request that is held could not be read to its end".to_owned();
-                let text = "The request was cut off.\n";
-                (why, refusal(StatusCode::BAD_REQUEST, text))
-            }
-        };
+    fn refuse(&self, refused: &Refused) -> Response<Bytes> {
+        let (why, response) = refused.to_response(self.holder.settings());
         tracing::warn!(
             target: "gripware_hub",
             method = %self.exchange.method,
@@ -368,7 +323,7 @@ impl Decision<'_> {
             reason = %why,
             "an answer of the origin cannot be obeyed"
         );
-        if response.status() == bad {
+        if response.status() == StatusCode::BAD_GATEWAY {
             self.holder.metrics().bad_gateway.add(1);
         }
         self.exchange.log(response.status(), "none");
@@ -379,7 +334,7 @@ impl Decision<'_> {
 /// A hold but for its line.
 struct Prepared {
     id: Id,
-    exchange: (Option<std::net::SocketAddr>, std::time::Instant),
+    exchange: (Option<SocketAddr>, Instant),
     kept: Kept,
     asker: Asker,
 }
@@ -396,60 +351,6 @@ impl Prepared {
             what,
         }
     }
-}
-
-/// The first bytes of a stream, and the rest where there is one.
-enum Begun<B> {
-    Whole(Bytes),
-    More(Bytes, Pin<Box<B>>),
-}
-
-/// Reads what is there of a body, without waiting for more.
-async fn gather<B>(body: B) -> Result<Begun<B>, Refused>
-where
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    if body.is_end_stream() {
-        return Ok(Begun::Whole(Bytes::new()));
-    }
-    let mut body = Box::pin(body);
-    let mut gathered = BytesMut::new();
-    while gathered.len() < GATHERED {
-        let polled = std::future::poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
-        match polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    gathered.extend_from_slice(&data);
-                }
-            }
-            Poll::Ready(Some(Err(error))) => {
-                let error: BoxError = error.into();
-                return Err(Refused::Failed(reason(&*error)));
-            }
-            Poll::Ready(None) => return Ok(Begun::Whole(gathered.freeze())),
-            Poll::Pending => break,
-        }
-    }
-    Ok(Begun::More(gathered.freeze(), body))
-}
-
-/// The whole body of a request: what the application has read, and what it has not.
-async fn whole(rest: Receiver<Rest>, limit: usize) -> Result<Bytes, Refused> {
-    let rest = rest.await.map_err(|_| Refused::RequestFailed)?;
-    let Some(room) = limit.checked_sub(rest.length) else {
-        return Err(Refused::RequestTooLarge);
-    };
-    let unread = collect(rest.incoming, room).await;
-    let unread = unread.map_err(|error| match error {
-        AskError::TooLarge { .. } => Refused::RequestTooLarge,
-        _ => Refused::RequestFailed,
-    })?;
-    // A copy, so that the client's few bytes do not keep the buffers that they were read into.
-    let mut body = BytesMut::with_capacity(rest.length + unread.len());
-    for part in rest.taken.iter().chain([&unread]) {
-        body.put_slice(part);
-    }
-    Ok(body.freeze())
 }
 
 /// What the client sees, without a body.
@@ -493,9 +394,8 @@ fn stream_head(
             head.put_slice(first);
             head.put_slice(b"\r\n");
         }
-        Framing::Chunked | Framing::Raw => {
-            head.put_slice(if framing == Framing::Raw { first } else { b"" })
-        }
+        Framing::Chunked => {}
+        Framing::Raw => head.put_slice(first),
     }
     head.freeze()
 }

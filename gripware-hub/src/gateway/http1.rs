@@ -87,18 +87,18 @@ pub(super) async fn serve<S: Origin>(
     });
     (ticket.hold)(Line {
         wire,
-        unread: join(parts.read_buf, rest),
+        unread: join(&parts.read_buf, &rest),
         take_back,
     });
 }
 
-fn join(first: Bytes, second: Bytes) -> Bytes {
+fn join(first: &Bytes, second: &Bytes) -> Bytes {
     if second.is_empty() {
         // What is left of hyper's buffer would keep all of it.
-        return Bytes::copy_from_slice(&first);
+        return Bytes::copy_from_slice(first);
     }
     let mut joined = BytesMut::with_capacity(first.len() + second.len());
-    joined.extend_from_slice(&first);
-    joined.extend_from_slice(&second);
+    joined.extend_from_slice(first);
+    joined.extend_from_slice(second);
     joined.freeze()
 }

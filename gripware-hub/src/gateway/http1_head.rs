@@ -1,6 +1,7 @@
 use std::{fmt::Write as _, time::SystemTime};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use gripware_core::header::is_instruction;
 use http::{
     HeaderMap, HeaderName, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING},
@@ -34,7 +35,10 @@ pub(super) fn write_head<T>(
     out.reserve(128 + 48 * response.headers().len());
     begin(out, response, version);
     write_headers(out, response.headers(), |name| {
-        is_hop_by_hop(name) || (*name == CONTENT_LENGTH && length != Length::Nothing)
+        // Only a 304 may say how long the body is that it does not have.
+        let is_recomputed = *name == CONTENT_LENGTH
+            && (length != Length::Nothing || response.status() != StatusCode::NOT_MODIFIED);
+        is_hop_by_hop(name) || is_instruction(name) || is_recomputed
     });
     match length {
         Length::Known(length) => {
@@ -132,5 +136,69 @@ fn write_headers(out: &mut BytesMut, headers: &HeaderMap, skip: impl Fn(&HeaderN
             out.put_slice(value.as_bytes());
             out.put_slice(b"\r\n");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(response: &Response<Bytes>, version: Version, is_head: bool, keep: bool) -> String {
+        let bytes = response_bytes(response, version, is_head, keep);
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let (start, rest) = text.split_once("\r\ndate: ").unwrap();
+        let (_, rest) = rest.split_once("\r\n").unwrap();
+        format!("{start}\r\n{rest}")
+    }
+
+    fn response(status: u16) -> Response<Bytes> {
+        Response::builder()
+            .status(status)
+            .header("x-a", "1")
+            .header("content-length", "7")
+            .header("transfer-encoding", "chunked")
+            .header("connection", "keep-alive")
+            .header("grip-x", "y")
+            .body(Bytes::from("hello"))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_response_is_written_for_its_connection() {
+        assert_eq!(
+            written(&response(200), Version::HTTP_11, false, true),
+            "HTTP/1.1 200 OK\r\nx-a: 1\r\ncontent-length: 5\r\n\r\nhello"
+        );
+        assert_eq!(
+            written(&response(404), Version::HTTP_11, true, false),
+            "HTTP/1.1 404 Not Found\r\nx-a: 1\r\ncontent-length: 5\r\nconnection: close\r\n\r\n"
+        );
+        assert_eq!(
+            written(&response(299), Version::HTTP_10, false, true),
+            "HTTP/1.0 299 \r\nx-a: 1\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\nhello"
+        );
+    }
+
+    #[test]
+    fn what_cannot_have_a_body_has_none() {
+        assert_eq!(
+            written(&response(204), Version::HTTP_11, false, true),
+            "HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n"
+        );
+        assert_eq!(
+            written(&response(304), Version::HTTP_11, false, true),
+            "HTTP/1.1 304 Not Modified\r\nx-a: 1\r\ncontent-length: 7\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_reason_cannot_break_out_of_its_line() {
+        let mut chosen = response(200);
+        set_reason(&mut chosen, Some("Fine\r\nx: y"));
+        assert!(written(&chosen, Version::HTTP_11, false, true).starts_with("HTTP/1.1 200 OK\r\n"));
+        set_reason(&mut chosen, Some("Fine"));
+        assert!(
+            written(&chosen, Version::HTTP_11, false, true).starts_with("HTTP/1.1 200 Fine\r\n")
+        );
     }
 }

@@ -8,6 +8,7 @@ mod answer;
 mod client_io;
 mod exchange;
 mod forward;
+mod gather;
 mod hold;
 mod http1;
 mod http1_head;
@@ -16,14 +17,19 @@ mod listener;
 mod options;
 mod pipe;
 mod refuse;
+mod refused;
 mod request;
 mod server;
 mod slot;
 mod socket;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;
 
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
 pub(crate) use self::{
     http1_head::{response_bytes, set_reason},
     listener::Listener,

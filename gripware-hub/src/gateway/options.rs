@@ -16,6 +16,9 @@ pub(crate) struct Options {
     pub(crate) max_header_size: usize,
     /// How many requests may be under way on one HTTP/2 connection. Holds count.
     pub(crate) max_streams: u32,
+    /// Clients come over HTTPS, and no other way.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<super::Tls>,
 }
 
 impl Default for Options {
@@ -26,6 +29,8 @@ impl Default for Options {
             header_timeout: Duration::from_secs(60),
             max_header_size: 64 * 1024,
             max_streams: 250,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }

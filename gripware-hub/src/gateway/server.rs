@@ -176,12 +176,28 @@ impl<S: Origin> fmt::Debug for Gateway<S> {
 }
 
 /// Finds out which protocol a client speaks: HTTP/2 begins with words that no HTTP/1 request has.
-async fn receive<S: Origin>(gateway: Arc<Gateway<S>>, mut socket: Socket, connected: Connected) {
+async fn receive<S: Origin>(
+    gateway: Arc<Gateway<S>>,
+    mut socket: Socket,
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))] mut connected: Connected,
+) {
     const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let mut read = [0; PREFACE.len()];
     let mut length = 0;
     let limit = gateway.options.header_timeout;
     let mut stop = connected.stop.clone();
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &gateway.options.tls {
+        let accepted = tokio::select! {
+            accepted = timeout(limit, tls.accept(socket)) => accepted,
+            () = stopped(&mut stop) => return,
+        };
+        let Ok(Ok(accepted)) = accepted else {
+            return;
+        };
+        socket = accepted;
+        connected.is_tls = true;
+    }
     let reading = async {
         while let Some(rest) = read.get_mut(length..).filter(|rest| !rest.is_empty()) {
             match socket.read(rest).await {

@@ -228,6 +228,7 @@ fn app() -> Router {
                 (headers, "x".repeat(300_000))
             }),
         )
+        .route("/big", routing::any(async || "b".repeat(8 << 20)))
         .route("/ws", routing::post(websocket))
         .route("/bad", routing::any(async || [("grip-hold", "Stream")]))
         .route(
@@ -417,6 +418,31 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         assert!(second.contains("\r\ncontent-length: 11\r\n"), "{second}");
         let third = client.until("end").await;
         assert!(third.contains("GET /echo?2\n"), "{third}");
+    }
+}
+
+#[tokio::test]
+async fn no_hold_overtakes_an_answer_that_the_client_has_not_read_yet() {
+    let caught = Caught::new(false);
+    for address in both(&caught).await {
+        let mut client = Client::connect(address).await;
+        let request = "HTTP/1.1\r\nHost: h\r\n\r\n";
+        client
+            .send(&format!("GET /big {request}GET /stream {request}"))
+            .await;
+        // Time enough for a hold that does not wait; one that does cannot come.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(caught.held.lock().unwrap().len(), 0);
+        let mut read = vec![0; 8 << 20];
+        let head = client.until("\r\n\r\n").await;
+        assert!(head.contains("content-length: 8388608\r\n"), "{head}");
+        client.0.read_exact(&mut read).await.unwrap();
+        assert!(read.iter().all(|byte| *byte == b'b'));
+        let (_, line, head, _) = caught.stream().await;
+        let mut socket = socket(line.wire);
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let beginning = client.until("hello\n\r\n").await;
+        assert!(beginning.starts_with("HTTP/1.1 200 OK\r\n"), "{beginning}");
     }
 }
 
@@ -774,4 +800,173 @@ async fn the_end_waits_for_requests_that_are_under_way() {
     assert!(answer.ends_with("done"), "{answer}");
     timeout(PATIENCE, serving).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_websocket_over_http_2_is_an_extended_connect() {
+    let caught = Caught::new(false);
+    let address = gateway(&caught, app()).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // The server's settings say that it may be asked for: a request's answer comes behind them.
+    let plain = Request::builder().uri("http://h/echo");
+    let plain = plain.body(String::new()).unwrap();
+    client.send_request(plain).await.unwrap();
+    let mut request = Request::builder()
+        .method("CONNECT")
+        .uri("http://h/ws?http2")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-protocol", "p2")
+        .body(String::new())
+        .unwrap();
+    let protocol = hyper::ext::Protocol::from_static("websocket");
+    request.extensions_mut().insert(protocol);
+    let answer = client.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["sec-websocket-protocol"], "p2");
+    let upgraded = hyper::upgrade::on(answer).await.unwrap();
+    let mut upgraded = hyper_util::rt::TokioIo::new(upgraded);
+    let What::WebSocket { line, head, .. } = caught.next().await.what else {
+        panic!("no WebSocket was held");
+    };
+    assert!(head.is_empty());
+    let mut wire = socket(line.wire);
+    wire.write_all(b"down").await.unwrap();
+    let mut read = [0; 4];
+    upgraded.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"down");
+    upgraded.write_all(b"up").await.unwrap();
+    let mut read = [0; 2];
+    wire.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"up");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_not_there_is_a_bad_gateway() {
+    let caught = Caught::new(true);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let origin = HttpOrigin::new(nobody.parse().unwrap(), Duration::from_secs(10));
+    let address = gateway(&caught, origin).await;
+    let mut client = Client::connect(address).await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        .await;
+    let answer = client.rest().await;
+    assert!(
+        answer.starts_with("HTTP/1.1 502 Bad Gateway\r\n"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("Error while proxying to origin: the origin cannot be reached"),
+        "{answer}"
+    );
+    assert_eq!(caught.metrics.bad_gateway.value(), 1);
+}
+
+#[tokio::test]
+async fn an_origin_that_is_too_slow_is_a_gateway_timeout() {
+    let caught = Caught::new(false);
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silence = format!("http://{}", silent.local_addr().unwrap());
+    let origin = HttpOrigin::new(silence.parse().unwrap(), Duration::from_millis(100));
+    let address = gateway(&caught, origin).await;
+    let mut client = Client::connect(address).await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        .await;
+    let answer = client.rest().await;
+    assert!(
+        answer.starts_with("HTTP/1.1 504 Gateway Timeout\r\n"),
+        "{answer}"
+    );
+    assert!(
+        answer.ends_with("Error while proxying to origin.\n"),
+        "{answer}"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn origin_and_clients_may_be_on_unix_sockets() {
+    let caught = Caught::new(false);
+    let folder = tempfile::tempdir().unwrap();
+    let (behind, front) = (folder.path().join("app"), folder.path().join("hub"));
+    let listener = tokio::net::UnixListener::bind(&behind).unwrap();
+    tokio::spawn(async { axum::serve(listener, app()).await });
+    let address = format!("unix:{}", behind.display());
+    let origin = HttpOrigin::new(address.parse().unwrap(), Duration::from_secs(10));
+    let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
+    let listener = tokio::net::UnixListener::bind(&front).unwrap();
+    let gateway = Gateway::new(holder, origin, Options::default());
+    tokio::spawn(gateway.serve(listener.into(), std::future::pending()));
+    let mut client = tokio::net::UnixStream::connect(&front).await.unwrap();
+    client
+        .write_all(b"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("host: h\n"), "{answer}");
+    assert!(!answer.contains("x-forwarded-for"), "{answer}");
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_hold_over_tls_is_given_back_like_any_other() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let caught = Caught::new(false);
+    let options = Options {
+        tls: Some(Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()),
+        ..Options::default()
+    };
+    let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
+    let gateway = Gateway::new(holder, app(), options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(gateway.serve(listener.into(), std::future::pending()));
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let mut client = connector.connect(name, stream).await.unwrap();
+    client
+        .write_all(b"GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+        .await
+        .unwrap();
+    let (kept, line, head, _) = caught.stream().await;
+    assert_eq!(kept.uri(), "https://h/stream");
+    assert_eq!(kept.headers()["x-forwarded-proto"], "https");
+    let mut wire = socket(line.wire);
+    wire.write_all(format!("{head}0\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    wire.flush().await.unwrap();
+    let mut read = vec![0; head.len() + 5];
+    client.read_exact(&mut read).await.unwrap();
+    line.take_back
+        .unwrap()
+        .take_back(wire.into_wire().unwrap(), line.unread);
+    client
+        .write_all(b"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("x-forwarded-proto: https\n"), "{answer}");
 }

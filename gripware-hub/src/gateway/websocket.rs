@@ -69,16 +69,15 @@ impl Ask {
         self,
         parts: &Parts,
         has_no_body: bool,
-    ) -> Result<Willing, Response<Bytes>> {
+    ) -> Result<Willing, Box<Response<Bytes>>> {
         let refused = |error: handshake::HandshakeError| {
-            error
-                .to_response()
-                .map(|()| Bytes::from(format!("{error}\n")))
+            let text = Bytes::from(format!("{error}\n"));
+            Box::new(error.to_response().map(|()| text))
         };
         match self {
             Self::Http1 if !has_no_body => {
                 let text = "A request for a WebSocket has no body.\n";
-                Err(refusal(StatusCode::BAD_REQUEST, text))
+                Err(Box::new(refusal(StatusCode::BAD_REQUEST, text)))
             }
             Self::Http1 => handshake::check(&parts.method, parts.version, &parts.headers)
                 .map(Willing::Http1)

@@ -122,12 +122,7 @@ impl Common {
     }
 
     /// Sends an item to the shards whose bit is set.
-    pub(crate) fn deliver(
-        &self,
-        shards: u64,
-        parcel: &Arc<Parcel>,
-        room: Option<&Arc<Occupied>>,
-    ) {
+    pub(crate) fn deliver(&self, shards: u64, parcel: &Arc<Parcel>, room: Option<&Arc<Occupied>>) {
         for (index, inbox) in self.inboxes.iter().enumerate() {
             if shards & (1 << index) != 0 {
                 // Where it has ended nobody is held.

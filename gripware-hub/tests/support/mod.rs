@@ -111,7 +111,7 @@ fn app(grip: &Grip, seen: mpsc::UnboundedSender<String>) -> Router {
 async fn stream(Query(asked): Query<Asked>) -> impl IntoResponse {
     let mut hold = Hold::stream(asked.channel.as_str());
     if let Some(millis) = asked.keep_alive {
-        hold = hold.keep_alive(KeepAlive::text("ka\n").every(Duration::from_millis(millis)));
+        hold = hold.keep_alive(KeepAlive::text("ka\n").timeout(Duration::from_millis(millis)));
     }
     (hold, asked.body.unwrap_or_else(|| "[open]\n".to_owned()))
 }
@@ -147,15 +147,15 @@ async fn websocket(
     State(app): State<App>,
     Query(asked): Query<Asked>,
     mut ws: WebSocketContext,
-) -> Result<WebSocketContext, gripware_axum::WebSocketError> {
+) -> WebSocketContext {
     if ws.is_opening() {
         ws.accept();
-        ws.subscribe(asked.channel.as_str())?;
+        ws.subscribe(asked.channel.as_str()).unwrap();
     }
-    while let Some(message) = ws.receive()? {
-        let text = message.into_text()?;
+    while let Some(message) = ws.receive().unwrap() {
+        let text = message.into_text().unwrap();
         let _ = app.seen.send(text.clone());
-        ws.send(text)?;
+        ws.send(text).unwrap();
     }
     if ws.is_disconnected() {
         let _ = app.seen.send("disconnected".to_owned());
@@ -163,7 +163,7 @@ async fn websocket(
     if let Some(close) = ws.close_received() {
         let _ = app.seen.send(format!("closed {:?}", close.code()));
     }
-    Ok(ws)
+    ws
 }
 
 /// A client on a bare socket.
@@ -245,7 +245,9 @@ impl Client {
     async fn reads_more(&mut self) {
         let mut buffer = [0; 4096];
         let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await;
-        let read = read.unwrap_or_else(|_| panic!("only {:?}", self.text())).unwrap();
+        let read = read
+            .unwrap_or_else(|_| panic!("only {:?}", self.text()))
+            .unwrap();
         assert_ne!(read, 0, "the end, after {:?}", self.text());
         self.read.extend_from_slice(&buffer[..read]);
     }

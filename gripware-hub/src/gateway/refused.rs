@@ -1,0 +1,53 @@
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::refuse::{bad_gateway, refusal};
+use crate::settings::Settings;
+
+/// Why an answer is not passed on.
+#[derive(Debug)]
+pub(super) enum Refused {
+    Instruction(String),
+    Failed(String),
+    TooLarge,
+    RequestTooLarge,
+    RequestFailed,
+}
+
+impl Refused {
+    /// The reason, and what the client is told.
+    pub(super) fn to_response(&self, settings: &Settings) -> (String, Response<Bytes>) {
+        let bad = StatusCode::BAD_GATEWAY;
+        match self {
+            Self::Instruction(why) => {
+                let response = if settings.development {
+                    refusal(bad, format!("Failed to parse accept instructions: {why}\n"))
+                } else {
+                    bad_gateway(bad, None)
+                };
+                (why.clone(), response)
+            }
+            Self::Failed(why) => {
+                let told = settings.development.then_some(why.as_str());
+                (why.clone(), bad_gateway(bad, told))
+            }
+            Self::TooLarge => {
+                let limit = settings.max_held_response;
+                let why = format!("the answer that is held has more than {limit} bytes");
+                let text = "GRIP instruct response too large from origin\n";
+                (why, refusal(bad, text))
+            }
+            Self::RequestTooLarge => {
+                let limit = settings.max_held_request;
+                let why = format!("the request that is held has more than {limit} bytes");
+                let text = "Request too large to accept GRIP instruct.\n";
+                (why, refusal(StatusCode::BAD_REQUEST, text))
+            }
+            Self::RequestFailed => {
+                let why = "the request that is held could not be read to its end".to_owned();
+                let text = "The request was cut off.\n";
+                (why, refusal(StatusCode::BAD_REQUEST, text))
+            }
+        }
+    }
+}
