@@ -1,4 +1,5 @@
 use std::{
+    cmp::Reverse,
     io,
     sync::{
         Arc,
@@ -131,7 +132,7 @@ impl Inner {
         for answer in self.ask_all(Message::List) {
             connections.append(&mut answer.await.unwrap_or_default());
         }
-        connections.sort_by(|one, other| other.age.cmp(&one.age));
+        connections.sort_by_key(|it| Reverse(it.age));
         connections
     }
 

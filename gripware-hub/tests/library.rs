@@ -153,6 +153,20 @@ async fn a_gap_is_recovered_from_the_next_link() {
 }
 
 #[tokio::test]
+async fn pages_follow_each_other_without_a_hold() {
+    let site = Site::new().await;
+    let mut client = site.get("/several").await;
+    client.reads_until("\r\n\r\n").await;
+    let pages = client.reads_until("0\r\n\r\n").await;
+    assert_eq!(
+        pages,
+        "4\r\none\n\r\n4\r\ntwo\n\r\n6\r\nthree\n\r\n0\r\n\r\n"
+    );
+    client.asks("/plain").await;
+    client.reads_until("plain\n").await;
+}
+
+#[tokio::test]
 async fn connections_are_listed_reached_and_closed_one_by_one() {
     let site = Site::new().await;
     let mut stream = site.get("/stream?channel=news").await;

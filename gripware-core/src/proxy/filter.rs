@@ -245,16 +245,15 @@ mod tests {
     }
 
     fn built(content: &str, meta: &[(&str, &str)], item_meta: &[(&str, &str)]) -> Option<String> {
-        let channels = [
-            Channel::new("a").unwrap().with_filter(Filter::BuildId),
-            Channel::new("b").unwrap(),
-        ];
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let subject = Subject {
-            channel: &channels[0],
-            channels: &channels,
+            filters: &[Filter::BuildId],
+            last_id: &|channel| match channel {
+                "a" => Some("C3PO"),
+                "b" => Some(""),
+                _ => None,
+            },
             meta: &|name| meta.iter().find(|(known, _)| *known == name).map(|it| it.1),
-            last_id: &|name| (name == "a").then_some("C3PO"),
             item_meta: &item_meta.iter().map(own).collect::<Vec<_>>(),
         };
         match subject.apply(&Bytes::copy_from_slice(content.as_bytes()), &[]) {
@@ -293,14 +292,12 @@ mod tests {
 
     #[test]
     fn a_content_does_not_grow_without_end() {
-        let channel = Channel::new("a").unwrap().with_filter(Filter::VarSubst);
         let value = "x".repeat(100_000);
         let apply = |count: usize| {
             let subject = Subject {
-                channel: &channel,
-                channels: &[],
-                meta: &|_| Some(&value),
+                filters: &[Filter::VarSubst],
                 last_id: &|_| None,
+                meta: &|_| Some(&value),
                 item_meta: &[],
             };
             subject.apply(&Bytes::from("%(user)s".repeat(count)), &[])

@@ -75,6 +75,8 @@ impl Decision<'_> {
             }
             Head::Held(instruction) => match instruction.mode() {
                 Some(HoldMode::Stream) => self.stream(instruction, body).await,
+                // The first of several pages.
+                None if instruction.next().is_some() => self.stream(instruction, body).await,
                 Some(_) => {
                     let body = self.collect(body).await?;
                     let response = Response::from_parts(parts, body);
@@ -108,14 +110,14 @@ impl Decision<'_> {
         };
         check_status(&instruction)?;
         match instruction.mode() {
-            None => {
+            None if instruction.next().is_none() => {
                 let body = instruction.response().body().clone();
                 let mut response = head_of(&instruction).map(|()| body);
                 response.headers_mut().remove(CONTENT_LENGTH);
                 self.exchange.log(response.status(), "none");
                 Ok(response.into())
             }
-            Some(HoldMode::Stream) => {
+            Some(HoldMode::Stream) | None => {
                 let body = instruction.response().body().clone();
                 self.begin_stream(instruction, Begun::Whole(body)).await
             }

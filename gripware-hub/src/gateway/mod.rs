@@ -34,6 +34,6 @@ pub(crate) use self::{
     http1_head::{response_bytes, set_reason},
     listener::Listener,
     options::Options,
-    server::{Gateway, Holder},
+    server::Gateway,
     socket::Socket,
 };

@@ -24,7 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::*;
+use super::{server::Holder, *};
 use crate::{
     held::{Framing, Held, Line, Reply, What, Wire},
     kept::Kept,

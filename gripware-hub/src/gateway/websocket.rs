@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use gripware_core::ws::Event;
+use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use hyper::{
     body::Incoming,
     ext::Protocol,
@@ -29,7 +30,7 @@ use crate::{
     held::{Held, Line, What, Wire},
     kept::Kept,
     origin::{Origin, fetch},
-    ws::{Accepted, Memory, Opening, handshake, judge, request},
+    ws::{Accepted, Memory, Opening, Turn, handshake, judge, request},
 };
 
 /// How long an HTTP/2 stream may take from its 200 until it carries the WebSocket.
@@ -153,7 +154,7 @@ async fn consent<S: Origin>(
         settings.origin_timeout,
     );
     loop {
-        let mut request = opening.request(Bytes::from_static(b"OPEN\r\n"));
+        let mut request = opening.request(Event::open());
         gateway.holder.signature().write(request.headers_mut());
         if let Some(peer) = exchange.peer {
             request.extensions_mut().insert(ClientAddr(peer));
@@ -228,11 +229,9 @@ impl Opened {
         }
     }
 
-    fn request(&self, events: Bytes) -> Request<Bytes> {
+    fn request(&self, event: Event) -> Request<Bytes> {
         let mut request = self.kept.to_request();
-        *request.body_mut() = events;
-        let headers: &mut HeaderMap = request.headers_mut();
-        self.memory.write(headers);
+        Turn::of(event, &self.memory).apply(&mut request);
         request
     }
 
@@ -256,7 +255,7 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if self.is_known {
-            let request = self.request(Bytes::from_static(b"DISCONNECT\r\n"));
+            let request = self.request(Event::disconnect());
             self.asker.tell(request);
         }
     }

@@ -125,7 +125,7 @@ impl Shard {
                     self.unsubscribe_all(connection, state);
                     state.outbox.push(bytes, 0);
                 }
-                Action::End => self.end(state),
+                Action::End => state.end_when_written(),
                 Action::Note(note) => {
                     tracing::warn!(target: "gripware_hub", connection = %connection.id, "{note}");
                 }

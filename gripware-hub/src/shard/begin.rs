@@ -1,6 +1,6 @@
 //! A client comes to the shard.
 
-use std::{io, rc::Rc, sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use gripware_core::proxy::Instruction;
@@ -13,7 +13,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
-    held::{Held, Line, Reply, TakeBack, What},
+    held::{Held, Reply, What},
     sink::{
         Sink,
         response::{ResponseReply, ResponseSink},
@@ -26,7 +26,7 @@ use crate::{
 
 /// What a client is held by, in the first place.
 enum Start {
-    Hold(Instruction),
+    Hold(Box<Instruction>),
     Conversation(Vec<Action>),
 }
 
@@ -38,7 +38,7 @@ impl Shard {
             id,
             peer,
             since,
-            request,
+            mut request,
             asker,
             what,
         } = held;
@@ -53,7 +53,7 @@ impl Shard {
                     Reply::Channel(sender) => (None, ResponseReply::Channel(sender)),
                 };
                 let sink = Sink::Response(Box::new(ResponseSink::new(reply, now)));
-                (sink, line, Bytes::new(), Start::Hold(instruction))
+                (sink, line, Bytes::new(), Start::Hold(Box::new(instruction)))
             }
             What::Stream {
                 instruction,
@@ -61,8 +61,10 @@ impl Shard {
                 head,
                 framing,
             } => {
+                // What a stream asks by itself has none of the client's headers.
+                request = request.without_headers();
                 let sink = Sink::Stream(Box::new(StreamSink::new(framing)));
-                (sink, Some(line), head, Start::Hold(instruction))
+                (sink, Some(line), head, Start::Hold(Box::new(instruction)))
             }
             What::WebSocket {
                 accepted,
@@ -79,13 +81,15 @@ impl Shard {
                 (sink, Some(line), head, Start::Conversation(actions))
             }
         };
-        let (wire, unread, take_back) = match line.map(taken) {
+        let (wire, unread, take_back) = match line {
             None => (None, Bytes::new(), None),
-            Some(Ok((wire, unread, take_back))) => (Some(wire), unread, take_back),
-            Some(Err(error)) => {
-                tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");
-                return;
-            }
+            Some(line) => match Wire::new(line.wire) {
+                Ok(wire) => (Some(wire), line.unread, line.take_back),
+                Err(error) => {
+                    tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");
+                    return;
+                }
+            },
         };
         let mut outbox = Outbox::default();
         outbox.push(head, 0);
@@ -132,11 +136,15 @@ impl Shard {
         if state.end.is_some() {
             return;
         }
-        // Something was published after the origin looked, and before this subscription.
-        let asks = contradicts && state.want_update();
+        // Something was published after the origin looked, and before this subscription. Or it has
+        // not said yet whether it holds, and where the next page is.
+        let has_more = instruction.mode().is_none();
+        let asks = (contradicts || has_more) && state.want_update();
         drop(state);
         if asks {
             self.ask(connection);
+        } else if has_more {
+            self.finish_answered(connection);
         }
     }
 
@@ -216,9 +224,4 @@ impl Shard {
             self.timer_changed.notify_one();
         }
     }
-}
-
-/// The parts of a line, in the shard's reactor.
-fn taken(line: Line) -> io::Result<(Wire, Bytes, Option<Arc<dyn TakeBack>>)> {
-    Ok((Wire::new(line.wire)?, line.unread, line.take_back))
 }

@@ -3,7 +3,7 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     task::Waker,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -22,6 +22,9 @@ use crate::{
         subscription::{Meta, Subscription},
     },
 };
+
+/// How long a client may take to read what is left when its connection ends.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client that is held.
 #[derive(Debug)]
@@ -173,6 +176,20 @@ impl State {
         };
         dealings.want_update();
         self.end.is_none() && dealings.update == Update::Wanted
+    }
+
+    /// Ends the connection when all is written.
+    pub(super) fn end_when_written(&mut self) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(if self.take_back.is_some() {
+            End::GiveBack
+        } else {
+            End::Close
+        });
+        self.end_by = Some(Instant::now() + END_TIMEOUT);
+        self.timer = None;
     }
 
     /// When something is due.

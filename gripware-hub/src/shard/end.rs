@@ -10,16 +10,13 @@ use gripware_core::ws::CloseCode;
 
 use super::{
     Shard,
-    connection::{Connection, End, Pressure, State},
+    connection::{Connection, End, Pressure},
     outbox::Outbox,
 };
 use crate::{
     gateway::response_bytes,
     sink::{Sink, Then, response::ResponseReply},
 };
-
-/// How long a client may take to read what is left when its connection ends.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long is waited for a client to see that the connection is shut down. Closing at once could
 /// lose what it has not read, where it has sent something that was not read either.
@@ -91,24 +88,10 @@ impl Shard {
             }
             Sink::WebSocket(_) => return,
         }
-        self.end(state);
+        state.end_when_written();
         drop(guard);
         self.write(connection, None);
         self.set_timer(connection);
-    }
-
-    /// Ends the connection when all is written.
-    pub(super) fn end(&self, state: &mut State) {
-        if state.end.is_some() {
-            return;
-        }
-        state.end = Some(if state.take_back.is_some() {
-            End::GiveBack
-        } else {
-            End::Close
-        });
-        state.end_by = Some(Instant::now() + END_TIMEOUT);
-        state.timer = None;
     }
 
     /// Tells a client that its hold was refused, as far as it may know, and ends it.

@@ -13,7 +13,7 @@ use crate::{
     held::Framing,
     parcel::{Parcel, SocketPart},
     settings::Settings,
-    sink::{Sink, Then},
+    sink::{Sink, Then, websocket::Out},
     ws::Action,
 };
 
@@ -255,7 +255,7 @@ impl Taker<'_> {
 
     fn take_each(&mut self, parcels: &[Arc<Parcel>], state: &mut State, index: usize) -> Then {
         let mut all = Then::Idle;
-        let mut write = Vec::new();
+        let mut out = Out::default();
         for parcel in parcels {
             // Before it counts as seen.
             if self.has_no_room(parcel, state) {
@@ -278,7 +278,7 @@ impl Taker<'_> {
                     index,
                     &mut state.subscriptions,
                     &state.meta,
-                    &mut write,
+                    &mut out.write,
                 ),
                 Sink::WebSocket(socket) => socket.take(
                     parcel,
@@ -286,11 +286,11 @@ impl Taker<'_> {
                     &state.subscriptions,
                     &state.meta,
                     self.now,
-                    &mut write,
-                    &mut self.actions,
+                    &mut out,
                 ),
             };
-            for bytes in write.drain(..) {
+            self.actions.append(&mut out.actions);
+            for bytes in out.write.drain(..) {
                 if self.post(bytes, 1, state) == Then::Cut {
                     return Then::Cut;
                 }

@@ -11,7 +11,6 @@ use gripware_core::{
     proxy::{self, Instruction, Verdict},
 };
 use http::{Response, StatusCode, Version, header::CONTENT_LENGTH};
-use hyper::ext::ReasonPhrase;
 use tokio::sync::oneshot;
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
     hold::Dealings,
     subscription::{Meta, Subscription, filtered},
 };
-use crate::parcel::Parcel;
+use crate::{gateway::set_reason, parcel::Parcel};
 
 /// A request that is answered once.
 #[derive(Debug)]
@@ -138,10 +137,7 @@ impl ResponseSink {
 /// The response of an instruction, with its reason phrase.
 pub(crate) fn whole(instruction: &Instruction) -> Response<Bytes> {
     let mut response = instruction.response().clone();
-    let reason = instruction.reason().map(str::as_bytes);
-    if let Some(Ok(reason)) = reason.map(ReasonPhrase::try_from) {
-        response.extensions_mut().insert(reason);
-    }
+    set_reason(&mut response, instruction.reason());
     response
 }
 
@@ -150,12 +146,7 @@ pub(crate) fn whole(instruction: &Instruction) -> Response<Bytes> {
 fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Response<Bytes> {
     let mut answer = Response::new(content);
     *answer.status_mut() = format.status();
-    if let Some(Ok(reason)) = format
-        .reason_phrase()
-        .map(|it| ReasonPhrase::try_from(it.as_bytes()))
-    {
-        answer.extensions_mut().insert(reason);
-    }
+    set_reason(&mut answer, format.reason_phrase());
     let headers = answer.headers_mut();
     headers.clone_from(stored.headers());
     for (name, _) in format.headers() {

@@ -19,9 +19,13 @@ pub(crate) struct Subscription {
     pub(crate) position: u32,
 }
 
-/// What is known of a connection beside its channels (GRIP 1.9). Mostly nothing.
+/// What is known of a connection beside its channels (GRIP 1.9). Mostly nothing, which takes no
+/// memory.
 #[derive(Debug, Default)]
-pub(crate) struct Meta(Option<Box<BTreeMap<String, String>>>);
+pub(crate) struct Meta(Vec<(Box<str>, Box<str>)>);
+
+/// How many items of meta a connection has at most. More are not set.
+const MAX_META: usize = 64;
 
 impl Subscription {
     /// Whether an item follows what the client has seen.
@@ -39,26 +43,32 @@ impl Subscription {
 
 impl Meta {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.as_ref()?.get(name).map(String::as_str)
+        let found = self.0.iter().find(|(known, _)| **known == *name);
+        found.map(|(_, value)| &**value)
     }
 
+    /// Sets an item, or removes it.
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
-        match value {
-            Some(value) => {
-                self.0
-                    .get_or_insert_default()
-                    .insert(name.to_owned(), value.to_owned());
+        let position = self.0.iter().position(|(known, _)| **known == *name);
+        match (position, value) {
+            (Some(position), None) => {
+                self.0.remove(position);
             }
-            None => {
-                if let Some(meta) = &mut self.0 {
-                    meta.remove(name);
+            (Some(position), Some(value)) => {
+                if let Some((_, known)) = self.0.get_mut(position) {
+                    *known = value.into();
                 }
             }
+            (None, Some(value)) if self.0.len() < MAX_META => {
+                self.0.push((name.into(), value.into()));
+            }
+            (None, _) => {}
         }
     }
 
     pub(crate) fn replace(&mut self, meta: &BTreeMap<String, String>) {
-        self.0 = (!meta.is_empty()).then(|| Box::new(meta.clone()));
+        let own = |(name, value): (&String, &String)| (name.as_str().into(), value.as_str().into());
+        self.0 = meta.iter().take(MAX_META).map(own).collect();
     }
 }
 

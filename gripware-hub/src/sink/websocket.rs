@@ -12,6 +12,14 @@ use crate::{
     ws::{Action, Conversation, Reader, encode},
 };
 
+/// What comes of an item for a WebSocket.
+#[derive(Debug, Default)]
+pub(crate) struct Out {
+    /// Whole frames.
+    pub(crate) write: Vec<Bytes>,
+    pub(crate) actions: Vec<Action>,
+}
+
 /// A WebSocket that the application has accepted.
 #[derive(Debug)]
 pub(crate) struct WebSocketSink {
@@ -20,8 +28,7 @@ pub(crate) struct WebSocketSink {
 }
 
 impl WebSocketSink {
-    /// Takes an item for one of the subscriptions; what it sends goes to `write`, and what else it
-    /// does to `actions`.
+    /// Takes an item for one of the subscriptions.
     pub(crate) fn take(
         &mut self,
         parcel: &Arc<Parcel>,
@@ -29,8 +36,7 @@ impl WebSocketSink {
         subscriptions: &[Subscription],
         meta: &Meta,
         now: Instant,
-        write: &mut Vec<Bytes>,
-        actions: &mut Vec<Action>,
+        out: &mut Out,
     ) -> Then {
         let Some(part) = &parcel.socket else {
             return Then::Idle;
@@ -60,7 +66,7 @@ impl WebSocketSink {
         match part {
             SocketPart::Send { opcode, frame, .. } => {
                 let is_shared = filtered.as_ptr() == content.as_ptr();
-                write.push(if is_shared {
+                out.write.push(if is_shared {
                     frame.clone()
                 } else {
                     encode(*opcode, &filtered)
@@ -69,7 +75,7 @@ impl WebSocketSink {
             }
             SocketPart::Close { code, reason } => {
                 let conversation = &mut self.conversation;
-                conversation.close_from_item(code.as_u16(), reason, now, actions);
+                conversation.close_from_item(code.as_u16(), reason, now, &mut out.actions);
                 Then::Converse
             }
             SocketPart::Refresh => {

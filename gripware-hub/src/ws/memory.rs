@@ -47,7 +47,7 @@ impl Memory {
     }
 
     /// Adds the `Meta-*` headers of a request.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.items {
             headers.insert(name, value.clone());
         }

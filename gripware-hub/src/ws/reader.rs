@@ -110,6 +110,7 @@ impl Reader {
     }
 
     /// Whether a close has been read, or an error found.
+    #[cfg(test)]
     pub(crate) const fn is_over(&self) -> bool {
         self.is_over
     }

@@ -19,13 +19,13 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// The first request, or the first once more where the origin said to ask again.
-    pub(crate) fn opening(memory: &Memory) -> Self {
+    /// A request with one event, of a WebSocket that has no conversation: not yet, or never.
+    pub(crate) fn of(event: Event, memory: &Memory) -> Self {
         let mut headers = HeaderMap::new();
         memory.write(&mut headers);
         Self {
             headers,
-            body: encode(&[Event::open()]),
+            body: encode(&[event]),
         }
     }
 

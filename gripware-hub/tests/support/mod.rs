@@ -1,6 +1,13 @@
 //! An application with a hub in front of it, and clients on bare sockets.
 
 #![allow(dead_code, reason = "each test uses some of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -102,6 +109,7 @@ fn app(grip: &Grip, seen: mpsc::UnboundedSender<String>) -> Router {
         .route("/stream", get(stream))
         .route("/response", get(response))
         .route("/pages", get(pages))
+        .route("/several", get(several))
         .route("/gone", any(gone))
         .route("/ws", any(websocket))
         .layer(GripLayer::new(grip))
@@ -136,6 +144,18 @@ async fn pages(
         .next(format!("/pages?channel={}", asked.channel))
         .gone("/gone");
     (hold, "[page]\n")
+}
+
+/// A stream of three pages, which nobody holds.
+async fn several(uri: axum::http::Uri) -> impl IntoResponse {
+    let (page, next) = match uri.query() {
+        None => ("one\n", Some("</several?2>; rel=next")),
+        Some("2") => ("two\n", Some("</several?3>; rel=next")),
+        _ => ("three\n", None),
+    };
+    // What no builder of ours offers.
+    let next = next.map(|next| [("grip-link", next)]);
+    (next.map(axum::response::AppendHeaders), page)
 }
 
 async fn gone(State(app): State<App>) -> &'static str {

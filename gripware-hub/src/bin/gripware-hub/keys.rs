@@ -46,7 +46,7 @@ pub(crate) fn signing_key(given: &Given) -> Result<Key, KeyProblem> {
             }
         }
     };
-    Signer::new(key.clone())?;
+    let _ = Signer::new(key.clone())?;
     Ok(key)
 }
 

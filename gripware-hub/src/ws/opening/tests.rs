@@ -99,7 +99,7 @@ fn an_empty_answer_with_an_interval_asks_to_be_asked_again() {
             panic!("{interval}");
         };
         assert_eq!(after, Duration::from_secs(seconds));
-        let turn = crate::ws::Turn::opening(&memory);
+        let turn = crate::ws::Turn::of(gripware_core::ws::Event::open(), &memory);
         assert_eq!(
             (turn.headers["meta-n"].as_bytes(), &turn.body[..]),
             (&b"1"[..], &b"OPEN\r\n"[..])
