@@ -113,7 +113,3 @@ pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use layer::GripLayer;
 pub use respond::{Hold, PublishRejection};
 pub use service::GripService;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -1,6 +1,156 @@
 //! A GRIP proxy inside the application, or as a program in front of it.
+//!
+//! A handler answers a request with a *hold*, and is done. The hub keeps the client's connection,
+//! and whatever the application publishes later goes to everybody who is held: long polls, HTTP
+//! streams, server-sent events and WebSockets. It takes the place of Pushpin and speaks the same
+//! protocol, so the same handlers run behind it, behind Pushpin and behind Fastly Fanout.
+//!
+//! ```
+//! use std::future::IntoFuture;
+//!
+//! use axum::{Router, routing::get};
+//! use gripware_axum::{GripLayer, Hold, HttpStream};
+//! use gripware_hub::Hub;
+//! use tokio::{
+//!     io::{AsyncReadExt, AsyncWriteExt},
+//!     net::{TcpListener, TcpStream},
+//!     sync::oneshot,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::builder().development(true).build()?;
+//! let app = Router::new()
+//!     .route("/news", get(|| async { (Hold::stream("news"), "[open]\n") }))
+//!     .route("/wrong", get(|| async { [("Grip-Hold", "sideways")] }))
+//!     .layer(GripLayer::new(&hub.grip()));
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let address = listener.local_addr()?;
+//! let (end, ended) = oneshot::channel::<()>();
+//! let serve = hub.serve(listener, app).with_graceful_shutdown(async {
+//!     let _ = ended.await;
+//! });
+//! let server = tokio::spawn(serve.into_future());
+//!
+//! let mut client = TcpStream::connect(address).await?;
+//! client.write_all(b"GET /news HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+//! let mut seen = Vec::new();
+//! while !seen.ends_with(b"[open]\n\r\n") {
+//!     assert_ne!(client.read_buf(&mut seen).await?, 0);
+//! }
+//!
+//! // The handler has returned long ago, and the client is still there.
+//! hub.grip().publisher().publish("news", HttpStream::text("hello\n")).await?;
+//! while !seen.ends_with(b"6\r\nhello\n\r\n") {
+//!     assert_ne!(client.read_buf(&mut seen).await?, 0);
+//! }
+//!
+//! // What is no instruction is refused, and while developing the answer says why.
+//! let mut other = TcpStream::connect(address).await?;
+//! other.write_all(b"GET /wrong HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+//! let mut refused = String::new();
+//! other.read_to_string(&mut refused).await?;
+//! assert!(refused.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+//! assert!(refused.contains("Grip-Hold"));
+//!
+//! // The end of the server is a proper end for the client.
+//! drop(end);
+//! client.read_to_end(&mut seen).await?;
+//! assert!(seen.ends_with(b"hello\n\r\n0\r\n\r\n"));
+//! server.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Inside, beside, in front
+//! | the application | |
+//! |---|---|
+//! | is a tower service, such as axum's `Router` | [`Hub::serve`]: no socket between them |
+//! | listens itself, such as one of actix-web | [`Hub::front`]: it gets a listener on a free port of the loopback interface, and the hub has the public address |
+//! | runs elsewhere, in any language | [`Hub::forward`], or the program: `gripware-hub --origin http://127.0.0.1:3000` |
+//!
+//! [`Hub::from_env`] decides by the environment: where `GRIP_URL` names another proxy, the hub steps
+//! aside, and the same calls serve the application as it is. The handlers do not change.
+//!
+//! The application's handlers run on the runtime that [`Hub::serve`] is awaited on. Clients that are
+//! held leave it, for threads of the hub; how that is done, and on which measurements it was
+//! decided, is in [`design`].
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `aws-lc-rs` | yes | signs and checks with aws-lc-rs |
+//! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
+//! | `program` | yes | the program `gripware-hub` |
+//! | `tls` | no | clients over HTTPS, with rustls |
+//!
+//! An application has no need of the program: `default-features = false, features = ["aws-lc-rs"]`.
+//!
+//! # Limits and defaults
+//! Each is a setter of [`HubBuilder`], and a flag of the program.
+//!
+//! | what | default | beyond it |
+//! |---|---|---|
+//! | head of a request | 64 KiB | 431 |
+//! | time for a head; idle time of a connection that is not held | 60 s | closed |
+//! | connections that are not held | no limit | wait to be accepted |
+//! | body of a request that is held | 100 000 bytes | 400 |
+//! | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
+//! | queue of one connection | 1 MiB and 10 000 messages | see [slow clients](#slow-clients) |
+//! | message of a WebSocket client | 512 KiB | closed with 1009 |
+//! | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
+//! | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
+//! | memory of an id | 60 s | the same id again is another item |
+//! | polls of an idle WebSocket | every 20 s at most | the interval is 20 s |
+//! | the origin's time for what the hub asks | 60 s | WebSockets are closed with 1011, next links are tried 5 times more |
+//! | such requests at a time | 1024 | wait |
+//! | time for the end | 5 s | cut off |
+//!
+//! And some that are fixed:
+//!
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | channels of one connection | 20 | not subscribed to, which the log says |
+//! | items that wait for an earlier one, in one channel | 100 | the gap is given up |
+//! | ids that are remembered, in one channel | 10 000 | the oldest is forgotten |
+//! | answer to a next link | 1 000 000 bytes | the stream is cut off |
+//! | answer to a WebSocket's events | 1 000 000 bytes | closed with 1011 |
+//! | what a WebSocket client says and the origin has not taken | 200 000 bytes, 1024 messages | not read |
+//! | what a client sends ahead while it is held | 16 KiB | not read |
+//! | requests at a time on one HTTP/2 connection | 250 | wait |
+//! | a client's answer to a close; reading what is left at the end | 10 s | cut off |
+//!
+//! # Slow clients
+//! Each connection has a queue of its own, so that a client that does not read costs the others
+//! nothing and the process no more than the queue. When the queue is full, [`SlowClients`] says what
+//! happens: the client is disconnected, a WebSocket with code 1013, a stream without its end, so
+//! that it knows and comes back; or what does not fit is dropped, and a stream with a next link gets
+//! it from the origin once it reads again. Either is counted in the metrics, and a disconnect is in
+//! the log with the connection's id and address.
+//!
+//! Where an eighth of all clients have more than half a queue, the hub waits up to 100 ms for them
+//! before it hands out more. Publishers feel that as an item that takes longer.
+//!
+//! # The end
+//! [`Serve::with_graceful_shutdown`] and [`Hub::shutdown`] end every hold in the way of its kind.
+//! What was published before is delivered before; a response hold gets what was stored for it, a
+//! stream its end, and a WebSocket a close with code 1001, of which the application is told. All of
+//! it takes [`HubBuilder::drain`] at most.
+//!
+//! # Looking in
+//! [`Hub::connections`] and [`Hub::channels`] list who is there; [`Hub::close`] and
+//! [`Hub::publish_to`] reach one connection by its id, which for a WebSocket is the `Connection-Id`
+//! that its handler sees; [`Hub::publish`] says how many subscribers an item was for; and
+//! [`Hub::metrics`] is text for Prometheus. [`Hub::control`] serves the same over HTTP, beside
+//! Pushpin's own `/publish/`.
+//!
+//! # In Pushpin's place
+//! What the hub does otherwise than Pushpin is listed in [`differences`], with the reasons. What is
+//! set how, and who attacks what, is in [`gripware_core::manual`].
 
 pub mod design;
+pub mod differences;
 
 mod asker;
 mod body;
@@ -41,3 +191,7 @@ pub use self::{
     serve::Serve,
     settings::SlowClients,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
