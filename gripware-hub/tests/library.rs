@@ -1,5 +1,7 @@
 //! A hub in the same process as its application.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod support;
 
 use std::time::Duration;

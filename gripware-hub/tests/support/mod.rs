@@ -28,14 +28,14 @@ use tokio::{
 };
 
 /// How long something that has to happen may take, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running application.
-pub struct Site {
-    pub hub: Hub,
-    pub address: SocketAddr,
+pub(crate) struct Site {
+    pub(crate) hub: Hub,
+    pub(crate) address: SocketAddr,
     /// What handlers saw, a line each.
-    pub seen: mpsc::UnboundedReceiver<String>,
+    pub(crate) seen: mpsc::UnboundedReceiver<String>,
 }
 
 #[derive(Clone)]
@@ -52,11 +52,11 @@ struct Asked {
 }
 
 impl Site {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|hub| hub).await
     }
 
-    pub async fn with(settings: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
+    pub(crate) async fn with(settings: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
         let hub = settings(Hub::builder()).build().unwrap();
         let (sender, seen) = mpsc::unbounded_channel();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -65,7 +65,7 @@ impl Site {
         Self { hub, address, seen }
     }
 
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).await.unwrap();
         Client {
             stream,
@@ -74,14 +74,14 @@ impl Site {
     }
 
     /// A client that sends a GET.
-    pub async fn get(&self, path: &str) -> Client {
+    pub(crate) async fn get(&self, path: &str) -> Client {
         let mut client = self.connect().await;
         client.asks(path).await;
         client
     }
 
     /// Waits until a channel has so many subscribers.
-    pub async fn followed(&self, channel: &str, count: usize) {
+    pub(crate) async fn followed(&self, channel: &str, count: usize) {
         let followed = async {
             loop {
                 let channels = self.hub.channels();
@@ -97,7 +97,7 @@ impl Site {
         }
     }
 
-    pub async fn sees(&mut self, line: &str) {
+    pub(crate) async fn sees(&mut self, line: &str) {
         let seen = timeout(PATIENCE, self.seen.recv()).await;
         assert_eq!(seen.unwrap().unwrap(), line);
     }
@@ -187,23 +187,23 @@ async fn websocket(
 }
 
 /// A client on a bare socket.
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Client {
-    pub async fn asks(&mut self, path: &str) {
+    pub(crate) async fn asks(&mut self, path: &str) {
         self.sends(&format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"))
             .await;
     }
 
-    pub async fn sends(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn sends(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// Asks for a WebSocket, and has it.
-    pub async fn upgrades(&mut self, path: &str) {
+    pub(crate) async fn upgrades(&mut self, path: &str) {
         self.sends(&format!(
             "GET {path} HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -216,14 +216,14 @@ impl Client {
     }
 
     /// Sends a frame, masked with zeros.
-    pub async fn sends_frame(&mut self, opcode: u8, payload: &[u8]) {
+    pub(crate) async fn sends_frame(&mut self, opcode: u8, payload: &[u8]) {
         let mut frame = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
         frame.extend_from_slice(payload);
         self.sends(frame).await;
     }
 
     /// Reads a short frame.
-    pub async fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
         self.reads(2).await;
         let (opcode, length) = (self.read[0] & 0xf, usize::from(self.read[1]));
         assert!(length < 126, "{length}");
@@ -239,7 +239,7 @@ impl Client {
     }
 
     /// Reads until this has come, and gives all up to its end.
-    pub async fn reads_until(&mut self, end: &str) -> String {
+    pub(crate) async fn reads_until(&mut self, end: &str) -> String {
         loop {
             let found = self
                 .read
@@ -254,7 +254,7 @@ impl Client {
     }
 
     /// Reads to the end of the connection.
-    pub async fn reads_to_end(&mut self) -> String {
+    pub(crate) async fn reads_to_end(&mut self) -> String {
         let mut rest = std::mem::take(&mut self.read);
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
         // A connection that is cut ends in an error.
