@@ -14,16 +14,40 @@ pub const AXUM: &str = "conformance-axum";
 /// The conformance server written with `gripware-actix`.
 pub const ACTIX: &str = "conformance-actix";
 
+/// An application written with Django and `django-grip`, which keeps a part of the contract of the
+/// conformance servers.
+pub const DJANGO: &str = "django";
+/// An application written with `@fanoutio/serve-grip`, which keeps the same part.
+pub const NODE: &str = "node";
+
 static FOUND: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
+/// What runs an origin: a program of the workspace, or a script.
+pub(crate) fn origin(name: &str) -> Command {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (program, script) = match name {
+        DJANGO => (
+            scripts.join("../.peers/venv/bin/python"),
+            "peers_py/django_origin.py",
+        ),
+        NODE => ("node".into(), "node/origin.mjs"),
+        name => return Command::new(find(name)),
+    };
+    let mut command = Command::new(program);
+    command.arg(scripts.join(script));
+    command
+}
 
 /// The program of a package of the workspace, built where it is out of date.
 ///
-/// An environment variable such as `GRIPWARE_CONFORMANCE_AXUM` names another program to use.
+/// An environment variable such as `GRIPWARE_CONFORMANCE_AXUM` or `GRIPWARE_HUB` names another
+/// program to use.
 ///
 /// # Panics
 /// Where the package does not build.
 pub(crate) fn find(name: &str) -> PathBuf {
-    let variable = format!("GRIPWARE_{}", name.replace('-', "_").to_uppercase());
+    let own = name.trim_start_matches("gripware-");
+    let variable = format!("GRIPWARE_{}", own.replace('-', "_").to_uppercase());
     if let Some(path) = env::var_os(variable) {
         return path.into();
     }

@@ -1,9 +1,10 @@
-//! What the interop tests are written with: a real Pushpin in front of a conformance server, and
-//! clients that read like a transcript of who sent what.
+//! What the interop tests are written with: a proxy in front of a conformance server, and clients
+//! that read like a transcript of who sent what.
 //!
-//! Each test has a site of its own: its own origin, its own Pushpin and its own loopback address,
-//! so that tests run in parallel and nothing of one reaches another. A Pushpin is up in about a
-//! tenth of a second.
+//! Each test has a site of its own: its own origin, its own proxy and its own loopback address, so
+//! that tests run in parallel and nothing of one reaches another. The proxy is a real Pushpin, which
+//! is up in about a tenth of a second, or a hub: the program, or the library in the process of the
+//! origin. What the hub means to do in another way stands in one table, [`DIFFERENCES`].
 //!
 //! ```no_run
 //! # async fn example() {
@@ -23,11 +24,17 @@
 
 mod binary;
 mod client;
+mod differences;
+mod hub_program;
+mod layout;
+mod looking;
 mod origin;
 mod peer;
 mod place;
 mod process;
+mod proxy;
 mod pushpin;
+mod readiness;
 mod scenario;
 mod site;
 mod socket;
@@ -35,8 +42,12 @@ mod valve;
 
 use std::time::Duration;
 
-pub use binary::{ACTIX, AXUM};
+pub use binary::{ACTIX, AXUM, DJANGO, NODE};
 pub use client::{Answer, ConnectionError, Pending, Request, escaped};
+pub use differences::{DIFFERENCES, Difference};
+pub use hub_program::HubProgram;
+pub use layout::{Front, Layout};
+pub use looking::until;
 pub use origin::{Origin, OriginBuilder};
 pub use peer::Peer;
 pub use place::Place;
@@ -50,30 +61,3 @@ pub use valve::Valve;
 /// How long a test waits for something that has to happen. Long, since a busy machine is no reason
 /// to fail; what must *not* happen is waited for with [`Answer::stays_quiet`].
 pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Makes one test of each named function for each conformance server.
-///
-/// The functions take the server's name. One that is not in the list is dead code, which the
-/// compiler reports.
-#[macro_export]
-macro_rules! for_each_origin {
-    ($($name:ident,)*) => {
-        mod axum {
-            $(
-                #[tokio::test]
-                async fn $name() {
-                    $crate::scenario(|| super::$name($crate::AXUM)).await;
-                }
-            )*
-        }
-
-        mod actix {
-            $(
-                #[tokio::test]
-                async fn $name() {
-                    $crate::scenario(|| super::$name($crate::ACTIX)).await;
-                }
-            )*
-        }
-    };
-}

@@ -9,10 +9,10 @@ use crate::{Answer, PATIENCE, Place, Process, Request, binary};
 /// A running conformance server.
 #[derive(Debug)]
 pub struct Origin {
-    process: Process,
     address: SocketAddr,
+    process: Option<Process>,
     // After the process, which writes into it.
-    _place: Place,
+    _place: Option<Place>,
 }
 
 /// How a conformance server is started.
@@ -26,12 +26,21 @@ impl Origin {
     /// settings no proxy is configured.
     #[must_use]
     pub fn of(name: &str) -> OriginBuilder {
-        let mut command = Command::new(binary::find(name));
+        let mut command = binary::origin(name);
         command.args(["--listen", "127.0.0.1:0"]);
         for setting in ["GRIP_URL", "GRIP_PREFIX", "GRIP_PROXY_REQUIRED"] {
             command.env_remove(setting);
         }
         OriginBuilder { command }
+    }
+
+    /// One in this process, which has this address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            process: None,
+            _place: None,
+        }
     }
 
     /// Where it listens.
@@ -52,16 +61,21 @@ impl Origin {
     }
 
     /// Sends SIGTERM.
+    ///
+    /// # Panics
+    /// Where it is in this process.
     pub fn terminate(&self) {
-        self.process.terminate();
+        let process = self.process.as_ref();
+        process.expect("an origin of its own").terminate();
     }
 
     /// Sends SIGTERM and waits for the end.
     ///
     /// # Panics
-    /// Where it has not ended after `limit`.
+    /// Where it has not ended after `limit`, or is in this process.
     pub async fn stop(&mut self, limit: Duration) -> ExitStatus {
-        self.process.stop(limit).await
+        let process = self.process.as_mut();
+        process.expect("an origin of its own").stop(limit).await
     }
 }
 
@@ -88,9 +102,9 @@ impl OriginBuilder {
                     .strip_prefix("listening on ")
                     .unwrap_or_else(|| panic!("the first line is {line:?}"));
                 return Origin {
-                    process,
                     address: address.parse().expect("an address after `listening on`"),
-                    _place: place,
+                    process: Some(process),
+                    _place: Some(place),
                 };
             }
             if let Some(status) = process.ended() {

@@ -1,18 +1,17 @@
-use std::time::{Duration, Instant};
-
-use tokio::time::timeout;
+use std::net::SocketAddr;
 
 use crate::{
-    Answer, ISSUER, KEY, Origin, PATIENCE, Pending, Place, Pushpin, Refusal, Request, Socket, Valve,
+    Answer, DIFFERENCES, Difference, Front, HubProgram, ISSUER, KEY, Layout, Origin, Pending,
+    Place, Pushpin, Refusal, Request, Socket, Valve,
+    looking::{self, Subscribers},
+    proxy::Proxy,
+    until,
 };
 
-/// How long a part of a site that is not ready yet is given to answer.
-const PROBE: Duration = Duration::from_millis(500);
-
-/// A web application as its clients see it: a conformance server behind a Pushpin.
+/// A web application as its clients see it: a conformance server behind a proxy.
 #[derive(Debug)]
 pub struct Site {
-    pushpin: Pushpin,
+    proxy: Proxy,
     origin: Origin,
     valve: Valve,
     prefix: String,
@@ -21,39 +20,61 @@ pub struct Site {
 /// How a site is set up.
 #[derive(Debug)]
 pub struct SiteBuilder {
-    origin: String,
+    layout: Layout,
     settings: Vec<(String, String)>,
     debug: bool,
-    grip_url: String,
+    grip_url: Option<String>,
+    loses: bool,
 }
 
 impl Site {
-    /// A site whose origin checks signatures, and whose Pushpin tells what is wrong with answers.
-    pub async fn of(origin: &str) -> Self {
-        Self::with(origin).start().await
+    /// A site whose origin checks signatures, and whose proxy tells what is wrong with answers.
+    pub async fn of(layout: impl Into<Layout>) -> Self {
+        Self::with(layout).start().await
     }
 
-    /// Settings for a site.
+    /// Settings for a site. The name of a conformance server alone stands for that server behind
+    /// Pushpin.
     #[must_use]
-    pub fn with(origin: &str) -> SiteBuilder {
+    pub fn with(layout: impl Into<Layout>) -> SiteBuilder {
         SiteBuilder {
-            origin: origin.to_owned(),
+            layout: layout.into(),
             settings: Vec::new(),
             debug: true,
-            grip_url: format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}"),
+            grip_url: None,
+            loses: false,
         }
     }
 
-    /// The proxy.
+    /// Where clients connect.
     #[must_use]
-    pub fn pushpin(&self) -> &Pushpin {
-        &self.pushpin
+    pub fn client(&self) -> SocketAddr {
+        self.proxy.client()
     }
 
-    /// The proxy, to stop and start it.
+    /// Where items are published over HTTP.
     #[must_use]
-    pub fn pushpin_mut(&mut self) -> &mut Pushpin {
-        &mut self.pushpin
+    pub fn control(&self) -> SocketAddr {
+        self.proxy.control()
+    }
+
+    /// Whether the proxy in front does this as a hub does it, and not as Pushpin.
+    #[must_use]
+    pub fn differs(&self, difference: Difference) -> bool {
+        let is_hub = !matches!(self.proxy, Proxy::Pushpin(_));
+        is_hub && DIFFERENCES.contains(&difference)
+    }
+
+    /// Ends the proxy, and with it every client's connection.
+    pub async fn stop_proxy(&mut self) {
+        self.proxy.stop().await;
+    }
+
+    /// Starts the proxy again at the same addresses, after [`stop_proxy`](Self::stop_proxy), and
+    /// waits until a client is served.
+    pub async fn start_proxy_again(&mut self) {
+        self.proxy.start_again().await;
+        self.proxy.is_ready(&self.prefix).await;
     }
 
     /// The conformance server.
@@ -77,7 +98,7 @@ impl Site {
     /// A client's request.
     #[must_use]
     pub fn request(&self, method: &str, path: &str) -> Request {
-        Request::new(method, self.pushpin.client(), path)
+        Request::new(method, self.client(), path)
     }
 
     /// A client's request that waits for its answer while the test goes on.
@@ -115,7 +136,7 @@ impl Site {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Socket, Refusal> {
-        Socket::connect(self.pushpin.client(), path, headers).await
+        Socket::connect(self.client(), path, headers).await
     }
 
     /// Publishes an item, as JSON, at the proxy: past the origin and its publisher.
@@ -123,7 +144,7 @@ impl Site {
     /// # Panics
     /// Where the proxy refuses it.
     pub async fn publish(&self, item: &str) {
-        let answer = Request::new("POST", self.pushpin.control(), "/publish/")
+        let answer = Request::new("POST", self.control(), "/publish/")
             .body(format!("{{\"items\": [{item}]}}"))
             .send()
             .await;
@@ -135,78 +156,62 @@ impl Site {
         );
     }
 
+    /// Waits until so many subscriptions to a channel have been made.
+    ///
+    /// # Panics
+    /// Where they have not within [`PATIENCE`].
+    pub async fn subscriptions(&self, channel: &str, times: usize) {
+        self.subscribers(channel, times, |subscribers| subscribers.total() >= times)
+            .await;
+    }
+
     /// Waits until a response hold on this channel is settled.
     ///
     /// Pushpin asks the origin a second time, about a second later, where a hold is the first
-    /// subscriber to its channel (GRIP 1.8).
+    /// subscriber to its channel (GRIP 1.8). A hub does not.
     pub async fn settled(&self, channel: &str) {
-        self.pushpin.repeats(channel, 1).await;
+        if let Proxy::Pushpin(pushpin) = &self.proxy {
+            return pushpin.repeats(channel, 1).await;
+        }
+        self.subscribers(channel, 1, |subscribers| subscribers.response > 0)
+            .await;
     }
 
-    /// Waits until everything between a client, the handler of holds and the origin is connected.
+    /// Waits until the request of the one response hold on a channel, which was settled, has been
+    /// sent to the origin once more, and been held again.
+    pub async fn is_asked_again(&self, channel: &str) {
+        if let Proxy::Pushpin(pushpin) = &self.proxy {
+            return pushpin.repeats(channel, 2).await;
+        }
+        until("the request to be repeated", async || {
+            self.metric("gripware_hub_asks_total").await >= 1.0
+        })
+        .await;
+        self.settled(channel).await;
+    }
+
+    /// The value of a hub's metric, added up over its labels.
     ///
-    /// Pushpin's programs connect to each other in the background, and what comes before is
-    /// answered with an error, cut or lost. So one stream and one WebSocket have to work from end
-    /// to end, unless the origin does not trust this proxy.
-    async fn ready(&mut self) {
-        let start = Instant::now();
-        // Each attempt has a channel of its own: Pushpin may keep the client of a failed one.
-        let mut channels = (0..).map(|n| format!("ready-{n}"));
-        while !(self.streams(&channels.next().expect("a name")).await && self.echoes().await) {
-            self.pushpin.assert_running();
-            assert!(start.elapsed() < PATIENCE, "the site is not ready");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    /// # Panics
+    /// Where the proxy is no hub.
+    pub async fn metric(&self, name: &str) -> f64 {
+        looking::metric(&self.proxy.metrics().await, name)
+    }
+
+    async fn subscribers(
+        &self,
+        channel: &str,
+        times: usize,
+        are_enough: impl Fn(Subscribers) -> bool,
+    ) {
+        if let Proxy::Pushpin(pushpin) = &self.proxy {
+            return pushpin.subscriptions(channel, times).await;
         }
-    }
-
-    async fn streams(&self, channel: &str) -> bool {
-        let path = format!("/hold/stream?channel={channel}");
-        let ask = self.request("GET", &path).try_send();
-        let Ok(Ok(mut answer)) = timeout(PROBE, ask).await else {
-            return false;
-        };
-        if answer.status() != 200 {
-            return answer.status() == 501;
-        }
-        let channel = format!("{}{channel}", self.prefix);
-        let served = answer.has_next("[open]\n", PROBE).await
-            && self.publishes_ready(&channel).await
-            && answer.has_next("ready\n", PROBE).await;
-        // That the client is gone has to arrive too: a message that is lost on this way makes
-        // Pushpin cut the connection when the next one comes.
-        let nobody = format!("publish channel={channel} receivers=0");
-        let before = self.pushpin.times_logged(&nobody);
-        drop(answer);
-        let noticed = async {
-            while self.publishes_ready(&channel).await
-                && self.pushpin.times_logged(&nobody) == before
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        served && timeout(PROBE, noticed).await.is_ok()
-    }
-
-    async fn publishes_ready(&self, channel: &str) -> bool {
-        let publish = Request::new("POST", self.pushpin.control(), "/publish/").body(format!(
-            r#"{{"items": [{{"channel": "{channel}", "http-stream": {{"content": "ready\n"}}}}]}}"#
-        ));
-        matches!(timeout(PROBE, publish.try_send()).await, Ok(Ok(_)))
-    }
-
-    async fn echoes(&self) -> bool {
-        let ask = Socket::try_connect(self.pushpin.client(), "/ws/echo", &[]);
-        match timeout(PROBE, ask).await {
-            Ok(Ok(Ok(mut socket))) => socket.echoes("ready", PROBE).await,
-            Ok(Ok(Err(refusal))) => [403, 501].contains(&refusal.status),
-            Ok(Err(_)) | Err(_) => false,
-        }
-    }
-
-    /// Starts the proxy again, after it was stopped.
-    pub async fn start_pushpin_again(&mut self) {
-        self.pushpin.start_again();
-        self.ready().await;
+        until("subscribers", async || {
+            let subscribers = self.proxy.subscribers(channel).await;
+            subscribers.is_some_and(&are_enough)
+        })
+        .await;
     }
 }
 
@@ -222,7 +227,14 @@ impl SiteBuilder {
     /// behind the site's [`Valve`].
     #[must_use]
     pub fn grip_url(mut self, url: &str) -> Self {
-        url.clone_into(&mut self.grip_url);
+        self.grip_url = Some(url.to_owned());
+        self
+    }
+
+    /// Lets the site's [`Valve`] lose what the origin publishes, where a test tells it to.
+    #[must_use]
+    pub fn with_losses(mut self) -> Self {
+        self.loses = true;
         self
     }
 
@@ -240,22 +252,33 @@ impl SiteBuilder {
         let valve = Valve::start(place.free_address(), control).await;
         let url = self
             .grip_url
-            .replace("@control@", &valve.address().to_string());
-        let mut origin = Origin::of(&self.origin).env("GRIP_URL", &url);
+            .clone()
+            .unwrap_or_else(|| format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}"));
+        let url = url.replace("@control@", &valve.address().to_string());
+        let mut origin = Origin::of(self.layout.origin).env("GRIP_URL", &url);
         for (name, value) in &self.settings {
             origin = origin.env(name, value);
         }
         let prefix = self.settings.iter().find(|(name, _)| name == "GRIP_PREFIX");
         let prefix = prefix.map_or(String::new(), |(_, prefix)| prefix.clone());
         let origin = origin.start().await;
-        let pushpin = Pushpin::start(place, client, control, origin.address(), self.debug);
-        let mut site = Site {
-            pushpin,
+        let address = origin.address();
+        let mut proxy = match self.layout.front {
+            Front::Pushpin => {
+                Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
+            }
+            Front::HubProgram => {
+                let further: &[&str] = if self.debug { &["--development"] } else { &[] };
+                Proxy::Program(HubProgram::start(place, client, control, address, further).await)
+            }
+            Front::HubLibrary => panic!("not there yet"),
+        };
+        proxy.is_ready(&prefix).await;
+        Site {
+            proxy,
             origin,
             valve,
             prefix,
-        };
-        site.ready().await;
-        site
+        }
     }
 }

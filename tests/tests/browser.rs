@@ -1,9 +1,9 @@
 //! What a real browser makes of it: `fetch`, `EventSource` and `WebSocket` of Chromium.
 
-use gripware_interop::{Peer, Site, for_each_origin};
+use gripware_interop::{Layout, Peer, Site, for_each_site};
 use serde_json::{Value, json};
 
-for_each_origin! {
+for_each_site! {
     an_event_source_gets_events,
     a_fetch_reads_a_stream_as_it_grows,
     a_fetch_waits_for_its_answer,
@@ -14,7 +14,7 @@ for_each_origin! {
 /// A browser with a page of the site open.
 async fn browse(site: &Site) -> Browser {
     let mut browser = Browser(Peer::browser());
-    let url = format!("http://{}/plain", site.pushpin().client());
+    let url = format!("http://{}/plain", site.client());
     assert_eq!(browser.0.ask("visit", &json!({"url": url})), Ok(json!(200)));
     browser
 }
@@ -42,8 +42,8 @@ impl Browser {
     }
 }
 
-async fn an_event_source_gets_events(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_event_source_gets_events(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut browser = browse(&site).await;
     browser.run(
         "window.seen = [];
@@ -68,8 +68,8 @@ async fn an_event_source_gets_events(origin: &str) {
     );
 }
 
-async fn a_fetch_reads_a_stream_as_it_grows(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_fetch_reads_a_stream_as_it_grows(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut browser = browse(&site).await;
     browser.run(
         "window.seen = [];
@@ -90,8 +90,8 @@ async fn a_fetch_reads_a_stream_as_it_grows(origin: &str) {
     browser.sees("seen", &json!(["[open]\n", "one\n", "end"]));
 }
 
-async fn a_fetch_waits_for_its_answer(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_fetch_waits_for_its_answer(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut browser = browse(&site).await;
     browser.run(
         "window.seen = [];
@@ -105,8 +105,8 @@ async fn a_fetch_waits_for_its_answer(origin: &str) {
     browser.sees("seen", &json!([[201, "news\n"]]));
 }
 
-async fn a_websocket_talks_and_closes(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_websocket_talks_and_closes(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut browser = browse(&site).await;
     let open = |path: &str| {
         format!(
@@ -133,7 +133,7 @@ async fn a_websocket_talks_and_closes(origin: &str) {
     browser.sees("seen", &json!([[4002, "go away", true]]));
 
     browser.run(&open("/ws/room?channel=room&user=anna"));
-    site.pushpin().subscriptions("room", 1).await;
+    site.subscriptions("room", 1).await;
     let close = site.origin().request(
         "POST",
         "/publish/close?channel=room&code=4003&reason=closed",
@@ -142,8 +142,8 @@ async fn a_websocket_talks_and_closes(origin: &str) {
     browser.sees("seen", &json!([[4003, "closed", true]]));
 }
 
-async fn a_websocket_agrees_on_a_subprotocol(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_websocket_agrees_on_a_subprotocol(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut browser = browse(&site).await;
     let script = |protocols: &str| {
         format!(

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gripware_interop::{ISSUER, Origin, PATIENCE, Peer, Site, for_each_origin};
+use gripware_interop::{
+    ISSUER, Layout, Origin, PATIENCE, Peer, Site, for_each_origin, for_each_site,
+};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,19 +12,22 @@ use tokio::{
     time::timeout,
 };
 
-for_each_origin! {
+for_each_site! {
+    separate: [on_sigterm_it_ends_at_once_where_nothing_is_in_flight,]
     a_plain_request_is_answered_with_and_without_a_proxy,
     the_context_names_what_the_proxy_can_do,
-    a_bad_grip_url_is_named_without_its_key,
     a_prefix_stands_before_every_channel_and_is_never_seen,
-    a_prefix_is_taken_off_what_the_proxy_says,
     where_a_proxy_is_required_nothing_else_is_answered,
-    on_sigterm_it_ends_at_once_where_nothing_is_in_flight,
+}
+
+for_each_origin! {
+    a_bad_grip_url_is_named_without_its_key,
+    a_prefix_is_taken_off_what_the_proxy_says,
     on_sigterm_it_finishes_what_is_in_flight,
 }
 
-async fn a_plain_request_is_answered_with_and_without_a_proxy(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_plain_request_is_answered_with_and_without_a_proxy(layout: Layout) {
+    let site = Site::of(layout).await;
     for answer in [site.get("/plain").await, site.origin().get("/plain").await] {
         assert_eq!(answer.status(), 200);
         assert!(answer.header("content-type").starts_with("text/plain"));
@@ -30,8 +35,8 @@ async fn a_plain_request_is_answered_with_and_without_a_proxy(origin: &str) {
     }
 }
 
-async fn the_context_names_what_the_proxy_can_do(origin: &str) {
-    let site = Site::of(origin).await;
+async fn the_context_names_what_the_proxy_can_do(layout: Layout) {
+    let site = Site::of(layout).await;
     let context = site.get("/context").await.json().await;
     assert_eq!(context["proxied"], true);
     assert_eq!(context["signed"], true);
@@ -84,14 +89,18 @@ async fn a_bad_grip_url_is_named_without_its_key(origin: &str) {
     }
 }
 
-async fn a_prefix_stands_before_every_channel_and_is_never_seen(origin: &str) {
-    let site = Site::with(origin).env("GRIP_PREFIX", "app1-").start().await;
+async fn a_prefix_stands_before_every_channel_and_is_never_seen(layout: Layout) {
+    let site = Site::with(layout)
+        .env("GRIP_PREFIX", "app1-")
+        .with_losses()
+        .start()
+        .await;
     let mut stream = site.get("/hold/stream?channel=news").await;
     stream.receives("[open]\n").await;
     let mut instructed = site.get("/hold/instruct?mode=stream&channel=news").await;
     instructed.receives("[open]\n").await;
     let mut socket = site.socket("/ws/room?channel=news&user=anna").await;
-    site.pushpin().subscriptions("app1-news", 3).await;
+    site.subscriptions("app1-news", 3).await;
 
     site.publish(r#"{"channel": "news", "http-stream": {"content": "no\n"}, "ws-message": {"content": "no"}}"#)
         .await;
@@ -150,8 +159,8 @@ async fn a_prefix_is_taken_off_what_the_proxy_says(origin: &str) {
     assert_eq!(context["last"], json!({"news": "7"}));
 }
 
-async fn where_a_proxy_is_required_nothing_else_is_answered(origin: &str) {
-    let site = Site::with(origin)
+async fn where_a_proxy_is_required_nothing_else_is_answered(layout: Layout) {
+    let site = Site::with(layout)
         .env("GRIP_PROXY_REQUIRED", "true")
         .start()
         .await;
@@ -185,8 +194,8 @@ async fn where_a_proxy_is_required_nothing_else_is_answered(origin: &str) {
     }
 }
 
-async fn on_sigterm_it_ends_at_once_where_nothing_is_in_flight(origin: &str) {
-    let mut site = Site::of(origin).await;
+async fn on_sigterm_it_ends_at_once_where_nothing_is_in_flight(layout: Layout) {
+    let mut site = Site::of(layout).await;
     // The proxy keeps connections to the origin open, and holds for clients. Neither is in flight.
     let mut client = site.get("/hold/stream?channel=news").await;
     client.receives("[open]\n").await;

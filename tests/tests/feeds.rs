@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use gripware_interop::{Answer, Site, for_each_origin};
+use gripware_interop::{Answer, Layout, Site, for_each_site};
 use serde_json::json;
 
-for_each_origin! {
+for_each_site! {
     a_client_gets_what_was_before_and_what_comes_after,
     a_client_that_comes_back_goes_on_where_it_was,
     nothing_comes_twice_when_the_proxy_checks_for_what_it_missed,
@@ -16,8 +16,8 @@ for_each_origin! {
     lines_that_come_while_others_are_fetched_come_once,
 }
 
-async fn a_client_gets_what_was_before_and_what_comes_after(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_client_gets_what_was_before_and_what_comes_after(layout: Layout) {
+    let site = Site::of(layout).await;
     append(&site, "news", "one").await;
     append(&site, "news", "two").await;
 
@@ -30,8 +30,8 @@ async fn a_client_gets_what_was_before_and_what_comes_after(origin: &str) {
     client.receives("four\n").await;
 }
 
-async fn a_client_that_comes_back_goes_on_where_it_was(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_client_that_comes_back_goes_on_where_it_was(layout: Layout) {
+    let site = Site::of(layout).await;
     for line in ["one", "two", "three"] {
         append(&site, "news", line).await;
     }
@@ -46,8 +46,8 @@ async fn a_client_that_comes_back_goes_on_where_it_was(origin: &str) {
     client.receives("five\n").await;
 }
 
-async fn nothing_comes_twice_when_the_proxy_checks_for_what_it_missed(origin: &str) {
-    let site = Site::of(origin).await;
+async fn nothing_comes_twice_when_the_proxy_checks_for_what_it_missed(layout: Layout) {
+    let site = Site::of(layout).await;
     append(&site, "news", "one").await;
     let mut first = site.get("/feed/news").await;
     first.receives("one\n").await;
@@ -63,8 +63,8 @@ async fn nothing_comes_twice_when_the_proxy_checks_for_what_it_missed(origin: &s
     second.receives("three\n").await;
 }
 
-async fn what_was_lost_is_fetched_after_a_while(origin: &str) {
-    let site = Site::of(origin).await;
+async fn what_was_lost_is_fetched_after_a_while(layout: Layout) {
+    let site = Site::with(layout).with_losses().start().await;
     let mut client = settled(&site, "news").await;
 
     lose(&site, "news", &["one", "two"]).await;
@@ -78,8 +78,8 @@ async fn what_was_lost_is_fetched_after_a_while(origin: &str) {
     client.stays_quiet(Duration::from_secs(2)).await;
 }
 
-async fn a_hint_fetches_what_was_lost_at_once(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_hint_fetches_what_was_lost_at_once(layout: Layout) {
+    let site = Site::with(layout).with_losses().start().await;
     let mut client = settled(&site, "news").await;
 
     lose(&site, "news", &["one", "two"]).await;
@@ -97,8 +97,8 @@ async fn a_hint_fetches_what_was_lost_at_once(origin: &str) {
     client.receives("three\n").await;
 }
 
-async fn feeds_do_not_mix(origin: &str) {
-    let site = Site::of(origin).await;
+async fn feeds_do_not_mix(layout: Layout) {
+    let site = Site::of(layout).await;
     append(&site, "a", "a1").await;
     let mut a = site.get("/feed/a").await;
     let mut b = site.get("/feed/b").await;
@@ -109,8 +109,8 @@ async fn feeds_do_not_mix(origin: &str) {
     b.receives("b1\n").await;
 }
 
-async fn everything_comes_once_whatever_is_lost(origin: &str) {
-    let site = Site::of(origin).await;
+async fn everything_comes_once_whatever_is_lost(layout: Layout) {
+    let site = Site::with(layout).with_losses().start().await;
     let mut early = settled(&site, "news").await;
     for n in 1..=40_u32 {
         let line = n.to_string();
@@ -136,8 +136,8 @@ async fn everything_comes_once_whatever_is_lost(origin: &str) {
     late.stays_quiet(Duration::from_millis(100)).await;
 }
 
-async fn lines_that_come_while_others_are_fetched_come_once(origin: &str) {
-    let site = Site::of(origin).await;
+async fn lines_that_come_while_others_are_fetched_come_once(layout: Layout) {
+    let site = Site::with(layout).with_losses().start().await;
     let mut client = settled(&site, "news").await;
     lose(&site, "news", &["1"]).await;
     // The wait for line 1 ends somewhere in these.
@@ -155,9 +155,7 @@ async fn lines_that_come_while_others_are_fetched_come_once(origin: &str) {
 async fn settled(site: &Site, feed: &str) -> Answer {
     let client = site.get(&format!("/feed/{feed}")).await;
     assert_eq!(client.status(), 200);
-    site.pushpin()
-        .subscriptions(&format!("feed-{feed}"), 1)
-        .await;
+    site.subscriptions(&format!("feed-{feed}"), 1).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     client
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use gripware_interop::{Site, for_each_origin};
+use gripware_interop::{Layout, Site, for_each_site};
 
-for_each_origin! {
+for_each_site! {
     a_held_request_is_answered_with_what_is_published,
     a_published_answer_replaces_status_and_headers_and_inherits_the_rest,
     a_hold_on_two_channels_is_answered_by_either,
@@ -18,8 +18,8 @@ for_each_origin! {
     an_item_that_does_not_follow_makes_the_proxy_ask_again,
 }
 
-async fn a_held_request_is_answered_with_what_is_published(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_held_request_is_answered_with_what_is_published(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.hold("/hold/response?channel=news&timeout=20");
     site.settled("news").await;
     client.is_held_for(Duration::from_millis(200)).await;
@@ -41,8 +41,8 @@ async fn a_held_request_is_answered_with_what_is_published(origin: &str) {
     assert_eq!(answer.text().await, "news\n");
 }
 
-async fn a_published_answer_replaces_status_and_headers_and_inherits_the_rest(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_published_answer_replaces_status_and_headers_and_inherits_the_rest(layout: Layout) {
+    let site = Site::of(layout).await;
     let client = site.hold("/hold/response?channel=news");
     site.settled("news").await;
 
@@ -58,8 +58,8 @@ async fn a_published_answer_replaces_status_and_headers_and_inherits_the_rest(or
     assert_eq!(answer.text().await, "conflict\n");
 }
 
-async fn a_hold_on_two_channels_is_answered_by_either(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_hold_on_two_channels_is_answered_by_either(layout: Layout) {
+    let site = Site::of(layout).await;
     let first = site.hold("/hold/response?channel=a&channel=b");
     let second = site.hold("/hold/response?channel=b&channel=c");
     site.settled("a").await;
@@ -73,8 +73,8 @@ async fn a_hold_on_two_channels_is_answered_by_either(origin: &str) {
     assert_eq!(first.answer().await.text().await, "from b\n");
 }
 
-async fn a_hold_nobody_answers_ends_with_its_own_body_after_the_proxys_minimum(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_hold_nobody_answers_ends_with_its_own_body_after_the_proxys_minimum(layout: Layout) {
+    let site = Site::of(layout).await;
     let start = Instant::now();
     let plain = site.hold("/hold/response?channel=a&timeout=1");
     let own = site.hold("/hold/response?channel=b&timeout=1&body=nothing%0A");
@@ -90,8 +90,8 @@ async fn a_hold_nobody_answers_ends_with_its_own_body_after_the_proxys_minimum(o
     assert_eq!(own.answer().await.text().await, "nothing\n");
 }
 
-async fn the_status_at_the_timeout_is_the_one_the_handler_chose(origin: &str) {
-    let site = Site::of(origin).await;
+async fn the_status_at_the_timeout_is_the_one_the_handler_chose(layout: Layout) {
+    let site = Site::of(layout).await;
     let statuses = [200, 204, 304, 404, 503];
     let clients = statuses.map(|status| {
         site.hold(&format!(
@@ -110,8 +110,8 @@ async fn the_status_at_the_timeout_is_the_one_the_handler_chose(origin: &str) {
     }
 }
 
-async fn only_exposed_headers_reach_the_client(origin: &str) {
-    let site = Site::of(origin).await;
+async fn only_exposed_headers_reach_the_client(layout: Layout) {
+    let site = Site::of(layout).await;
     let all = site.hold("/hold/response?channel=all&timeout=1");
     let some = site.hold("/hold/response?channel=some&timeout=1&expose=Date,X-Other");
 
@@ -123,8 +123,8 @@ async fn only_exposed_headers_reach_the_client(origin: &str) {
     assert_eq!(answer.text().await, "timeout\n");
 }
 
-async fn an_item_for_other_kinds_of_hold_answers_nothing(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_item_for_other_kinds_of_hold_answers_nothing(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.hold("/hold/response?channel=news");
     site.settled("news").await;
     site.publish(r#"{"channel": "news", "http-stream": {"content": "no\n"}, "ws-message": {"content": "no"}}"#)
@@ -132,8 +132,8 @@ async fn an_item_for_other_kinds_of_hold_answers_nothing(origin: &str) {
     client.is_held_for(Duration::from_millis(500)).await;
 }
 
-async fn a_head_request_is_never_held(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_head_request_is_never_held(layout: Layout) {
+    let site = Site::of(layout).await;
     for path in [
         "/hold/response?channel=news",
         "/hold/stream?channel=news",
@@ -149,8 +149,8 @@ async fn a_head_request_is_never_held(origin: &str) {
     }
 }
 
-async fn a_malformed_parameter_is_a_bad_request(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_malformed_parameter_is_a_bad_request(layout: Layout) {
+    let site = Site::of(layout).await;
     for path in [
         "/hold/response?channel=news&timeout=soon",
         "/hold/response?channel=news&timeout=-1",
@@ -165,8 +165,8 @@ async fn a_malformed_parameter_is_a_bad_request(origin: &str) {
     }
 }
 
-async fn an_item_that_follows_on_what_the_client_has_seen_answers_it(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_item_that_follows_on_what_the_client_has_seen_answers_it(layout: Layout) {
+    let site = Site::of(layout).await;
     let client = site.hold("/hold/response?channel=news&prev_id=1");
     site.settled("news").await;
     site.publish(
@@ -176,14 +176,14 @@ async fn an_item_that_follows_on_what_the_client_has_seen_answers_it(origin: &st
     assert_eq!(client.answer().await.text().await, "two\n");
 }
 
-async fn an_item_that_does_not_follow_makes_the_proxy_ask_again(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_item_that_does_not_follow_makes_the_proxy_ask_again(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.hold("/hold/response?channel=news&prev_id=1");
     site.settled("news").await;
     // It names no id that it follows on: the client may have missed something.
     site.publish(r#"{"channel": "news", "http-response": {"body": "lost\n"}}"#)
         .await;
-    site.pushpin().repeats("news", 2).await;
+    site.is_asked_again("news").await;
     client.is_held_for(Duration::from_millis(200)).await;
 
     site.publish(

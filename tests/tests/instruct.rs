@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gripware_interop::{Site, escaped, for_each_origin};
+use gripware_interop::{Layout, Site, escaped, for_each_site};
 use serde_json::json;
 
-for_each_origin! {
+for_each_site! {
     a_body_holds_as_headers_do,
     a_body_answers_at_the_timeout_as_headers_do,
     a_body_keeps_connections_alive,
@@ -29,8 +29,8 @@ const NAMES: [&str; 11] = [
     "a, b; prev-id=\"7\"",
 ];
 
-async fn a_body_holds_as_headers_do(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_body_holds_as_headers_do(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut stream = site
         .get("/hold/instruct?mode=stream&channel=news&filter=var-subst&meta=user%3Danna&body=hello%0A")
         .await;
@@ -50,8 +50,8 @@ async fn a_body_holds_as_headers_do(origin: &str) {
     assert_eq!(response.text().await, "to all\n");
 }
 
-async fn a_body_answers_at_the_timeout_as_headers_do(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_body_answers_at_the_timeout_as_headers_do(layout: Layout) {
+    let site = Site::of(layout).await;
     let plain = site.hold("/hold/instruct?mode=response&channel=a&timeout=1&body=late%0A");
     let not_modified = site.hold("/hold/instruct?mode=response&channel=b&timeout=1&status=304");
     let exposed = site.hold("/hold/instruct?mode=response&channel=c&timeout=1&expose=X-None");
@@ -65,8 +65,8 @@ async fn a_body_answers_at_the_timeout_as_headers_do(origin: &str) {
     assert_eq!(exposed.text().await, "timeout\n");
 }
 
-async fn a_body_keeps_connections_alive(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_body_keeps_connections_alive(layout: Layout) {
+    let site = Site::of(layout).await;
     let content = "; \\ \t☃\n";
     let mut client = site
         .get(&format!(
@@ -78,16 +78,16 @@ async fn a_body_keeps_connections_alive(origin: &str) {
     client.receives(content.repeat(2)).await;
 }
 
-async fn any_channel_name_reaches_its_subscribers_and_no_other(origin: &str) {
-    follow_each_name(origin, "/hold/instruct?mode=stream&channel=").await;
+async fn any_channel_name_reaches_its_subscribers_and_no_other(layout: Layout) {
+    follow_each_name(layout, "/hold/instruct?mode=stream&channel=").await;
 }
 
-async fn names_no_header_can_carry_work_without_being_asked_for(origin: &str) {
-    follow_each_name(origin, "/hold/stream?channel=").await;
+async fn names_no_header_can_carry_work_without_being_asked_for(layout: Layout) {
+    follow_each_name(layout, "/hold/stream?channel=").await;
 }
 
-async fn follow_each_name(origin: &str, path: &str) {
-    let site = Site::of(origin).await;
+async fn follow_each_name(layout: Layout, path: &str) {
+    let site = Site::of(layout).await;
     let mut clients = Vec::new();
     for name in NAMES {
         let mut client = site.get(&format!("{path}{}", escaped(name))).await;
@@ -108,8 +108,8 @@ async fn follow_each_name(origin: &str, path: &str) {
     }
 }
 
-async fn an_id_no_header_can_carry_works_too(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_id_no_header_can_carry_works_too(layout: Layout) {
+    let site = Site::of(layout).await;
     let id = "a, b; c \"d\" \\";
     let mut client = site.hold(&format!(
         "/hold/response?channel=news&timeout=20&prev_id={}",

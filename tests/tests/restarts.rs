@@ -2,28 +2,35 @@
 
 use std::time::Duration;
 
-use gripware_interop::{Frame, Site, for_each_origin};
+use gripware_interop::{Difference, Frame, Layout, Site, for_each_site};
 use serde_json::json;
 
-for_each_origin! {
-    a_proxy_that_comes_back_serves_as_before,
-    a_feed_goes_on_over_a_restart_of_the_proxy,
-    publishing_fails_while_the_proxy_is_away_and_works_again,
-    what_a_bad_origin_answers_is_explained_in_debug_only,
+for_each_site! {
+    separate: [
+        a_proxy_that_comes_back_serves_as_before,
+        a_feed_goes_on_over_a_restart_of_the_proxy,
+        publishing_fails_while_the_proxy_is_away_and_works_again,
+        what_a_bad_origin_answers_is_explained_in_debug_only,
+    ]
 }
 
-async fn a_proxy_that_comes_back_serves_as_before(origin: &str) {
-    let mut site = Site::of(origin).await;
+async fn a_proxy_that_comes_back_serves_as_before(layout: Layout) {
+    let mut site = Site::of(layout).await;
     let mut stream = site.get("/hold/stream?channel=news").await;
     stream.receives("[open]\n").await;
     let mut socket = site.socket("/ws/echo").await;
     socket.sends("one").await;
     socket.receives("one").await;
 
-    site.pushpin_mut().stop().await;
-    stream.is_cut().await;
-    assert!(matches!(socket.next().await, Frame::Cut | Frame::Close(_)));
-    site.start_pushpin_again().await;
+    site.stop_proxy().await;
+    if site.differs(Difference::GRACEFUL_END) {
+        stream.ends().await;
+        socket.is_closed(1001, "").await;
+    } else {
+        stream.is_cut().await;
+        assert!(matches!(socket.next().await, Frame::Cut | Frame::Close(_)));
+    }
+    site.start_proxy_again().await;
 
     let mut stream = site.get("/hold/stream?channel=news").await;
     stream.receives("[open]\n").await;
@@ -37,19 +44,23 @@ async fn a_proxy_that_comes_back_serves_as_before(origin: &str) {
     stream.receives("again\n").await;
 }
 
-async fn a_feed_goes_on_over_a_restart_of_the_proxy(origin: &str) {
-    let mut site = Site::of(origin).await;
+async fn a_feed_goes_on_over_a_restart_of_the_proxy(layout: Layout) {
+    let mut site = Site::of(layout).await;
     append(&site, "one").await;
     let mut client = site.get("/feed/news").await;
     client.receives("one\n").await;
     append(&site, "two").await;
     client.receives("two\n").await;
 
-    site.pushpin_mut().stop().await;
-    client.is_cut().await;
+    site.stop_proxy().await;
+    if site.differs(Difference::GRACEFUL_END) {
+        client.ends().await;
+    } else {
+        client.is_cut().await;
+    }
     // Kept, though nobody could be told.
     append(&site, "three").await;
-    site.start_pushpin_again().await;
+    site.start_proxy_again().await;
 
     let mut client = site.get("/feed/news?after=2").await;
     client.receives("three\n").await;
@@ -58,9 +69,9 @@ async fn a_feed_goes_on_over_a_restart_of_the_proxy(origin: &str) {
     client.stays_quiet(Duration::from_secs(2)).await;
 }
 
-async fn publishing_fails_while_the_proxy_is_away_and_works_again(origin: &str) {
-    let mut site = Site::of(origin).await;
-    site.pushpin_mut().stop().await;
+async fn publishing_fails_while_the_proxy_is_away_and_works_again(layout: Layout) {
+    let mut site = Site::of(layout).await;
+    site.stop_proxy().await;
     let publish = || {
         site.origin()
             .request("POST", "/publish/http-stream?channel=news&id=1")
@@ -70,7 +81,7 @@ async fn publishing_fails_while_the_proxy_is_away_and_works_again(origin: &str) 
     assert_eq!(answer.status(), 502);
     assert!(answer.json().await["error"].is_string());
 
-    site.start_pushpin_again().await;
+    site.start_proxy_again().await;
     let mut client = site.get("/hold/stream?channel=news").await;
     client.receives("[open]\n").await;
     let publish = site
@@ -82,12 +93,12 @@ async fn publishing_fails_while_the_proxy_is_away_and_works_again(origin: &str) 
     client.stays_quiet(Duration::from_secs(1)).await;
 }
 
-async fn what_a_bad_origin_answers_is_explained_in_debug_only(origin: &str) {
+async fn what_a_bad_origin_answers_is_explained_in_debug_only(layout: Layout) {
     // The tests see what Pushpin thinks is wrong, since they run it with `debug`. As it is shipped
     // a client is told nothing, and everything else is the same.
     for mut site in [
-        Site::of(origin).await,
-        Site::with(origin).without_debug().start().await,
+        Site::of(layout).await,
+        Site::with(layout).without_debug().start().await,
     ] {
         let mut client = site.get("/hold/stream?channel=news").await;
         client.receives("[open]\n").await;

@@ -1,15 +1,15 @@
 //! Server-sent events, which are a stream hold with a media type and a keep-alive.
 
-use gripware_interop::{Site, for_each_origin};
+use gripware_interop::{Layout, Site, for_each_site};
 use serde_json::json;
 
-for_each_origin! {
+for_each_site! {
     events_arrive_as_they_are_published,
     a_client_follows_several_channels,
 }
 
-async fn events_arrive_as_they_are_published(origin: &str) {
-    let site = Site::of(origin).await;
+async fn events_arrive_as_they_are_published(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.get("/sse?channel=news").await;
     assert_eq!(client.status(), 200);
     assert_eq!(client.header("content-type"), "text/event-stream");
@@ -23,8 +23,8 @@ async fn events_arrive_as_they_are_published(origin: &str) {
     }
 }
 
-async fn a_client_follows_several_channels(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_client_follows_several_channels(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.get("/sse?channel=a%2Cb&channel=c").await;
     client.receives("event: open\ndata: {}\n\n").await;
     for channel in ["c", "a", "a,b"] {

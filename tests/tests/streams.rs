@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use gripware_interop::{Site, escaped, for_each_origin};
+use gripware_interop::{Layout, Site, escaped, for_each_site};
 
-for_each_origin! {
+for_each_site! {
     a_stream_gets_every_item_in_the_order_of_publishing,
     a_stream_ends_where_an_item_says_so,
     the_first_bytes_are_the_handlers,
@@ -21,8 +21,8 @@ for_each_origin! {
     unlike_filters_and_meta_of_other_clients_do_not_mix,
 }
 
-async fn a_stream_gets_every_item_in_the_order_of_publishing(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_stream_gets_every_item_in_the_order_of_publishing(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.get("/hold/stream?channel=news").await;
     assert_eq!(client.status(), 200);
     assert!(client.header("content-type").starts_with("text/plain"));
@@ -46,8 +46,8 @@ async fn a_stream_gets_every_item_in_the_order_of_publishing(origin: &str) {
     client.stays_quiet(Duration::from_millis(200)).await;
 }
 
-async fn a_stream_ends_where_an_item_says_so(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_stream_ends_where_an_item_says_so(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.get("/hold/stream?channel=news").await;
     client.receives("[open]\n").await;
     site.publish(r#"{"channel": "news", "http-stream": {"content": "last\n"}}"#)
@@ -58,8 +58,8 @@ async fn a_stream_ends_where_an_item_says_so(origin: &str) {
     client.ends().await;
 }
 
-async fn the_first_bytes_are_the_handlers(origin: &str) {
-    let site = Site::of(origin).await;
+async fn the_first_bytes_are_the_handlers(layout: Layout) {
+    let site = Site::of(layout).await;
     let body = "first: é, ☃; \"quoted\"\r\n\t";
     let mut client = site
         .get(&format!("/hold/stream?channel=news&body={}", escaped(body)))
@@ -68,14 +68,14 @@ async fn the_first_bytes_are_the_handlers(origin: &str) {
     client.stays_quiet(Duration::from_millis(100)).await;
 
     let mut client = site.get("/hold/stream?channel=news&body=").await;
-    site.pushpin().subscriptions("news", 2).await;
+    site.subscriptions("news", 2).await;
     site.publish(r#"{"channel": "news", "http-stream": {"content": "one\n"}}"#)
         .await;
     client.receives("one\n").await;
 }
 
-async fn a_stream_follows_all_of_its_channels(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_stream_follows_all_of_its_channels(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.get("/hold/stream?channel=a&channel=b&channel=c").await;
     client.receives("[open]\n").await;
     for channel in ["c", "x", "a", "b"] {
@@ -87,8 +87,8 @@ async fn a_stream_follows_all_of_its_channels(origin: &str) {
     client.receives("c\na\nb\n").await;
 }
 
-async fn twenty_channels_are_followed(origin: &str) {
-    let site = Site::of(origin).await;
+async fn twenty_channels_are_followed(layout: Layout) {
+    let site = Site::of(layout).await;
     let channels: Vec<_> = (0..20).map(|n| format!("channel=c{n}")).collect();
     let mut client = site
         .get(&format!("/hold/stream?{}", channels.join("&")))
@@ -103,8 +103,8 @@ async fn twenty_channels_are_followed(origin: &str) {
     }
 }
 
-async fn a_keep_alive_comes_while_nothing_else_does(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_keep_alive_comes_while_nothing_else_does(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site
         .get("/hold/stream?channel=news&keep_alive=.&keep_alive_timeout=2")
         .await;
@@ -114,8 +114,8 @@ async fn a_keep_alive_comes_while_nothing_else_does(origin: &str) {
     client.receives("..").await;
 }
 
-async fn a_keep_alive_may_have_any_characters(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_keep_alive_may_have_any_characters(layout: Layout) {
+    let site = Site::of(layout).await;
     let contents = [
         ":\n\n",
         "a;b; format=raw; timeout=9",
@@ -139,8 +139,8 @@ async fn a_keep_alive_may_have_any_characters(origin: &str) {
     }
 }
 
-async fn an_interval_keep_alive_comes_while_items_do(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_interval_keep_alive_comes_while_items_do(layout: Layout) {
+    let site = Site::of(layout).await;
     let open = async |mode| {
         let path = format!(
             "/hold/stream?channel=news&keep_alive=K&keep_alive_timeout=3&keep_alive_mode={mode}"
@@ -162,8 +162,8 @@ async fn an_interval_keep_alive_comes_while_items_do(origin: &str) {
     assert!(interval.contains(&b'K'), "{interval:?}");
 }
 
-async fn skip_self_spares_the_sender(origin: &str) {
-    let site = Site::of(origin).await;
+async fn skip_self_spares_the_sender(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut anna = site
         .get("/hold/stream?channel=room&filter=skip-self&meta=user%3Danna")
         .await;
@@ -186,8 +186,8 @@ async fn skip_self_spares_the_sender(origin: &str) {
     ben.receives("from anna\nend\n").await;
 }
 
-async fn skip_users_spares_those_who_are_listed(origin: &str) {
-    let site = Site::of(origin).await;
+async fn skip_users_spares_those_who_are_listed(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut clients = Vec::new();
     for user in ["anna", "ben", "carl"] {
         let path = format!("/hold/stream?channel=room&filter=skip-users&meta=user%3D{user}");
@@ -208,8 +208,8 @@ async fn skip_users_spares_those_who_are_listed(origin: &str) {
     }
 }
 
-async fn require_sub_asks_for_a_second_subscription(origin: &str) {
-    let site = Site::of(origin).await;
+async fn require_sub_asks_for_a_second_subscription(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut both = site
         .get("/hold/stream?channel=room&channel=vip&filter=require-sub")
         .await;
@@ -230,8 +230,8 @@ async fn require_sub_asks_for_a_second_subscription(origin: &str) {
     one.receives("end\n").await;
 }
 
-async fn var_subst_puts_in_each_connections_own_meta(origin: &str) {
-    let site = Site::of(origin).await;
+async fn var_subst_puts_in_each_connections_own_meta(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut anna = site
         .get("/hold/stream?channel=room&filter=var-subst&meta=user%3Danna&meta=seat%3D4")
         .await;
@@ -247,8 +247,8 @@ async fn var_subst_puts_in_each_connections_own_meta(origin: &str) {
     ben.receives("ben at 7\n").await;
 }
 
-async fn meta_may_have_any_printable_characters(origin: &str) {
-    let site = Site::of(origin).await;
+async fn meta_may_have_any_printable_characters(layout: Layout) {
+    let site = Site::of(layout).await;
     for value in [
         "al\"ice",
         "back\\slash\\",
@@ -271,8 +271,8 @@ async fn meta_may_have_any_printable_characters(origin: &str) {
     }
 }
 
-async fn unlike_filters_and_meta_of_other_clients_do_not_mix(origin: &str) {
-    let site = Site::of(origin).await;
+async fn unlike_filters_and_meta_of_other_clients_do_not_mix(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut filtered = site
         .get("/hold/stream?channel=room&filter=skip-self&filter=var-subst&meta=user%3Danna")
         .await;

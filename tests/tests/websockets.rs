@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gripware_interop::{Frame, PATIENCE, Refusal, Site, Socket, escaped, for_each_origin};
+use gripware_interop::{Frame, Layout, PATIENCE, Refusal, Site, Socket, escaped, for_each_site};
 use serde_json::{Value, json};
 
-for_each_origin! {
+for_each_site! {
     text_comes_back_as_text_and_binary_as_binary,
     messages_of_any_content_come_back_unchanged,
     messages_sent_in_one_go_come_back_in_their_order,
@@ -26,8 +26,8 @@ for_each_origin! {
     a_missing_parameter_refuses_the_connection,
 }
 
-async fn text_comes_back_as_text_and_binary_as_binary(origin: &str) {
-    let site = Site::of(origin).await;
+async fn text_comes_back_as_text_and_binary_as_binary(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.socket("/ws/echo").await;
     client.sends("hello").await;
     client.receives("hello").await;
@@ -38,8 +38,8 @@ async fn text_comes_back_as_text_and_binary_as_binary(origin: &str) {
     assert_eq!(client.next().await, Frame::Binary(b"hello".to_vec()));
 }
 
-async fn messages_of_any_content_come_back_unchanged(origin: &str) {
-    let site = Site::of(origin).await;
+async fn messages_of_any_content_come_back_unchanged(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.socket("/ws/echo").await;
     let texts = [
         "",
@@ -67,8 +67,8 @@ async fn messages_of_any_content_come_back_unchanged(origin: &str) {
     client.receives(&long).await;
 }
 
-async fn messages_sent_in_one_go_come_back_in_their_order(origin: &str) {
-    let site = Site::of(origin).await;
+async fn messages_sent_in_one_go_come_back_in_their_order(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.socket("/ws/echo").await;
     for n in 0..200 {
         client.sends(&n.to_string()).await;
@@ -78,8 +78,8 @@ async fn messages_sent_in_one_go_come_back_in_their_order(origin: &str) {
     }
 }
 
-async fn a_ping_is_answered_with_its_content(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_ping_is_answered_with_its_content(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.socket("/ws/echo").await;
     for content in [&b"are you there"[..], b"", b"\xff\x00"] {
         client.pings(content).await;
@@ -87,8 +87,8 @@ async fn a_ping_is_answered_with_its_content(origin: &str) {
     }
 }
 
-async fn a_close_is_answered_with_its_code(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_close_is_answered_with_its_code(layout: Layout) {
+    let site = Site::of(layout).await;
     for (code, reason) in [(1000, "done"), (4001, "moved, é"), (1001, "")] {
         let mut client = site.socket("/ws/echo").await;
         client.sends("before").await;
@@ -102,8 +102,8 @@ async fn a_close_is_answered_with_its_code(origin: &str) {
     }
 }
 
-async fn a_close_without_a_code_is_answered(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_close_without_a_code_is_answered(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.socket("/ws/echo").await;
     client.closes_without_code().await;
     let frame = client.next().await;
@@ -114,12 +114,12 @@ async fn a_close_without_a_code_is_answered(origin: &str) {
     );
 }
 
-async fn a_room_passes_on_what_is_said_in_it(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_room_passes_on_what_is_said_in_it(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut anna = site.socket("/ws/room?channel=room&user=anna").await;
     let mut ben = site.socket("/ws/room?channel=room&user=ben").await;
     let mut other = site.socket("/ws/room?channel=other&user=carl").await;
-    site.pushpin().subscriptions("room", 2).await;
+    site.subscriptions("room", 2).await;
 
     anna.sends("hello").await;
     anna.receives("hello").await;
@@ -131,15 +131,15 @@ async fn a_room_passes_on_what_is_said_in_it(origin: &str) {
     other.stays_quiet(Duration::from_millis(200)).await;
 }
 
-async fn a_room_spares_the_speaker_where_asked_to(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_room_spares_the_speaker_where_asked_to(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut anna = site
         .socket("/ws/room?channel=room&user=anna&filter=skip-self")
         .await;
     let mut ben = site
         .socket("/ws/room?channel=room&user=ben&filter=skip-self")
         .await;
-    site.pushpin().subscriptions("room", 2).await;
+    site.subscriptions("room", 2).await;
 
     anna.sends("from anna").await;
     ben.receives("from anna").await;
@@ -148,12 +148,12 @@ async fn a_room_spares_the_speaker_where_asked_to(origin: &str) {
     ben.stays_quiet(Duration::from_millis(200)).await;
 }
 
-async fn a_room_may_have_any_name(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_room_may_have_any_name(layout: Layout) {
+    let site = Site::of(layout).await;
     for name in ["a,b; c", "\"quoted\" \\ back", "é ☃", "c:{}"] {
         let path = format!("/ws/room?user=a&channel={}", escaped(name));
         let mut client = site.socket(&path).await;
-        site.pushpin().subscriptions(name, 1).await;
+        site.subscriptions(name, 1).await;
         client.sends("heard").await;
         client.receives("heard").await;
         let item = json!({"channel": name, "ws-message": {"content": name}});
@@ -162,8 +162,8 @@ async fn a_room_may_have_any_name(origin: &str) {
     }
 }
 
-async fn a_counter_counts_for_each_connection(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_counter_counts_for_each_connection(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut one = site.socket("/ws/counter").await;
     let mut two = site.socket("/ws/counter").await;
     for n in 1..=3 {
@@ -183,8 +183,8 @@ async fn a_counter_counts_for_each_connection(origin: &str) {
     one.receives("4").await;
 }
 
-async fn a_subprotocol_is_agreed_on(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_subprotocol_is_agreed_on(layout: Layout) {
+    let site = Site::of(layout).await;
     for offer in ["p2", "p1, p2", "p2,p3"] {
         let client = site
             .try_socket("/ws/protocols", &[("sec-websocket-protocol", offer)])
@@ -198,8 +198,8 @@ async fn a_subprotocol_is_agreed_on(origin: &str) {
     assert_eq!(client.protocol(), None);
 }
 
-async fn a_connection_without_the_subprotocol_is_refused(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_connection_without_the_subprotocol_is_refused(layout: Layout) {
+    let site = Site::of(layout).await;
     let refused = |result: Result<Socket, Refusal>| {
         assert_eq!(
             result.expect_err("a refusal"),
@@ -214,8 +214,8 @@ async fn a_connection_without_the_subprotocol_is_refused(origin: &str) {
     refused(site.try_socket("/ws/protocols", &offer).await);
 }
 
-async fn a_refusal_reaches_the_client(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_refusal_reaches_the_client(layout: Layout) {
+    let site = Site::of(layout).await;
     let refusal = site.try_socket("/ws/refuse", &[]).await;
     assert_eq!(
         refusal.expect_err("a refusal"),
@@ -226,8 +226,8 @@ async fn a_refusal_reaches_the_client(origin: &str) {
     );
 }
 
-async fn an_origin_closes_with_its_code_and_reason(origin: &str) {
-    let site = Site::of(origin).await;
+async fn an_origin_closes_with_its_code_and_reason(layout: Layout) {
+    let site = Site::of(layout).await;
     for (code, reason) in [(4001, "room closed"), (1000, ""), (1008, "é, \"no\"")] {
         let path = format!("/ws/close?code={code}&reason={}", escaped(reason));
         let mut client = site.socket(&path).await;
@@ -237,10 +237,10 @@ async fn an_origin_closes_with_its_code_and_reason(origin: &str) {
     }
 }
 
-async fn a_detached_connection_only_listens(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_detached_connection_only_listens(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut client = site.socket("/ws/detach?channel=news").await;
-    site.pushpin().subscriptions("news", 1).await;
+    site.subscriptions("news", 1).await;
     site.publish(r#"{"channel": "news", "ws-message": {"content": "one"}}"#)
         .await;
     client.receives("one").await;
@@ -251,8 +251,8 @@ async fn a_detached_connection_only_listens(origin: &str) {
     client.receives("two").await;
 }
 
-async fn a_keep_alive_is_sent_by_the_proxy(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_keep_alive_is_sent_by_the_proxy(layout: Layout) {
+    let site = Site::of(layout).await;
     let content = "still, \"here\" é";
     let path = format!("/ws/keep-alive?timeout=1&content={}", escaped(content));
     let mut client = site.socket(&path).await;
@@ -260,8 +260,8 @@ async fn a_keep_alive_is_sent_by_the_proxy(origin: &str) {
     client.receives(content).await;
 }
 
-async fn the_log_tells_of_opens_closes_and_disconnects(origin: &str) {
-    let site = Site::of(origin).await;
+async fn the_log_tells_of_opens_closes_and_disconnects(layout: Layout) {
+    let site = Site::of(layout).await;
     let mut closing = site.socket("/ws/log").await;
     wait_for_log(&site, 1).await;
     closing.closes(4002, "enough").await;
@@ -287,8 +287,8 @@ async fn the_log_tells_of_opens_closes_and_disconnects(origin: &str) {
     );
 }
 
-async fn a_missing_parameter_refuses_the_connection(origin: &str) {
-    let site = Site::of(origin).await;
+async fn a_missing_parameter_refuses_the_connection(layout: Layout) {
+    let site = Site::of(layout).await;
     for path in ["/ws/room?user=anna", "/ws/detach", "/ws/nothing"] {
         let refusal = site.try_socket(path, &[]).await.expect_err(path);
         assert_eq!(refusal.status, 400, "{path}: {refusal:?}");

@@ -168,7 +168,7 @@ async fn a_real_proxy_takes_every_item_but_those_for_newer_ones() {
 
 async fn post(site: &Site, item: &Item) -> (u16, String) {
     let body = json!({"items": [encoded(item)]}).to_string();
-    let answer = Request::new("POST", site.pushpin().control(), "/publish/")
+    let answer = Request::new("POST", site.control(), "/publish/")
         .body(body)
         .send()
         .await;

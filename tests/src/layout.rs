@@ -1,0 +1,115 @@
+use crate::{ACTIX, AXUM};
+
+/// Which proxy stands in front of which conformance server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The proxy.
+    pub front: Front,
+    /// The conformance server, such as [`AXUM`].
+    pub origin: &'static str,
+}
+
+/// What stands between clients and the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// Debian's Pushpin.
+    Pushpin,
+    /// The program `gripware-hub`.
+    HubProgram,
+    /// A hub in the process of the origin, which is the test's.
+    HubLibrary,
+}
+
+impl Layout {
+    /// Every proxy in front of every conformance server.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let fronts = [Front::Pushpin, Front::HubProgram, Front::HubLibrary];
+        let of = |front| [AXUM, ACTIX].map(|origin| Self { front, origin });
+        fronts.into_iter().flat_map(of).collect()
+    }
+}
+
+impl From<&'static str> for Layout {
+    /// The server behind Pushpin.
+    fn from(origin: &'static str) -> Self {
+        Self {
+            front: Front::Pushpin,
+            origin,
+        }
+    }
+}
+
+impl Front {
+    /// Whether it is one of ours.
+    #[must_use]
+    pub fn is_hub(self) -> bool {
+        self != Self::Pushpin
+    }
+}
+
+/// Makes one test of each named function for each conformance server.
+///
+/// The functions take the server's name. One that is not in the list is dead code, which the
+/// compiler reports.
+#[macro_export]
+macro_rules! for_each_origin {
+    ($($name:ident,)*) => {
+        $crate::for_each_origin! { @modules $($name,)* => (|origin: &'static str| origin) }
+    };
+    (@modules $($name:ident,)* => $layout:tt) => {
+        mod axum {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    $crate::scenario(|| super::$name($layout($crate::AXUM))).await;
+                }
+            )*
+        }
+
+        mod actix {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    $crate::scenario(|| super::$name($layout($crate::ACTIX))).await;
+                }
+            )*
+        }
+    };
+}
+
+/// Makes one test of each named function for each proxy and each conformance server.
+///
+/// The functions take a [`Layout`](crate::Layout). Those after `separate` need a proxy that can end
+/// without the origin, and the other way round, so there is none of them with a hub in the origin's
+/// process.
+#[macro_export]
+macro_rules! for_each_site {
+    (separate: [$($separate:ident,)*] $($name:ident,)*) => {
+        mod pushpin {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::for_each_site! { @behind Pushpin, $($separate,)* $($name,)* }
+        }
+
+        mod hub_program {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::for_each_site! { @behind HubProgram, $($separate,)* $($name,)* }
+        }
+
+        mod hub_library {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::for_each_site! { @behind HubLibrary, $($name,)* }
+        }
+    };
+    (@behind $front:ident, $($name:ident,)*) => {
+        $crate::for_each_origin! {
+            @modules $($name,)* => (|origin| $crate::Layout { front: $crate::Front::$front, origin })
+        }
+    };
+    ($($name:ident,)*) => {
+        $crate::for_each_site! { separate: [] $($name,)* }
+    };
+}

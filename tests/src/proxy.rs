@@ -1,0 +1,70 @@
+use std::net::SocketAddr;
+
+use crate::{
+    HubProgram, Pushpin, Request,
+    looking::{self, Subscribers},
+};
+
+/// A running proxy.
+#[derive(Debug)]
+pub(crate) enum Proxy {
+    Pushpin(Pushpin),
+    Program(HubProgram),
+}
+
+impl Proxy {
+    pub(crate) fn client(&self) -> SocketAddr {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.client(),
+            Self::Program(hub) => hub.client(),
+        }
+    }
+
+    pub(crate) fn control(&self) -> SocketAddr {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.control(),
+            Self::Program(hub) => hub.control(),
+        }
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.stop().await,
+            Self::Program(hub) => hub.stop().await,
+        }
+    }
+
+    pub(crate) async fn start_again(&mut self) {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.start_again(),
+            Self::Program(hub) => hub.start_again().await,
+        }
+    }
+
+    /// Waits until a client is served. A hub is ready when it says so.
+    pub(crate) async fn is_ready(&mut self, prefix: &str) {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.is_ready(prefix).await,
+            Self::Program(_) => {}
+        }
+    }
+
+    /// Who follows a channel, where the proxy tells: Pushpin does not.
+    pub(crate) async fn subscribers(&self, channel: &str) -> Option<Subscribers> {
+        match self {
+            Self::Pushpin(_) => None,
+            Self::Program(hub) => Some(looking::subscribers(hub.control(), channel).await),
+        }
+    }
+
+    /// The metrics of a hub.
+    pub(crate) async fn metrics(&self) -> String {
+        match self {
+            Self::Pushpin(_) => panic!("Pushpin's metrics are of no use to tests"),
+            Self::Program(hub) => {
+                let request = Request::new("GET", hub.control(), "/metrics");
+                request.send().await.text().await
+            }
+        }
+    }
+}
