@@ -21,10 +21,14 @@ impl Request {
     /// A request to an address, with an empty body.
     #[must_use]
     pub fn new(method: &str, address: SocketAddr, path: &str) -> Self {
+        Self::bare(method, address, path).header("host", address.to_string())
+    }
+
+    /// A request without any header, even `Host`.
+    pub(crate) fn bare(method: &str, address: SocketAddr, path: &str) -> Self {
         let request = http::Request::builder()
             .method(method)
             .uri(path)
-            .header("host", address.to_string())
             .body(Full::default())
             .expect("a valid request");
         Self { address, request }
@@ -98,6 +102,11 @@ impl Pending {
     /// Where none comes within [`PATIENCE`].
     pub async fn answer(self) -> Answer {
         self.0.await.expect("an answer")
+    }
+
+    /// Goes away without waiting for the answer.
+    pub fn goes(self) {
+        self.0.abort();
     }
 
     /// Fails where the answer comes within this time.

@@ -48,6 +48,36 @@ impl Front {
     }
 }
 
+/// Makes one test of each named function for each proxy that is a program of its own.
+///
+/// The functions take a [`Layout`](crate::Layout) with the server on axum.
+#[macro_export]
+macro_rules! for_each_proxy {
+    ($($name:ident,)*) => {
+        mod one_origin {
+            mod pushpin {
+                $crate::for_each_proxy! { @behind Pushpin, $($name,)* }
+            }
+
+            mod hub_program {
+                $crate::for_each_proxy! { @behind HubProgram, $($name,)* }
+            }
+        }
+    };
+    (@behind $front:ident, $($name:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let layout = $crate::Layout {
+                    front: $crate::Front::$front,
+                    origin: $crate::AXUM,
+                };
+                $crate::scenario(|| super::super::$name(layout)).await;
+            }
+        )*
+    };
+}
+
 /// Makes one test of each named function for each conformance server.
 ///
 /// The functions take the server's name. One that is not in the list is dead code, which the

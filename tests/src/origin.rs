@@ -19,6 +19,7 @@ pub struct Origin {
 #[derive(Debug)]
 pub struct OriginBuilder {
     command: Command,
+    listen: SocketAddr,
 }
 
 impl Origin {
@@ -27,11 +28,13 @@ impl Origin {
     #[must_use]
     pub fn of(name: &str) -> OriginBuilder {
         let mut command = binary::origin(name);
-        command.args(["--listen", "127.0.0.1:0"]);
         for setting in ["GRIP_URL", "GRIP_PREFIX", "GRIP_PROXY_REQUIRED"] {
             command.env_remove(setting);
         }
-        OriginBuilder { command }
+        OriginBuilder {
+            command,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
     }
 
     /// One in this process, which has this address.
@@ -87,13 +90,20 @@ impl OriginBuilder {
         self
     }
 
+    /// Sets where it listens. Default: at a free port.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
     /// Starts it, and waits until it listens.
     ///
     /// # Panics
     /// Where it ends instead, or says nothing of an address within [`PATIENCE`].
     pub async fn start(self) -> Origin {
         let place = Place::new();
-        let mut process = Process::start(self.command, place.directory(), "origin");
+        let mut process = self.run(&place);
         let start = Instant::now();
         loop {
             // A line is whole once its end is there.
@@ -120,9 +130,9 @@ impl OriginBuilder {
     ///
     /// # Panics
     /// Where it has not ended within [`PATIENCE`].
-    pub async fn run(self) -> (ExitStatus, String) {
+    pub async fn runs_to_its_end(self) -> (ExitStatus, String) {
         let place = Place::new();
-        let mut process = Process::start(self.command, place.directory(), "origin");
+        let mut process = self.run(&place);
         let start = Instant::now();
         loop {
             if let Some(status) = process.ended() {
@@ -131,5 +141,10 @@ impl OriginBuilder {
             assert!(start.elapsed() < PATIENCE, "the origin does not end");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    fn run(mut self, place: &Place) -> Process {
+        self.command.args(["--listen", &self.listen.to_string()]);
+        Process::start(self.command, place.directory(), "origin")
     }
 }

@@ -1,10 +1,13 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
+
+use serde_json::json;
 
 use crate::{
-    Answer, DIFFERENCES, Difference, Front, HubProgram, ISSUER, KEY, Layout, Origin, Pending,
-    Place, Pushpin, Refusal, Request, Socket, Valve,
+    Answer, DIFFERENCES, Difference, Front, HubProgram, ISSUER, KEY, Layout, Origin, PATIENCE,
+    Pending, Place, Pushpin, Recorded, Recorder, Refusal, Request, Socket, Valve,
     looking::{self, Subscribers},
     proxy::Proxy,
+    recorder::{self, Scripted},
     until,
 };
 
@@ -14,7 +17,10 @@ pub struct Site {
     proxy: Proxy,
     origin: Origin,
     valve: Valve,
+    recorder: Option<Recorder>,
     prefix: String,
+    layout: Layout,
+    origin_settings: Vec<(String, String)>,
 }
 
 /// How a site is set up.
@@ -25,6 +31,8 @@ pub struct SiteBuilder {
     debug: bool,
     grip_url: Option<String>,
     loses: bool,
+    script: Option<Scripted>,
+    origin: Option<SocketAddr>,
 }
 
 impl Site {
@@ -43,6 +51,8 @@ impl Site {
             debug: true,
             grip_url: None,
             loses: false,
+            script: None,
+            origin: None,
         }
     }
 
@@ -70,6 +80,17 @@ impl Site {
         self.proxy.stop().await;
     }
 
+    /// Ends the origin and starts it again at the same address. It has forgotten everything.
+    pub async fn restart_origin(&mut self) {
+        let address = self.origin.address();
+        self.origin.stop(PATIENCE).await;
+        let mut origin = Origin::of(self.layout.origin).listen(address);
+        for (name, value) in &self.origin_settings {
+            origin = origin.env(name, value);
+        }
+        self.origin = origin.start().await;
+    }
+
     /// Starts the proxy again at the same addresses, after [`stop_proxy`](Self::stop_proxy), and
     /// waits until a client is served.
     pub async fn start_proxy_again(&mut self) {
@@ -93,6 +114,15 @@ impl Site {
     #[must_use]
     pub fn valve(&self) -> &Valve {
         &self.valve
+    }
+
+    /// What stands between the proxy and the origin.
+    ///
+    /// # Panics
+    /// Where the site is not [`recorded`](SiteBuilder::recorded).
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        self.recorder.as_ref().expect("a site that is recorded")
     }
 
     /// A client's request.
@@ -163,6 +193,31 @@ impl Site {
     pub async fn subscriptions(&self, channel: &str, times: usize) {
         self.subscribers(channel, times, |subscribers| subscribers.total() >= times)
             .await;
+    }
+
+    /// Waits until nobody is subscribed to a channel.
+    ///
+    /// # Panics
+    /// Where there still is one after [`PATIENCE`].
+    pub async fn has_no_subscribers(&self, channel: &str) {
+        let Proxy::Pushpin(pushpin) = &self.proxy else {
+            return self
+                .subscribers(channel, 0, |subscribers| subscribers.total() == 0)
+                .await;
+        };
+        let nobody = format!("publish channel={channel} receivers=0");
+        let before = pushpin.times_logged(&nobody);
+        let item = json!({
+            "channel": channel,
+            "http-response": {"body": ""},
+            "http-stream": {"content": ""},
+            "ws-message": {"content": ""},
+        });
+        until("everybody to be gone", async || {
+            self.publish(&item.to_string()).await;
+            pushpin.times_logged(&nobody) > before
+        })
+        .await;
     }
 
     /// Waits until a response hold on this channel is settled.
@@ -238,6 +293,30 @@ impl SiteBuilder {
         self
     }
 
+    /// Keeps what the proxy asks the origin.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.script = Some(Scripted(recorder::no_script()));
+        self
+    }
+
+    /// The same, and answers some of it in place of the origin.
+    #[must_use]
+    pub fn scripted(
+        mut self,
+        script: impl Fn(&Recorded) -> Option<http::Response<bytes::Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        self.script = Some(Scripted(Arc::new(script)));
+        self
+    }
+
+    /// Puts the proxy before another origin than the layout's.
+    #[must_use]
+    pub fn origin_at(mut self, address: SocketAddr) -> Self {
+        self.origin = Some(address);
+        self
+    }
+
     /// Lets the proxy keep to itself what is wrong with an origin's answer, as it does as shipped.
     #[must_use]
     pub fn without_debug(mut self) -> Self {
@@ -255,14 +334,25 @@ impl SiteBuilder {
             .clone()
             .unwrap_or_else(|| format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}"));
         let url = url.replace("@control@", &valve.address().to_string());
-        let mut origin = Origin::of(self.layout.origin).env("GRIP_URL", &url);
-        for (name, value) in &self.settings {
+        let mut settings = self.settings;
+        settings.push(("GRIP_URL".to_owned(), url));
+        let mut origin = Origin::of(self.layout.origin);
+        for (name, value) in &settings {
             origin = origin.env(name, value);
         }
-        let prefix = self.settings.iter().find(|(name, _)| name == "GRIP_PREFIX");
+        let prefix = settings.iter().find(|(name, _)| name == "GRIP_PREFIX");
         let prefix = prefix.map_or(String::new(), |(_, prefix)| prefix.clone());
-        let origin = origin.start().await;
-        let address = origin.address();
+        let origin = match self.origin {
+            Some(address) => Origin::at(address),
+            None => origin.start().await,
+        };
+        let mut address = origin.address();
+        let mut recorder = None;
+        if let Some(Scripted(script)) = self.script {
+            let started = Recorder::start(place.free_address(), address, script).await;
+            address = started.address();
+            recorder = Some(started);
+        }
         let mut proxy = match self.layout.front {
             Front::Pushpin => {
                 Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
@@ -274,11 +364,17 @@ impl SiteBuilder {
             Front::HubLibrary => panic!("not there yet"),
         };
         proxy.is_ready(&prefix).await;
+        if let Some(recorder) = &recorder {
+            recorder.forgets();
+        }
         Site {
             proxy,
             origin,
             valve,
+            recorder,
             prefix,
+            layout: self.layout,
+            origin_settings: settings,
         }
     }
 }

@@ -82,7 +82,10 @@ async fn a_bad_grip_url_is_named_without_its_key(origin: &str) {
         "http://localhost/?verify-key=-----BEGIN%20PUBLIC%20KEY-----s3cret-k3y",
         "http://localhost:5561/ ftp://localhost/?verify-key=s3cret-k3y",
     ] {
-        let (status, errors) = Origin::of(origin).env("GRIP_URL", url).run().await;
+        let (status, errors) = Origin::of(origin)
+            .env("GRIP_URL", url)
+            .runs_to_its_end()
+            .await;
         assert_eq!(status.code(), Some(2), "{url}: {errors}");
         assert_eq!(errors.lines().count(), 1, "{url}: {errors}");
         assert!(!errors.contains("s3cret"), "{url}: {errors}");
