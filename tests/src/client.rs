@@ -3,7 +3,7 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, client::conn::http1};
+use hyper::{body::Incoming, client::conn::http1, ext::ReasonPhrase};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
@@ -126,6 +126,7 @@ impl Pending {
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
+    reason: Option<String>,
     headers: HeaderMap,
     body: Incoming,
     unread: BytesMut,
@@ -134,8 +135,12 @@ pub struct Answer {
 impl From<http::Response<Incoming>> for Answer {
     fn from(response: http::Response<Incoming>) -> Self {
         let (head, body) = response.into_parts();
+        let reason = head.extensions.get::<ReasonPhrase>();
+        let reason = reason.map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
         Self {
             status: head.status,
+            // The client leaves it out where it is the usual one.
+            reason: reason.or_else(|| Some(head.status.canonical_reason()?.to_owned())),
             headers: head.headers,
             body,
             unread: BytesMut::new(),
@@ -148,6 +153,12 @@ impl Answer {
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status.as_u16()
+    }
+
+    /// The reason phrase, where it has one.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// A header's value, empty where it is absent.
@@ -169,6 +180,28 @@ impl Answer {
     pub async fn bytes(mut self) -> Bytes {
         while within_patience("the end of a body", self.read_more()).await {}
         self.unread.freeze()
+    }
+
+    /// The rest of the body, to its end.
+    ///
+    /// # Errors
+    /// Where the connection is lost before: what came until then.
+    pub async fn try_bytes(mut self) -> Result<Bytes, Bytes> {
+        let read = async {
+            while let Some(frame) = self.body.frame().await {
+                let Ok(frame) = frame else {
+                    return false;
+                };
+                let data = frame.into_data().unwrap_or_default();
+                self.unread.extend_from_slice(&data);
+            }
+            true
+        };
+        if within_patience("the end of a body", read).await {
+            Ok(self.unread.freeze())
+        } else {
+            Err(self.unread.freeze())
+        }
     }
 
     /// The rest of the body, to its end, as text.
@@ -201,6 +234,18 @@ impl Answer {
             self.unread
         );
         self.unread.advance(expected.len());
+    }
+
+    /// The next so many bytes.
+    pub async fn next_bytes(&mut self, length: usize) -> Bytes {
+        while self.unread.len() < length {
+            let what = format!("{length} bytes");
+            if !within_patience(&what, self.read_more()).await {
+                break;
+            }
+        }
+        let length = length.min(self.unread.len());
+        self.unread.split_to(length).freeze()
     }
 
     /// Whether this comes next and within this time.

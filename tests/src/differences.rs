@@ -2,7 +2,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What it is about.
-    pub name: &'static str,
+    pub about: &'static str,
     /// What a Pushpin of Debian does.
     pub pushpin: &'static str,
     /// What the hub does.
@@ -12,12 +12,12 @@ pub struct Difference {
 }
 
 macro_rules! differences {
-    ($($constant:ident { about: $name:literal, pushpin: $pushpin:literal, hub: $hub:literal, why: $why:literal, })*) => {
+    ($($constant:ident { about: $about:literal, pushpin: $pushpin:literal, hub: $hub:literal, why: $why:literal, })*) => {
         $(
             impl Difference {
-                #[doc = $name]
+                #[doc = $about]
                 pub const $constant: Self = Self {
-                    name: $name,
+                    about: $about,
                     pushpin: $pushpin,
                     hub: $hub,
                     why: $why,
@@ -36,6 +36,12 @@ differences! {
         pushpin: "about a second later the request goes to the origin once more",
         hub: "it does not",
         why: "the repeat closes a gap between Pushpin's programs, and a hub has no such gap",
+    }
+    FEATURES {
+        about: "what a proxy says it can do",
+        pushpin: "`session` is in the list, and `link:gone` before 1.41 is not",
+        hub: "`link:gone` is in the list, and `session` is not",
+        why: "the hub has no sessions, which no library offers, and obeys gone links",
     }
     GRACEFUL_END {
         about: "the end of the proxy",

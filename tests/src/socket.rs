@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
+use http::HeaderMap;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use crate::{Answer, ConnectionError, PATIENCE, Request};
 pub struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
     protocol: Option<String>,
+    headers: HeaderMap,
 }
 
 /// What a client receives.
@@ -94,9 +96,14 @@ impl Socket {
             Some(derive_accept_key(key.as_bytes()))
         );
         let protocol = header("sec-websocket-protocol");
+        let headers = answer.headers().clone();
         let io = TokioIo::new(hyper::upgrade::on(answer).await?);
         let stream = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
-        Ok(Ok(Self { stream, protocol }))
+        Ok(Ok(Self {
+            stream,
+            protocol,
+            headers,
+        }))
     }
 
     /// Whether a message comes back within this time.
@@ -112,6 +119,12 @@ impl Socket {
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+
+    /// The headers of the answer that accepted it.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// Sends a text message.

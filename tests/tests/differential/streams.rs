@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use gripware_interop::{Answer, Site};
+use serde_json::json;
+
+use crate::{
+    compare,
+    http::expected,
+    origin::{instruct, say, stream},
+    transcript::{Transcript, text},
+};
+
+#[tokio::test]
+async fn streams_get_items_until_one_ends_them() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        let path = stream("a, b", &[("x-own", "1"), ("content-length", "7")]);
+        let client = open(site, &path).await;
+        log.head("a stream", &client);
+        for item in [
+            r#"{"channel": "a", "http-stream": {"content": "one\n"}}"#,
+            r#"{"channel": "b", "formats": {"http-stream": {"content-bin": "AP8K"}}}"#,
+            r#"{"channel": "a", "http-stream": {"content": "text", "content-bin": "Ymlu"}}"#,
+            r#"{"channel": "x", "http-stream": {"content": "no"}}"#,
+            r#"{"channel": "a", "http-response": {"body": "no"}, "ws-message": {"content": "no"}}"#,
+            r#"{"channel": "a", "id": "1", "http-stream": {"content": "id 1\n"}}"#,
+            r#"{"channel": "a", "id": "1", "http-stream": {"content": "id 1\n"}}"#,
+            r#"{"channel": "a", "id": "1", "no-seq": true, "http-stream": {"content": "again\n"}}"#,
+            r#"{"channel": "a", "http-stream": {"action": "hint"}}"#,
+            r#"{"channel": "a", "http-stream": {"action": "send", "content": "sent\n"}}"#,
+            r#"{"channel": "b", "http-stream": {"action": "close"}}"#,
+            r#"{"channel": "a", "http-stream": {"content": "too late\n"}}"#,
+        ] {
+            site.publish(item).await;
+        }
+        log.note(text(&client.bytes().await));
+    };
+    compare(play, &expected()).await;
+}
+
+#[tokio::test]
+async fn channels_are_named_as_headers_can_name_them() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        let names = [
+            "a", "b", "a,b", "\"a,b\"", "\"q c\"", "s p", "a;b", "café", "c", "x", "y",
+        ];
+        for header in [
+            "a,b",
+            "a, ,b,",
+            "\"a,b\"",
+            "\"q c\"",
+            "s p",
+            "a;b",
+            "café",
+            "a; ;x, b; =y, c; f=\"x",
+            "a; filter=unknown",
+            "a; prev-id=\"1\"; other=2",
+            "",
+        ] {
+            let path = say(
+                200,
+                &[("grip-hold", "stream"), ("grip-channel", header)],
+                "[open]\n",
+            );
+            let answer = site.request("GET", &path).send().await;
+            if answer.status() != 200 {
+                log.note(format!("{header:?}: {}", answer.status()));
+                continue;
+            }
+            let mut answer = answer;
+            answer.receives("[open]\n").await;
+            for name in names {
+                let item =
+                    json!({"channel": name, "http-stream": {"content": format!("<{name}>")}});
+                site.publish(&item.to_string()).await;
+            }
+            let got = answer.collects(Duration::from_millis(300)).await;
+            log.note(format!("{header:?}: {}", text(&got)));
+        }
+        site.recorder().forgets();
+    };
+    compare(play, &[]).await;
+}
+
+#[tokio::test]
+async fn more_than_twenty_channels_are_not_followed() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        let channels: Vec<_> = (0..25).map(|n| format!("c{n}")).collect();
+        let mut client = open(site, &stream(&channels.join(", "), &[])).await;
+        for channel in &channels {
+            let item =
+                json!({"channel": channel, "http-stream": {"content": format!("{channel} ")}});
+            site.publish(&item.to_string()).await;
+        }
+        let got = client.collects(Duration::from_millis(500)).await;
+        let mut got: Vec<_> = std::str::from_utf8(&got).unwrap().split(' ').collect();
+        got.sort_unstable();
+        log.note(format!("{} of 25: {got:?}", got.len() - 1));
+    };
+    compare(play, &expected()).await;
+}
+
+#[tokio::test]
+async fn keep_alives_are_what_their_format_says() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        for (value, length) in [
+            ("x; timeout=1", 1),
+            ("a,b \"c\"; timeout=1; format=raw", 7),
+            ("é; timeout=1", 2),
+            ("a\\n\\x3b\\x00\\\\; format=cstring; timeout=1", 5),
+            ("a\\tb\\n; format=cstring; timeout=1", 3),
+            ("AP8K; format=base64; timeout=1", 3),
+            ("x; timeout=0", 1),
+            ("x; mode=interval; timeout=1", 1),
+        ] {
+            let mut client = open(site, &stream("news", &[("grip-keep-alive", value)])).await;
+            let got = client.next_bytes(length).await;
+            log.note(format!("{value}: {}", text(&got)));
+        }
+        let body = r#"{"hold": {"mode": "stream", "channels": [], "keep-alive": {"content-bin": "AP8K", "timeout": 1}},
+                       "response": {"body": "[open]\n"}}"#;
+        let mut client = open(site, &instruct(body, &[])).await;
+        let got = client.next_bytes(3).await;
+        log.note(format!("in a body: {}", text(&got)));
+        site.recorder().forgets();
+    };
+    compare(play, &[]).await;
+}
+
+#[tokio::test]
+async fn filters_choose_and_change() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        let mut clients = Vec::new();
+        for (filters, meta) in [
+            ("", ""),
+            ("; filter=skip-self", "user=anna"),
+            ("; filter=skip-self", "user=\"an\\\"na\""),
+            ("; filter=skip-self; filter=skip-users", "user=ben"),
+            ("; filter=skip-users", "user=\"anna\""),
+            ("; filter=require-sub", "user=anna"),
+            ("; filter=require-sub, vip", "user=anna"),
+            ("; filter=var-subst", "user=anna, x='1"),
+            ("; filter=var-subst", "user=\"a;b, c\""),
+            ("; filter=build-id", "user=anna"),
+            ("; filter=unknown", "user=anna"),
+        ] {
+            let headers = [("grip-set-meta", meta)];
+            let headers = if meta.is_empty() { &[][..] } else { &headers };
+            clients.push((
+                filters,
+                meta,
+                open(site, &stream(&format!("room{filters}"), headers)).await,
+            ));
+        }
+        for (meta, content) in [
+            (json!({}), "1 to %(user)s, %(x)s, %(none)s, %%, %(\n"),
+            (json!({"sender": "anna"}), "2\n"),
+            (json!({"sender": "an\"na"}), "3\n"),
+            (json!({"skip_users": "ben"}), "4\n"),
+            (json!({"skip_users": "x,anna,ben"}), "5\n"),
+            (json!({"require_sub": "vip"}), "6\n"),
+            (json!({"require_sub": ""}), "7\n"),
+            (json!({"id_format": "%I-x", "user": "z"}), "8 %I\n"),
+        ] {
+            let item =
+                json!({"channel": "room", "meta": meta, "http-stream": {"content": content}});
+            site.publish(&item.to_string()).await;
+        }
+        for filters in [json!(["var-subst"]), json!([])] {
+            let format =
+                json!({"content": format!("{filters} %(user)s\n"), "content-filters": filters});
+            let item = json!({"channel": "room", "http-stream": format});
+            site.publish(&item.to_string()).await;
+        }
+        site.publish(r#"{"channel": "room", "http-stream": {"action": "close"}}"#)
+            .await;
+        for (filters, meta, client) in clients {
+            log.note(format!("{filters} {meta}: {}", text(&client.bytes().await)));
+        }
+        site.recorder().forgets();
+    };
+    compare(play, &[]).await;
+}
+
+async fn open(site: &Site, path: &str) -> Answer {
+    let mut client = site.get(path).await;
+    assert_eq!(client.status(), 200, "{path}");
+    client.receives("[open]\n").await;
+    client
+}
