@@ -25,6 +25,7 @@
 mod binary;
 mod client;
 mod differences;
+mod hub_library;
 mod hub_program;
 mod layout;
 mod looking;

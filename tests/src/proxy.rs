@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use crate::{
     HubProgram, Pushpin, Request,
+    hub_library::HubLibrary,
     looking::{self, Subscribers},
 };
 
@@ -10,6 +11,7 @@ use crate::{
 pub(crate) enum Proxy {
     Pushpin(Pushpin),
     Program(HubProgram),
+    Library(HubLibrary),
 }
 
 impl Proxy {
@@ -17,6 +19,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.client(),
             Self::Program(hub) => hub.client(),
+            Self::Library(hub) => hub.client(),
         }
     }
 
@@ -24,6 +27,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.control(),
             Self::Program(hub) => hub.control(),
+            Self::Library(hub) => hub.control(),
         }
     }
 
@@ -31,6 +35,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.stop().await,
             Self::Program(hub) => hub.stop().await,
+            Self::Library(hub) => hub.stop().await,
         }
     }
 
@@ -38,6 +43,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.start_again(),
             Self::Program(hub) => hub.start_again().await,
+            Self::Library(_) => panic!("it ends with its origin"),
         }
     }
 
@@ -45,7 +51,7 @@ impl Proxy {
     pub(crate) async fn is_ready(&mut self, prefix: &str) {
         match self {
             Self::Pushpin(pushpin) => pushpin.is_ready(prefix).await,
-            Self::Program(_) => {}
+            Self::Program(_) | Self::Library(_) => {}
         }
     }
 
@@ -54,6 +60,7 @@ impl Proxy {
         match self {
             Self::Pushpin(_) => None,
             Self::Program(hub) => Some(looking::subscribers(hub.control(), channel).await),
+            Self::Library(hub) => Some(hub.subscribers(channel)),
         }
     }
 
@@ -65,6 +72,7 @@ impl Proxy {
                 let request = Request::new("GET", hub.control(), "/metrics");
                 request.send().await.text().await
             }
+            Self::Library(hub) => hub.metrics().await,
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::{
     Answer, DIFFERENCES, Difference, Front, HubProgram, ISSUER, KEY, Layout, Origin, PATIENCE,
     Pending, Place, Pushpin, Recorded, Recorder, Refusal, Request, Socket, Valve,
+    hub_library::{HubLibrary, HubLibrarySettings},
     looking::{self, Subscribers},
     proxy::Proxy,
     recorder::{self, Scripted},
@@ -84,11 +85,7 @@ impl Site {
     pub async fn restart_origin(&mut self) {
         let address = self.origin.address();
         self.origin.stop(PATIENCE).await;
-        let mut origin = Origin::of(self.layout.origin).listen(address);
-        for (name, value) in &self.origin_settings {
-            origin = origin.env(name, value);
-        }
-        self.origin = origin.start().await;
+        self.origin = start_origin(self.layout, Some(address), &self.origin_settings).await;
     }
 
     /// Starts the proxy again at the same addresses, after [`stop_proxy`](Self::stop_proxy), and
@@ -329,41 +326,51 @@ impl SiteBuilder {
         let place = Place::new();
         let (client, control) = (place.free_address(), place.free_address());
         let valve = Valve::start(place.free_address(), control).await;
-        let url = self
-            .grip_url
-            .clone()
-            .unwrap_or_else(|| format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}"));
-        let url = url.replace("@control@", &valve.address().to_string());
+        let url = |url: &str| url.replace("@control@", &valve.address().to_string());
+        let given = self.grip_url.as_deref().map(url);
+        let default = format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}");
+
         let mut settings = self.settings;
-        settings.push(("GRIP_URL".to_owned(), url));
-        let mut origin = Origin::of(self.layout.origin);
-        for (name, value) in &settings {
-            origin = origin.env(name, value);
-        }
         let prefix = settings.iter().find(|(name, _)| name == "GRIP_PREFIX");
         let prefix = prefix.map_or(String::new(), |(_, prefix)| prefix.clone());
-        let origin = match self.origin {
-            Some(address) => Origin::at(address),
-            None => origin.start().await,
-        };
-        let mut address = origin.address();
-        let mut recorder = None;
-        if let Some(Scripted(script)) = self.script {
-            let started = Recorder::start(place.free_address(), address, script).await;
-            address = started.address();
-            recorder = Some(started);
+        let embedded = self.layout.front == Front::HubLibrary;
+        if let Some(url) = given.or_else(|| (!embedded).then(|| url(&default))) {
+            settings.push(("GRIP_URL".to_owned(), url));
         }
-        let mut proxy = match self.layout.front {
-            Front::Pushpin => {
-                Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
+        let (proxy, origin, recorder) = if embedded {
+            let hub = HubLibrary::start(HubLibrarySettings {
+                origin: self.layout.origin,
+                client,
+                control,
+                direct: place.free_address(),
+                variables: settings.clone(),
+                to_lose: self.loses.then(|| valve.to_lose()),
+                development: self.debug,
+            })
+            .await;
+            let origin = Origin::at(hub.origin());
+            (Proxy::Library(hub), origin, None)
+        } else {
+            let origin = match self.origin {
+                Some(address) => Origin::at(address),
+                None => start_origin(self.layout, None, &settings).await,
+            };
+            let mut address = origin.address();
+            let mut recorder = None;
+            if let Some(Scripted(script)) = self.script {
+                let started = Recorder::start(place.free_address(), address, script).await;
+                address = started.address();
+                recorder = Some(started);
             }
-            Front::HubProgram => {
+            let mut proxy = if self.layout.front == Front::Pushpin {
+                Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
+            } else {
                 let further: &[&str] = if self.debug { &["--development"] } else { &[] };
                 Proxy::Program(HubProgram::start(place, client, control, address, further).await)
-            }
-            Front::HubLibrary => panic!("not there yet"),
+            };
+            proxy.is_ready(&prefix).await;
+            (proxy, origin, recorder)
         };
-        proxy.is_ready(&prefix).await;
         if let Some(recorder) = &recorder {
             recorder.forgets();
         }
@@ -377,4 +384,19 @@ impl SiteBuilder {
             origin_settings: settings,
         }
     }
+}
+
+async fn start_origin(
+    layout: Layout,
+    address: Option<SocketAddr>,
+    settings: &[(String, String)],
+) -> Origin {
+    let mut origin = Origin::of(layout.origin);
+    if let Some(address) = address {
+        origin = origin.listen(address);
+    }
+    for (name, value) in settings {
+        origin = origin.env(name, value);
+    }
+    origin.start().await
 }

@@ -50,6 +50,11 @@ impl Valve {
         self.address
     }
 
+    /// How many are to be lost, to share with another way to the proxy.
+    pub(crate) fn to_lose(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.to_lose)
+    }
+
     /// Accepts the next so many requests without passing them on.
     pub fn loses_next(&self, requests: usize) {
         self.to_lose.store(requests, Ordering::SeqCst);
@@ -68,15 +73,18 @@ impl Drop for Valve {
     }
 }
 
+/// Whether the next one is to be lost, which is then one less.
+pub(crate) fn is_lost(to_lose: &AtomicUsize) -> bool {
+    let one_less = |left: usize| left.checked_sub(1);
+    to_lose
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+        .is_ok()
+}
+
 async fn serve(mut stream: TcpStream, control: SocketAddr, losing: &AtomicUsize) -> io::Result<()> {
     // Nothing is decided before a request comes: a publisher may connect ahead of time.
     stream.readable().await?;
-    let lost = losing
-        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        })
-        .is_ok();
-    if !lost {
+    if !is_lost(losing) {
         let mut control = TcpStream::connect(control).await?;
         copy_bidirectional(&mut stream, &mut control).await?;
         return Ok(());

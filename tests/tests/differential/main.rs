@@ -23,7 +23,11 @@ type Expected<'a> = (Difference, &'a dyn Fn(&str) -> String);
 /// Plays a scenario behind Pushpin and behind the hub, and compares what was written down.
 async fn compare(play: impl AsyncFn(&Site, &mut Transcript), expected: &[Expected<'_>]) {
     let mut transcripts = Vec::new();
-    let fronts = if std::env::var_os("ONLY").is_some() { &[Front::Pushpin][..] } else { &[Front::Pushpin, Front::HubProgram] };
+    let fronts = if std::env::var_os("ONLY").is_some() {
+        &[Front::Pushpin][..]
+    } else {
+        &[Front::Pushpin, Front::HubProgram]
+    };
     for &front in fronts {
         let transcript = std::cell::RefCell::new(String::new());
         let layout = Layout {
