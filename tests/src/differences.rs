@@ -43,6 +43,13 @@ differences! {
         hub: "`link:gone` is in the list, and `session` is not",
         why: "the hub has no sessions, which no library offers, and obeys gone links",
     }
+    ACCEPT {
+        about: "what the origin is told of what the client reads",
+        pushpin: "its HTTP worker asks for compressed bodies, and for any media type where the client \
+                  does not say",
+        hub: "the client's `Accept` alone",
+        why: "the hub reads bodies as they are",
+    }
     GRACEFUL_END {
         about: "the end of the proxy",
         pushpin: "held clients are cut",

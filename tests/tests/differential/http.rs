@@ -1,6 +1,6 @@
 use gripware_interop::{Difference, Site};
 
-use crate::{compare, origin::say, replaced, transcript::Transcript};
+use crate::{compare, origin::say, replaced, transcript::Transcript, without};
 
 /// The list of what a proxy can do is in every request.
 pub(crate) const FEATURES: (&str, &str) = (
@@ -109,7 +109,13 @@ async fn answers_reach_the_client_but_for_instructions() {
 
 /// What differs in each request to the origin.
 pub(crate) fn expected<'a>() -> Vec<crate::Expected<'a>> {
-    vec![(Difference::FEATURES, &|transcript| {
-        replaced(FEATURES.0, FEATURES.1)(transcript)
-    })]
+    vec![
+        (Difference::FEATURES, &|transcript| {
+            replaced(FEATURES.0, FEATURES.1)(transcript)
+        }),
+        (Difference::ACCEPT, &|transcript| {
+            let transcript = without("  accept-encoding: deflate")(transcript);
+            without("  accept: */*")(&transcript)
+        }),
+    ]
 }

@@ -35,12 +35,15 @@ async fn a_conversation_with_its_headers() {
             ("set-cookie", "b=2"),
         ];
         let open = format!("OPEN\r\n{}", event("TEXT", "m:hello"));
-        let text = event("TEXT", "m:yes");
-        let close = event("CLOSE", "\u{3}\u{68}");
-        let path = socket(
-            &opened,
-            &[("OPEN", &open), ("TEXT", &text), ("CLOSE", &close)],
-        );
+        let yes = event("TEXT", "m:yes");
+        let bodies = [
+            ("OPEN", open.as_str()),
+            ("TEXT", &yes),
+            ("BINARY", &yes),
+            ("PING", &event("PONG", "pong")),
+            ("CLOSE", &event("CLOSE", "\u{f}\u{21}")),
+        ];
+        let path = socket(&opened, &bodies);
         let mut client = site.try_socket(&path, &headers).await.expect("a WebSocket");
         log.socket("opens", &client);
         log.frame("gets", &mut client).await;
@@ -49,11 +52,9 @@ async fn a_conversation_with_its_headers() {
             log.frame(text, &mut client).await;
         }
         client.sends_binary(b"\x00\xff").await;
-        client.sends("after").await;
-        log.frame("after", &mut client).await;
+        log.frame("binary", &mut client).await;
         client.pings(b"ping").await;
-        client.sends("ping").await;
-        log.frame("after a ping", &mut client).await;
+        log.frame("ping", &mut client).await;
         client.closes(1000, "done").await;
         log.frame("closed", &mut client).await;
     };

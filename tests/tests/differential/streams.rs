@@ -140,7 +140,7 @@ async fn filters_choose_and_change() {
             ("; filter=require-sub, vip", "user=anna"),
             ("; filter=var-subst", "user=anna, x='1"),
             ("; filter=var-subst", "user=\"a;b, c\""),
-            ("; filter=build-id", "user=anna"),
+            ("; filter=build-id", "id_format=\"<%I>\""),
             ("; filter=unknown", "user=anna"),
         ] {
             let headers = [("grip-set-meta", meta)];

@@ -63,10 +63,12 @@ impl Transcript {
 
     /// Writes what the origin was asked, and ends.
     pub(crate) fn end(mut self, site: &Site) -> String {
-        for request in site.recorder().requests() {
+        // The last request of the client that waited for Pushpin to be ready may be late.
+        let requests = site.recorder().requests().into_iter();
+        for request in requests.filter(|request| request.path != "/ws/echo") {
             self.request(&request);
         }
-        self.text
+        std::mem::take(&mut self.text)
     }
 
     fn request(&mut self, request: &Recorded) {
@@ -96,6 +98,14 @@ impl Transcript {
                 };
                 self.note(format!("  {name}: {value}"));
             }
+        }
+    }
+}
+
+impl Drop for Transcript {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- so far:\n{}---", self.text);
         }
     }
 }
