@@ -85,12 +85,12 @@ macro_rules! for_each_proxy {
 #[macro_export]
 macro_rules! for_each_origin {
     ($($name:ident,)*) => {
-        $crate::for_each_origin! { @modules $($name,)* => (|origin: &'static str| origin) }
+        $crate::for_each_origin! { @modules () $($name,)* => (|origin: &'static str| origin) }
     };
-    (@modules $($name:ident,)* => $layout:tt) => {
+    (@modules $flavor:tt $($name:ident,)* => $layout:tt) => {
         mod axum {
             $(
-                #[tokio::test]
+                #[tokio::test $flavor]
                 async fn $name() {
                     $crate::scenario(|| super::$name($layout($crate::AXUM))).await;
                 }
@@ -99,7 +99,7 @@ macro_rules! for_each_origin {
 
         mod actix {
             $(
-                #[tokio::test]
+                #[tokio::test $flavor]
                 async fn $name() {
                     $crate::scenario(|| super::$name($layout($crate::ACTIX))).await;
                 }
@@ -119,24 +119,27 @@ macro_rules! for_each_site {
         mod pushpin {
             #[allow(unused_imports)]
             use super::*;
-            $crate::for_each_site! { @behind Pushpin, $($separate,)* $($name,)* }
+            $crate::for_each_site! { @behind Pushpin, () $($separate,)* $($name,)* }
         }
 
         mod hub_program {
             #[allow(unused_imports)]
             use super::*;
-            $crate::for_each_site! { @behind HubProgram, $($separate,)* $($name,)* }
+            $crate::for_each_site! { @behind HubProgram, () $($separate,)* $($name,)* }
         }
 
         mod hub_library {
             #[allow(unused_imports)]
             use super::*;
-            $crate::for_each_site! { @behind HubLibrary, $($name,)* }
+            // The hub and the origin run beside what the test itself does, as in an application.
+            $crate::for_each_site! {
+                @behind HubLibrary, (flavor = "multi_thread", worker_threads = 2) $($name,)*
+            }
         }
     };
-    (@behind $front:ident, $($name:ident,)*) => {
+    (@behind $front:ident, $flavor:tt $($name:ident,)*) => {
         $crate::for_each_origin! {
-            @modules $($name,)* => (|origin| $crate::Layout { front: $crate::Front::$front, origin })
+            @modules $flavor $($name,)* => (|origin| $crate::Layout { front: $crate::Front::$front, origin })
         }
     };
     ($($name:ident,)*) => {

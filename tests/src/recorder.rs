@@ -47,6 +47,36 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    /// Reads a whole request.
+    pub(crate) async fn read(request: http::Request<Incoming>) -> Result<Self, ConnectionError> {
+        let (head, body) = request.into_parts();
+        Ok(Self {
+            method: head.method.to_string(),
+            path: head.uri.to_string(),
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+
+    /// Sends it on as it is, and reads the whole answer.
+    pub(crate) async fn sent_to(
+        self,
+        address: SocketAddr,
+    ) -> Result<Response<Full<Bytes>>, ConnectionError> {
+        let mut forward = Request::bare(&self.method, address, &self.path).body(self.body);
+        for (name, value) in &self.headers {
+            if !["content-length", "transfer-encoding", "connection"].contains(&name.as_str()) {
+                forward = forward.header(name.as_str(), value.as_bytes());
+            }
+        }
+        let (mut head, body) = forward.exchange().await?.into_parts();
+        head.headers.remove("transfer-encoding");
+        let body = body.collect().await?.to_bytes();
+        Ok(Response::from_parts(head, Full::new(body)))
+    }
+}
+
 impl Recorder {
     /// Listens at `address`, asks `script`, and then the origin.
     pub(crate) async fn start(
@@ -112,13 +142,7 @@ async fn answer(
     recorded: Arc<Mutex<Vec<Recorded>>>,
     script: Arc<Script>,
 ) -> Result<Response<Full<Bytes>>, ConnectionError> {
-    let (head, body) = request.into_parts();
-    let request = Recorded {
-        method: head.method.to_string(),
-        path: head.uri.to_string(),
-        headers: head.headers,
-        body: body.collect().await?.to_bytes(),
-    };
+    let request = Recorded::read(request).await?;
     recorded
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -126,16 +150,7 @@ async fn answer(
     if let Some(response) = script(&request) {
         return Ok(response.map(Full::new));
     }
-    let mut forward = Request::bare(&request.method, origin, &request.path).body(request.body);
-    for (name, value) in &request.headers {
-        if !["content-length", "transfer-encoding", "connection"].contains(&name.as_str()) {
-            forward = forward.header(name.as_str(), value.as_bytes());
-        }
-    }
-    let (mut head, body) = forward.exchange().await?.into_parts();
-    head.headers.remove("transfer-encoding");
-    let body = body.collect().await?.to_bytes();
-    Ok(Response::from_parts(head, Full::new(body)))
+    request.sent_to(origin).await
 }
 
 /// A script that answers nothing by itself.

@@ -1,5 +1,4 @@
 use std::{
-    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -7,11 +6,17 @@ use std::{
     },
 };
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
+
+use crate::{ConnectionError, Recorded};
 
 /// Stands before a control endpoint and passes requests on, or says that it did.
 ///
@@ -33,10 +38,7 @@ impl Valve {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let losing = Arc::clone(&losing);
-                // A connection that breaks is the publisher's to notice.
-                tokio::spawn(async move {
-                    let _ = serve(stream, control, &losing).await;
-                });
+                tokio::spawn(serve(stream, control, losing));
             }
         });
         Self {
@@ -81,39 +83,26 @@ pub(crate) fn is_lost(to_lose: &AtomicUsize) -> bool {
         .is_ok()
 }
 
-async fn serve(mut stream: TcpStream, control: SocketAddr, losing: &AtomicUsize) -> io::Result<()> {
-    // Nothing is decided before a request comes: a publisher may connect ahead of time.
-    stream.readable().await?;
-    if !is_lost(losing) {
-        let mut control = TcpStream::connect(control).await?;
-        copy_bidirectional(&mut stream, &mut control).await?;
-        return Ok(());
-    }
-    read_request(&mut stream).await?;
-    let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\
-                  Connection: close\r\n\r\nPublished\n";
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await
+/// Passes requests on, each by itself: a publisher may use a connection many times.
+async fn serve(stream: TcpStream, control: SocketAddr, losing: Arc<AtomicUsize>) {
+    let service = service_fn(move |request| answer(request, control, Arc::clone(&losing)));
+    // A connection that breaks is the publisher's to notice.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
-/// Reads a request that has a `Content-Length`, as proxies want it.
-async fn read_request(stream: &mut TcpStream) -> io::Result<()> {
-    let mut read = Vec::new();
-    loop {
-        if stream.read_buf(&mut read).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&read[..end]).to_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"))
-            .and_then(|length| length.trim().parse::<usize>().ok())
-            .unwrap_or(0);
-        if read.len() >= end + 4 + length {
-            return Ok(());
-        }
+async fn answer(
+    request: http::Request<Incoming>,
+    control: SocketAddr,
+    losing: Arc<AtomicUsize>,
+) -> Result<Response<Full<Bytes>>, ConnectionError> {
+    let request = Recorded::read(request).await?;
+    if is_lost(&losing) {
+        let answer = Response::builder().header("content-type", "text/plain");
+        return Ok(answer
+            .body(Full::from("Published\n"))
+            .expect("a valid answer"));
     }
+    request.sent_to(control).await
 }
