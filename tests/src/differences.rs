@@ -50,6 +50,66 @@ differences! {
         hub: "the client's `Accept` alone",
         why: "the hub reads bodies as they are",
     }
+    LONG_MESSAGES {
+        about: "messages to WebSockets of more than 16 kB",
+        pushpin: "before 1.38 it stalls on some of them",
+        hub: "they arrive",
+        why: "the stall is a fault",
+    }
+    HTTP_2 {
+        about: "HTTP/2",
+        pushpin: "clients cannot speak it",
+        hub: "they can, on the same port",
+        why: "a browser has six connections for HTTP/1.1 and one origin, which six streams use up",
+    }
+    FORWARDED {
+        about: "who asks, as the origin is told",
+        pushpin: "nothing is told, as shipped",
+        hub: "`X-Forwarded-For` and `X-Forwarded-Proto`",
+        why: "an application needs the client's address, and nobody else knows it",
+    }
+    ESCAPES {
+        about: "escapes in a request's target that need not be",
+        pushpin: "they are taken away",
+        hub: "the target reaches the origin as it is",
+        why: "a signature over the target is not ours to break",
+    }
+    CLIENT_HEADERS {
+        about: "headers of a client's request",
+        pushpin: "empty ones and `Content-Encoding` are left out, and `TE` goes to the origin",
+        hub: "only what is about the connection is left out, `TE` among it",
+        why: "the rest is the origin's to know",
+    }
+    NO_RESPONSE {
+        about: "an instruction in a body that has neither a hold nor a response",
+        pushpin: "it is refused",
+        hub: "it is an empty answer",
+        why: "each of the two may be left out",
+    }
+    ITEMS {
+        about: "what an item may have",
+        pushpin: "a channel without a name is accepted, as are codes that are no integers",
+        hub: "they are refused",
+        why: "nobody can be subscribed to such a channel, and such a code is a mistake",
+    }
+    REASONS {
+        about: "the words with which a fault of the origin is explained in development",
+        pushpin: "few, or none",
+        hub: "what is wrong, and with what",
+        why: "it is what one looks for",
+    }
+    EVENTS_TYPE {
+        about: "the media type of an answer that accepts a WebSocket",
+        pushpin: "with a parameter, such as a charset, it is no acceptance",
+        hub: "parameters do not matter",
+        why: "frameworks add them, and the client is then told nothing of use",
+    }
+    UNKNOWN_EVENTS {
+        about: "an event of a type that does not exist, in an answer for a WebSocket",
+        pushpin: "it is skipped",
+        hub: "the answer is refused",
+        why: "a body that is half understood is better refused",
+    }
     GRACEFUL_END {
         about: "the end of the proxy",
         pushpin: "held clients are cut",

@@ -43,6 +43,17 @@ impl Peer {
         Self::start("@fanoutio/grip", command)
     }
 
+    /// A WebSocket client, Python's `websockets`.
+    ///
+    /// # Panics
+    /// Where it is not installed.
+    #[must_use]
+    pub fn websockets() -> Self {
+        let mut command = Command::new(root().join(".peers/venv/bin/python"));
+        command.arg(root().join("tests/peers_py/websocket.py"));
+        Self::start("websockets", command)
+    }
+
     /// A real browser, Chromium.
     ///
     /// # Panics

@@ -82,12 +82,12 @@ fn without(part: &str) -> impl Fn(&str) -> String + '_ {
 /// Leaves out what the origin was asked a second time, word for word.
 fn asked_once(transcript: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for part in transcript.split("\norigin < ") {
+    for part in transcript.trim_end().split("\norigin < ") {
         if parts.last() != Some(&part) {
             parts.push(part);
         }
     }
-    parts.join("\norigin < ")
+    format!("{}\n", parts.join("\norigin < "))
 }
 
 /// The lines of both, those of one only with a sign.

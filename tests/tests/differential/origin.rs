@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use gripware_interop::{Recorded, escaped};
+use gripware_interop::Recorded;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 /// The path of an answer of one's own: a status, headers and a body.
@@ -41,6 +41,12 @@ pub(crate) fn socket(headers: &[(&str, &str)], bodies: &[(&str, &str)]) -> Strin
         .map(|(event, body)| format!("&{event}={}", escaped(body)))
         .collect();
     format!("/say-ws?x=1{bodies}{}", listed(headers))
+}
+
+/// A text as it stands in a query. Nothing is escaped that need not be: Pushpin takes such escapes
+/// away.
+fn escaped(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn listed(headers: &[(&str, &str)]) -> String {

@@ -5,43 +5,36 @@ use serde_json::json;
 
 use crate::{
     compare,
-    origin::{say, stream},
+    origin::stream,
     transcript::{Transcript, text},
 };
 
 #[tokio::test]
 async fn a_gap_leads_to_the_next_link() {
     let play = async |site: &Site, log: &mut Transcript| {
-        let next = say(
-            200,
-            &[
-                ("grip-hold", "stream"),
-                ("grip-channel", "news; prev-id=5"),
-                ("grip-link", "</next-again>; rel=next"),
-            ],
-            "[4][5]",
-        );
-        let path = stream(
-            "news; prev-id=2",
-            &[(
-                "grip-link",
-                &format!("<{}>; rel=next", next.replace(',', "%2C")),
-            )],
-        );
-        let mut client = site.get(&path).await;
-        client.receives("[open]\n").await;
+        let append = async |line: &'static str| {
+            let append = site.origin().request("POST", "/feed/news").body(line);
+            assert_eq!(append.send().await.status(), 200);
+        };
+        append("one").await;
+        let mut client = site.get("/feed/news").await;
+        client.receives("one\n").await;
         // Behind Pushpin the link is followed a second after the first subscription.
         tokio::time::sleep(Duration::from_millis(2500)).await;
-        let before = client.collects(Duration::from_millis(100)).await;
-        log.note(format!("before: {}", text(&before)));
+        append("two").await;
+        client.receives("two\n").await;
         site.recorder().forgets();
-        for (id, previous) in [(6, 5), (8, 7)] {
-            let item = json!({"channel": "news", "id": id.to_string(), "prev-id": previous.to_string(),
-                "http-stream": {"content": format!("[{id}]")}});
-            site.publish(&item.to_string()).await;
-        }
-        let got = client.collects(Duration::from_secs(8)).await;
-        log.note(format!("after: {}", text(&got)));
+        site.valve().loses_next(2);
+        append("three").await;
+        append("four").await;
+        append("five").await;
+        let got = client.collects(Duration::from_secs(9)).await;
+        log.note(format!("the client: {}", text(&got)));
+        site.valve().loses_next(1);
+        append("six").await;
+        site.publish(r#"{"channel": "feed-news", "http-stream": {"action": "hint"}}"#)
+            .await;
+        client.receives("six\n").await;
     };
     compare(play, &crate::http::expected()).await;
 }

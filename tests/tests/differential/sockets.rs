@@ -119,7 +119,7 @@ async fn control_messages_are_obeyed() {
             json!({"channel": "c", "ws-message": {"content-bin": "AP8="}}),
             json!({"channel": "c", "ws-message": {"content-bin": "aGk=", "type": "text"}}),
             json!({"channel": "c", "ws-message": {"content": "hi", "type": "binary"}}),
-            json!({"channel": "c", "ws-message": {"type": "ping"}}),
+            json!({"channel": "c", "ws-message": {"content": "p", "type": "ping"}}),
             json!({"channel": "c", "ws-message": {"content": "x", "type": "pong"}}),
             json!({"channel": "c", "ws-message": {"action": "hint"}}),
             json!({"channel": "c", "ws-message": {"content": ""}}),
@@ -241,7 +241,12 @@ async fn connections_that_are_not_accepted() {
                 .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
                 .send()
                 .await;
-            log.answer(&path, answer).await;
+            if answer.status() == 502 {
+                // The words are each proxy's own.
+                log.note(format!("client {path}: 502"));
+            } else {
+                log.answer(&path, answer).await;
+            }
         }
         site.recorder().forgets();
     };

@@ -127,7 +127,7 @@ async fn keep_alives_are_what_their_format_says() {
 }
 
 #[tokio::test]
-async fn filters_choose_and_change() {
+async fn filters_choose() {
     let play = async |site: &Site, log: &mut Transcript| {
         let mut clients = Vec::new();
         for (filters, meta) in [
@@ -138,47 +138,134 @@ async fn filters_choose_and_change() {
             ("; filter=skip-users", "user=\"anna\""),
             ("; filter=require-sub", "user=anna"),
             ("; filter=require-sub, vip", "user=anna"),
-            ("; filter=var-subst", "user=anna, x='1"),
-            ("; filter=var-subst", "user=\"a;b, c\""),
-            ("; filter=build-id", "id_format=\"<%I>\""),
             ("; filter=unknown", "user=anna"),
         ] {
-            let headers = [("grip-set-meta", meta)];
-            let headers = if meta.is_empty() { &[][..] } else { &headers };
-            clients.push((
-                filters,
-                meta,
-                open(site, &stream(&format!("room{filters}"), headers)).await,
-            ));
+            let client = open(site, &with_meta(&format!("room{filters}"), meta)).await;
+            clients.push((filters, meta, client));
         }
         for (meta, content) in [
-            (json!({}), "1 to %(user)s, %(x)s, %(none)s, %%, %(\n"),
+            (json!({}), "1\n"),
             (json!({"sender": "anna"}), "2\n"),
             (json!({"sender": "an\"na"}), "3\n"),
             (json!({"skip_users": "ben"}), "4\n"),
             (json!({"skip_users": "x,anna,ben"}), "5\n"),
             (json!({"require_sub": "vip"}), "6\n"),
             (json!({"require_sub": ""}), "7\n"),
-            (json!({"id_format": "%I-x", "user": "z"}), "8 %I\n"),
+            (json!({"other": "x"}), "8 %(user)s %I\n"),
         ] {
             let item =
                 json!({"channel": "room", "meta": meta, "http-stream": {"content": content}});
             site.publish(&item.to_string()).await;
         }
-        for filters in [json!(["var-subst"]), json!([])] {
-            let format =
-                json!({"content": format!("{filters} %(user)s\n"), "content-filters": filters});
-            let item = json!({"channel": "room", "http-stream": format});
+        site.publish(
+            r#"{"channel": "room", "http-stream": {"content": "9", "content-filters": []}}"#,
+        )
+        .await;
+        close_all(site, log, clients).await;
+    };
+    compare(play, &[]).await;
+}
+
+#[tokio::test]
+async fn filters_change() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        let mut clients = Vec::new();
+        for (filters, meta) in [
+            ("; filter=var-subst", "user=anna, x='1"),
+            ("; filter=var-subst", "user=\"a;b, c\", x=\"\""),
+            ("; filter=var-subst; filter=skip-self", "user=anna, x=y"),
+        ] {
+            let client = open(site, &with_meta(&format!("room{filters}"), meta)).await;
+            clients.push((filters, meta, client));
+        }
+        for (meta, content) in [
+            (json!({}), "to %(user)s, %(x)s, %(user)s 100%%\n"),
+            (json!({"sender": "anna"}), "%(user)s is told\n"),
+            (json!({"user": "of the item"}), "<%(user)s>\n"),
+        ] {
+            let item =
+                json!({"channel": "room", "meta": meta, "http-stream": {"content": content}});
             site.publish(&item.to_string()).await;
         }
-        site.publish(r#"{"channel": "room", "http-stream": {"action": "close"}}"#)
+        let format = json!({"content": "named %(user)s\n", "content-filters": ["var-subst"]});
+        let item = json!({"channel": "room", "http-stream": format});
+        site.publish(&item.to_string()).await;
+        close_all(site, log, clients).await;
+
+        let mut clients = Vec::new();
+        for (filters, meta) in [
+            ("; filter=build-id", "id_format=fixed"),
+            ("; filter=build-id", "id_format=\"%(ids)s of ids\""),
+            ("; filter=build-id", "id_format=fixed, id_encoding=hex"),
+        ] {
+            let client = open(site, &with_meta(&format!("ids{filters}"), meta)).await;
+            clients.push((filters, meta, client));
+        }
+        for id in ["1", "2"] {
+            let format = json!({"content": format!("{id}: %I, %(own)I\n")});
+            let item = json!({"channel": "ids", "id": id, "http-stream": format});
+            site.publish(&item.to_string()).await;
+        }
+        site.publish(r#"{"channel": "ids", "http-stream": {"action": "close"}}"#)
             .await;
-        for (filters, meta, client) in clients {
-            log.note(format!("{filters} {meta}: {}", text(&client.bytes().await)));
+        close_all(site, log, clients).await;
+    };
+    compare(play, &[]).await;
+}
+
+#[tokio::test]
+async fn what_a_filter_cannot_be_applied_to() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        for (filter, meta, format) in [
+            ("var-subst", "user=anna", json!({"content": "%(none)s"})),
+            ("var-subst", "user=anna", json!({"content": "%("})),
+            ("var-subst", "user=anna", json!({"content": "%I"})),
+            ("build-id", "user=anna", json!({"content": "%I"})),
+            ("build-id", "id_format=\"%x\"", json!({"content": "%I"})),
+            ("build-id", "id_format=x", json!({"content": "%(user)s"})),
+            (
+                "skip-self",
+                "user=anna",
+                json!({"content": "x", "content-filters": ["var-subst"]}),
+            ),
+            (
+                "var-subst",
+                "user=anna",
+                json!({"content": "x", "content-filters": ["build-id"]}),
+            ),
+        ] {
+            let path = with_meta(&format!("room; filter={filter}"), meta);
+            let mut client = site.get(&path).await;
+            for format in [&format, &json!({"content": "after", "content-filters": []})] {
+                let item = json!({"channel": "room", "http-stream": format});
+                site.publish(&item.to_string()).await;
+            }
+            let got = client.collects(Duration::from_millis(300)).await;
+            log.note(format!("{filter} {meta} {format}: {}", text(&got)));
         }
         site.recorder().forgets();
     };
     compare(play, &[]).await;
+}
+
+/// The path of a stream with meta.
+fn with_meta(channel: &str, meta: &str) -> String {
+    let headers = [("grip-set-meta", meta)];
+    stream(channel, if meta.is_empty() { &[] } else { &headers })
+}
+
+/// Ends the streams of the channel `room`, and writes down what was on them.
+async fn close_all(site: &Site, log: &mut Transcript, clients: Vec<(&str, &str, Answer)>) {
+    site.publish(r#"{"channel": "room", "http-stream": {"action": "close"}}"#)
+        .await;
+    for (filters, meta, client) in clients {
+        let got = client.try_bytes().await;
+        log.note(format!(
+            "{filters} {meta}: {:?}",
+            got.map(|bytes| text(&bytes))
+        ));
+    }
+    site.recorder().forgets();
 }
 
 async fn open(site: &Site, path: &str) -> Answer {
