@@ -110,6 +110,12 @@ differences! {
         hub: "the answer is refused",
         why: "a body that is half understood is better refused",
     }
+    FILTER_FAILURES {
+        about: "an item that a filter cannot be applied to",
+        pushpin: "the client's stream ends with an error in it",
+        hub: "the item is left out",
+        why: "one item that is wrong is no reason to lose the client",
+    }
     GRACEFUL_END {
         about: "the end of the proxy",
         pushpin: "held clients are cut",

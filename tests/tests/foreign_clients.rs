@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gripware_interop::{Difference, Layout, Peer, Site, for_each_site};
+use gripware_interop::{Difference, Layout, Peer, Site, escaped, for_each_site};
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -133,10 +133,10 @@ async fn a_python_client_closes_with_its_code(layout: Layout) {
 
 async fn a_python_client_is_closed_with_a_code(layout: Layout) {
     let site = Site::of(layout).await;
-    for (code, reason) in [(1000, ""), (1008, "no"), (4001, "é%20%E2%98%83")] {
-        let mut client = Client::open(&site, &format!("/ws/close?code={code}&reason={reason}"));
+    for (code, reason) in [(1000, ""), (1008, "no"), (4001, "é ☃")] {
+        let path = format!("/ws/close?code={code}&reason={}", escaped(reason));
+        let mut client = Client::open(&site, &path);
         client.sends("now");
-        let reason = reason.replace("%20%E2%98%83", " ☃");
         client.receives(json!([code, reason]));
     }
 }

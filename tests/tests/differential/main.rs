@@ -14,56 +14,77 @@ mod sockets;
 mod streams;
 mod transcript;
 
+use std::cell::RefCell;
+
 use gripware_interop::{AXUM, DIFFERENCES, Difference, Front, Layout, Site, scenario};
 use transcript::Transcript;
 
-/// What a scenario expects to be different, and how it makes Pushpin's transcript the hub's.
-type Expected<'a> = (Difference, &'a dyn Fn(&str) -> String);
+/// A difference that a scenario expects, and what evens it out.
+struct Expected<'a> {
+    difference: Difference,
+    front: Front,
+    change: Box<dyn Fn(&str) -> String + 'a>,
+}
+
+impl<'a> Expected<'a> {
+    /// Evened out by changing what was written down behind Pushpin.
+    fn of_pushpin(difference: Difference, change: impl Fn(&str) -> String + 'a) -> Self {
+        Self {
+            difference,
+            front: Front::Pushpin,
+            change: Box::new(change),
+        }
+    }
+
+    /// Evened out by changing what was written down behind the hub.
+    fn of_hub(difference: Difference, change: impl Fn(&str) -> String + 'a) -> Self {
+        Self {
+            difference,
+            front: Front::HubProgram,
+            change: Box::new(change),
+        }
+    }
+}
 
 /// Plays a scenario behind Pushpin and behind the hub, and compares what was written down.
-async fn compare(play: impl AsyncFn(&Site, &mut Transcript), expected: &[Expected<'_>]) {
-    let mut transcripts = Vec::new();
-    let fronts = if std::env::var_os("ONLY").is_some() {
-        &[Front::Pushpin][..]
-    } else {
-        &[Front::Pushpin, Front::HubProgram]
-    };
-    for &front in fronts {
-        let transcript = std::cell::RefCell::new(String::new());
-        let layout = Layout {
-            front,
-            origin: AXUM,
+async fn compare(play: impl AsyncFn(&Site, &mut Transcript), expected: Vec<Expected<'_>>) {
+    let mut pushpin = written(Front::Pushpin, &play).await;
+    let mut hub = written(Front::HubProgram, &play).await;
+    for expected in expected {
+        assert!(DIFFERENCES.contains(&expected.difference));
+        let transcript = match expected.front {
+            Front::Pushpin => &mut pushpin,
+            _ => &mut hub,
         };
-        scenario(async || {
-            let site = Site::with(layout).scripted(origin::answer).start().await;
-            let mut log = Transcript::of(&site);
-            play(&site, &mut log).await;
-            transcript.replace(log.end(&site));
-        })
-        .await;
-        transcripts.push(transcript.into_inner());
-    }
-    if std::env::var_os("ONLY").is_some() {
-        println!("{}", transcripts[0]);
-        return;
-    }
-    let [mut pushpin, hub] = <[String; 2]>::try_from(transcripts).expect("two of them");
-    for (difference, change) in expected {
-        assert!(DIFFERENCES.contains(difference));
-        let changed = change(&pushpin);
+        let changed = (expected.change)(transcript);
         assert_ne!(
-            changed, pushpin,
+            &changed, transcript,
             "there is no difference any more in {}",
-            difference.about
+            expected.difference.about
         );
-        pushpin = changed;
+        *transcript = changed;
     }
-    if pushpin != hub {
-        panic!(
-            "behind the hub (+) it is not as behind Pushpin (-):\n{}",
-            diff(&pushpin, &hub)
-        );
-    }
+    assert!(
+        pushpin == hub,
+        "behind the hub (+) it is not as behind Pushpin (-):\n{}",
+        diff(&pushpin, &hub)
+    );
+}
+
+async fn written(front: Front, play: &impl AsyncFn(&Site, &mut Transcript)) -> String {
+    let transcript = RefCell::new(String::new());
+    let layout = Layout {
+        front,
+        origin: AXUM,
+    };
+    scenario(async || {
+        let site = Site::with(layout).scripted(origin::answer).start().await;
+        let mut log = Transcript::of(&site);
+        play(&site, &mut log).await;
+        transcript.replace(log.end(&site));
+    })
+    .await;
+    transcript.into_inner()
 }
 
 /// Puts one text in the place of another, wherever it stands.
@@ -71,10 +92,11 @@ fn replaced<'a>(from: &'a str, to: &'a str) -> impl Fn(&str) -> String + 'a {
     move |transcript| transcript.replace(from, to)
 }
 
-/// Leaves out every line of which this is a part.
-fn without(part: &str) -> impl Fn(&str) -> String + '_ {
+/// Leaves out every line that starts like this.
+fn without<'a>(starts: &'a [&'a str]) -> impl Fn(&str) -> String + 'a {
     move |transcript| {
-        let lines = transcript.lines().filter(|line| !line.contains(part));
+        let is_kept = |line: &&str| !starts.iter().any(|start| line.starts_with(start));
+        let lines = transcript.lines().filter(is_kept);
         lines.map(|line| format!("{line}\n")).collect()
     }
 }

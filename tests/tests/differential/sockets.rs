@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use gripware_interop::{Frame, Site};
+use gripware_interop::{Difference, Frame, Site};
 use serde_json::json;
 
 use crate::{
-    compare,
+    Expected, compare,
     http::expected,
     origin::{event, say, socket},
+    replaced,
     transcript::Transcript,
 };
 
@@ -58,7 +59,7 @@ async fn a_conversation_with_its_headers() {
         client.closes(1000, "done").await;
         log.frame("closed", &mut client).await;
     };
-    compare(play, &expected()).await;
+    compare(play, expected()).await;
 }
 
 #[tokio::test]
@@ -75,7 +76,6 @@ async fn what_the_origin_says_reaches_the_client_in_its_kind() {
             event("TEXT", "c:{\"type\":\"unknown\"}"),
             event("PING", "are you there"),
             event("PONG", "here"),
-            event("UNKNOWN", "skipped"),
             event("TEXT", "m:last"),
         ];
         let mut client = site
@@ -85,7 +85,7 @@ async fn what_the_origin_says_reaches_the_client_in_its_kind() {
             log.frame("gets", &mut client).await;
         }
     };
-    compare(play, &expected()).await;
+    compare(play, expected()).await;
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn control_messages_are_obeyed() {
         .await;
         log.frame("closed", &mut client).await;
     };
-    compare(play, &expected()).await;
+    compare(play, expected()).await;
 }
 
 #[tokio::test]
@@ -169,7 +169,23 @@ async fn prefixes_are_what_the_origin_says() {
         }
         site.recorder().forgets();
     };
-    compare(play, &[]).await;
+    compare(play, Vec::new()).await;
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_type() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        let open = format!("OPEN\r\n{}", event("UNKNOWN", "what is it"));
+        let client = site.try_socket(&socket(&[], &[("OPEN", &open)]), &[]).await;
+        log.note(
+            client
+                .map_or_else(|refusal| refusal.status, |_| 101)
+                .to_string(),
+        );
+        site.recorder().forgets();
+    };
+    let refused = Expected::of_pushpin(Difference::UNKNOWN_EVENTS, replaced("101", "502"));
+    compare(play, vec![refused]).await;
 }
 
 #[tokio::test]
@@ -204,7 +220,7 @@ async fn closes_of_the_origin() {
         }
         site.recorder().forgets();
     };
-    compare(play, &[]).await;
+    compare(play, Vec::new()).await;
 }
 
 #[tokio::test]
@@ -250,7 +266,16 @@ async fn connections_that_are_not_accepted() {
         }
         site.recorder().forgets();
     };
-    compare(play, &[]).await;
+    let expected = Expected::of_pushpin(
+        Difference::EVENTS_TYPE,
+        replaced(
+            "charset%3Dutf-8: 200 OK\n  content-length: 6\n  \
+             content-type: application/websocket-events; charset=utf-8\n  body \"OPEN\\r\\n\"\n",
+            "charset%3Dutf-8: 101 Switching Protocols\n  sec-websocket-accept: (a key)\n  \
+             upgrade: websocket\n  body \"\"\n",
+        ),
+    );
+    compare(play, vec![expected]).await;
 }
 
 #[tokio::test]
@@ -268,5 +293,5 @@ async fn messages_that_come_meanwhile_go_together() {
         vanishing.vanishes();
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
-    compare(play, &expected()).await;
+    compare(play, expected()).await;
 }
