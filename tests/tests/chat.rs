@@ -1,7 +1,7 @@
-//! The README's first command, and two windows of a real browser.
+//! The README's commands, and two windows of a real browser.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -9,18 +9,55 @@ use std::{
 use gripware_interop::{PATIENCE, Place, Process};
 
 #[tokio::test]
+async fn two_windows_chat_with_nothing_installed() {
+    two_windows_chat_and_the_chat_ends_well("chat").await;
+}
+
+#[tokio::test]
+async fn two_windows_chat_on_actix_with_nothing_installed() {
+    two_windows_chat_and_the_chat_ends_well("chat-actix").await;
+}
+
+#[tokio::test]
 async fn two_windows_chat_through_pushpin() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    two_windows_chat_behind_pushpin("chat").await;
+}
+
+#[tokio::test]
+async fn two_windows_chat_on_actix_through_pushpin() {
+    two_windows_chat_behind_pushpin("chat-actix").await;
+}
+
+async fn two_windows_chat_and_the_chat_ends_well(package: &str) {
     let place = Place::new();
-    let mut run = Command::new(root.join("examples/chat/run"));
+    let mut run = Command::new(env!("CARGO"));
+    run.args(["run", "-p", package])
+        .current_dir(root())
+        .env("LISTEN", "127.0.0.1:0")
+        .env_remove("GRIP_URL");
+    let mut chat = Process::start(run, place.directory(), "chat");
+    let url = address(&mut chat).await;
+    two_windows_chat(&place, &url).await;
+    assert!(chat.stop(PATIENCE).await.success());
+}
+
+async fn two_windows_chat_behind_pushpin(package: &str) {
+    let place = Place::new();
+    let mut run = Command::new(root().join("examples/chat/run"));
+    run.arg(package);
     for name in ["PORT", "CONTROL", "ORIGIN"] {
         run.env(name, free_port().to_string());
     }
     let mut chat = Process::start(run, place.directory(), "chat");
     let url = address(&mut chat).await;
+    two_windows_chat(&place, &url).await;
+    chat.stop(PATIENCE).await;
+}
 
+/// Waits until a browser has played its script to the end.
+async fn two_windows_chat(place: &Place, url: &str) {
     let mut script = Command::new("node");
-    script.arg(root.join("tests/node/chat.mjs")).arg(url);
+    script.arg(root().join("tests/node/chat.mjs")).arg(url);
     let mut browser = Process::start(script, place.directory(), "browser");
     let start = Instant::now();
     let status = loop {
@@ -32,7 +69,6 @@ async fn two_windows_chat_through_pushpin() {
     };
     assert!(status.success());
     assert_eq!(browser.output(), "two windows chatted\n");
-    chat.stop(PATIENCE).await;
 }
 
 /// What the command says is to be opened. It may have to build the chat before.
@@ -50,6 +86,10 @@ async fn address(chat: &mut Process) -> String {
         assert!(start.elapsed() < 10 * PATIENCE, "the chat does not start");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn free_port() -> u16 {

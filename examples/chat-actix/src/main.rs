@@ -1,22 +1,26 @@
 //! The small chat on actix-web: messages over WebSocket, who is here over server-sent events.
 //!
-//! `examples/chat/run chat-actix` starts it behind Pushpin. The application holds no connection
-//! itself: each handler answers and returns, and the proxy keeps the client.
+//! `cargo run -p chat-actix` starts it, with a proxy inside; `examples/chat/run chat-actix` starts it
+//! behind Pushpin, whose address is in `GRIP_URL`. The handlers hold no connection in either case:
+//! each answers and returns, and the proxy keeps the client.
 
-// The list of people is that of the chat on axum.
+// Both are those of the chat on axum.
+#[path = "../../chat/src/end.rs"]
+mod end;
 #[path = "../../chat/src/people.rs"]
 mod people;
 
-use std::{error::Error, time::Duration};
+use std::{env, error::Error, time::Duration};
 
 use actix_web::{
     App, HttpResponse, HttpServer, Responder, ResponseError,
     web::{self, Data, Html, Query},
 };
 use gripware_actix::{
-    Grip, GripContext, GripMiddleware, Hold, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
+    GripContext, GripMiddleware, Hold, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
     WebSocketContext, WebSocketError, WsMessage,
 };
+use gripware_hub::Hub;
 use people::People;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -24,10 +28,19 @@ use thiserror::Error;
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
-    let grip = Grip::from_env()?;
+    let hub = Hub::from_env()?;
+    let grip = hub.grip();
     let publisher = Data::new(grip.publisher());
     let people = Data::new(People::default());
-    let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    // The hub takes the address for itself, and gives the application one behind it.
+    let (listener, front) = hub.front(address).await?;
+    if let Some(address) = front.local_addr() {
+        println!("listening on {address}");
+        if hub.is_embedded() {
+            println!("open http://{address}/ in two windows");
+        }
+    }
     let server = HttpServer::new(move || {
         App::new()
             .app_data(publisher.clone())
@@ -37,11 +50,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .route("/people", web::get().to(people_here))
             .wrap(GripMiddleware::new(&grip))
     })
-    .bind(address)?;
-    for address in server.addrs() {
-        println!("listening on {address}");
-    }
-    server.run().await?;
+    .listen(listener)?
+    .disable_signals()
+    .run();
+    // Clients go first: the end of a WebSocket is told to the application.
+    let handle = server.handle();
+    let front = async {
+        let served = front.with_graceful_shutdown(end::told_to_end()).await;
+        handle.stop(true).await;
+        served
+    };
+    tokio::try_join!(server, front)?;
     Ok(())
 }
 

@@ -1,11 +1,13 @@
 //! A small chat: messages over WebSocket, who is here over server-sent events.
 //!
-//! `examples/chat/run` starts it behind Pushpin. The application holds no connection itself: each
-//! handler answers and returns, and the proxy keeps the client.
+//! `cargo run -p chat` starts it, with a proxy inside; `examples/chat/run` starts it behind Pushpin,
+//! whose address is in `GRIP_URL`. The handlers hold no connection in either case: each answers and
+//! returns, and the proxy keeps the client.
 
+mod end;
 mod people;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{env, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,12 +17,14 @@ use axum::{
     routing::{any, get},
 };
 use gripware_axum::{
-    Grip, GripContext, GripLayer, Hold, KeepAlive, PublishError, Publisher, Recovery,
-    WebSocketContext, WebSocketError, WsMessage,
+    GripContext, GripLayer, Hold, KeepAlive, PublishError, Publisher, Recovery, WebSocketContext,
+    WebSocketError, WsMessage,
 };
+use gripware_hub::Hub;
 use people::People;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::net::TcpListener;
 
 #[derive(Clone)]
 struct App {
@@ -31,7 +35,8 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
-    let grip = Grip::from_env()?;
+    let hub = Hub::from_env()?;
+    let grip = hub.grip();
     let app = Router::new()
         .route(
             "/",
@@ -44,10 +49,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
             publisher: grip.publisher(),
             people: Arc::default(),
         });
-    let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    println!("listening on {address}");
+    if hub.is_embedded() {
+        println!("open http://{address}/ in two windows");
+    }
+    hub.serve(listener, app)
+        .with_graceful_shutdown(end::told_to_end())
+        .await?;
     Ok(())
 }
 
