@@ -1,7 +1,7 @@
 //! Realtime for actix-web, from ordinary handlers.
 //!
-//! A handler answers a request with a [`Hold`]; the GRIP proxy in front of the application keeps
-//! the client's connection; a [`Publisher`] sends an item, and every held client gets it. With
+//! A handler answers a request with a [`Hold`]; a GRIP proxy, in the same process or in front of it,
+//! keeps the client's connection; a [`Publisher`] sends an item, and every held client gets it. With
 //! [`WebSocketContext`] the same handlers talk over WebSockets.
 //!
 //! ```
@@ -53,6 +53,27 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The proxy
+//! With `gripware-hub` it is in the same process, and there is nothing else to start: the hub has the
+//! address, gives the server a listener behind it, and gives the [`Grip`]. With `GRIP_URL` set it
+//! steps aside for the proxy that is named there: the listener is at the address itself, and the
+//! same lines serve the application behind Pushpin or Fastly.
+//!
+//! ```ignore
+//! let hub = gripware_hub::Hub::from_env()?;
+//! let grip = hub.grip();
+//! let (listener, front) = hub.front("127.0.0.1:8080").await?;
+//! let server = HttpServer::new(move || App::new().wrap(GripMiddleware::new(&grip)))
+//!     .listen(listener)?
+//!     .run();
+//! tokio::select! {
+//!     served = server => served?,
+//!     served = front.into_future() => served?,
+//! }
+//! ```
+//!
+//! The example `chat-actix` shows how clients are sent away in an orderly manner at the end. Without the hub, [`Grip::from_env`] is enough.
 //!
 //! # The order of middleware
 //! `App::wrap` puts each middleware around those before it. Wrap with [`GripMiddleware`] first, so

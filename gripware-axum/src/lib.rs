@@ -1,7 +1,7 @@
 //! Realtime for axum, from ordinary handlers.
 //!
-//! A handler answers a request with a [`Hold`]; the GRIP proxy in front of the application keeps
-//! the client's connection; a [`Publisher`] sends an item, and every held client gets it. With
+//! A handler answers a request with a [`Hold`]; a GRIP proxy, in the same process or in front of it,
+//! keeps the client's connection; a [`Publisher`] sends an item, and every held client gets it. With
 //! [`WebSocketContext`] the same handlers talk over WebSockets.
 //!
 //! ```
@@ -48,6 +48,22 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The proxy
+//! With `gripware-hub` it is in the same process, and there is nothing else to start: the hub gives
+//! the [`Grip`] and serves the application. With `GRIP_URL` set it steps aside for the proxy that is
+//! named there, and the same lines serve the application behind Pushpin or Fastly.
+//!
+//! ```ignore
+//! let hub = gripware_hub::Hub::from_env()?;
+//! let app = Router::new()
+//!     // .route(...)
+//!     .layer(GripLayer::new(&hub.grip()));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! hub.serve(listener, app).await?;
+//! ```
+//!
+//! Without the hub, [`Grip::from_env`] is enough, and any server will do.
 //!
 //! # The order of layers
 //! `Router::layer` puts each layer around those before it. Add [`GripLayer`] first, so that all

@@ -1,64 +1,64 @@
 //! Where the hub behaves otherwise than Pushpin, and why.
 //!
 //! The hub speaks Pushpin's protocol, and an application cannot tell which of the two is in front of
-//! it, but for what is listed here. Each difference is meant. Compared are Pushpin 1.36 and, where
-//! a row says so, later ones.
+//! it, but for what is listed here. Each difference is meant. What it is compared with is Pushpin
+//! 1.36. Of what later versions brought it has gone links, `refresh`, `Content-Bytes-Accepted` and
+//! the limit of five filters; of 2.0 it has not got `http-check` and `http-modify`, which let
+//! everything pass, as filters of unknown names do.
 //!
 //! # Holds
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | asks a response hold's request again a second after the channel gets its first subscriber, and a stream's next link likewise | asks again only where an item was published after what the origin knew: its id is another than the `prev-id` of the answer | the repeat is for brokers that take a moment to pass a subscription on; here items are published in the same process, and a subscription counts from its first moment |
-//! | forgets a channel's last id with its last subscriber | remembers it for 60 s more ([`id_memory`](crate::HubBuilder::id_memory)), of up to 4096 channels in each of 64 maps, and so it does for an item with an id that came while nobody followed the channel | a long-poll that comes back finds out about what was published between two polls |
-//! | one answer to a next link serves all whose path and last ids are equal | the query and the host have to be equal too | a query may have a token, and one client's data would go to another |
-//! | at most 10 next links a second in all | as many at once as [`max_asks`](crate::HubBuilder::max_asks) says | recovery of thousands of streams took minutes |
-//! | a response hold that ends with `Grip-Timeout` ends up to 1.2 s later | at the time | |
-//! | keep-alives come up to a second early | at the time; one is left out while the client has not read what is there | |
-//! | `HEAD` of a stream is held | it is answered | nothing could be appended to |
-//! | a link to another host is fetched from there | there is no such link: a next link that names another host is none, and a gone link is not sent | the hub has one origin, and a response should not make it ask anybody else |
-//! | says why it refused an instruction in the answer with `debug=true` | the same with [`development`](crate::HubBuilder::development), and always in the log | a 502 that says nothing is what users ask about most |
-//! | `Grip-Session-*` | ignored | sessions need a server of their own, and no library uses them |
-//! | filters `http-check`, `http-modify` (2.0) | let everything pass, as filters of unknown names do | a request for each item and subscriber is what a hub is there to avoid |
-//! | gone links since 1.41 | yes | |
+//! | asks again a second after a channel gets its first subscriber: a response hold's own request, a stream's next link | asks again only where something was published after what the origin knew: the channel's last id is another than the `prev-id` of the answer | the repeat is for brokers that take a moment to pass a subscription on; here items are published in the same process, and a subscription counts from its first moment |
+//! | knows the last id of a channel as long as it has subscribers | remembers it for 60 s more ([`id_memory`](crate::HubBuilder::id_memory)), and that of an item that came while nobody followed the channel; of up to 4096 such channels in each of 64 maps | a long-poll that comes back is asked about what was published between two polls |
+//! | one answer to a next link serves all whose path and last ids are equal | query and host have to be equal too | a token in a query would hand one client's data to another |
+//! | asks 10 next links a second, in all | as many at a time as [`max_asks`](crate::HubBuilder::max_asks) says | with 2000 streams messages came late |
+//! | follows a link to another host, where a route leads there | takes it for no link | the hub has one origin, and no answer makes it ask anybody else |
+//! | ends a response hold up to 1.2 s after its timeout, and sends keep-alives up to a second early | both at the time | |
+//! | sends keep-alives to whoever is held | leaves one out while the client has not read what is there | it has something to read |
+//! | holds the `HEAD` of a stream | answers it | nothing could be appended |
+//! | ends a stream with a previous id and no next link with a text, where `debug=true` | the same with [`development`](crate::HubBuilder::development); and the reason for whatever is refused is in the log | a 502 that says nothing is what users ask about most |
+//! | `Grip-Session-Id`, `Grip-Session-Detect` | removed, and no more | sessions need a server of their own |
+//! | a header in an `application/grip-instruct` may have CR and LF | 502 | one header would become two |
+//! | a patch of any size | up to 1000 operations, and a result of 1 000 000 bytes | a small item could fill the memory |
 //!
 //! # WebSockets
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | compares `application/websocket-events` byte for byte | without case and parameters | frameworks add a charset by themselves, and the client would be dropped for it |
-//! | gives close codes to the client as they are; 0 is what libraries send where they mean none | one that must not be on the wire becomes 1000 | browsers fail on it |
-//! | drops the client without a close where the origin fails after `OPEN`, or does not answer a close | closes with 1011, or answers the close with the client's own code | the client learns whose fault it is, and that the connection has not been lost |
-//! | takes an answer that is cut off in the middle of an event | closes with 1011 | half a message is a wrong one |
-//! | drops the client when more than 200 000 bytes wait for the origin | stops reading from it until the origin has caught up | what was sent is not lost, and the client notices by itself |
-//! | messages above some 16 kB stall (fixed in 1.38) | any size, in one frame | |
-//! | a text that is not UTF-8 goes to the client | closes with 1011; in an item it is a 400 | the client would fail the connection and blame the proxy |
-//! | a client's message of any size up to the queue | up to [`max_message`](crate::HubBuilder::max_message), and beyond it close code 1009 | |
-//! | a subprotocol that the client did not offer is passed on | 502 | the client would fail the handshake |
-//! | pings of a client that is detached go nowhere | they are answered | nobody else would, and clients give up |
-//! | `Keep-Alive-Interval` of less than 20 s is 20 s | the same, and [`min_keep_alive_interval`](crate::HubBuilder::min_keep_alive_interval) changes it | |
-//! | `Content-Bytes-Accepted`, `refresh` (since 1.41, 1.38) | yes | |
-//! | WebSockets over HTTP/1.1 | and over HTTP/2 (RFC 8441) | |
+//! | compares `application/websocket-events` byte for byte | its essence: without case and parameters | frameworks add a charset by themselves, and the client was dropped for it |
+//! | gives close codes to clients as they are; libraries send 0 where they mean none | one that must not be on the wire becomes 1000 | browsers fail on it |
+//! | drops the client without a close where the origin fails after `OPEN` | closes with 1011 | the client learns that it was not the network |
+//! | drops the client without a close where the origin does not answer its close | answers with the client's own code | the client has done nothing wrong |
+//! | takes an answer that is cut off in the middle of an event | closes with 1011, or 502 at the opening | half a message is a wrong one |
+//! | ends the connection when some 200 000 bytes wait for the origin | does not read from it until the origin has caught up; one message may have [`max_message`](crate::HubBuilder::max_message), and a larger one is closed with 1009 | nothing that was sent is lost |
+//! | stalls on messages above some 16 kB to the client (until 1.38) | sends them, in one frame | |
+//! | passes a text on that is not UTF-8 | closes with 1011; in an item it is a 400 | the client would fail and blame the proxy |
+//! | passes a subprotocol on that the client has not offered | 502 | the client would fail the handshake |
+//! | leaves the pings of a detached client without an answer | answers them | nobody else would, and clients give up |
+//! | polls idle WebSockets every 20 s at most | the same, and [`min_keep_alive_interval`](crate::HubBuilder::min_keep_alive_interval) lowers it | a lost client is noticed earlier |
+//! | HTTP/1.1 | and HTTP/2 (RFC 8441) | |
 //!
 //! # Items
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | drops what is over 2500 deliveries a second, or 25 000 waiting items | whoever publishes waits: the answer to a publish comes when there is room ([`backlog_bytes`](crate::HubBuilder::backlog_bytes)) | nothing that was accepted is dropped in silence |
-//! | drops an item where 100 wait for an earlier one | gives up on the gap: the one that has waited longest goes on | |
-//! | drops what a slow client has no room for | disconnects it, or drops and counts ([`SlowClients`](crate::SlowClients)) | a client that has missed something should know |
-//! | a status code below 100, a close code that must not be sent, CR or LF in a header, a text that is not UTF-8, a ping over 125 bytes: passed on | 400 | clients fail on it, and a header of an item would become two |
-//! | remembers an id for good where `id_cache_ttl` is not set | 60 s, of up to 10 000 items in each channel | |
-//! | a filter may make a content of any length | at most 1 000 000 bytes longer; beyond it the item is not delivered | |
+//! | drops what is over 2500 deliveries a second or 25 000 waiting items | lets whoever publishes wait, until there is room ([`backlog_bytes`](crate::HubBuilder::backlog_bytes)) | nothing that was accepted is dropped |
+//! | drops what is over 100 items for a client that does not read | has room for 1 MiB and 10 000, and then disconnects it, or drops and counts ([`SlowClients`](crate::SlowClients)) | who has missed something should know |
+//! | drops an item where 100 wait for an earlier one | gives up the gap: the one that has waited longest goes on | |
+//! | drops an id that comes again where `id_cache_ttl` is set | always, for [`id_memory`](crate::HubBuilder::id_memory) and up to 10 000 ids in a channel | a retry is harmless without a setting |
+//! | passes on a status below 100, a close code that must not be sent, CR and LF in a header, a ping over 125 bytes | 400 | clients fail on it, and one header would become two |
+//! | lets a filter make a content of any length | at most 1 000 000 bytes longer, or it is not delivered | a small item could fill the memory |
 //!
 //! # The control API
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | closes the connection after each answer, needs `Content-Length` | keeps it, takes chunked bodies | a publisher saves a handshake for each item |
-//! | has no authentication | a key, where one is set; without one, requests of pages in browsers are refused | a page from anywhere can reach a port on the loopback interface |
-//! | an answer does not say whether anybody was there | `Grip-Subscribers` says how many | |
-//! | ZeroMQ on three more ports | none | the control API and the in-process publisher are faster |
+//! | closes the connection after each answer, and needs a `Content-Length` | keeps it, and takes chunked bodies | a publisher saves a handshake for each item |
+//! | has no authentication | asks for a key where one is set; where none is, it refuses the requests of pages in browsers | a page from anywhere can reach a port on the loopback interface |
+//! | does not say whether anybody was there | `Grip-Subscribers` says how many | |
+//! | has ZeroMQ on further ports | has none | |
 //!
 //! # In front of clients
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | passes `X-Forwarded-For` of clients on, as its rules say | replaces it, unless [`trust_forwarded`](crate::HubBuilder::trust_forwarded) is set | anybody could pretend to have another address |
 //! | adds an `Accept-Encoding` of its own, and decompresses | none goes to the origin | what is published later could not be appended to a compressed body |
-//! | `TRACE` is passed on | 405 | the answer would show the client the signature |
-//! | routes, several origins, a proxy that trusts another (`upstream_key`) | one origin | the application's router decides, or another hub beside this one |
+//! | treats `X-Forwarded-For` by rules | replaces it, or adds to it with [`trust_forwarded`](crate::HubBuilder::trust_forwarded) | anybody can write an address |
+//! | has routes to several origins, and proxies that it trusts (`upstream_key`) | has one origin | the application's router decides, or a second hub |

@@ -83,7 +83,7 @@
 //! | `aws-lc-rs` | yes | signs and checks with aws-lc-rs |
 //! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
 //! | `program` | yes | the program `gripware-hub` |
-//! | `tls` | no | clients over HTTPS, with rustls |
+//! | `tls` | no | clients over HTTPS, with rustls and aws-lc-rs |
 //!
 //! An application has no need of the program: `default-features = false, features = ["aws-lc-rs"]`.
 //!
@@ -112,6 +112,7 @@
 //! | what | limit | beyond it |
 //! |---|---|---|
 //! | channels of one connection | 20 | not subscribed to, which the log says |
+//! | meta of one connection | 64 | not set |
 //! | items that wait for an earlier one, in one channel | 100 | the gap is given up |
 //! | ids that are remembered, in one channel | 10 000 | the oldest is forgotten |
 //! | answer to a next link | 1 000 000 bytes | the stream is cut off |

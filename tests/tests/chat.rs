@@ -83,7 +83,7 @@ async fn address(chat: &mut Process) -> String {
         if let Some(status) = chat.ended() {
             panic!("the chat ended with {status}");
         }
-        assert!(start.elapsed() < 10 * PATIENCE, "the chat does not start");
+        assert!(start.elapsed() < 30 * PATIENCE, "the chat does not start");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,4 +1,114 @@
-//! Running it: behind Pushpin, behind Fastly.
+//! Running it: with the hub inside, behind the hub, behind Pushpin, behind Fastly.
+//!
+//! Which of them it is, is for `GRIP_URL` to say, and never for a handler.
+//!
+//! # With the hub inside
+//! One process, one port: `gripware_hub::Hub::from_env()` and its `serve`, and no `GRIP_URL`.
+//! Requests are signed with a key that the process makes up, and items are published in memory.
+//!
+//! ```text
+//! # /etc/systemd/system/app.service
+//! [Unit]
+//! After=network-online.target
+//! [Service]
+//! ExecStart=/usr/local/bin/app
+//! Environment=LISTEN=127.0.0.1:8080
+//! DynamicUser=yes
+//! LimitNOFILE=200000
+//! KillSignal=SIGTERM
+//! TimeoutStopSec=15
+//! Restart=on-failure
+//! [Install]
+//! WantedBy=multi-user.target
+//! ```
+//!
+//! - A held connection is an open file: the limit of 1024 that many systems start with is 1000
+//!   clients.
+//! - `TimeoutStopSec` is longer than the hub's `drain` (5 s), so that streams end properly and
+//!   WebSockets get their 1001. The application has to listen for SIGTERM: the examples show how.
+//! - Items live in the process that publishes. With several processes behind a load balancer a
+//!   client of one does not get what another publishes: put the program in front of all of them,
+//!   or publish to the control API of each (`GRIP_URL` takes several).
+//! - After a restart all clients come back at once. An event source waits as long as `retry:` says,
+//!   and a page with WebSockets should wait a random time.
+//!
+//! # Behind the hub as a program
+//! It takes Pushpin's place, for applications in any language, or in more processes than one.
+//!
+//! ```text
+//! # /etc/gripware-hub.toml
+//! listen = "[::]:7999"
+//! control = "127.0.0.1:5561"
+//! origin = "http://127.0.0.1:8080"
+//!
+//! # /etc/systemd/system/gripware-hub.service, otherwise as above
+//! [Service]
+//! ExecStart=/usr/local/bin/gripware-hub --config /etc/gripware-hub.toml
+//! # GRIPWARE_HUB_SIG_KEY=… and GRIPWARE_HUB_CONTROL_KEY=…, each from: openssl rand -hex 24
+//! EnvironmentFile=/etc/gripware-hub.secrets
+//! ```
+//!
+//! ```sh
+//! GRIP_URL='http://127.0.0.1:5561/?key=CONTROL_KEY&verify-iss=gripware&verify-key=SIG_KEY'
+//! ```
+//!
+//! The origin may be `unix:/run/app.sock`, and the program listens on port 7999 unless told
+//! otherwise, as Pushpin does. It prints `listening on …` when it is ready, and ends with status 0
+//! on SIGTERM.
+//!
+//! # In a container
+//! ```text
+//! FROM rust:1 AS build
+//! COPY . /src
+//! RUN cd /src && cargo build --release -p app
+//! FROM debian:stable-slim
+//! COPY --from=build /src/target/release/app /usr/local/bin/app
+//! ENV LISTEN=0.0.0.0:8080
+//! USER nobody
+//! ENTRYPOINT ["app"]
+//! ```
+//!
+//! The form with brackets matters: through a shell, SIGTERM does not reach the application. Give it
+//! longer to end than `drain` (`docker stop -t 15`, `terminationGracePeriodSeconds`). One thread
+//! holds connections for each processor that the container may use.
+//!
+//! # Behind nginx or Caddy
+//! A web server in front of the hub, for TLS or several sites, must not gather what it passes on:
+//!
+//! ```text
+//! location / {
+//!     proxy_pass http://127.0.0.1:8080;
+//!     proxy_http_version 1.1;
+//!     proxy_set_header Host $host;
+//!     proxy_set_header Upgrade $http_upgrade;
+//!     proxy_set_header Connection $connection_upgrade;
+//!     proxy_set_header X-Forwarded-For $remote_addr;
+//!     proxy_set_header X-Forwarded-Proto $scheme;
+//!     proxy_buffering off;
+//!     proxy_read_timeout 75s;
+//! }
+//! # In http { }: a connection is upgraded where the client asks for it, and kept otherwise.
+//! map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
+//! ```
+//!
+//! ```text
+//! app.example {
+//!     reverse_proxy 127.0.0.1:8080 {
+//!         flush_interval -1
+//!     }
+//! }
+//! ```
+//!
+//! - Keep-alives have to come more often than `proxy_read_timeout`: every 20 s to 55 s.
+//! - Set `trust_forwarded` on the hub, and let nobody else reach its port. Otherwise the application
+//!   sees the web server's address, which is what it should believe where clients can connect
+//!   directly.
+//! - Between hub and application no other server is needed. One that buffers there makes every hold
+//!   late.
+//!
+//! # TLS
+//! With its feature `tls` the hub takes certificate and key itself (`HubBuilder::tls`, `--tls-cert`
+//! and `--tls-key`): no web server, one port, HTTP/2. A renewed certificate needs a restart.
 //!
 //! # Behind Pushpin
 //! Clients connect to Pushpin (port 7999), Pushpin forwards to the application, and the
@@ -45,6 +155,6 @@
 //!   content type, no redirect, no 204 in place of 200.
 //! - A reverse proxy between them must let `Grip-*`, `Meta-*`, `Set-Meta-*`, `Connection-Id` and
 //!   `Keep-Alive-Interval` through, in both directions.
-//! - Response holds are asked for twice: for its first subscriber a proxy repeats the request about
-//!   a second later. Handlers of holds must be idempotent, and must not invent a new channel each
-//!   time.
+//! - Response holds are asked for twice: for its first subscriber Pushpin repeats the request about
+//!   a second later, and any proxy does where something was missed. Handlers of holds must be
+//!   idempotent, and must not invent a new channel each time.

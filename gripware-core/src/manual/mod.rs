@@ -3,7 +3,8 @@
 //! - [`protocol`]: one request and one message, from the client to the origin and back.
 //! - [`defaults`]: what is set how, and why.
 //! - [`threat_model`]: who attacks what, and what stands in the way.
-//! - [`deployment`]: behind Pushpin, behind Fastly, and what surrounds them.
+//! - [`deployment`]: with the hub inside, behind it, behind Pushpin, behind Fastly, and what surrounds
+//!   them.
 //!
 //! There is nothing to call in here.
 

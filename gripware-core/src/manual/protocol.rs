@@ -1,8 +1,10 @@
 //! The protocol in one page.
 //!
 //! # Three parties
-//! The *client* is a browser or an app. The *proxy* (Pushpin, Fastly Fanout) keeps the client's
-//! connection. The *origin* is the web application: it answers requests, and forgets them.
+//! The *client* is a browser or an app. The *proxy* (gripware's hub, Pushpin, Fastly Fanout) keeps
+//! the client's connection. The *origin* is the web application: it answers requests, and forgets
+//! them. With the hub embedded, proxy and origin are one process, and all of this takes place
+//! between them without a socket.
 //!
 //! # A hold
 //! The proxy forwards a request with two headers of its own: `Grip-Sig`, a JWT that proves who
@@ -21,8 +23,9 @@
 //! connection. A `stream` hold is appended to; a `response` hold (long-polling) is answered once,
 //! by an item or, at the timeout, with the answer that the origin gave.
 //!
-//! Some things do not fit into a header, such as a channel name with a comma. The same instruction can be a JSON body of type `application/grip-instruct`, with the
-//! client's response inside it. A [`Hold`](crate::Hold) knows which form it needs.
+//! Some things do not fit into a header, such as a channel name with a comma. The same instruction
+//! can be a JSON body of type `application/grip-instruct`, with the client's response inside it. A
+//! [`Hold`](crate::Hold) knows which form it needs.
 //!
 //! # An item
 //! Later the origin posts an [`Item`](crate::Item) to the proxy's control endpoint:
@@ -33,13 +36,15 @@
 //!                       "ws-message":{"content":"hello"}}}]}
 //! ```
 //!
-//! Each client of the channel gets the format for its kind of hold, and nothing if there is none.
+//! Each client of the channel gets the format for its kind of hold, and nothing if there is none. A
+//! publisher hands the same item to an embedded hub as it is, without a request and without JSON.
 //!
 //! # Missing nothing
 //! An item with an id that was seen in the last minute is dropped. One whose `prev-id` is not the
 //! last id waits for the gap to close, and then the proxy asks the origin again: it fetches the
-//! `next` link of the hold, with the last id it delivered in `Grip-Last`. An answer is given to
-//! every client that waits at the same path, so a next link must be the same for all of them. A
+//! `next` link of the hold, with the last id it delivered in `Grip-Last`. Pushpin
+//! gives an answer to every client that waits at the same path, so a next link must be the same for
+//! all of them. A
 //! [`Recovery`](crate::Recovery) takes the cursor from the right place and makes such a link.
 //!
 //! # A WebSocket

@@ -25,7 +25,8 @@
 //!
 //! # A replayed token
 //! A token is not bound to a request, and lives for an hour. Whoever can read the traffic between
-//! proxy and origin can use one. Use TLS there, or a network of your own.
+//! proxy and origin can use one. Use TLS there, or a network of your own. The tokens of an embedded
+//! hub leave the process only with `front`, over loopback.
 //!
 //! # Content that becomes an instruction
 //! - Channel names, ids, meta and links are checked for control characters before they are
@@ -43,6 +44,45 @@
 //! Keys, tokens and passwords print as `[redacted]`, in errors as well. Credentials are not sent
 //! over plain HTTP to anything but this machine.
 //!
+//! # What a client can do to the hub
+//! The hub meets the public directly, embedded or as a program.
+//! - *Headers.* `Grip-*`, `Meta-*` and `Connection-Id` of clients are removed, and so is what names
+//!   their address, unless `trust_forwarded` says that a server in front has set it. `Grip-*` of the
+//!   application's answers never reach a client.
+//! - *Two requests in one.* A connection leaves the HTTP server only after the body of its request
+//!   has been read to the end, so that what is left of one is never taken for the next. `Host` is
+//!   there once, or the request is refused; `TRACE` is refused, as it would show the signature.
+//! - *Slow heads and bodies.* A head has 60 s and 64 KiB. A body is the application's to read, in its
+//!   own time: a layer with a timeout bounds that, as without a hub. `max_connections` bounds how
+//!   many there are that are not held.
+//! - *Not reading.* A queue has 1 MiB and 10 000 messages; then the client is disconnected. Items are
+//!   shared between all who wait for them.
+//! - *Sending while held.* Nothing is read beyond 16 KiB, and beyond 200 000 bytes or 1024 messages of
+//!   a WebSocket that the application has not taken. A message has 512 KiB, however it is cut into
+//!   frames.
+//! - *Holding many.* Held connections have no bound but the system's: how many one address may have
+//!   is for a firewall, a web server in front, or the handler to say.
+//! - *Making the hub ask.* Turns of WebSockets, next links and repeats are 1024 at a time in all, and
+//!   a client has one under way.
+//!
+//! # What an application can do to the hub
+//! It is trusted with its clients, and not with the process: channels, meta, links, control messages
+//! and bodies have bounds, links lead to the application and nowhere else, and what is no
+//! instruction is a 502 with a line in the log. Handlers of an embedded application run in the same
+//! process; one that blocks its runtime delays requests, but no client that is held.
+//!
+//! # Who reaches the control API
+//! Who may publish, may say anything to every client, close connections and read channel names. The
+//! hub's control API is on loopback by default; with `--control-key`, every request but `GET /` needs
+//! the key, which is compared in constant time. Without a key, requests that pages in browsers send
+//! are refused, by `Origin`, `Sec-Fetch-Site` and host names that were made to point to this
+//! machine. Its bodies have 1 000 000 bytes and 30 s, and it has 256 connections. An embedded hub has
+//! no control API unless it is asked for one.
+//!
 //! # What is not defended
-//! The control endpoint of Pushpin has no authentication: who reaches it can publish. Keep it on
-//! loopback or in a network of your own.
+//! - The control endpoint of Pushpin has no authentication: who reaches it can publish. Keep it on
+//!   loopback or in a network of your own.
+//! - Between the program and the application the hub speaks plain HTTP, and the control API does. Use
+//!   loopback, a unix socket, or a network of your own.
+//! - The hub does not count requests: a limit for each client belongs into the application, or in
+//!   front.
