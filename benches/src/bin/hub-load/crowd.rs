@@ -1,0 +1,198 @@
+use std::{
+    cell::RefCell,
+    fmt, io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Error,
+    lag::{Lag, MARK},
+    origin::Origin,
+    tally::Tally,
+};
+
+/// How many connections are opened at once.
+const AT_ONCE: usize = 64;
+
+/// Of so many clients in a thousand every message is looked at.
+const LOOKED_AT: usize = 16;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
+}
+
+/// What a client is held as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Stream,
+    WebSocket,
+    Response,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Stream, Self::WebSocket, Self::Response];
+
+    pub(crate) const fn request(self) -> &'static str {
+        match self {
+            Self::Stream => "GET /stream HTTP/1.1\r\nHost: load\r\n\r\n",
+            Self::Response => "GET /response HTTP/1.1\r\nHost: load\r\n\r\n",
+            Self::WebSocket => concat!(
+                "GET /websocket HTTP/1.1\r\nHost: load\r\nConnection: Upgrade\r\n",
+                "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stream => "stream",
+            Self::WebSocket => "WebSocket",
+            Self::Response => "response hold",
+        })
+    }
+}
+
+/// Many clients, all held and all subscribed to the one channel.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    listeners: Vec<JoinHandle<()>>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) lag: Arc<Lag>,
+}
+
+impl Crowd {
+    /// Opens this many connections, and returns when the origin has answered each by a hold.
+    pub(crate) async fn gather(
+        kind: Kind,
+        address: SocketAddr,
+        size: usize,
+        origin: &Origin,
+    ) -> Result<Self, Error> {
+        let mut crowd = Self {
+            listeners: Vec::with_capacity(size),
+            tally: Arc::default(),
+            lag: Arc::default(),
+        };
+        let before = origin.held();
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut workers = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let next = Arc::clone(&next);
+            workers.spawn(async move {
+                let mut sockets = Vec::new();
+                while next.fetch_add(1, Ordering::Relaxed) < size {
+                    sockets.push(timeout(PATIENCE, open(kind, address)).await??);
+                }
+                Ok::<_, Error>(sockets)
+            });
+        }
+        let mut opened = Vec::with_capacity(size);
+        while let Some(sockets) = workers.join_next().await {
+            opened.extend(sockets??);
+        }
+        let held = async {
+            while origin.held() < before + size {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, held)
+            .await
+            .map_err(|_| format!("{} of {size} were held", origin.held() - before))?;
+        for socket in opened {
+            crowd.listen(socket);
+        }
+        Ok(crowd)
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Closes connections until this many are left.
+    pub(crate) fn shrink(&mut self, size: usize) {
+        for listener in self.listeners.drain(size..) {
+            listener.abort();
+        }
+    }
+
+    fn listen(&mut self, socket: TcpStream) {
+        let tally = Arc::clone(&self.tally);
+        let lag = (self.listeners.len() % 1_000 < LOOKED_AT).then(|| Arc::clone(&self.lag));
+        self.listeners.push(tokio::spawn(async move {
+            let mut rest = Vec::new();
+            while socket.readable().await.is_ok() {
+                let read = SCRATCH.with_borrow_mut(|scratch| {
+                    let read = socket.try_read(scratch)?;
+                    let bytes = scratch.get(..read).unwrap_or_default();
+                    if let Some(lag) = &lag {
+                        lag.read(&mut rest, bytes);
+                    }
+                    tally.add(messages(bytes));
+                    Ok::<_, io::Error>(read)
+                });
+                match read {
+                    Ok(0) => break,
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                    _ => {}
+                }
+            }
+            tally.gone();
+        }));
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.shrink(0);
+    }
+}
+
+/// The marks in these bytes, in pieces whose count fits a byte: the compiler makes a few vector
+/// instructions of it.
+fn messages(bytes: &[u8]) -> u64 {
+    let piece = |piece: &[u8]| piece.iter().map(|byte| u8::from(*byte == MARK)).sum::<u8>();
+    bytes.chunks(255).map(|bytes| u64::from(piece(bytes))).sum()
+}
+
+/// A client that was held, or has asked to be where that shows by nothing.
+async fn open(kind: Kind, address: SocketAddr) -> Result<TcpStream, Error> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket.write_all(kind.request().as_bytes()).await?;
+    let expected = match kind {
+        Kind::Response => return Ok(socket),
+        Kind::Stream => "HTTP/1.1 200 ",
+        Kind::WebSocket => "HTTP/1.1 101 ",
+    };
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if socket.read_buf(&mut head).await? == 0 {
+            break;
+        }
+    }
+    if head.starts_with(expected.as_bytes()) {
+        Ok(socket)
+    } else {
+        Err(format!(
+            "a {kind} was answered by {:?}",
+            String::from_utf8_lossy(&head)
+        )
+        .into())
+    }
+}

@@ -1,0 +1,57 @@
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::{
+    Error,
+    control::Control,
+    crowd::{Crowd, Kind},
+    lag::message,
+    proxy::Proxy,
+    report::Report,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Between two messages, so that the processor time of one is not counted for the next.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One message to all, several times.
+pub(crate) async fn measure(
+    proxy: &dyn Proxy,
+    control: &mut Control,
+    crowd: &Crowd,
+    times: usize,
+    kind: Kind,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let size = crowd.size();
+    for _ in 0..times {
+        sleep(PAUSE).await;
+        let before = proxy.usage().processor;
+        crowd.tally.expect(crowd.tally.received() + size as u64);
+        let start = Instant::now();
+        control.publish(&[message()]).await?;
+        let reached = crowd.tally.reached(PATIENCE).await;
+        sleep(PAUSE).await;
+        let used = proxy.usage().processor.saturating_sub(before);
+        let Some(reached) = reached else {
+            report.note(format!(
+                "{}: one message to {size} {kind}s did not reach all",
+                proxy.name()
+            ));
+            continue;
+        };
+        report.add(
+            format!("one message to {size} {kind}s: last receipt, ms"),
+            proxy.name(),
+            (reached - start).as_secs_f64() * 1e3,
+        );
+        report.add(
+            format!("one message to {size} {kind}s: processor time each, µs"),
+            proxy.name(),
+            used.as_secs_f64() * 1e6 / size as f64,
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::{
+    Error, Options,
+    control::Control,
+    crowd::{Crowd, Kind},
+    fan_out,
+    origin::Origin,
+    proxy::Proxy,
+    report::Report,
+    sustained,
+};
+
+/// How many connections come and go before anything is measured.
+const WARM: usize = 200;
+
+/// How long a proxy is left alone before its memory is read.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What clients of one kind cost: to hold them, to keep them, to send them one message, and many.
+pub(crate) async fn measure(
+    proxy: &dyn Proxy,
+    origin: &Origin,
+    kind: Kind,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let name = proxy.name();
+    let mut control = Control::new(proxy.control());
+    drop(Crowd::gather(kind, proxy.client(), WARM, origin).await?);
+    sleep(SETTLE).await;
+
+    let before = proxy.usage();
+    let start = Instant::now();
+    let mut crowd = Crowd::gather(kind, proxy.client(), options.many, origin).await?;
+    let rate = options.many as f64 / start.elapsed().as_secs_f64();
+    report.add(format!("{kind}s held per second"), name, rate);
+    sleep(SETTLE).await;
+    let after = proxy.usage();
+    let growth = after.resident.saturating_sub(before.resident) as f64;
+    let each = growth / options.many as f64 / 1024.0;
+    report.add(format!("resident memory per {kind}, KiB"), name, each);
+
+    if kind == Kind::Response {
+        // The one message answers them all.
+        fan_out::measure(proxy, &mut control, &crowd, 1, kind, report).await?;
+        return Ok(());
+    }
+    fan_out::measure(proxy, &mut control, &crowd, 10, kind, report).await?;
+    crowd.shrink(options.few);
+    sleep(SETTLE).await;
+    fan_out::measure(proxy, &mut control, &crowd, 10, kind, report).await?;
+    let time = Duration::from_secs_f64(options.seconds);
+    sustained::measure(name, &mut control, &crowd, time, kind, report).await?;
+    if crowd.tally.are_gone() > 0 {
+        eprintln!("{name}: {} {kind}s ended", crowd.tally.are_gone());
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use gripware_core::{
+    Limits,
+    ws::{Event, EventKind, decode, encode},
+};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::Error;
+
+/// The channel that all who are held are subscribed to.
+pub(crate) const CHANNEL: &str = "load";
+
+const SUBSCRIBE: &str = r#"c:{"type":"subscribe","channel":"load"}"#;
+
+/// The application behind the proxies: it answers at once, and counts whom it held.
+///
+/// `/plain` is a plain answer, `/stream` and `/response` are holds, `/websocket` is a WebSocket
+/// that is subscribed, `/echo` one that gets back what it says.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    address: SocketAddr,
+    held: Arc<AtomicUsize>,
+}
+
+impl Origin {
+    pub(crate) async fn start() -> Result<Self, Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let held = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&held);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let _ = socket.set_nodelay(true);
+                let count = Arc::clone(&count);
+                let service = service_fn(move |request| answer(request, Arc::clone(&count)));
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+                tokio::spawn(connection);
+            }
+        });
+        Ok(Self { address, held })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many requests have been answered by a hold, WebSockets that were opened included.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    held: Arc<AtomicUsize>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = match request.uri().path() {
+        "/plain" => Ok(Response::new(Full::new("hello\n".into()))),
+        "/stream" => hold("stream"),
+        "/response" => hold("response"),
+        "/websocket" => events(request, true).await,
+        "/echo" => events(request, false).await,
+        _ => Err("no such path".into()),
+    };
+    if let Ok(response) = &response
+        && (response.headers().contains_key("grip-hold")
+            || response.headers().contains_key("sec-websocket-extensions"))
+    {
+        held.fetch_add(1, Ordering::Relaxed);
+    }
+    if let Err(error) = &response {
+        let mut refusal = Response::new(Full::new(error.to_string().into()));
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        response = Ok(refusal);
+    }
+    Ok(response.unwrap_or_default())
+}
+
+fn hold(mode: &str) -> Result<Response<Full<Bytes>>, Error> {
+    Ok(Response::builder()
+        .header("content-type", "text/plain")
+        .header("grip-hold", mode)
+        .header("grip-channel", CHANNEL)
+        .body(Full::default())?)
+}
+
+async fn events(
+    request: Request<Incoming>,
+    subscribe: bool,
+) -> Result<Response<Full<Bytes>>, Error> {
+    let body = request.into_body().collect().await?.to_bytes();
+    let mut answer = Vec::new();
+    let mut opens = false;
+    for event in decode(body, &Limits::default())? {
+        match event.kind() {
+            EventKind::Open => {
+                opens = true;
+                answer.push(event);
+                if subscribe {
+                    answer.push(Event::text(SUBSCRIBE));
+                }
+            }
+            EventKind::Text | EventKind::Close => answer.push(event),
+            _ => {}
+        }
+    }
+    let mut response = Response::builder().header("content-type", "application/websocket-events");
+    if opens {
+        // What has no prefix goes to the client as it is.
+        response = response.header("sec-websocket-extensions", "grip; message-prefix=\"\"");
+    }
+    Ok(response.body(Full::new(encode(&answer)))?)
+}
