@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -31,6 +31,9 @@ const LOOKED_AT: usize = 16;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// After so long without another one it is taken that requests were lost.
+const STANDSTILL: Duration = Duration::from_secs(2);
+
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
 }
@@ -45,6 +48,15 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) const ALL: [Self; 3] = [Self::Stream, Self::WebSocket, Self::Response];
+
+    /// How it is named on the command line.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::WebSocket => "websocket",
+            Self::Response => "response",
+        }
+    }
 
     pub(crate) const fn request(self) -> &'static str {
         match self {
@@ -73,6 +85,9 @@ impl fmt::Display for Kind {
 #[derive(Debug)]
 pub(crate) struct Crowd {
     listeners: Vec<JoinHandle<()>>,
+    size: usize,
+    /// How many of them were held in a second.
+    pub(crate) rate: f64,
     pub(crate) tally: Arc<Tally>,
     pub(crate) lag: Arc<Lag>,
 }
@@ -87,42 +102,54 @@ impl Crowd {
     ) -> Result<Self, Error> {
         let mut crowd = Self {
             listeners: Vec::with_capacity(size),
+            size,
+            rate: 0.0,
             tally: Arc::default(),
             lag: Arc::default(),
         };
         let before = origin.held();
-        let next = Arc::new(AtomicUsize::new(0));
+        let start = Instant::now();
+        let begun = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
         for _ in 0..AT_ONCE {
-            let next = Arc::clone(&next);
+            let (begun, held) = (Arc::clone(&begun), origin.count());
             workers.spawn(async move {
                 let mut sockets = Vec::new();
-                while next.fetch_add(1, Ordering::Relaxed) < size {
+                loop {
+                    let number = begun.fetch_add(1, Ordering::Relaxed);
+                    if number >= size {
+                        return Ok::<_, Error>(sockets);
+                    }
                     sockets.push(timeout(PATIENCE, open(kind, address)).await??);
+                    // A response hold shows by nothing else.
+                    until(&held, (before + number + 1).saturating_sub(AT_ONCE)).await;
                 }
-                Ok::<_, Error>(sockets)
             });
         }
         let mut opened = Vec::with_capacity(size);
         while let Some(sockets) = workers.join_next().await {
             opened.extend(sockets??);
         }
-        let held = async {
-            while origin.held() < before + size {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(PATIENCE, held)
-            .await
-            .map_err(|_| format!("{} of {size} were held", origin.held() - before))?;
+        let end = until(&origin.count(), before + size).await;
+        // Pushpin cuts a few of very many that come at once, and says so in its log.
+        let missing = (before + size).saturating_sub(origin.held());
+        if missing > 0 {
+            eprintln!("  {missing} of {size} {kind}s did not reach the origin");
+        }
+        if missing > size / 10 {
+            return Err("too many were lost".into());
+        }
+        crowd.size = size - missing;
+        crowd.rate = crowd.size as f64 / (end - start).as_secs_f64();
         for socket in opened {
             crowd.listen(socket);
         }
         Ok(crowd)
     }
 
+    /// How many are held.
     pub(crate) fn size(&self) -> usize {
-        self.listeners.len()
+        self.size
     }
 
     /// Closes connections until this many are left.
@@ -130,6 +157,7 @@ impl Crowd {
         for listener in self.listeners.drain(size..) {
             listener.abort();
         }
+        self.size = self.size.min(size);
     }
 
     fn listen(&mut self, socket: TcpStream) {
@@ -169,6 +197,20 @@ impl Drop for Crowd {
 fn messages(bytes: &[u8]) -> u64 {
     let piece = |piece: &[u8]| piece.iter().map(|byte| u8::from(*byte == MARK)).sum::<u8>();
     bytes.chunks(255).map(|bytes| u64::from(piece(bytes))).sum()
+}
+
+/// Waits until the origin has held this many, or no more for [`STANDSTILL`], and returns when the
+/// last came.
+async fn until(held: &AtomicUsize, wanted: usize) -> Instant {
+    let mut moved = (held.load(Ordering::Relaxed), Instant::now());
+    while moved.0 < wanted && moved.1.elapsed() < STANDSTILL {
+        sleep(Duration::from_millis(1)).await;
+        let now = held.load(Ordering::Relaxed);
+        if now != moved.0 {
+            moved = (now, Instant::now());
+        }
+    }
+    moved.1
 }
 
 /// A client that was held, or has asked to be where that shows by nothing.

@@ -12,7 +12,8 @@ use tokio::{
 
 use crate::{Error, crowd::Kind, plain::median, proxy::Proxy, report::Report};
 
-const CONNECTIONS: usize = 32;
+/// How many take turns at once: the first is about the time of each, the other about their number.
+const CONNECTIONS: [usize; 2] = [1, 32];
 
 /// A text of four bytes, masked by zeros, and its echo.
 const SAID: &[u8] = b"\x81\x84\0\0\0\0echo";
@@ -26,10 +27,22 @@ pub(crate) async fn measure(
     time: Duration,
     report: &mut Report,
 ) -> Result<(), Error> {
+    for connections in CONNECTIONS {
+        run(proxy, connections, time, report).await?;
+    }
+    Ok(())
+}
+
+async fn run(
+    proxy: &dyn Proxy,
+    connections: usize,
+    time: Duration,
+    report: &mut Report,
+) -> Result<(), Error> {
     let mut clients = JoinSet::new();
     let address = proxy.client();
     let start = Instant::now();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..connections {
         clients.spawn(async move {
             let mut socket = open(address).await?;
             let mut times = Vec::new();
@@ -44,7 +57,7 @@ pub(crate) async fn measure(
         times.extend(client??);
     }
     let rate = times.len() as f64 / start.elapsed().as_secs_f64();
-    let row = format!("WebSocket echoes, {CONNECTIONS} connections");
+    let row = format!("WebSocket echoes, connections: {connections}");
     report.add(format!("{row}: per second"), proxy.name(), rate);
     let p50 = median(&mut times).as_secs_f64() * 1e3;
     report.add(format!("{row}: p50, ms"), proxy.name(), p50);

@@ -29,7 +29,8 @@ pub(crate) async fn measure(
     for _ in 0..times {
         sleep(PAUSE).await;
         let before = proxy.usage().processor;
-        crowd.tally.expect(crowd.tally.received() + size as u64);
+        let received = crowd.tally.received();
+        crowd.tally.expect(received + size as u64);
         let start = Instant::now();
         control.publish(&[message()]).await?;
         let reached = crowd.tally.reached(PATIENCE).await;
@@ -37,8 +38,9 @@ pub(crate) async fn measure(
         let used = proxy.usage().processor.saturating_sub(before);
         let Some(reached) = reached else {
             report.note(format!(
-                "{}: one message to {size} {kind}s did not reach all",
-                proxy.name()
+                "{}: one message to {size} {kind}s reached {}",
+                proxy.name(),
+                crowd.tally.received() - received
             ));
             continue;
         };

@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -7,6 +7,7 @@ use crate::{
     control::Control,
     crowd::{Crowd, Kind},
     fan_out,
+    lag::message,
     origin::Origin,
     proxy::Proxy,
     report::Report,
@@ -33,14 +34,12 @@ pub(crate) async fn measure(
     sleep(SETTLE).await;
 
     let before = proxy.usage();
-    let start = Instant::now();
     let mut crowd = Crowd::gather(kind, proxy.client(), options.many, origin).await?;
-    let rate = options.many as f64 / start.elapsed().as_secs_f64();
-    report.add(format!("{kind}s held per second"), name, rate);
+    report.add(format!("{kind}s held per second"), name, crowd.rate);
     sleep(SETTLE).await;
     let after = proxy.usage();
     let growth = after.resident.saturating_sub(before.resident) as f64;
-    let each = growth / options.many as f64 / 1024.0;
+    let each = growth / crowd.size() as f64 / 1024.0;
     report.add(format!("resident memory per {kind}, KiB"), name, each);
 
     if kind == Kind::Response {
@@ -58,4 +57,24 @@ pub(crate) async fn measure(
         eprintln!("{name}: {} {kind}s ended", crowd.tally.are_gone());
     }
     Ok(())
+}
+
+/// One message to as many, written by the bare loop.
+pub(crate) async fn measure_bare(
+    bare: &dyn Proxy,
+    origin: &Origin,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let kind = Kind::Stream;
+    let mut control = Control::new(bare.control());
+    let mut crowd = Crowd::gather(kind, bare.client(), options.many, origin).await?;
+    fan_out::measure(bare, &mut control, &crowd, 10, kind, report).await?;
+    crowd.shrink(options.few);
+    sleep(SETTLE).await;
+    // Closed connections are found by writing to them.
+    control.publish(&[message()]).await?;
+    control.publish(&[message()]).await?;
+    sleep(SETTLE).await;
+    fan_out::measure(bare, &mut control, &crowd, 10, kind, report).await
 }

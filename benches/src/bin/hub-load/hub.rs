@@ -27,23 +27,11 @@ impl Hub {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", program.display()))?;
-        let output = child.stdout.take().ok_or("no standard output")?;
-        let mut lines = BufReader::new(output).lines();
-        let (mut client, mut control) = (None, None);
-        while client.is_none() || control.is_none() {
-            let line = lines.next().ok_or("the hub ended while it started")??;
-            if let Some(address) = line.strip_prefix("listening on ") {
-                client = Some(address.parse()?);
-            } else if let Some(address) = line.strip_prefix("control on ") {
-                control = Some(address.parse()?);
-            }
-        }
-        // A full pipe would stop it.
-        thread::spawn(move || lines.for_each(drop));
+        let (client, control) = addresses(&mut child)?;
         Ok(Self {
             child,
-            client: client.ok_or("no address for clients")?,
-            control: control.ok_or("no address for control")?,
+            client,
+            control,
         })
     }
 }
@@ -71,5 +59,25 @@ impl Drop for Hub {
         // It has no children, and nothing it holds is worth the wait of a graceful end.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What the program prints when it is ready.
+pub(crate) fn addresses(child: &mut Child) -> Result<(SocketAddr, SocketAddr), Error> {
+    let output = child.stdout.take().ok_or("no standard output")?;
+    let mut lines = BufReader::new(output).lines();
+    let (mut client, mut control) = (None, None);
+    loop {
+        let line = lines.next().ok_or("the program ended while it started")??;
+        if let Some(address) = line.strip_prefix("listening on ") {
+            client = Some(address.parse()?);
+        } else if let Some(address) = line.strip_prefix("control on ") {
+            control = Some(address.parse()?);
+        }
+        if let (Some(client), Some(control)) = (client, control) {
+            // A full pipe would stop it.
+            thread::spawn(move || lines.for_each(drop));
+            return Ok((client, control));
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! processor time and memory are read from `/proc`. The clients parse as little as they can, so that
 //! on a small machine the proxy has most of it. `benches/README.md` says how to run it.
 
+mod bare;
 mod control;
 mod crowd;
 mod echo;
@@ -23,9 +24,14 @@ mod usage;
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 
 use crate::{
-    crowd::Kind, hub::Hub, origin::Origin, proxy::Proxy, pushpin::Pushpin, report::Report,
+    bare::Bare, crowd::Kind, hub::Hub, origin::Origin, proxy::Proxy, pushpin::Pushpin,
+    report::Report,
 };
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -37,9 +43,13 @@ struct Options {
     #[arg(long)]
     hub: Option<PathBuf>,
 
-    /// Measure one of the two only: `hub` or `pushpin`.
+    /// Measure one only: `hub`, `pushpin` or `bare`, a loop that writes to sockets.
     #[arg(long)]
     only: Option<String>,
+
+    /// Measure clients of one kind only: `stream`, `websocket`, `response` or `none`.
+    #[arg(long)]
+    kind: Option<String>,
 
     /// How often each is measured, by turns. The table has the medians.
     #[arg(long, default_value_t = 3)]
@@ -60,16 +70,30 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1);
+    if let (Some(bare::ARGUMENT), Some(origin)) = (arguments.next().as_deref(), arguments.next()) {
+        return bare::run(&origin);
+    }
     let options = Options::parse();
+    let mut terminated = signal(SignalKind::terminate())?;
+    // The proxies end when what was started for them is dropped.
+    tokio::select! {
+        result = run(&options) => result,
+        _ = ctrl_c() => Err("interrupted".into()),
+        _ = terminated.recv() => Err("terminated".into()),
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Error> {
     let origin = Origin::start().await?;
     let mut report = Report::default();
     for round in 1..=options.rounds {
-        for name in ["hub", "pushpin"] {
+        for name in ["hub", "pushpin", "bare"] {
             if options.only.as_deref().is_some_and(|only| only != name) {
                 continue;
             }
             eprintln!("round {round} of {}: {name}", options.rounds);
-            measure(&options, name, &origin, &mut report).await?;
+            measure(options, name, &origin, &mut report).await?;
         }
     }
     print!("{report}");
@@ -82,8 +106,19 @@ async fn measure(
     origin: &Origin,
     report: &mut Report,
 ) -> Result<(), Error> {
+    if name == "bare" {
+        let bare = start(options, name, origin).await?;
+        return held::measure_bare(&*bare, origin, options, report).await;
+    }
     let time = Duration::from_secs_f64(options.seconds);
     for kind in Kind::ALL {
+        if options
+            .kind
+            .as_deref()
+            .is_some_and(|only| only != kind.option())
+        {
+            continue;
+        }
         let proxy = start(options, name, origin).await?;
         held::measure(&*proxy, origin, kind, options, report).await?;
     }
@@ -93,14 +128,16 @@ async fn measure(
 }
 
 async fn start(options: &Options, name: &str, origin: &Origin) -> Result<Box<dyn Proxy>, Error> {
-    let proxy: Box<dyn Proxy> = if name == "hub" {
-        let program = match &options.hub {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()?.with_file_name("gripware-hub"),
-        };
-        Box::new(Hub::start(&program, origin.address())?)
-    } else {
-        Box::new(Pushpin::start(origin.address())?)
+    let proxy: Box<dyn Proxy> = match name {
+        "bare" => Box::new(Bare::start(origin.address())?),
+        "pushpin" => Box::new(Pushpin::start(origin.address())?),
+        _ => {
+            let program = match &options.hub {
+                Some(program) => program.clone(),
+                None => std::env::current_exe()?.with_file_name("gripware-hub"),
+            };
+            Box::new(Hub::start(&program, origin.address())?)
+        }
     };
     plain::wait_until_up(proxy.client()).await?;
     Ok(proxy)

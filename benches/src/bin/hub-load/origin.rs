@@ -59,6 +59,11 @@ impl Origin {
         self.address
     }
 
+    /// The count of [`held`](Self::held), for those who wait for it.
+    pub(crate) fn count(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.held)
+    }
+
     /// How many requests have been answered by a hold, WebSockets that were opened included.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)

@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use crate::{Error, origin::Origin, proxy::Proxy, report::Report};
@@ -47,8 +47,11 @@ pub(crate) async fn measure(
 pub(crate) async fn wait_until_up(address: SocketAddr) -> Result<(), Error> {
     let start = Instant::now();
     loop {
-        let result = async { ask(&mut connect(address).await?).await };
-        match result.await {
+        // Pushpin can lose a request that comes before all its processes have met.
+        let result = timeout(Duration::from_secs(1), async {
+            ask(&mut connect(address).await?).await
+        });
+        match result.await.unwrap_or_else(|_| Err("no answer".into())) {
             Ok(_) => return Ok(()),
             Err(error) if start.elapsed() > PATIENCE => return Err(error),
             Err(_) => sleep(Duration::from_millis(50)).await,

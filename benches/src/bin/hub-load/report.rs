@@ -42,19 +42,23 @@ impl Row {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | hub | Pushpin | hub / Pushpin | origin alone |")?;
-        writeln!(f, "|---|---:|---:|---:|---:|")?;
+        writeln!(
+            f,
+            "| | hub | Pushpin | hub / Pushpin | bare write loop | origin alone |"
+        )?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|")?;
         for row in &self.rows {
             let (hub, pushpin) = (row.median("hub"), row.median("pushpin"));
             let ratio = hub.zip(pushpin).filter(|(_, pushpin)| *pushpin > 0.0);
             let ratio = ratio.map(|(hub, pushpin)| hub / pushpin);
             writeln!(
                 f,
-                "| {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} |",
                 row.name,
                 short(hub),
                 short(pushpin),
                 short(ratio),
+                short(row.median("bare")),
                 short(row.median("origin"))
             )?;
         }

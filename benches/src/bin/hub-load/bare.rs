@@ -1,0 +1,148 @@
+use std::{
+    env,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::{Error, hub::addresses, proxy::Proxy, usage::Usage};
+
+/// The argument that makes this program the bare loop.
+pub(crate) const ARGUMENT: &str = "--bare-loop";
+
+const HELD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n";
+
+const PUBLISHED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nPublished\n";
+
+/// What a message to many streams costs at least: one thread that writes it to each, by a blocking
+/// call, in a process of its own.
+#[derive(Debug)]
+pub(crate) struct Bare {
+    child: Child,
+    client: SocketAddr,
+    control: SocketAddr,
+}
+
+impl Bare {
+    pub(crate) fn start(origin: SocketAddr) -> Result<Self, Error> {
+        let mut child = Command::new(env::current_exe()?)
+            .args([ARGUMENT, &origin.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (client, control) = addresses(&mut child)?;
+        Ok(Self {
+            child,
+            client,
+            control,
+        })
+    }
+}
+
+impl Proxy for Bare {
+    fn name(&self) -> &'static str {
+        "bare"
+    }
+
+    fn client(&self) -> SocketAddr {
+        self.client
+    }
+
+    fn control(&self) -> SocketAddr {
+        self.control
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::of(&[self.child.id()])
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The process: it asks the origin about each client, as a proxy does, and holds it whatever the
+/// answer.
+pub(crate) fn run(origin: &str) -> Result<(), Error> {
+    let clients = TcpListener::bind("127.0.0.1:0")?;
+    let control = TcpListener::bind("127.0.0.1:0")?;
+    println!("listening on {}", clients.local_addr()?);
+    println!("control on {}", control.local_addr()?);
+    let held = Arc::new(Mutex::new(Vec::new()));
+    let mut origin = TcpStream::connect(origin)?;
+    let publishing = Arc::clone(&held);
+    thread::spawn(move || {
+        for socket in control.incoming().flatten() {
+            let _ = publish(socket, &publishing);
+        }
+    });
+    for socket in clients.incoming() {
+        // Who comes to nothing here has closed the connection.
+        let _ = hold(socket?, &mut origin, &held);
+    }
+    Ok(())
+}
+
+fn hold(
+    mut socket: TcpStream,
+    origin: &mut TcpStream,
+    held: &Mutex<Vec<TcpStream>>,
+) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let request = read_head(&mut socket)?;
+    if request.starts_with(b"GET /plain ") {
+        return socket.write_all(PLAIN);
+    }
+    origin.write_all(&request)?;
+    read_head(origin)?;
+    socket.write_all(HELD)?;
+    if let Ok(mut held) = held.lock() {
+        held.push(socket);
+    }
+    Ok(())
+}
+
+fn publish(mut control: TcpStream, held: &Mutex<Vec<TcpStream>>) -> Result<(), Error> {
+    loop {
+        let head = String::from_utf8(read_head(&mut control)?)?;
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "));
+        let (_, begun) = head.split_once("\r\n\r\n").ok_or("no end of the head")?;
+        let missing = length.ok_or("no length")?.parse::<usize>()? - begun.len();
+        let mut rest = vec![0; missing];
+        control.read_exact(&mut rest)?;
+        let body = [begun.as_bytes(), &rest].concat();
+        let body: Value = serde_json::from_slice(&body)?;
+        let content = body.pointer("/items/0/formats/http-stream/content");
+        let content = content.and_then(Value::as_str).ok_or("no content")?;
+        let chunk = format!("{:x}\r\n{content}\r\n", content.len());
+        if let Ok(mut held) = held.lock() {
+            held.retain_mut(|socket| socket.write_all(chunk.as_bytes()).is_ok());
+        }
+        control.write_all(PUBLISHED)?;
+    }
+}
+
+/// Whatever comes until a head has ended.
+fn read_head(socket: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4_096];
+    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+        let read = socket.read(&mut buffer)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes.extend_from_slice(buffer.get(..read).unwrap_or_default());
+    }
+    Ok(bytes)
+}
