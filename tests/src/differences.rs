@@ -116,6 +116,12 @@ differences! {
         hub: "the item is left out",
         why: "one item that is wrong is no reason to lose the client",
     }
+    EMPTY_VALUES {
+        about: "meta without a value, and the last id of a channel that has none yet",
+        pushpin: "a filter that asks for it fails, which ends the client's stream",
+        hub: "it is the empty text",
+        why: "an application that sets an empty value means it",
+    }
     GRACEFUL_END {
         about: "the end of the proxy",
         pushpin: "held clients are cut",

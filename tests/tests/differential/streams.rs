@@ -218,7 +218,19 @@ async fn filters_change() {
             .await;
         close_all(site, log, clients).await;
     };
-    compare(play, Vec::new()).await;
+    let absent = |what: &'static str| {
+        move |transcript: &str| {
+            let lines = transcript.lines().filter(|line| !line.contains(what));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+    };
+    let empty = Difference::EMPTY_VALUES;
+    let mut expected = Vec::new();
+    for what in ["x=\"\"", "%(ids)s"] {
+        expected.push(Expected::of_pushpin(empty, absent(what)));
+        expected.push(Expected::of_hub(empty, absent(what)));
+    }
+    compare(play, expected).await;
 }
 
 #[tokio::test]
@@ -253,14 +265,28 @@ async fn what_a_filter_cannot_be_applied_to() {
         }
         site.recorder().forgets();
     };
-    let skipped = Expected::of_pushpin(Difference::FILTER_FAILURES, |transcript| {
+    let skipped = |transcript: &str| {
         let lines = transcript.lines().map(|line| {
-            let (what, _) = line.rsplit_once(": \"\\n\\n").unwrap_or((line, ""));
-            format!("{what}: \"after\"\n")
+            let (what, _) = line.split_once("}: ").expect("what it is about");
+            format!("{what}}}: \"[open]\\nafter\"\n")
         });
-        lines.collect()
-    });
-    compare(play, vec![skipped]).await;
+        lines.collect::<String>()
+    };
+    // What else comes to a client whose ids cannot be built is left out as well.
+    let never = |transcript: &str| {
+        let mut text = transcript.to_owned();
+        for what in ["build-id user=anna", "build-id id_format=\"%x\""] {
+            let found = format!("{what} {{\"content\":\"%I\"}}: \"[open]\\n");
+            text = text.replace(&format!("{found}\""), &format!("{found}after\""));
+        }
+        text
+    };
+    let failures = Difference::FILTER_FAILURES;
+    let expected = vec![
+        Expected::of_pushpin(failures, skipped),
+        Expected::of_hub(failures, never),
+    ];
+    compare(play, expected).await;
 }
 
 /// The path of a stream with meta.
