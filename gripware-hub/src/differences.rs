@@ -1,10 +1,12 @@
 //! Where the hub behaves otherwise than Pushpin, and why.
 //!
 //! The hub speaks Pushpin's protocol, and an application cannot tell which of the two is in front of
-//! it, but for what is listed here. Each difference is meant. What it is compared with is Pushpin
-//! 1.36. Of what later versions brought it has gone links, `refresh`, `Content-Bytes-Accepted` and
-//! the limit of five filters; of 2.0 it has not got `http-check` and `http-modify`, which let
-//! everything pass, as filters of unknown names do.
+//! it, but for what is listed here. Each difference is meant. Tests play the same scenarios behind
+//! both and compare what is on the wire, with Pushpin 1.36.
+//!
+//! Of what later versions brought the hub has gone links, `refresh`, `Content-Bytes-Accepted` and the
+//! limit of five filters; of 2.0 it has not got `http-check` and `http-modify`, which let everything
+//! pass, as filters of unknown names do. `Grip-Feature` says so: it has `link:gone`, and no `session`.
 //!
 //! # Holds
 //! | Pushpin | the hub | because |
@@ -18,6 +20,8 @@
 //! | sends keep-alives to whoever is held | leaves one out while the client has not read what is there | it has something to read |
 //! | holds the `HEAD` of a stream | answers it | nothing could be appended |
 //! | ends a stream with a previous id and no next link with a text, where `debug=true` | the same with [`development`](crate::HubBuilder::development); and the reason for whatever is refused is in the log | a 502 that says nothing is what users ask about most |
+//! | explains few faults of an instruction, even then | names what is wrong, and with what | |
+//! | refuses an instruction in a body that has neither a hold nor a response | gives the client an empty answer | each of the two may be left out |
 //! | `Grip-Session-Id`, `Grip-Session-Detect` | removed, and no more | sessions need a server of their own |
 //! | a header in an `application/grip-instruct` may have CR and LF | 502 | one header would become two |
 //! | a patch of any size | up to 1000 operations, and a result of 1 000 000 bytes | a small item could fill the memory |
@@ -30,13 +34,13 @@
 //! | drops the client without a close where the origin fails after `OPEN` | closes with 1011 | the client learns that it was not the network |
 //! | drops the client without a close where the origin does not answer its close | answers with the client's own code | the client has done nothing wrong |
 //! | takes an answer that is cut off in the middle of an event | closes with 1011, or 502 at the opening | half a message is a wrong one |
+//! | skips an event of a type that does not exist | refuses the answer likewise | a body that is half understood is better refused |
 //! | ends the connection when some 200 000 bytes wait for the origin | does not read from it until the origin has caught up; one message may have [`max_message`](crate::HubBuilder::max_message), and a larger one is closed with 1009 | nothing that was sent is lost |
 //! | stalls on messages above some 16 kB to the client (until 1.38) | sends them, in one frame | |
 //! | passes a text on that is not UTF-8 | closes with 1011; in an item it is a 400 | the client would fail and blame the proxy |
 //! | passes a subprotocol on that the client has not offered | 502 | the client would fail the handshake |
 //! | leaves the pings of a detached client without an answer | answers them | nobody else would, and clients give up |
 //! | polls idle WebSockets every 20 s at most | the same, and [`min_keep_alive_interval`](crate::HubBuilder::min_keep_alive_interval) lowers it | a lost client is noticed earlier |
-//! | HTTP/1.1 | and HTTP/2 (RFC 8441) | |
 //!
 //! # Items
 //! | Pushpin | the hub | because |
@@ -46,7 +50,9 @@
 //! | drops an item where 100 wait for an earlier one | gives up the gap: the one that has waited longest goes on | |
 //! | drops an id that comes again where `id_cache_ttl` is set | always, for [`id_memory`](crate::HubBuilder::id_memory) and up to 10 000 ids in a channel | a retry is harmless without a setting |
 //! | passes on a status below 100, a close code that must not be sent, CR and LF in a header, a ping over 125 bytes | 400 | clients fail on it, and one header would become two |
+//! | takes an item for a channel without a name, and a code that is no integer | 400 | nobody is subscribed to such a channel, and such a code is a mistake |
 //! | lets a filter make a content of any length | at most 1 000 000 bytes longer, or it is not delivered | a small item could fill the memory |
+//! | ends a stream with an error where a filter cannot be applied to an item | leaves the item out | one wrong item is no reason to lose a client |
 //!
 //! # The control API
 //! | Pushpin | the hub | because |
@@ -59,6 +65,10 @@
 //! # In front of clients
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | adds an `Accept-Encoding` of its own, and decompresses | none goes to the origin | what is published later could not be appended to a compressed body |
-//! | treats `X-Forwarded-For` by rules | replaces it, or adds to it with [`trust_forwarded`](crate::HubBuilder::trust_forwarded) | anybody can write an address |
+//! | adds an `Accept-Encoding` of its own, and decompresses; adds an `Accept` where the client has none | sends the client's `Accept` alone | what is published later could not be appended to a compressed body |
+//! | says nothing of who asks, as shipped, and passes on what clients say of it | sets `X-Forwarded-For` and `X-Forwarded-Proto`, and removes what clients say, or adds to it with [`trust_forwarded`](crate::HubBuilder::trust_forwarded) | an application needs the address, and anybody can write one |
+//! | takes escapes out of a target that need not be there | leaves the target as it is | a signature over it is not the proxy's to break |
+//! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, `TE` among it, and keeps these two | the rest is the origin's to know |
+//! | speaks HTTP/1.1 | and HTTP/2, on the same port, with WebSockets (RFC 8441) | a browser has six connections for HTTP/1.1, which six streams use up |
+//! | cuts held clients off when it ends | ends streams, closes WebSockets with 1001, gives response holds what was stored | a client that is told comes back at once |
 //! | has routes to several origins, and proxies that it trusts (`upstream_key`) | has one origin | the application's router decides, or a second hub |
