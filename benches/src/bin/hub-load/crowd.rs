@@ -29,7 +29,9 @@ const AT_ONCE: usize = 64;
 /// Of so many clients in a thousand every message is looked at.
 const LOOKED_AT: usize = 16;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a client waits for its head, and how often it tries again.
+const PATIENCE: Duration = Duration::from_secs(5);
+const ATTEMPTS: usize = 5;
 
 /// After so long without another one it is taken that requests were lost.
 const STANDSTILL: Duration = Duration::from_secs(2);
@@ -120,7 +122,7 @@ impl Crowd {
                     if number >= size {
                         return Ok::<_, Error>(sockets);
                     }
-                    sockets.push(timeout(PATIENCE, open(kind, address)).await??);
+                    sockets.push(open_at_last(kind, address).await?);
                     // A response hold shows by nothing else.
                     until(&held, (before + number + 1).saturating_sub(AT_ONCE)).await;
                 }
@@ -131,7 +133,6 @@ impl Crowd {
             opened.extend(sockets??);
         }
         let end = until(&origin.count(), before + size).await;
-        // Pushpin cuts a few of very many that come at once, and says so in its log.
         let missing = (before + size).saturating_sub(origin.held());
         if missing > 0 {
             eprintln!("  {missing} of {size} {kind}s did not reach the origin");
@@ -211,6 +212,19 @@ async fn until(held: &AtomicUsize, wanted: usize) -> Instant {
         }
     }
     moved.1
+}
+
+/// Pushpin cuts a few of many that come at once, or leaves them without an answer.
+async fn open_at_last(kind: Kind, address: SocketAddr) -> Result<TcpStream, Error> {
+    let mut failed = None;
+    for _ in 0..ATTEMPTS {
+        match timeout(PATIENCE, open(kind, address)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => failed = Some(error),
+            Err(_) => failed = Some(format!("a {kind} was not answered").into()),
+        }
+    }
+    Err(failed.unwrap_or_else(|| "no attempt".into()))
 }
 
 /// A client that was held, or has asked to be where that shows by nothing.
