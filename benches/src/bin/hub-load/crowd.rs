@@ -137,7 +137,7 @@ impl Crowd {
         if missing > 0 {
             eprintln!("  {missing} of {size} {kind}s did not reach the origin");
         }
-        if missing > size / 10 {
+        if missing > size / 10 + AT_ONCE {
             return Err("too many were lost".into());
         }
         crowd.size = size - missing;
