@@ -197,6 +197,11 @@ impl HubBuilder {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_settings(self) -> Settings {
+        self.settings
+    }
+
     /// Starts the hub.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ impl Shard {
             self.finish(connection);
             return;
         }
-        self.write(connection, None);
+        self.write(connection);
         self.ask(connection);
         self.set_timer(connection);
     }
@@ -176,7 +176,7 @@ impl Shard {
             let Some(index) = all.position(|it| it.channel == parcel.channel) else {
                 return;
             };
-            self.take_for(&mut state, parcel, index)
+            self.take_for(connection, &mut state, parcel, index)
         };
         if then != Then::Idle {
             self.follow_up(connection, then, actions);

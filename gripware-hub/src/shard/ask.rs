@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::{Method, Request, header::HOST};
 use tokio::task::spawn_local;
 
-use super::{Shard, connection::Connection, fetch::jitter};
+use super::{
+    Shard,
+    connection::{Connection, Posted},
+    fetch::jitter,
+};
 use crate::{
     asker::AskError,
     connection_id::Id,
@@ -97,6 +101,8 @@ impl Shard {
                 conversation.answered(answer, Instant::now(), &mut actions);
             }
             shard.act(&connection, actions);
+            // It may be read from again.
+            connection.wake();
         });
     }
 
@@ -108,8 +114,11 @@ impl Shard {
             let state = &mut *guard;
             match action {
                 Action::Send(bytes) if state.end.is_none() => {
-                    let posted = state.post(bytes, 1, &self.common.settings);
-                    is_full |= posted == super::connection::Posted::Cut;
+                    match self.post(connection, state, bytes, 1) {
+                        Posted::Kept => {}
+                        Posted::Dropped => self.common.metrics.dropped.add(1),
+                        Posted::Cut => is_full = true,
+                    }
                 }
                 Action::Subscribe(channel) => {
                     self.subscribe(connection, state, &channel);
@@ -137,12 +146,10 @@ impl Shard {
             self.cut(connection);
             return;
         }
-        self.write(connection, None);
+        self.write(connection);
         self.converse(connection);
         self.set_timer(connection);
         self.forget_if_over(connection);
-        // What it waited for may have been the origin.
-        connection.wake();
     }
 
     /// Tells the origin that a client has gone, where it wants to be told (GRIP 1.8).

@@ -1,18 +1,17 @@
-//! Reading from a client and writing to it.
+//! Attending to a client: reading what it sends, and writing when it reads again.
 
 use std::{
     future::poll_fn,
-    io,
     rc::Rc,
     task::{Context, Poll},
-    time::{Duration, Instant},
 };
 
-use tokio::{task::spawn_local, time::sleep};
+use tokio::task::spawn_local;
 
 use super::{
     Shard,
-    connection::{Connection, End, Pressure, State},
+    connection::{Connection, End, State},
+    wire::Wire,
 };
 use crate::{sink::Sink, ws::Incoming};
 
@@ -22,18 +21,20 @@ const TURNS: usize = 16;
 /// How much a client may send ahead while it is held. More is not read.
 const MAX_UNREAD: usize = 16 * 1024;
 
-/// How long the shard waits for connections that have much to read.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 impl Shard {
     /// Attends to a connection from now on.
     pub(super) fn attend(self: &Rc<Self>, connection: &Rc<Connection>) {
         let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
-        spawn_local(poll_fn(move |cx| shard.poll_attend(&connection, cx)));
+        spawn_local(poll_fn(move |cx| {
+            connection.attended_by(cx.waker());
+            connection.is_attended.set(true);
+            let attended = shard.poll_attend(&connection, cx);
+            connection.is_attended.set(false);
+            attended
+        }));
     }
 
     fn poll_attend(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
-        connection.attended_by(cx.waker());
         for _ in 0..TURNS {
             if connection.is_gone.get() {
                 return Poll::Ready(());
@@ -48,20 +49,18 @@ impl Shard {
         Poll::Pending
     }
 
-    /// Ready where something was written, and more may follow.
+    /// Ready where more may be written at once.
     fn poll_write(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
-        self.write(connection, Some(cx));
+        self.write(connection);
         let mut state = connection.state.borrow_mut();
         let State { wire, outbox, .. } = &mut *state;
-        let Some(wire) = wire else {
-            return Poll::Pending;
-        };
-        if outbox.is_empty() {
-            // What fails here fails in the next read or write.
-            let _ = wire.poll_flush(cx);
-            return Poll::Pending;
+        match wire {
+            Some(Wire::Tcp(stream)) if !outbox.is_empty() => {
+                stream.poll_write_ready(cx).map(|_| ())
+            }
+            // Any other one has the task's waker from the write that it did not take.
+            _ => Poll::Pending,
         }
-        wire.poll_write_ready(cx).map(|_| ())
     }
 
     /// Ready where something was read, and more may follow.
@@ -140,151 +139,6 @@ impl Shard {
         }
         drop(guard);
         self.act(connection, actions);
-    }
-
-    /// Notes that a connection has something to write.
-    pub(super) fn has_to_write(&self, connection: &Rc<Connection>) {
-        if !connection.is_listed.replace(true) {
-            self.unwritten.borrow_mut().push(Rc::clone(connection));
-        }
-    }
-
-    /// Writes to all who have something to be written.
-    pub(super) fn write_all(self: &Rc<Self>) {
-        let mut list = self.unwritten.take();
-        for connection in list.drain(..) {
-            connection.is_listed.set(false);
-            self.write(&connection, None);
-            self.set_timer(&connection);
-        }
-        let mut unwritten = self.unwritten.borrow_mut();
-        if unwritten.is_empty() && list.capacity() <= 16 * 1024 {
-            *unwritten = list;
-        }
-    }
-
-    /// Writes what the client takes now. The rest is written by the task that attends to it.
-    pub(super) fn write(
-        self: &Rc<Self>,
-        connection: &Rc<Connection>,
-        cx: Option<&mut Context<'_>>,
-    ) {
-        let is_attending = cx.is_some();
-        let written = self.write_some(&mut connection.state.borrow_mut(), cx);
-        match written {
-            Err(error) => {
-                tracing::trace!(target: "gripware_hub", connection = %connection.id, %error, "a client is lost");
-                self.lost(connection);
-            }
-            Ok(true) => self.all_is_written(connection),
-            Ok(false) if !is_attending => connection.wake(),
-            Ok(false) => {}
-        }
-    }
-
-    /// Whether all is written.
-    fn write_some(&self, state: &mut State, mut cx: Option<&mut Context<'_>>) -> io::Result<bool> {
-        let State {
-            wire,
-            outbox,
-            pressure,
-            ..
-        } = state;
-        let Some(wire) = wire else {
-            return Ok(true);
-        };
-        while !outbox.is_empty() {
-            let (slices, count) = outbox.slices();
-            let slices = slices.get(..count).unwrap_or_default();
-            match wire.try_write(slices, cx.as_deref_mut()) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    outbox.written(count);
-                    self.common.metrics.sent_bytes.add(count as u64);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let settings = &self.common.settings;
-        let is_high = outbox.bytes() > settings.queue_bytes / 2
-            || outbox.messages() > settings.queue_messages / 2;
-        let was = *pressure;
-        *pressure = match (is_high, was) {
-            (true, Pressure::Low) => Pressure::High,
-            (true, was) => was,
-            (false, Pressure::Stalled) if !outbox.is_empty() => Pressure::Stalled,
-            (false, _) => Pressure::Low,
-        };
-        let pressed = &self.pressed;
-        match (was, *pressure) {
-            (Pressure::Low | Pressure::Stalled, Pressure::High) => {
-                pressed.set(pressed.get() + 1);
-            }
-            (Pressure::High, Pressure::Low | Pressure::Stalled) => {
-                pressed.set(pressed.get().saturating_sub(1));
-                self.relief.notify_one();
-            }
-            _ => {}
-        }
-        Ok(outbox.is_empty())
-    }
-
-    /// Goes on where the client has got everything.
-    fn all_is_written(self: &Rc<Self>, connection: &Rc<Connection>) {
-        let mut state = connection.state.borrow_mut();
-        let end = state.end;
-        match (&mut state.sink, end) {
-            (_, Some(End::GiveBack)) => {
-                drop(state);
-                self.give_back(connection);
-            }
-            (_, Some(End::Close)) => {
-                drop(state);
-                self.shut_down(connection);
-            }
-            (Sink::Stream(stream), None) if stream.has_lost => {
-                stream.has_lost = false;
-                stream.dealings.want_update();
-                drop(state);
-                self.ask(connection);
-            }
-            _ => {}
-        }
-    }
-
-    /// Waits while many clients have much to read, so that who publishes waits as well and nothing
-    /// is dropped. A few do not make the others wait.
-    pub(super) async fn relieved(&self) {
-        let start = Instant::now();
-        loop {
-            let many = self.connections.borrow().len().div_ceil(8);
-            if self.pressed.get() < many.max(1) {
-                return;
-            }
-            if start.elapsed() > PATIENCE {
-                self.give_up_on_pressed();
-                return;
-            }
-            tokio::select! {
-                () = self.relief.notified() => {}
-                () = sleep(PATIENCE / 10) => {}
-            }
-        }
-    }
-}
-
-impl Shard {
-    /// Those who still have much to read are not waited for until they have read it all.
-    fn give_up_on_pressed(&self) {
-        for (_, connection) in self.connections.borrow().iter() {
-            let pressure = &mut connection.state.borrow_mut().pressure;
-            if matches!(pressure, Pressure::High) {
-                *pressure = Pressure::Stalled;
-            }
-        }
-        self.pressed.set(0);
     }
 }
 

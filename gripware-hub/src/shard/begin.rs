@@ -7,8 +7,9 @@ use gripware_core::proxy::Instruction;
 
 use super::{
     Shard,
-    connection::{Connection, Pressure, State},
+    connection::{Connection, State},
     outbox::Outbox,
+    pressure::Pressure,
     timers::Ticket,
     wire::Wire,
 };
@@ -120,7 +121,7 @@ impl Shard {
         if self.is_draining.get() && !connection.is_gone.get() {
             self.finish(&connection);
         }
-        self.write(&connection, None);
+        self.write(&connection);
         self.set_timer(&connection);
     }
 

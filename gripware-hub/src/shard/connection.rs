@@ -2,13 +2,13 @@ use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
     sync::Arc,
-    task::Waker,
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 
-use super::{outbox::Outbox, timers::Ticket, wire::Wire};
+use super::{outbox::Outbox, pressure::Pressure, timers::Ticket, wire::Wire};
 use crate::{
     asker::Asker,
     connection_id::Id,
@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) is_gone: Cell<bool>,
     /// Whether it is in the shard's list of those with something to write.
     pub(super) is_listed: Cell<bool>,
+    /// Whether the task that attends to it runs at the moment.
+    pub(super) is_attended: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     pub(super) state: RefCell<State>,
 }
@@ -74,17 +76,6 @@ pub(super) enum End {
     Lingers,
 }
 
-/// How much waits for a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pressure {
-    /// Less than half of what may.
-    Low,
-    /// More, since a moment ago: the shard waits for it where many are like that.
-    High,
-    /// More for long: nobody waits for it.
-    Stalled,
-}
-
 impl Connection {
     pub(super) fn new(
         ticket: Ticket,
@@ -100,6 +91,7 @@ impl Connection {
             since,
             is_gone: Cell::new(false),
             is_listed: Cell::new(false),
+            is_attended: Cell::new(false),
             waker: RefCell::new(None),
             state: RefCell::new(state),
         }
@@ -118,6 +110,14 @@ impl Connection {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Polls something on behalf of the task that attends to it, which is told when to go on.
+    pub(super) fn with_waker<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let waker = self.waker.borrow();
+        // It looks for itself when it is polled first.
+        let waker = waker.as_ref().unwrap_or(Waker::noop());
+        poll(&mut Context::from_waker(waker))
     }
 
     pub(super) fn info(&self) -> ConnectionInfo {

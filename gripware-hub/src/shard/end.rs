@@ -10,7 +10,7 @@ use gripware_core::ws::CloseCode;
 
 use super::{
     Shard,
-    connection::{Connection, End, Pressure},
+    connection::{Connection, End},
     outbox::Outbox,
 };
 use crate::{
@@ -90,7 +90,7 @@ impl Shard {
         }
         state.end_when_written();
         drop(guard);
-        self.write(connection, None);
+        self.write(connection);
         self.set_timer(connection);
     }
 
@@ -155,7 +155,9 @@ impl Shard {
         if let Sink::WebSocket(socket) = &mut state.sink {
             socket.conversation.gone();
             state.outbox = Outbox::default();
+            self.unload(state);
             // From here on its times are those of what the origin has to be told.
+            state.end = Some(End::Lingers);
             state.end_by = None;
             drop(guard);
             self.by_id.borrow_mut().remove(&connection.id);
@@ -265,9 +267,7 @@ impl Shard {
         }
         let mut state = connection.state.borrow_mut();
         self.unsubscribe_all(connection, &mut state);
-        if state.pressure == Pressure::High {
-            self.pressed.set(self.pressed.get().saturating_sub(1));
-        }
+        self.unload(&mut state);
         state.wire = None;
         drop(state);
         let mut connections = self.connections.borrow_mut();

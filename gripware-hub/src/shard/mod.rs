@@ -13,9 +13,15 @@ mod end;
 mod fan_out;
 mod fetch;
 mod outbox;
+mod pressure;
+mod run;
 mod subscribe;
+mod take;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod wire;
+mod write;
 
 use std::{
     cell::{Cell, RefCell},

@@ -14,7 +14,7 @@ use crate::held::{self, Io};
 /// A connection to a client in the reactor of its shard.
 pub(super) enum Wire {
     Tcp(TcpStream),
-    /// It brings a reactor of its own, and can only be written to by the task that attends to it.
+    /// It brings a reactor of its own, or is fed by another task.
     Other(Box<dyn Io>),
 }
 
@@ -35,22 +35,18 @@ impl Wire {
         })
     }
 
-    /// Writes what the socket takes now. Without a task's context only TCP can.
+    /// Writes what the socket takes now.
     pub(super) fn try_write(
         &mut self,
         slices: &[IoSlice<'_>],
-        cx: Option<&mut Context<'_>>,
+        cx: &mut Context<'_>,
     ) -> io::Result<usize> {
-        let blocked = || Err(io::ErrorKind::WouldBlock.into());
-        match (self, cx) {
-            (Self::Tcp(stream), _) => stream.try_write_vectored(slices),
-            (Self::Other(io), Some(cx)) => {
-                match Pin::new(&mut **io).poll_write_vectored(cx, slices) {
-                    Poll::Ready(written) => written,
-                    Poll::Pending => blocked(),
-                }
-            }
-            (Self::Other(_), None) => blocked(),
+        match self {
+            Self::Tcp(stream) => stream.try_write_vectored(slices),
+            Self::Other(io) => match Pin::new(&mut **io).poll_write_vectored(cx, slices) {
+                Poll::Ready(written) => written,
+                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            },
         }
     }
 
@@ -89,14 +85,6 @@ impl Wire {
                 ready!(Pin::new(&mut **io).poll_read(cx, &mut buffer))?;
                 Poll::Ready(Ok(buffer.filled().len()))
             }
-        }
-    }
-
-    /// Whether the socket takes more.
-    pub(super) fn poll_write_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_write_ready(cx),
-            Self::Other(_) => Poll::Ready(Ok(())),
         }
     }
 }

@@ -1,0 +1,271 @@
+//! A shard in the test's own thread, with clients on pipes and an origin that the test plays.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use gripware_core::{Channel, Item, proxy::Instruction};
+use http::{Request, Response};
+use tokio::{
+    io::{AsyncReadExt, DuplexStream, duplex},
+    runtime::Handle,
+    sync::{Semaphore, mpsc, oneshot},
+    task::{LocalSet, spawn_local, yield_now},
+    time::timeout,
+};
+
+use super::super::{Common, Message, Shard};
+use crate::{
+    Hub,
+    asker::{AskError, Asker, Fetch},
+    connection_id::Id,
+    held::{self, Framing, Held, Reply, What, Wire},
+    kept::Kept,
+    parcel::Parcel,
+    registry::Registry,
+    settings::Settings,
+    signature::Signature,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the origin answers, in turn, once it may.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<VecDeque<Response<Bytes>>>,
+    asked: Mutex<Vec<String>>,
+    count: AtomicUsize,
+}
+
+struct Played {
+    script: Arc<Script>,
+    may_answer: Arc<Semaphore>,
+}
+
+impl Fetch for Played {
+    fn fetch(
+        &self,
+        request: Request<Bytes>,
+        _limit: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
+        let last = request.headers().get("grip-last");
+        let last = last.map_or("", |it| it.to_str().unwrap());
+        let line = format!("{} {} {last}", request.method(), request.uri().path());
+        self.script
+            .asked
+            .lock()
+            .unwrap()
+            .push(line.trim().to_owned());
+        self.script.count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async {
+            self.may_answer.acquire().await.unwrap().forget();
+            let answer = self.script.answers.lock().unwrap().pop_front();
+            answer.ok_or(AskError::Ended)
+        })
+    }
+}
+
+/// A shard under test.
+pub(super) struct Line {
+    pub(super) shard: Rc<Shard>,
+    pub(super) common: Arc<Common>,
+    asker: Asker,
+    script: Arc<Script>,
+    may_answer: Arc<Semaphore>,
+}
+
+/// A client on a pipe.
+pub(super) struct Client {
+    pub(super) pipe: DuplexStream,
+    pub(super) id: Id,
+}
+
+impl Line {
+    /// Plays with a shard.
+    pub(super) fn play<F: Future>(play: impl FnOnce(Self) -> F) -> F::Output {
+        Self::with(|_| {}, play)
+    }
+
+    pub(super) fn with<F: Future>(
+        set: impl FnOnce(&mut Settings),
+        play: impl FnOnce(Self) -> F,
+    ) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut settings = Hub::builder().into_settings();
+        settings.shards = 1;
+        set(&mut settings);
+        LocalSet::new().block_on(&runtime, async {
+            let registry = Registry::new(settings.message_wait, settings.id_memory);
+            let (common, inboxes) = Common::new(settings, registry);
+            let common = Arc::new(common);
+            let shard = Rc::new(Shard::new(0, Arc::clone(&common)));
+            for inbox in inboxes {
+                spawn_local(Rc::clone(&shard).run(inbox));
+            }
+            let script = Arc::new(Script::default());
+            let may_answer = Arc::new(Semaphore::new(0));
+            let played = Played {
+                script: Arc::clone(&script),
+                may_answer: Arc::clone(&may_answer),
+            };
+            let asker = Asker::new(
+                played,
+                Handle::current(),
+                Arc::new(Signature::new(None)),
+                1000,
+                Duration::from_secs(60),
+            );
+            play(Self {
+                shard,
+                common,
+                asker,
+                script,
+                may_answer,
+            })
+            .await
+        })
+    }
+
+    /// Holds a stream whose client takes so many bytes without reading.
+    pub(super) async fn stream(&self, answer: Response<Bytes>, takes: usize) -> Client {
+        let (wire, pipe) = duplex(takes);
+        let id = Id::random();
+        let what = What::Stream {
+            instruction: Instruction::read(&answer).unwrap().unwrap(),
+            line: held::Line {
+                wire: Wire::Other(Box::new(wire)),
+                unread: Bytes::new(),
+                take_back: None,
+            },
+            head: Bytes::new(),
+            framing: Framing::Raw,
+        };
+        self.hold(id, what).await;
+        Client { pipe, id }
+    }
+
+    /// Holds a request until there is an answer.
+    pub(super) async fn response(
+        &self,
+        answer: Response<Bytes>,
+    ) -> oneshot::Receiver<Response<Bytes>> {
+        let (sender, receiver) = oneshot::channel();
+        let what = What::Response {
+            instruction: Instruction::read(&answer).unwrap().unwrap(),
+            reply: Reply::Channel(sender),
+        };
+        self.hold(Id::random(), what).await;
+        receiver
+    }
+
+    async fn hold(&self, id: Id, what: What) {
+        let request = Request::get("http://app.example/path").body(()).unwrap();
+        let (parts, ()) = request.into_parts();
+        self.sends(Message::Hold(Box::new(Held {
+            id,
+            peer: None,
+            since: Instant::now(),
+            request: Kept::new(&parts, Bytes::new()),
+            asker: self.asker.clone(),
+            what,
+        })));
+        self.until(|line| line.shard.by_id.borrow().contains_key(&id))
+            .await;
+    }
+
+    pub(super) fn sends(&self, message: Message) {
+        assert!(self.common.send(0, message));
+    }
+
+    pub(super) fn publish(&self, channel: &str, item: impl Into<Item>) {
+        let item = item.into();
+        let channel = Channel::new(channel).unwrap();
+        let parcel = Parcel::new(channel.name().into(), item.parts().unwrap());
+        let published = self
+            .common
+            .registry
+            .publish(Arc::new(parcel), |shards, parcel| {
+                self.common.deliver(shards, &parcel, None);
+            });
+        if published.waits {
+            self.sends(Message::Waits);
+        }
+    }
+
+    /// Lets the origin answer the request that is under way, or the next one.
+    pub(super) fn answer(&self, answer: Response<Bytes>) {
+        self.script.answers.lock().unwrap().push_back(answer);
+        self.may_answer.add_permits(1);
+    }
+
+    /// Waits until the origin was asked so often, and gives what it was asked.
+    pub(super) async fn asked(&self, count: usize) -> Vec<String> {
+        self.until(|line| line.script.count.load(Ordering::SeqCst) >= count)
+            .await;
+        self.settled().await;
+        self.script.asked.lock().unwrap().clone()
+    }
+
+    /// Lets everything happen that happens without time passing.
+    pub(super) async fn settled(&self) {
+        for _ in 0..100 {
+            yield_now().await;
+        }
+    }
+
+    pub(super) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        let so = async {
+            while !is_so(self) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, so).await.expect("it does not become so");
+    }
+
+    pub(super) fn subscribers(&self) -> usize {
+        let channels = self.common.registry.channels();
+        channels.iter().map(|it| it.subscribers.total()).sum()
+    }
+}
+
+impl Client {
+    /// Reads until this has come.
+    pub(super) async fn reads(&mut self, end: &str) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(end.as_bytes()) {
+            let byte = timeout(PATIENCE, self.pipe.read_u8()).await;
+            let byte = byte.unwrap_or_else(|_| panic!("only {:?}", String::from_utf8_lossy(&read)));
+            read.push(byte.unwrap());
+        }
+        String::from_utf8(read).unwrap()
+    }
+
+    pub(super) async fn reads_to_end(&mut self) -> String {
+        let mut read = Vec::new();
+        let end = self.pipe.read_to_end(&mut read);
+        timeout(PATIENCE, end).await.expect("an end").unwrap();
+        String::from_utf8_lossy(&read).into_owned()
+    }
+}
+
+/// An answer of the origin with these headers, a line each.
+pub(super) fn answer(headers: &str, body: &'static str) -> Response<Bytes> {
+    let mut response = Response::builder();
+    for line in headers.lines().filter(|line| !line.trim().is_empty()) {
+        let (name, value) = line.split_once(':').unwrap();
+        response = response.header(name.trim(), value.trim());
+    }
+    response.body(Bytes::from(body)).unwrap()
+}

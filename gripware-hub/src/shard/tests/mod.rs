@@ -1,0 +1,6 @@
+mod closing;
+mod line;
+mod recovery;
+mod slow;
+
+use self::line::Line;

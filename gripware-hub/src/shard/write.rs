@@ -1,0 +1,137 @@
+//! Writing to a client.
+
+use std::{io, rc::Rc, task::Poll};
+
+use super::{
+    Shard,
+    connection::{Connection, End, Posted, State},
+};
+use crate::sink::{Sink, hold::Update};
+
+impl Shard {
+    /// Notes that a connection has something to write.
+    pub(super) fn has_to_write(&self, connection: &Rc<Connection>) {
+        if !connection.is_listed.replace(true) {
+            self.unwritten.borrow_mut().push(Rc::clone(connection));
+        }
+    }
+
+    /// Writes to all who have something to be written.
+    pub(super) fn write_all(self: &Rc<Self>) {
+        let mut list = self.unwritten.take();
+        for connection in list.drain(..) {
+            connection.is_listed.set(false);
+            self.write(&connection);
+            self.set_timer(&connection);
+        }
+        let mut unwritten = self.unwritten.borrow_mut();
+        if unwritten.is_empty() && list.capacity() <= 16 * 1024 {
+            *unwritten = list;
+        }
+    }
+
+    /// Writes what the client takes now. The rest is written by the task that attends to it.
+    pub(super) fn write(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let written = self.write_some(connection, &mut connection.state.borrow_mut());
+        match written {
+            Poll::Ready(Ok(())) => self.all_is_written(connection),
+            Poll::Ready(Err(error)) => {
+                tracing::trace!(target: "gripware_hub", connection = %connection.id, %error, "a client is lost");
+                self.lost(connection);
+            }
+            Poll::Pending => {}
+        }
+    }
+
+    /// Ready when all is written. Until then the task that attends to the connection goes on.
+    pub(super) fn write_some(
+        &self,
+        connection: &Connection,
+        state: &mut State,
+    ) -> Poll<io::Result<()>> {
+        let State { wire, outbox, .. } = state;
+        let Some(wire) = wire else {
+            return Poll::Ready(Ok(()));
+        };
+        let written = loop {
+            if outbox.is_empty() {
+                break connection.with_waker(|cx| wire.poll_flush(cx));
+            }
+            let (slices, count) = outbox.slices();
+            let slices = slices.get(..count).unwrap_or_default();
+            match connection.with_waker(|cx| wire.try_write(slices, cx)) {
+                Ok(0) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => {
+                    outbox.written(count);
+                    self.common.metrics.sent_bytes.add(count as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // It has not asked yet to be told when the socket takes more.
+                    if !connection.is_attended.get() {
+                        connection.wake();
+                    }
+                    break Poll::Pending;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Poll::Ready(Err(error)),
+            }
+        };
+        self.weigh(state);
+        written
+    }
+
+    /// Puts something into the outbox. Where there is no room, the client first gets what it takes
+    /// now: what came in one batch may be more than may wait.
+    pub(super) fn post(
+        &self,
+        connection: &Connection,
+        state: &mut State,
+        bytes: bytes::Bytes,
+        messages: u32,
+    ) -> Posted {
+        self.make_room(connection, state, bytes.len(), messages);
+        state.post(bytes, messages, &self.common.settings)
+    }
+
+    /// Writes where the outbox is full.
+    pub(super) fn make_room(
+        &self,
+        connection: &Connection,
+        state: &mut State,
+        bytes: usize,
+        messages: u32,
+    ) {
+        if state.is_full(bytes, messages, &self.common.settings) {
+            // What fails here fails in the next write.
+            let _ = self.write_some(connection, state);
+        }
+    }
+
+    /// Goes on where the client has got everything.
+    fn all_is_written(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let mut state = connection.state.borrow_mut();
+        let end = state.end;
+        match (&mut state.sink, end) {
+            (_, Some(End::GiveBack)) => {
+                drop(state);
+                self.give_back(connection);
+            }
+            (_, Some(End::Close)) => {
+                drop(state);
+                self.shut_down(connection);
+            }
+            (Sink::Stream(stream), None) if stream.has_lost => {
+                stream.has_lost = false;
+                stream.dealings.want_update();
+                drop(state);
+                self.ask(connection);
+            }
+            // The next page was not asked for while this one was unread.
+            (Sink::Stream(stream), None) if stream.dealings.update == Update::Wanted => {
+                drop(state);
+                self.ask(connection);
+            }
+            _ => {}
+        }
+    }
+}
