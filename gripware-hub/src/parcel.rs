@@ -20,6 +20,8 @@ pub(crate) struct Parcel {
     pub(crate) response: Option<HttpResponse>,
     pub(crate) stream: Option<StreamPart>,
     pub(crate) socket: Option<SocketPart>,
+    /// How many bytes it keeps, about.
+    pub(crate) cost: usize,
 }
 
 /// What is appended to streams.
@@ -70,7 +72,20 @@ impl Parcel {
             response: item.http_response.clone(),
             stream,
             socket,
+            cost: Self::cost(item),
         }
+    }
+
+    /// Whether it is no part of a sequence, and says what becomes of HTTP holds rather than what is
+    /// new: it counts wherever a hold is in its channel.
+    pub(crate) fn is_signal(&self) -> bool {
+        let is_other = |action| action != Action::Send;
+        let is_any = self.stream.as_ref().is_some_and(|it| is_other(it.action))
+            || self
+                .response
+                .as_ref()
+                .is_some_and(|it| is_other(it.action()));
+        is_any && self.id.is_none() && self.prev_id.is_none()
     }
 
     /// How many bytes an item keeps until it is delivered, about.

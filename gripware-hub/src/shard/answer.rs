@@ -11,7 +11,7 @@ use crate::{
     asker::AskError,
     parcel::Parcel,
     sink::{
-        Sink, Then,
+        Sink,
         hold::Update,
         response::{bad_gateway, passed_on, whole},
     },
@@ -28,7 +28,7 @@ impl Shard {
         let Sink::Response(response) = &mut state.sink else {
             return;
         };
-        if response.reply.is_none() {
+        if response.reply.is_none() || connection.is_gone.get() {
             return;
         }
         response.dealings.update = Update::No;
@@ -38,6 +38,9 @@ impl Shard {
                 // It is still held, and gets what was stored when time is up.
                 self.common.metrics.asks_failed.add(1);
                 tracing::warn!(target: "gripware_hub", connection = %connection.id, "a request was not answered again: {error}");
+                drop(state);
+                self.take_kept(connection);
+                self.ask(connection);
                 return;
             }
         };
@@ -49,6 +52,7 @@ impl Shard {
                     self.trust_origin(connection);
                 }
                 self.take_kept(connection);
+                self.ask(connection);
                 self.set_timer(connection);
                 return;
             }
@@ -80,7 +84,8 @@ impl Shard {
         let Sink::Stream(stream) = &mut state.sink else {
             return;
         };
-        if state.end.is_some() || stream.dealings.update != Update::Asked {
+        let is_asked = stream.dealings.update == Update::Asked;
+        if connection.is_gone.get() || state.end.is_some() || !is_asked {
             return;
         }
         stream.dealings.update = Update::No;
@@ -149,24 +154,19 @@ impl Shard {
 
     /// Hands over what came while the origin was asked.
     fn take_kept(self: &Rc<Self>, connection: &Rc<Connection>) {
-        let mut state = connection.state.borrow_mut();
-        let state = &mut *state;
-        let kept = match &mut state.sink {
-            Sink::Response(response) => response.dealings.take_kept(&state.subscriptions),
-            Sink::Stream(stream) => stream.dealings.take_kept(&state.subscriptions),
-            Sink::WebSocket(_) => return,
-        };
-        if kept.is_empty() {
-            return;
-        }
-        let shard = Rc::clone(self);
-        let connection = Rc::clone(connection);
-        // Each may change what becomes of the next one.
-        tokio::task::spawn_local(async move {
-            for parcel in kept {
-                shard.hand_on(&connection, &parcel);
+        let kept = {
+            let state = &mut *connection.state.borrow_mut();
+            match &mut state.sink {
+                Sink::Response(response) => response.dealings.take_kept(&state.subscriptions),
+                Sink::Stream(stream) => stream.dealings.take_kept(&state.subscriptions),
+                Sink::WebSocket(_) => return,
             }
-        });
+        };
+        // Each may change what becomes of the next one.
+        for parcel in kept {
+            self.hand_on(connection, &parcel);
+        }
+        self.write_all();
     }
 
     fn hand_on(self: &Rc<Self>, connection: &Rc<Connection>, parcel: &Arc<Parcel>) {
@@ -178,9 +178,6 @@ impl Shard {
             };
             self.take_for(connection, &mut state, parcel, index)
         };
-        if then != Then::Idle {
-            self.follow_up(connection, then, actions);
-            self.write_all();
-        }
+        self.follow_up(connection, then, actions);
     }
 }

@@ -27,9 +27,10 @@ impl Shard {
     pub(super) fn ask(self: &Rc<Self>, connection: &Rc<Connection>) {
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
-        if state.end.is_some() {
+        if state.end.is_some() || connection.is_gone.get() {
             return;
         }
+        let unread = state.outbox.bytes();
         let (dealings, mut request) = match &mut state.sink {
             Sink::Response(response) => (&mut response.dealings, state.request.to_request()),
             Sink::Stream(stream) => {
@@ -38,6 +39,10 @@ impl Shard {
                     dealings.update = Update::No;
                     return;
                 };
+                if unread > 0 && unread >= self.common.settings.queue_bytes {
+                    // Asked when the client has read what there is.
+                    return;
+                }
                 let mut request = Request::new(Bytes::new());
                 *request.uri_mut() = next.uri.clone();
                 if let Some(host) = state.request.headers().remove(HOST) {

@@ -207,22 +207,4 @@ impl Shard {
             .insert(connection.id, Rc::clone(&connection));
         connection
     }
-
-    /// Sees to it that the connection is looked at when something is due.
-    pub(super) fn set_timer(&self, connection: &Connection) {
-        let mut state = connection.state.borrow_mut();
-        let Some(deadline) = state.deadline() else {
-            return;
-        };
-        if state.timer.is_some_and(|timer| timer <= deadline) {
-            return;
-        }
-        state.timer = Some(deadline);
-        let mut timers = self.timers.borrow_mut();
-        let is_first = timers.next().is_none_or(|next| deadline < next);
-        timers.insert(deadline, connection.ticket);
-        if is_first {
-            self.timer_changed.notify_one();
-        }
-    }
 }

@@ -61,7 +61,7 @@ impl Shard {
             Sink::Stream(_) => parcel.stream.is_some(),
             Sink::WebSocket(_) => parcel.socket.is_some(),
         };
-        if !has_format || state.end.is_some() {
+        if !has_format || state.end.is_some() || connection.is_gone.get() {
             return false;
         }
         // As if by a subscription of its own, which has no filters and no place.

@@ -17,10 +17,11 @@ const RETRIES: u32 = 5;
 /// again.
 pub(super) const MAX_PAGE: usize = 1_000_000;
 
-/// Requests for next links that are under way, and who waits for each.
+/// Requests for next links that are to be sent, and who waits for each.
 ///
 /// One answer serves several clients only where the request is the same to the last byte: address,
-/// query and last ids. It has none of the clients' headers.
+/// query and last ids. It has none of the clients' headers. Nobody joins a request that is under
+/// way: its answer may have been made before there was what he wants to hear of.
 #[derive(Debug, Default)]
 pub(super) struct Fetches(HashMap<FetchKey, Vec<Rc<Connection>>>);
 
@@ -58,8 +59,8 @@ impl Shard {
         drop(fetches);
         let shard = Rc::clone(self);
         spawn_local(async move {
-            let page = shard.fetch_page(&asker, request).await;
             let waiting = shard.fetches.borrow_mut().0.remove(&key);
+            let page = shard.fetch_page(&asker, request).await;
             for connection in waiting.unwrap_or_default() {
                 shard.continued(&connection, page.as_ref());
             }

@@ -333,19 +333,4 @@ impl Shard {
             let _ = done.send(());
         });
     }
-
-    fn fire_timers(self: &Rc<Self>) {
-        let now = Instant::now();
-        loop {
-            let Some(ticket) = self.timers.borrow_mut().pop(now) else {
-                return;
-            };
-            let connections = self.connections.borrow();
-            let found = connections.get(ticket.key as usize).cloned();
-            drop(connections);
-            if let Some(connection) = found.filter(|it| it.ticket == ticket) {
-                self.elapsed(&connection, now);
-            }
-        }
-    }
 }

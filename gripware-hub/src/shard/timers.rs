@@ -1,9 +1,16 @@
-use std::{cmp::Reverse, collections::BinaryHeap, time::Instant};
+//! Connections are looked at when something is due.
+
+use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc, time::Instant};
+
+use super::{Shard, connection::Connection};
+
+/// How many entries of no meaning there are at most, beside as many as there are connections.
+const MAX_STALE: usize = 1024;
 
 /// When which connection is to be looked at.
 ///
-/// An entry is never taken out before its time: a connection whose time has moved is looked at, and
-/// put in again.
+/// An entry is not looked for when a connection's time moves. One that is not the connection's newest
+/// is of no meaning; such entries are thrown away when their time comes, or when there are many.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Ticket)>>,
@@ -25,16 +32,76 @@ impl Timers {
         self.heap.peek().map(|Reverse((time, _))| *time)
     }
 
-    /// The next one whose time has come.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Ticket> {
+    /// The next one whose time has come, and that time.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Instant, Ticket)> {
         if self.next()? > now {
             return None;
         }
-        let Reverse((_, ticket)) = self.heap.pop()?;
+        let Reverse(entry) = self.heap.pop()?;
         if self.heap.is_empty() {
             self.heap = BinaryHeap::new();
         }
-        Some(ticket)
+        Some(entry)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Throws away the entries of no meaning.
+    pub(super) fn retain(&mut self, has_meaning: impl Fn(Instant, Ticket) -> bool) {
+        self.heap
+            .retain(|Reverse((time, ticket))| has_meaning(*time, *ticket));
+        self.heap.shrink_to(2 * self.heap.len());
+    }
+}
+
+impl Shard {
+    /// Sees to it that the connection is looked at when something is due.
+    pub(super) fn set_timer(&self, connection: &Connection) {
+        let mut state = connection.state.borrow_mut();
+        let Some(deadline) = state.deadline() else {
+            return;
+        };
+        if connection.is_gone.get() || state.timer.is_some_and(|timer| timer <= deadline) {
+            return;
+        }
+        state.timer = Some(deadline);
+        let mut timers = self.timers.borrow_mut();
+        let is_first = timers.next().is_none_or(|next| deadline < next);
+        timers.insert(deadline, connection.ticket);
+        if is_first {
+            self.timer_changed.notify_one();
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn fire_timers(self: &Rc<Self>) {
+        let now = Instant::now();
+        // What becomes due meanwhile has its turn later, so that others have theirs.
+        let mut due = Vec::new();
+        while let Some(entry) = self.timers.borrow_mut().pop(now) {
+            due.push(entry);
+        }
+        for (time, ticket) in due {
+            if let Some(connection) = self.timed(time, ticket) {
+                self.elapsed(&connection, now);
+            }
+        }
+        let most = 2 * self.connections.borrow().len() + MAX_STALE;
+        if self.timers.borrow().len() > most {
+            let has_meaning = |time, ticket| self.timed(time, ticket).is_some();
+            self.timers.borrow_mut().retain(has_meaning);
+        }
+    }
+
+    /// The connection of an entry, where it is the newest one of it.
+    fn timed(&self, time: Instant, ticket: Ticket) -> Option<Rc<Connection>> {
+        let connections = self.connections.borrow();
+        let connection = connections.get(ticket.key as usize)?;
+        let is_newest =
+            connection.ticket == ticket && connection.state.borrow().timer == Some(time);
+        is_newest.then(|| Rc::clone(connection))
     }
 }
 
@@ -55,10 +122,12 @@ mod tests {
         timers.insert(at(2), ticket(2));
         assert_eq!(timers.next(), Some(at(1)));
         assert_eq!(timers.pop(start), None);
-        assert_eq!(timers.pop(at(2)), Some(ticket(1)));
-        assert_eq!(timers.pop(at(2)), Some(ticket(2)));
+        assert_eq!(timers.pop(at(2)), Some((at(1), ticket(1))));
+        assert_eq!(timers.pop(at(2)), Some((at(2), ticket(2))));
         assert_eq!(timers.pop(at(2)), None);
-        assert_eq!(timers.pop(at(9)), Some(ticket(3)));
+        timers.insert(at(4), ticket(4));
+        timers.retain(|time, _| time == at(3));
+        assert_eq!(timers.pop(at(9)), Some((at(3), ticket(3))));
         assert_eq!((timers.pop(at(9)), timers.next()), (None, None));
     }
 }

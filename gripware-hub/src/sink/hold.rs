@@ -16,6 +16,9 @@ use crate::parcel::Parcel;
 /// How many items are kept while the origin is being asked. With more, it is asked again.
 const MAX_KEPT: usize = 100;
 
+/// The same in bytes.
+const MAX_KEPT_BYTES: usize = 1 << 20;
+
 /// Whether the origin has to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Update {
@@ -31,8 +34,9 @@ pub(crate) struct Dealings {
     pub(crate) update: Update,
     /// Items that came while the origin was being asked.
     kept: VecDeque<Arc<Parcel>>,
-    /// Whether some of them were too many.
-    overflowed: bool,
+    kept_bytes: usize,
+    /// Whether the answer to what is being asked may be too old, so that it is asked again.
+    is_outdated: bool,
     pub(crate) next: Option<Next>,
     pub(crate) gone: Option<Uri>,
     /// Where the last links came from, where that is not the client's own request.
@@ -43,9 +47,21 @@ pub(crate) struct Dealings {
 #[derive(Debug)]
 pub(crate) struct Next {
     pub(crate) uri: Uri,
-    /// Fetched anyway when nothing has come for so long.
-    pub(crate) timeout: Duration,
-    pub(crate) due: Instant,
+    /// Fetched anyway when nothing has come for so long; zero is never.
+    timeout: Duration,
+    due: Instant,
+}
+
+impl Next {
+    /// When it is fetched anyway.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        (!self.timeout.is_zero()).then_some(self.due)
+    }
+
+    /// Notes that something has come.
+    pub(crate) fn put_off(&mut self, now: Instant) {
+        self.due = now + self.timeout;
+    }
 }
 
 impl Dealings {
@@ -66,42 +82,56 @@ impl Dealings {
 
     /// Keeps an item for after the answer; whether the origin is being asked at all.
     pub(crate) fn keeps(&mut self, parcel: &Arc<Parcel>) -> bool {
-        if self.update == Update::No {
+        // What is for this connection alone has no place among the others.
+        if self.update == Update::No || parcel.channel.is_empty() {
             return false;
         }
-        if self.kept.len() < MAX_KEPT {
+        self.kept_bytes = self.kept_bytes.saturating_add(parcel.cost);
+        if self.kept.len() < MAX_KEPT && self.kept_bytes <= MAX_KEPT_BYTES {
             self.kept.push_back(Arc::clone(parcel));
         } else {
-            self.overflowed = true;
+            self.is_outdated = true;
         }
         true
     }
 
-    /// What came while the origin was asked, from the first item on that follows what it said.
-    /// Nothing where too much came: then the origin has to be asked again.
+    /// What came while the origin was asked: of each channel from the first item on that follows
+    /// what it said. Nothing where the answer may be too old: then it has to be asked again.
     pub(crate) fn take_kept(&mut self, subscriptions: &[Subscription]) -> VecDeque<Arc<Parcel>> {
-        let mut kept = std::mem::take(&mut self.kept);
-        if std::mem::take(&mut self.overflowed) {
+        let mut kept = self.forget_kept();
+        if std::mem::take(&mut self.is_outdated) {
             self.update = Update::Wanted;
             return VecDeque::new();
         }
-        let follows = |parcel: &Arc<Parcel>| {
-            let mut all = subscriptions.iter();
-            all.any(|it| it.channel == parcel.channel && it.fits(parcel))
-        };
-        while kept.front().is_some_and(|parcel| !follows(parcel)) {
-            kept.pop_front();
-        }
+        let mut followed: Vec<Arc<str>> = Vec::new();
+        kept.retain(|parcel| {
+            let found = subscriptions.iter().find(|it| it.channel == parcel.channel);
+            let Some(subscription) = found else {
+                return false;
+            };
+            let follows = followed.contains(&parcel.channel) || parcel.is_signal();
+            if !follows && subscription.fits(parcel) {
+                followed.push(Arc::clone(&parcel.channel));
+                return true;
+            }
+            follows
+        });
         kept
     }
 
-    /// Wants the origin to be asked, and what came before does not count.
+    /// Wants the origin to be asked, and what came before does not count. Where it is being asked,
+    /// it may not have known yet what there is now, and is asked once more.
     pub(crate) fn want_update(&mut self) {
-        self.kept = VecDeque::new();
-        self.overflowed = false;
+        self.forget_kept();
+        self.is_outdated = self.update == Update::Asked;
         if self.update == Update::No {
             self.update = Update::Wanted;
         }
+    }
+
+    fn forget_kept(&mut self) -> VecDeque<Arc<Parcel>> {
+        self.kept_bytes = 0;
+        std::mem::take(&mut self.kept)
     }
 }
 

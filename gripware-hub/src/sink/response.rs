@@ -88,7 +88,8 @@ impl ResponseSink {
         let Some(subscription) = subscriptions.get(index) else {
             return Then::Idle;
         };
-        if !subscription.fits(parcel) {
+        let is_signal = format.action() != Action::Send && parcel.is_signal();
+        if !is_signal && !subscription.fits(parcel) {
             self.dealings.want_update();
             return Then::Ask;
         }
@@ -105,7 +106,7 @@ impl ResponseSink {
         if matches!(verdict, Verdict::Fail) {
             return Then::Idle;
         }
-        if let Some(subscription) = subscriptions.get_mut(index) {
+        if let Some(subscription) = subscriptions.get_mut(index).filter(|_| !is_signal) {
             subscription.moved(parcel);
         }
         let Verdict::Send(content) = verdict else {

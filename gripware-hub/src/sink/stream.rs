@@ -95,7 +95,8 @@ impl StreamSink {
         let Some(subscription) = subscriptions.get(index) else {
             return Then::Idle;
         };
-        if !subscription.fits(parcel) {
+        let is_signal = part.action != Action::Send && parcel.is_signal();
+        if !is_signal && !subscription.fits(parcel) {
             self.dealings.want_update();
             return Then::Ask;
         }
@@ -110,7 +111,7 @@ impl StreamSink {
         if matches!(verdict, Verdict::Fail) {
             return Then::Idle;
         }
-        if let Some(subscription) = subscriptions.get_mut(index) {
+        if let Some(subscription) = subscriptions.get_mut(index).filter(|_| !is_signal) {
             subscription.moved(parcel);
         }
         let Verdict::Send(content) = verdict else {
@@ -140,15 +141,19 @@ impl StreamSink {
             keep_alive.due = now + keep_alive.every;
         }
         if let Some(next) = &mut self.dealings.next {
-            next.due = now + next.timeout;
+            next.put_off(now);
         }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let keep_alive = self.keep_alive.as_ref().map(|it| it.due);
-        let next = self.dealings.next.as_ref().map(|it| it.due);
-        let next = next.filter(|_| self.dealings.update == Update::No);
-        keep_alive.into_iter().chain(next).min()
+        keep_alive.into_iter().chain(self.polls_at()).min()
+    }
+
+    /// When the next link is fetched although nothing has come.
+    fn polls_at(&self) -> Option<Instant> {
+        let next = self.dealings.next.as_ref()?.due();
+        next.filter(|_| self.dealings.update == Update::No)
     }
 
     /// Does what is due.
@@ -159,13 +164,7 @@ impl StreamSink {
             write.push(keep_alive.bytes.clone());
             then = Then::Write;
         }
-        if self.dealings.update == Update::No
-            && self
-                .dealings
-                .next
-                .as_ref()
-                .is_some_and(|next| next.due <= now)
-        {
+        if self.polls_at().is_some_and(|due| due <= now) {
             self.dealings.want_update();
             then = Then::Ask;
         }

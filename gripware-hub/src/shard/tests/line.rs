@@ -18,7 +18,7 @@ use http::{Request, Response};
 use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
     runtime::Handle,
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, oneshot},
     task::{LocalSet, spawn_local, yield_now},
     time::timeout,
 };

@@ -1,6 +1,6 @@
-mod closing;
 mod line;
 mod recovery;
 mod slow;
+mod times;
 
 use self::line::Line;

@@ -1,1 +1,166 @@
+use std::time::Duration;
 
+use gripware_core::{HttpResponse, HttpStream, Item};
+use tokio::time::sleep;
+
+use super::{line::answer, *};
+
+const FEED: &str = "Grip-Hold: stream\nGrip-Channel: feed; prev-id=1\nGrip-Link: </next>; rel=next";
+
+fn item(id: &str, prev_id: &str) -> Item {
+    let item = Item::from(HttpStream::text(format!("{id}\n")));
+    item.id(id).prev_id(prev_id)
+}
+
+#[test]
+fn a_link_with_a_timeout_of_zero_is_not_polled() {
+    Line::play(async |line: Line| {
+        let headers = "Grip-Hold: stream\nGrip-Link: </next>; rel=next; timeout=0";
+        let _client = line.stream(answer(headers, ""), 1000).await;
+        sleep(Duration::from_millis(200)).await;
+        assert!(line.asked(0).await.is_empty());
+    });
+}
+
+#[test]
+fn an_answer_for_a_client_that_has_gone_subscribes_nobody() {
+    Line::play(async |line: Line| {
+        let client = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::hint());
+        line.asked(1).await;
+        drop(client);
+        line.until(|line| line.subscribers() == 0).await;
+        line.answer(answer(FEED, "page"));
+        line.settled().await;
+        assert_eq!(line.subscribers(), 0);
+
+        let poll = "Grip-Hold: response\nGrip-Channel: polls";
+        let client = line.response(answer(poll, "")).await;
+        line.publish("polls", HttpResponse::hint());
+        line.asked(2).await;
+        drop(client);
+        line.until(|line| line.subscribers() == 0).await;
+        line.answer(answer(poll, ""));
+        line.settled().await;
+        assert_eq!(line.subscribers(), 0);
+    });
+}
+
+#[test]
+fn a_response_hold_asks_again_where_too_much_came_meanwhile() {
+    Line::play(async |line: Line| {
+        let poll = "Grip-Hold: response\nGrip-Channel: polls; prev-id=0";
+        let client = line.response(answer(poll, "")).await;
+        line.publish("polls", HttpResponse::hint());
+        line.asked(1).await;
+        for n in 1..300 {
+            let item = Item::from(HttpResponse::text("x")).id(n.to_string());
+            line.publish("polls", item.prev_id((n - 1).to_string()));
+        }
+        line.settled().await;
+        line.answer(answer(poll, ""));
+        line.asked(2).await;
+        line.answer(answer("", "all of it"));
+        assert_eq!(client.await.unwrap().body(), "all of it");
+    });
+}
+
+#[test]
+fn a_hint_while_the_origin_is_asked_has_it_asked_again() {
+    Line::play(async |line: Line| {
+        let mut client = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::hint());
+        line.asked(1).await;
+        line.publish("feed", HttpStream::hint());
+        line.settled().await;
+        line.answer(answer(FEED, "old\n"));
+        line.asked(2).await;
+        line.answer(answer(FEED, "new\n"));
+        assert_eq!(client.reads("new\n").await, "old\nnew\n");
+    });
+}
+
+#[test]
+fn a_stream_that_hears_of_news_does_not_get_the_answer_to_an_earlier_question() {
+    Line::play(async |line: Line| {
+        let mut one = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::hint());
+        line.asked(1).await;
+        let mut other = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::hint());
+        line.asked(2).await;
+        line.answer(answer(FEED, "old\n"));
+        line.answer(answer(FEED, "new\n"));
+        assert_eq!(other.reads("new\n").await, "new\n");
+        line.answer(answer(FEED, "new\n"));
+        assert_eq!(one.reads("new\n").await, "old\nnew\n");
+    });
+}
+
+#[test]
+fn each_channel_goes_on_from_its_own_place() {
+    Line::play(async |line: Line| {
+        let both = |a: &str| {
+            let channels = format!("Grip-Channel: a; prev-id={a}\nGrip-Channel: b; prev-id=b1");
+            let rest = "Grip-Hold: stream\nGrip-Link: </next>; rel=next";
+            answer(&format!("{channels}\n{rest}"), "")
+        };
+        let mut client = line.stream(both("a1"), 1000).await;
+        line.publish("a", HttpStream::hint());
+        line.asked(1).await;
+        line.publish("b", item("b2", "b1"));
+        line.publish("a", item("a2", "a1"));
+        line.publish("a", item("a3", "a2"));
+        line.settled().await;
+        line.answer(both("a2"));
+        assert_eq!(client.reads("a3\n").await, "b2\na3\n");
+        assert_eq!(line.asked(1).await.len(), 1);
+    });
+}
+
+#[test]
+fn items_that_were_kept_come_before_later_ones() {
+    Line::play(async |line: Line| {
+        let headers = "Grip-Hold: stream\nGrip-Channel: a\nGrip-Link: </next>; rel=next";
+        let mut client = line.stream(answer(headers, ""), 1000).await;
+        line.publish("a", HttpStream::hint());
+        line.asked(1).await;
+        for n in 1..5 {
+            line.publish("a", HttpStream::text(format!("{n}")));
+            line.settled().await;
+        }
+        line.answer(answer(headers, "page "));
+        for n in 5..9 {
+            line.publish("a", HttpStream::text(format!("{n}")));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(client.reads("8").await, "page 12345678");
+    });
+}
+
+#[test]
+fn a_stream_with_a_place_is_closed_by_an_item_without_ids() {
+    Line::play(async |line: Line| {
+        let mut client = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::close());
+        assert_eq!(client.reads_to_end().await, "");
+        assert!(line.asked(0).await.is_empty());
+    });
+}
+
+#[test]
+fn pages_wait_for_a_client_that_does_not_read() {
+    let limit = |settings: &mut crate::settings::Settings| settings.queue_bytes = 10;
+    Line::with(limit, async |line: Line| {
+        let page = || answer("Grip-Link: </next>; rel=next", "a page of 25 bytes or so\n");
+        let mut client = line.stream(page(), 1).await;
+        line.asked(1).await;
+        line.answer(page());
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(line.asked(1).await.len(), 1);
+        client.reads("so\n").await;
+        line.asked(2).await;
+        line.answer(answer("", "the end\n"));
+        assert_eq!(client.reads_to_end().await, "the end\n");
+    });
+}
