@@ -5,16 +5,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+use crate::{
+    hop_by_hop::{is_hop_by_hop, retain},
+    reserved::{is_forwarding, is_reserved},
+};
+
 /// The body of a request as an application in the same process gets it: what the client sends, as it
 /// arrives, or bytes that the hub has whole.
 ///
-/// Nothing is copied. A request that the application answers with a hold can be asked again, so the
-/// hub keeps up to 100 000 bytes of what passes until the answer is there.
+/// A request that the application answers with a hold can be asked again, so the hub keeps a copy of
+/// what passes, of up to 100 000 bytes, until the answer is there. Nothing else is copied.
 pub struct Body {
     kind: Kind,
 }
@@ -27,7 +33,8 @@ enum Kind {
 struct Client {
     /// Nothing once it was given back.
     incoming: Option<Incoming>,
-    taken: Vec<Bytes>,
+    /// One piece, however many the client sends: a thousand frames of a byte each are a kilobyte.
+    taken: BytesMut,
     length: usize,
     limit: usize,
     back: Option<oneshot::Sender<Rest>>,
@@ -36,7 +43,7 @@ struct Client {
 /// What the application has read of a body, and what it has not.
 #[derive(Debug)]
 pub(crate) struct Rest {
-    pub(crate) taken: Vec<Bytes>,
+    pub(crate) taken: BytesMut,
     /// Over the limit nothing is kept.
     pub(crate) length: usize,
     pub(crate) incoming: Incoming,
@@ -57,9 +64,13 @@ impl Body {
     /// What passes is kept up to a limit, and comes back once the application has dropped the body.
     pub(crate) fn kept(incoming: Incoming, limit: usize) -> (Self, oneshot::Receiver<Rest>) {
         let (back, rest) = oneshot::channel();
+        // What is known to be over the limit is not kept for nothing.
+        let announced = http_body::Body::size_hint(&incoming).lower();
+        let is_over = usize::try_from(announced).is_ok_and(|announced| announced > limit);
+        let limit = if is_over { 0 } else { limit };
         let client = Client {
             incoming: Some(incoming),
-            taken: Vec::new(),
+            taken: BytesMut::new(),
             length: 0,
             limit,
             back: Some(back),
@@ -73,9 +84,9 @@ impl Client {
     fn keep(&mut self, data: &Bytes) {
         self.length = self.length.saturating_add(data.len());
         if self.length > self.limit {
-            self.taken = Vec::new();
+            self.taken = BytesMut::new();
         } else {
-            self.taken.push(data.clone());
+            self.taken.extend_from_slice(data);
         }
     }
 }
@@ -113,11 +124,13 @@ impl http_body::Body for Body {
         let Some(incoming) = &mut client.incoming else {
             return Poll::Ready(None);
         };
-        let frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            client.keep(data);
+        let mut frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame {
+            if let Some(data) = frame.data_ref() {
+                client.keep(data);
+            } else if let Some(trailers) = frame.trailers_mut() {
+                clean(trailers);
+            }
         }
         Poll::Ready(frame.map(|frame| frame.map_err(BodyError)))
     }
@@ -141,6 +154,13 @@ impl http_body::Body for Body {
                 .map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint),
         }
     }
+}
+
+/// Trailers are no way around what is removed of the headers.
+fn clean(trailers: &mut HeaderMap) {
+    retain(trailers, |name| {
+        !is_reserved(name) && !is_forwarding(name) && !is_hop_by_hop(name)
+    });
 }
 
 impl fmt::Debug for Body {

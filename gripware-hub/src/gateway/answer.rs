@@ -4,11 +4,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use gripware_core::header::is_instruction;
 use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
 
 use super::pipe::PipeBody;
-use crate::origin::BoxError;
+use crate::{
+    hop_by_hop::{is_hop_by_hop, retain},
+    origin::BoxError,
+};
 
 /// The body of a response as hyper sends it.
 #[pin_project(project = AnswerParts)]
@@ -58,9 +62,15 @@ where
                 AnswerParts::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
                 AnswerParts::Whole(bytes) => return data(std::mem::take(bytes)),
                 AnswerParts::Origin(body) => {
-                    return body
-                        .poll_frame(cx)
-                        .map(|frame| frame.map(|frame| frame.map_err(Into::into)));
+                    let mut frame = ready!(body.poll_frame(cx));
+                    if let Some(Ok(frame)) = &mut frame
+                        && let Some(trailers) = frame.trailers_mut()
+                    {
+                        retain(trailers, |name| {
+                            !is_instruction(name) && !is_hop_by_hop(name)
+                        });
+                    }
+                    return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
                 }
                 AnswerParts::Pipe(pipe) => {
                     let read = ready!(pipe.poll_data(cx));

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot::Receiver;
 
 use super::{refuse::reason, refused::Refused};
@@ -61,10 +61,8 @@ pub(super) async fn whole(rest: Receiver<Rest>, limit: usize) -> Result<Bytes, R
         AskError::TooLarge { .. } => Refused::RequestTooLarge,
         _ => Refused::RequestFailed,
     })?;
+    let mut body = rest.taken;
     // A copy, so that the client's few bytes do not keep the buffers that they were read into.
-    let mut body = BytesMut::with_capacity(rest.length + unread.len());
-    for part in rest.taken.iter().chain([&unread]) {
-        body.put_slice(part);
-    }
-    Ok(body.freeze())
+    body.extend_from_slice(&unread);
+    Ok(Bytes::from(body.freeze().to_vec().into_boxed_slice()))
 }

@@ -21,7 +21,7 @@ use super::{
     pipe::{PipeBody, pipe},
     refuse::reason,
     refused::Refused,
-    request::{absolute, strip_hop_by_hop},
+    request::absolute,
     server::Holder,
     slot::{Slot, Ticket},
 };
@@ -30,6 +30,7 @@ use crate::{
     body::Rest,
     connection_id::Id,
     held::{Framing, Held, Line, Reply, What, Wire},
+    hop_by_hop::strip_hop_by_hop,
     kept::Kept,
     origin::{BoxError, collect},
 };

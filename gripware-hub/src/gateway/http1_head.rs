@@ -9,7 +9,7 @@ use http::{
 use httpdate::HttpDate;
 use hyper::ext::ReasonPhrase;
 
-use super::request::is_hop_by_hop;
+use crate::hop_by_hop::is_hop_by_hop;
 
 /// How the bytes behind a head are told apart from what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,11 @@ pub(super) fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response<By
     response
 }
 
+/// What a client is told whose request could not be read to its end.
+pub(super) fn cut_off() -> Response<Bytes> {
+    refusal(StatusCode::BAD_REQUEST, "The request was cut off.\n")
+}
+
 /// What a client is told when the origin failed. The reason is in the log, and in development in the
 /// answer too.
 pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<Bytes> {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::refuse::{bad_gateway, refusal};
+use super::refuse::{bad_gateway, cut_off, refusal};
 use crate::settings::Settings;
 
 /// Why an answer is not passed on.
@@ -45,8 +45,7 @@ impl Refused {
             }
             Self::RequestFailed => {
                 let why = "the request that is held could not be read to its end".to_owned();
-                let text = "The request was cut off.\n";
-                (why, refusal(StatusCode::BAD_REQUEST, text))
+                (why, cut_off())
             }
         }
     }

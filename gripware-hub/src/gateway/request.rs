@@ -2,76 +2,20 @@
 
 use std::net::SocketAddr;
 
-use gripware_core::header::{CONNECTION_ID, META_PREFIX, is_instruction};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{
-        ACCEPT_ENCODING, CONNECTION, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{ACCEPT_ENCODING, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+use crate::{
+    hop_by_hop::{KEEP_ALIVE, has_connection_token, retain, strip_hop_by_hop},
+    reserved::{is_disguised, is_forwarding, is_reserved},
+};
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const X_FORWARDED: &str = "x-forwarded-";
-
-/// Whether a header is about one connection, and not about the message.
-pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    // `Trailer` is not among them: without it trailers would not be passed on.
-    const NAMES: [HeaderName; 8] = [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-        PROXY_CONNECTION,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ];
-    NAMES.contains(name)
-}
-
-/// Removes what is about the connection, with what `Connection` names.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        for name in connection_tokens(headers) {
-            // Without a host the origin cannot answer, whatever a client says.
-            if name != HOST {
-                headers.remove(name);
-            }
-        }
-    }
-    retain(headers, |name| !is_hop_by_hop(name));
-}
-
-/// Whether `Connection` has this token.
-pub(super) fn has_connection_token(headers: &HeaderMap, token: &HeaderName) -> bool {
-    connection_tokens(headers).contains(token)
-}
-
-fn connection_tokens(headers: &HeaderMap) -> Vec<HeaderName> {
-    let values = headers.get_all(CONNECTION).into_iter();
-    values
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-        .collect()
-}
-
-fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
-    // Most requests have none of them, and then nothing is allocated.
-    if headers.keys().all(&keep) {
-        return;
-    }
-    let gone: Vec<_> = headers.keys().filter(|name| !keep(name)).cloned().collect();
-    for name in gone {
-        headers.remove(name);
-    }
-}
 
 /// Makes of a client's request what goes to the origin, but for the signature.
 ///
@@ -86,21 +30,33 @@ pub(super) fn clean(
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);
     retain(headers, |name| {
-        let is_forged = is_instruction(name)
-            || name.as_str().starts_with(META_PREFIX)
-            || *name == CONNECTION_ID
-            || *name == ACCEPT_ENCODING
-            || *name == EXPECT;
-        let is_forwarded =
-            *name == FORWARDED || *name == X_REAL_IP || name.as_str().starts_with(X_FORWARDED);
-        !is_forged && (trust_forwarded || !is_forwarded)
+        let is_forged = is_reserved(name) || is_disguised(name);
+        let is_ours = *name == ACCEPT_ENCODING || *name == EXPECT;
+        !is_forged && !is_ours && (trust_forwarded || !is_forwarding(name))
     });
+    if parts.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
     if let Some(peer) = peer {
         append_forwarded_for(headers, peer);
     }
     let scheme = HeaderValue::from_static(if is_tls { "https" } else { "http" });
     headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
     parts.extensions.clear();
+}
+
+/// Makes one header of the pieces that HTTP/2 allows, which applications do not expect (RFC 9113,
+/// section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<_> = headers.get_all(COOKIE).iter().collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    let cookies: Vec<_> = cookies.iter().map(|cookie| cookie.as_bytes()).collect();
+    // It is made of what headers have.
+    if let Ok(cookie) = HeaderValue::try_from(cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookie);
+    }
 }
 
 fn append_forwarded_for(headers: &mut HeaderMap, peer: SocketAddr) {
@@ -130,6 +86,12 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
             "This method is not allowed.\n",
         ));
     }
+    if !is_decodable(&parts.headers) {
+        return Err((
+            StatusCode::NOT_IMPLEMENTED,
+            "This transfer coding is not known.\n",
+        ));
+    }
     let wrong = Err((StatusCode::BAD_REQUEST, "The host is missing or wrong.\n"));
     if let Some(authority) = parts.uri.authority() {
         // It counts more than `Host` (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
@@ -150,6 +112,18 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
         (None, _) if parts.version < Version::HTTP_11 => Ok(()),
         _ => wrong,
     }
+}
+
+/// Whether the body comes as it is but for chunks. What is compressed for this connection would reach
+/// an origin that is not told so.
+fn is_decodable(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.all(|coding| {
+        coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    })
 }
 
 fn is_host(value: &HeaderValue) -> bool {

@@ -1,5 +1,7 @@
 //! Transcripts of clients, with what is held caught in a list.
 
+mod hostile;
+
 use std::{
     collections::VecDeque,
     net::SocketAddr,

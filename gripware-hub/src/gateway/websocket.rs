@@ -19,7 +19,7 @@ use super::{
     forward::{Outcome, failure},
     http1_head::switching_bytes,
     refuse::{bad_gateway, refusal},
-    request::{absolute, strip_hop_by_hop},
+    request::absolute,
     server::{Gateway, Holder},
     slot::{Slot, Ticket},
 };
@@ -28,6 +28,7 @@ use crate::{
     client_addr::ClientAddr,
     connection_id::Id,
     held::{Held, Line, What, Wire},
+    hop_by_hop::strip_hop_by_hop,
     kept::Kept,
     origin::{Origin, fetch},
     ws::{Accepted, Memory, Opening, Turn, handshake, judge, request},

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gripware_core::{
     header::{
-        CONTENT_BYTES_ACCEPTED, GRIP_PREFIX, KEEP_ALIVE_INTERVAL, SET_META_PREFIX, WEBSOCKET_EVENTS,
+        CONTENT_BYTES_ACCEPTED, KEEP_ALIVE_INTERVAL, SET_META_PREFIX, WEBSOCKET_EVENTS,
+        is_instruction,
     },
     ws::{EventKind, scan},
 };
@@ -17,14 +18,12 @@ use http::{
     header::{
         CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, SEC_WEBSOCKET_ACCEPT,
         SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        TRAILER,
     },
 };
 
-use super::{
-    ConversationSettings, Memory,
-    extension::Mode,
-    request::{remove_hop_by_hop, remove_where},
-};
+use super::{ConversationSettings, Memory, extension::Mode};
+use crate::hop_by_hop::{retain, strip_hop_by_hop};
 
 /// What becomes of a client that asks for a WebSocket.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ pub(crate) struct Accepted {
 }
 
 /// Headers of an answer that are not for the client's 101.
-const NOT_FOR_CLIENT: [HeaderName; 10] = [
+const NOT_FOR_CLIENT: [HeaderName; 11] = [
     CONTENT_LENGTH,
     CONTENT_TYPE,
     CONTENT_ENCODING,
@@ -65,6 +64,7 @@ const NOT_FOR_CLIENT: [HeaderName; 10] = [
     SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_VERSION,
     DATE,
+    TRAILER,
 ];
 
 /// Judges the origin's answer to `OPEN`.
@@ -153,23 +153,23 @@ fn refused(mut response: Response<Bytes>, settings: &ConversationSettings) -> Op
         return Opening::Invalid("the body of a refusal is over its limit");
     }
     let headers = response.headers_mut();
-    remove_hop_by_hop(headers);
-    remove_where(headers, is_for_proxy);
+    strip_hop_by_hop(headers);
+    retain(headers, |name| !is_for_proxy(name));
     headers.remove(KEEP_ALIVE_INTERVAL);
     Opening::Refused(response)
 }
 
 fn for_client(mut headers: HeaderMap) -> HeaderMap {
-    remove_hop_by_hop(&mut headers);
-    remove_where(&mut headers, is_for_proxy);
+    strip_hop_by_hop(&mut headers);
+    retain(&mut headers, |name| !is_for_proxy(name));
     for name in NOT_FOR_CLIENT {
         headers.remove(name);
     }
     headers
 }
 
-fn is_for_proxy(name: &str) -> bool {
-    name.starts_with(GRIP_PREFIX) || name.starts_with(SET_META_PREFIX)
+fn is_for_proxy(name: &HeaderName) -> bool {
+    is_instruction(name) || name.as_str().starts_with(SET_META_PREFIX)
 }
 
 /// Whether the subprotocol that the origin chose is one that the client offered, or it chose none.

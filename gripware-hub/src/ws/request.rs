@@ -1,45 +1,24 @@
 //! What is the same in all requests to the origin about one WebSocket (GRIP 2.2).
 
-use gripware_core::header::{
-    CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_PREFIX, META_PREFIX, WEBSOCKET_EVENTS,
-};
+use gripware_core::header::{CONNECTION_ID, WEBSOCKET_EVENTS};
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{
-        ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, SEC_WEBSOCKET_EXTENSIONS, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
+    HeaderMap, HeaderValue,
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, SEC_WEBSOCKET_EXTENSIONS, TRAILER},
 };
 
-/// Headers about one connection, in either direction.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+use crate::{
+    hop_by_hop::{retain, strip_hop_by_hop},
+    reserved::is_reserved,
+};
 
 /// The headers of every request about a WebSocket: the client's own, but for those about its
 /// connection and those that a proxy alone may set, and the proxy's, but for `Grip-Sig` and
 /// `Grip-Feature`.
 pub(crate) fn headers(client: &HeaderMap, id: &str) -> HeaderMap {
     let mut headers = client.clone();
-    remove_hop_by_hop(&mut headers);
-    for name in [
-        EXPECT,
-        CONTENT_LENGTH,
-        CONTENT_BYTES_REPLAYED,
-        CONNECTION_ID,
-    ] {
-        headers.remove(name);
-    }
-    remove_where(&mut headers, |name| {
-        name.starts_with(GRIP_PREFIX) || name.starts_with(META_PREFIX)
+    strip_hop_by_hop(&mut headers);
+    retain(&mut headers, |name| {
+        !is_reserved(name) && ![EXPECT, CONTENT_LENGTH, TRAILER].contains(name)
     });
     let events = HeaderValue::from_static(WEBSOCKET_EVENTS);
     headers.insert(ACCEPT, events.clone());
@@ -50,26 +29,6 @@ pub(crate) fn headers(client: &HeaderMap, id: &str) -> HeaderMap {
         headers.insert(CONNECTION_ID, id);
     }
     headers
-}
-
-/// Removes what is about one connection, and what `Connection` says to be.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named = headers.get_all(CONNECTION).iter();
-    let named = named.filter_map(|value| value.to_str().ok());
-    let named: Vec<_> = named
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
-}
-
-pub(super) fn remove_where(headers: &mut HeaderMap, is_removed: impl Fn(&str) -> bool) {
-    let names = headers.keys().filter(|name| is_removed(name.as_str()));
-    for name in names.cloned().collect::<Vec<_>>() {
-        headers.remove(name);
-    }
 }
 
 #[cfg(test)]
