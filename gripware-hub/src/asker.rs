@@ -1,9 +1,15 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use gripware_core::header::is_websocket_events;
 use http::{Request, Response};
 use thiserror::Error;
-use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::{AcquireError, Semaphore, SemaphorePermit},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use crate::signature::Signature;
 
@@ -45,11 +51,15 @@ struct Shared {
     runtime: Handle,
     signature: Arc<Signature>,
     permits: Semaphore,
+    /// Fewer, so that WebSockets whose turns hang leave some for what else has to be asked.
+    turns: Semaphore,
     timeout: Duration,
 }
 
 impl Asker {
-    /// `permits` is how many requests may be under way at a time.
+    /// `permits` is how many requests may be under way at a time, of which three quarters may be
+    /// about WebSockets. More wait for one to end, for up to `timeout`; then each may take that
+    /// long once more.
     pub(crate) fn new(
         fetch: impl Fetch,
         runtime: Handle,
@@ -63,6 +73,7 @@ impl Asker {
                 runtime,
                 signature,
                 permits: Semaphore::new(permits),
+                turns: Semaphore::new((permits - permits / 4).max(1)),
                 timeout,
             }),
         }
@@ -96,9 +107,7 @@ impl Asker {
     ) -> JoinHandle<Result<Response<Bytes>, AskError>> {
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.spawn(async move {
-            let Ok(_permit) = shared.permits.acquire().await else {
-                return Err(AskError::Ended);
-            };
+            let _permits = shared.permits(&request).await?;
             shared.signature.write(request.headers_mut());
             let wait = shared.timeout;
             timeout(wait, shared.fetch.fetch(request, limit))
@@ -108,8 +117,96 @@ impl Asker {
     }
 }
 
+impl Shared {
+    /// Waits until a request may be sent.
+    async fn permits(
+        &self,
+        request: &Request<Bytes>,
+    ) -> Result<(Option<SemaphorePermit<'_>>, SemaphorePermit<'_>), AskError> {
+        let is_turn = is_websocket_events(request.headers());
+        let both = async {
+            let turn = match is_turn {
+                true => Some(self.turns.acquire().await?),
+                false => None,
+            };
+            Ok((turn, self.permits.acquire().await?))
+        };
+        match timeout(self.timeout, both).await {
+            Ok(Ok(permits)) => Ok(permits),
+            Ok(Err::<_, AcquireError>(_)) => Err(AskError::Ended),
+            Err(_) => Err(AskError::Unreached(
+                "too many requests to it are under way".into(),
+            )),
+        }
+    }
+}
+
 impl fmt::Debug for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Asker").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use gripware_core::header::WEBSOCKET_EVENTS;
+    use http::header::CONTENT_TYPE;
+
+    use super::*;
+
+    /// Answers nothing about WebSockets, and anything else at once.
+    struct Hangs(Arc<AtomicUsize>);
+
+    impl Fetch for Hangs {
+        fn fetch(
+            &self,
+            request: Request<Bytes>,
+            _: usize,
+        ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
+            Box::pin(async move {
+                if is_websocket_events(request.headers()) {
+                    self.0.fetch_add(1, Ordering::Relaxed);
+                    std::future::pending::<()>().await;
+                }
+                Ok(Response::new(Bytes::new()))
+            })
+        }
+    }
+
+    fn turn() -> Request<Bytes> {
+        let request = Request::post("/ws").header(CONTENT_TYPE, WEBSOCKET_EVENTS);
+        request.body(Bytes::new()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_that_hang_leave_room_for_other_requests_and_are_not_waited_for_for_ever() {
+        const LIMIT: Duration = Duration::from_secs(60);
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let asker = Asker::new(
+            Hangs(Arc::clone(&under_way)),
+            Handle::current(),
+            Arc::new(Signature::new(None)),
+            8,
+            LIMIT,
+        );
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        for _ in 0..8 {
+            let (asker, ended) = (asker.clone(), Arc::clone(&ended));
+            tokio::spawn(async move {
+                let answer = asker.ask(turn(), 10).await;
+                ended.lock().unwrap().push(answer.unwrap_err().to_string());
+            });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(under_way.load(Ordering::Relaxed), 6);
+        let other = timeout(Duration::from_secs(1), asker.ask(Request::default(), 10)).await;
+        assert!(other.expect("it had to wait").is_ok());
+        tokio::time::sleep(2 * LIMIT).await;
+        assert_eq!(ended.lock().unwrap().len(), 8);
     }
 }
