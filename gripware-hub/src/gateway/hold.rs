@@ -310,8 +310,11 @@ impl Decision<'_> {
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
-        let limit = self.holder.settings().max_held_response;
-        collect(body, limit).await.map_err(|error| match error {
+        let settings = self.holder.settings();
+        let (limit, wait) = (settings.max_held_response, settings.origin_timeout);
+        let collected = timeout(wait, collect(body, limit)).await;
+        let collected = collected.unwrap_or(Err(AskError::TimedOut { limit: wait }));
+        collected.map_err(|error| match error {
             AskError::TooLarge { .. } => Refused::TooLarge,
             error => Refused::Failed(reason(&error)),
         })

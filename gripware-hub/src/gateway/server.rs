@@ -61,6 +61,8 @@ pub(crate) struct Gateway<S> {
     /// Cloned for each connection. A service need not be `Sync`.
     origin: Mutex<S>,
     runtime: Handle,
+    /// How many connections more may be open that are not held, where there is a limit.
+    room: Option<Arc<Semaphore>>,
     /// Whether no more is served. Each connection has a receiver until it ends or is held.
     stop: watch::Sender<bool>,
 }
@@ -90,9 +92,11 @@ impl<S: Origin> Gateway<S> {
             min_keep_alive_interval: settings.min_keep_alive_interval,
             ..ConversationSettings::default()
         };
+        let room = options.max_connections.map(Semaphore::new);
         Arc::new(Self {
             holder,
             asker,
+            room: room.map(Arc::new),
             options,
             conversation,
             origin: Mutex::new(origin),
@@ -109,17 +113,13 @@ impl<S: Origin> Gateway<S> {
         listener: Listener,
         signal: impl Future<Output = ()>,
     ) {
-        let limit = self.options.max_connections.map(Semaphore::new);
-        let limit = limit.map(Arc::new);
         let mut signal = pin!(signal);
         loop {
             let accepting = async {
-                // A closed semaphore would let everybody in, and nobody closes this one.
-                let permit = match &limit {
-                    Some(limit) => Arc::clone(limit).acquire_owned().await.ok(),
-                    None => None,
-                };
-                (listener.accept().await, permit)
+                let accepted = listener.accept().await;
+                // One connection waits here, not the permit for one: clients that come back from a
+                // hold need it as well.
+                (accepted, self.permit().await)
             };
             let (accepted, permit) = tokio::select! {
                 () = &mut signal => break,
@@ -150,6 +150,12 @@ impl<S: Origin> Gateway<S> {
         drop(listener);
         self.stop.send_replace(true);
         self.stop.closed().await;
+    }
+
+    /// Waits until one more connection may be open.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // A closed semaphore would let everybody in, and nobody closes this one.
+        Arc::clone(self.room.as_ref()?).acquire_owned().await.ok()
     }
 
     /// Waits until nothing more is served.
@@ -253,13 +259,20 @@ pub(super) struct Returning<S> {
 impl<S: Origin> TakeBack for Returning<S> {
     fn take_back(&self, wire: Wire, unread: Bytes) {
         let gateway = Arc::clone(&self.gateway);
-        let connected = Connected {
-            peer: self.peer,
-            is_tls: self.is_tls,
-            stop: gateway.stop.subscribe(),
-            permit: None,
-        };
+        let (peer, is_tls) = (self.peer, self.is_tls);
+        let mut stop = gateway.stop.subscribe();
         self.gateway.runtime.spawn(async move {
+            // It counts again, and waits like one that is new.
+            let permit = tokio::select! {
+                permit = gateway.permit() => permit,
+                () = stopped(&mut stop) => return,
+            };
+            let connected = Connected {
+                peer,
+                is_tls,
+                stop,
+                permit,
+            };
             // Here, since the socket has to be in the reactor of this runtime.
             if let Ok(socket) = Socket::from_wire(wire) {
                 http1::serve(gateway, socket, unread, connected).await;

@@ -56,7 +56,7 @@ impl FromStr for OriginAddress {
 
     fn from_str(text: &str) -> Result<Self, OriginAddressError> {
         let wrong = |why| OriginAddressError {
-            text: text.to_owned(),
+            text: without_user(text),
             why,
         };
         if let Some(path) = text.strip_prefix("unix:") {
@@ -85,6 +85,16 @@ impl FromStr for OriginAddress {
             place: Place::Tcp(authority.clone()),
             base: uri.path().trim_end_matches('/').to_owned(),
         })
+    }
+}
+
+/// The text without what may be a password.
+fn without_user(text: &str) -> String {
+    let start = text.find("//").map_or(0, |slashes| slashes + 2);
+    let (scheme, rest) = text.split_at(start);
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}[redacted]@{host}"),
+        None => text.to_owned(),
     }
 }
 
@@ -131,6 +141,10 @@ mod tests {
             "/path",
         ] {
             assert!(wrong.parse::<OriginAddress>().is_err(), "{wrong}");
+        }
+        for secret in ["http://me:s3cret@host", "me:s3cret@host", "//s3cret@p@host"] {
+            let error = secret.parse::<OriginAddress>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
         }
         let address: OriginAddress = "http://h:1/b".parse().unwrap();
         assert_eq!(address.to_string(), "http://h:1/b");

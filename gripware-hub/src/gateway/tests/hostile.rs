@@ -19,6 +19,8 @@ async fn answering(answer: &'static str) -> (HttpOrigin, tokio::sync::mpsc::Rece
                 }
                 let _ = tell.send(request).await;
                 origin.send(answer).await;
+                // It stays open, whether the answer is whole or not.
+                origin.rest().await;
             });
         }
     });
@@ -126,4 +128,46 @@ async fn over_http_2_a_cookie_in_pieces_is_one_for_the_origin() {
     let request = told.recv().await.unwrap();
     assert!(request.contains("cookie: a=1; b=2\r\n"), "{request}");
     assert_eq!(request.matches("cookie").count(), 1, "{request}");
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_back_from_a_hold_counts_again() {
+    let caught = Caught::new(false);
+    let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
+    let options = Options {
+        max_connections: Some(1),
+        ..Options::default()
+    };
+    let gateway = Gateway::new(holder, app(), options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(gateway.serve(listener.into(), std::future::pending()));
+
+    let mut held = Client::connect(address).await;
+    held.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let (_, line, _, _) = caught.stream().await;
+    let mut other = Client::connect(address).await;
+    other.send("GET /status HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    other.until("\r\n\r\nx").await;
+
+    let unread = Bytes::from("GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
+    line.take_back.unwrap().take_back(line.wire, unread);
+    let early = timeout(Duration::from_millis(200), held.until("\r\n\r\nx")).await;
+    assert!(early.is_err(), "both are served");
+    drop(other);
+    held.until("\r\n\r\nx").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_held_and_does_not_end_is_given_up() {
+    let (origin, _told) =
+        answering("HTTP/1.1 200 OK\r\nGrip-Hold: response\r\nContent-Length: 9\r\n\r\nnot all")
+            .await;
+    let mut caught = Caught::new(true);
+    Arc::get_mut(&mut caught).unwrap().settings.origin_timeout = Duration::from_millis(100);
+    let address = gateway(&caught, origin).await;
+    let mut client = Client::connect(address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answer = client.until("\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
 }
