@@ -155,6 +155,11 @@ impl Inner {
     /// Ends every hold in the way its kind allows, after what was accepted is delivered. Whether
     /// all clients have got what is theirs in time.
     pub(crate) async fn drain(&self, limit: Duration) -> bool {
+        let common = &self.common;
+        let released = common
+            .registry
+            .release(|shards, parcel| common.deliver(shards, &parcel, None));
+        self.metrics.gaps.add(released.gaps);
         let all = self.ask_all(Message::Drain);
         let drained = async {
             for one in all {

@@ -331,6 +331,23 @@ async fn the_end_is_told_to_each_in_its_way() {
 }
 
 #[tokio::test]
+async fn the_end_does_not_lose_an_item_that_waits_for_another() {
+    let site = Site::new().await;
+    let mut stream = site.get("/stream?channel=news").await;
+    stream.reads_until("[open]\n\r\n").await;
+    site.followed("news", 1).await;
+    for (id, prev_id) in [("1", "0"), ("3", "2")] {
+        let item = Item::from(HttpStream::text(format!("{id}\n")));
+        let item = item.id(id).prev_id(prev_id);
+        site.hub.publish("news", item).await.unwrap();
+    }
+    let hub = site.hub.clone();
+    let end = tokio::spawn(async move { hub.shutdown().await });
+    assert!(stream.reads_to_end().await.contains("3\n\r\n0\r\n"));
+    end.await.unwrap();
+}
+
+#[tokio::test]
 async fn many_items_reach_many_clients_in_order() {
     let site = Site::new().await;
     let mut clients = Vec::new();

@@ -115,12 +115,21 @@ impl Registry {
 
     /// Gives up on items that did not come in time, and hands over those that waited for them.
     /// To be called now and then for as long as any wait.
-    pub(crate) fn expire(&self, mut deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
+    pub(crate) fn expire(&self, deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
+        self.expire_after(self.message_wait, deliver)
+    }
+
+    /// Hands over all items that wait for others.
+    pub(crate) fn release(&self, deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
+        self.expire_after(Duration::ZERO, deliver)
+    }
+
+    fn expire_after(&self, wait: Duration, mut deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
         let now = Instant::now();
         let mut expired = Expired::default();
         for home in &self.homes {
             let mut home = lock(home);
-            home.expire(now, self.message_wait, |shards, parcels| {
+            home.expire(now, wait, |shards, parcels| {
                 expired.gaps += 1;
                 for parcel in parcels {
                     deliver(shards, parcel);

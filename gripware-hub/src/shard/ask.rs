@@ -69,7 +69,7 @@ impl Shard {
         let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
         spawn_local(async move {
             let answer = asker.ask(request, limit).await;
-            shard.repeated(&connection, answer);
+            shard.guard(&connection, || shard.repeated(&connection, answer));
         });
     }
 
@@ -100,12 +100,14 @@ impl Shard {
                     _ => TurnError::Failed,
                 }
             });
-            let mut actions = Vec::new();
-            if let Sink::WebSocket(socket) = &mut connection.state.borrow_mut().sink {
-                let conversation = &mut socket.conversation;
-                conversation.answered(answer, Instant::now(), &mut actions);
-            }
-            shard.act(&connection, actions);
+            shard.guard(&connection, || {
+                let mut actions = Vec::new();
+                if let Sink::WebSocket(socket) = &mut connection.state.borrow_mut().sink {
+                    let conversation = &mut socket.conversation;
+                    conversation.answered(answer, Instant::now(), &mut actions);
+                }
+                shard.act(&connection, actions);
+            });
             // It may be read from again.
             connection.wake();
         });
@@ -114,7 +116,7 @@ impl Shard {
     /// Does what a conversation wants done, and lets it go on.
     pub(super) fn act(self: &Rc<Self>, connection: &Rc<Connection>, actions: Vec<Action>) {
         let mut guard = connection.state.borrow_mut();
-        let mut is_full = false;
+        let (mut is_full, mut ends) = (false, false);
         for action in actions {
             let state = &mut *guard;
             match action {
@@ -139,7 +141,10 @@ impl Shard {
                     self.unsubscribe_all(connection, state);
                     state.outbox.push(bytes, 0);
                 }
-                Action::End => state.end_when_written(),
+                Action::End => {
+                    state.end_when_written();
+                    ends = true;
+                }
                 Action::Note(note) => {
                     tracing::warn!(target: "gripware_hub", connection = %connection.id, "{note}");
                 }
@@ -147,6 +152,9 @@ impl Shard {
             }
         }
         drop(guard);
+        if ends {
+            self.unlist(connection);
+        }
         if is_full {
             self.cut(connection);
             return;

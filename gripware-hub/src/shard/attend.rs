@@ -28,9 +28,15 @@ impl Shard {
         spawn_local(poll_fn(move |cx| {
             connection.attended_by(cx.waker());
             connection.is_attended.set(true);
-            let attended = shard.poll_attend(&connection, cx);
+            let attended = shard.guard(&connection, || shard.poll_attend(&connection, cx));
             connection.is_attended.set(false);
-            attended
+            // A WebSocket may still have to be told of.
+            let is_gone = connection.is_gone.get();
+            attended.unwrap_or(if is_gone {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            })
         }));
     }
 

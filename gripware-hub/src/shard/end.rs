@@ -90,6 +90,7 @@ impl Shard {
         }
         state.end_when_written();
         drop(guard);
+        self.unlist(connection);
         self.write(connection);
         self.set_timer(connection);
     }
@@ -160,7 +161,7 @@ impl Shard {
             state.end = Some(End::Lingers);
             state.end_by = None;
             drop(guard);
-            self.by_id.borrow_mut().remove(&connection.id);
+            self.unlist(connection);
             self.converse(connection);
             self.set_timer(connection);
             self.forget_if_over(connection);
@@ -273,7 +274,24 @@ impl Shard {
         let mut connections = self.connections.borrow_mut();
         connections.try_remove(connection.ticket.key as usize);
         drop(connections);
-        self.by_id.borrow_mut().remove(&connection.id);
+        self.unlist(connection);
         connection.wake();
+    }
+
+    /// Nobody is to find a connection any more: its hold has ended, and it is only written what is
+    /// left.
+    pub(super) fn unlist(&self, connection: &Connection) {
+        if self.by_id.borrow_mut().remove(&connection.id).is_none() {
+            return;
+        }
+        let state = connection.state.borrow();
+        tracing::info!(
+            target: "gripware_hub",
+            connection = %connection.id,
+            path = state.request.uri().path(),
+            hold = state.sink.kind().as_str(),
+            duration = ?connection.since.elapsed(),
+            "end"
+        );
     }
 }

@@ -44,7 +44,7 @@ impl Shard {
             }
         }
         for (connection, then, actions) in after {
-            self.follow_up(&connection, then, actions);
+            self.guard(&connection, || self.follow_up(&connection, then, actions));
         }
     }
 

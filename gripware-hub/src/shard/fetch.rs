@@ -62,7 +62,7 @@ impl Shard {
             let waiting = shard.fetches.borrow_mut().0.remove(&key);
             let page = shard.fetch_page(&asker, request).await;
             for connection in waiting.unwrap_or_default() {
-                shard.continued(&connection, page.as_ref());
+                shard.guard(&connection, || shard.continued(&connection, page.as_ref()));
             }
         });
     }

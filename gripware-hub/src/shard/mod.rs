@@ -12,6 +12,7 @@ mod connection;
 mod end;
 mod fan_out;
 mod fetch;
+mod guard;
 mod outbox;
 mod pressure;
 mod run;
@@ -43,7 +44,9 @@ use tokio::{
     time::{sleep, sleep_until},
 };
 
-use self::{connection::Connection, fetch::Fetches, subscribe::Followers, timers::Timers};
+use self::{
+    connection::Connection, fetch::Fetches, guard::guarded, subscribe::Followers, timers::Timers,
+};
 use crate::{
     connection_id::Id, held::Held, looking::ConnectionInfo, metrics::Metrics, parcel::Parcel,
     registry::Registry, room::Occupied, settings::Settings, ws::ConversationSettings,
@@ -239,7 +242,7 @@ impl Shard {
         for message in batch.drain(..) {
             let is_other = |last: &Arc<Parcel>| !matches!(&message, Message::Parcel { parcel, .. } if parcel.channel == last.channel);
             if run.last().is_some_and(is_other) {
-                self.fan_out(&run);
+                guarded(|| self.fan_out(&run));
                 run.clear();
             }
             match message {
@@ -248,10 +251,12 @@ impl Shard {
                     rooms.extend(room);
                 }
                 Message::Stop => return ControlFlow::Break(()),
-                message => self.take_one(message),
+                message => {
+                    guarded(|| self.take_one(message));
+                }
             }
         }
-        self.fan_out(&run);
+        guarded(|| self.fan_out(&run));
         self.write_all();
         ControlFlow::Continue(())
     }
@@ -322,7 +327,7 @@ impl Shard {
         self.is_draining.set(true);
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
-            self.finish(&connection);
+            self.guard(&connection, || self.finish(&connection));
         }
         let shard = Rc::clone(self);
         spawn_local(async move {

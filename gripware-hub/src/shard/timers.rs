@@ -85,7 +85,7 @@ impl Shard {
         }
         for (time, ticket) in due {
             if let Some(connection) = self.timed(time, ticket) {
-                self.elapsed(&connection, now);
+                self.guard(&connection, || self.elapsed(&connection, now));
             }
         }
         let most = 2 * self.connections.borrow().len() + MAX_STALE;

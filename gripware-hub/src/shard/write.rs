@@ -21,8 +21,10 @@ impl Shard {
         let mut list = self.unwritten.take();
         for connection in list.drain(..) {
             connection.is_listed.set(false);
-            self.write(&connection);
-            self.set_timer(&connection);
+            self.guard(&connection, || {
+                self.write(&connection);
+                self.set_timer(&connection);
+            });
         }
         let mut unwritten = self.unwritten.borrow_mut();
         if unwritten.is_empty() && list.capacity() <= 16 * 1024 {

@@ -1,3 +1,4 @@
+mod faults;
 mod line;
 mod recovery;
 mod slow;

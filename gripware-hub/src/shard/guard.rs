@@ -1,0 +1,44 @@
+//! What a shard does about a mistake of its own.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use super::{Shard, connection::Connection};
+
+impl Shard {
+    /// Does something for one connection. Where it panics, which is a fault of the hub, that
+    /// connection is cut off, and all others are held as before.
+    pub(super) fn guard<T>(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        act: impl FnOnce() -> T,
+    ) -> Option<T> {
+        let done = guarded(act);
+        if done.is_none() {
+            tracing::error!(
+                target: "gripware_hub",
+                connection = %connection.id,
+                "a fault of the hub: the connection is cut off"
+            );
+            if guarded(|| self.lost(connection)).is_none() {
+                connection.is_gone.set(true);
+            }
+        }
+        done
+    }
+}
+
+/// Does something for no connection in particular. Where it panics, which is a fault of the hub,
+/// what was to be done is given up.
+///
+/// Nothing that a shard has is left half changed for long: cells are borrowed for the time of a
+/// call, and what is kept twice is looked at as if it could differ.
+pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(act));
+    if done.is_err() {
+        tracing::error!(target: "gripware_hub", "a fault of the hub: something was given up");
+    }
+    done.ok()
+}
