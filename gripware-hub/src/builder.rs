@@ -191,7 +191,8 @@ impl HubBuilder {
         self.grip_with(|grip| grip.prefix(prefix))
     }
 
-    /// Changes how [`Hub::grip`] is built: whether a proxy is required, and the limits.
+    /// Changes how [`Hub::grip`] is built: whether a proxy is required, the limits, or what else is
+    /// published to. A publisher that is given there has no effect: it is the hub's own.
     pub fn grip_with(mut self, change: impl FnOnce(GripBuilder) -> GripBuilder) -> Self {
         self.grip = change(self.grip);
         self

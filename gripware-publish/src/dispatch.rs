@@ -54,7 +54,11 @@ impl Dispatch {
         let starting = self.starting(runtime.as_ref());
         for message in messages {
             for outlet in &self.outlets {
-                outlet.room().await;
+                if let Some(room) = outlet.room() {
+                    // Until then the lanes need not wait with what they have.
+                    self.start(runtime.as_ref());
+                    room.await;
+                }
             }
             let has_room = self.reserve(&message, runtime.as_ref()).await;
             let reply = |index| {

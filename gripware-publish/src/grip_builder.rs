@@ -171,13 +171,16 @@ impl GripBuilder {
     }
 
     /// Changes how the publisher is built, when it has the URLs and the prefix: time limits,
-    /// retries, the queue, a transport, sinks, more endpoints. Has the place of
-    /// [`publisher`](Self::publisher); of several calls the last counts.
+    /// retries, the queue, a transport, sinks, more endpoints. Each call adds to those before. Has
+    /// the place of a [`publisher`](Self::publisher) that was given before.
     pub fn publisher_with(
         mut self,
         settings: impl FnOnce(PublisherBuilder) -> PublisherBuilder + Send + Sync + 'static,
     ) -> Self {
-        self.publisher = Source::Settings(Box::new(settings));
+        self.publisher = Source::Settings(match self.publisher {
+            Source::Settings(earlier) => Box::new(|publisher| settings(earlier(publisher))),
+            Source::Urls | Source::Given(_) => Box::new(settings),
+        });
         self
     }
 

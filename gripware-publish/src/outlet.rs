@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use gripware_core::{Channel, Item};
 
@@ -25,11 +28,9 @@ impl Outlet {
         }
     }
 
-    /// Waits until there is room for an item.
-    pub(crate) async fn room(&self) {
-        if let Some(room) = self.sink.room() {
-            room.await;
-        }
+    /// Waits until there is room for an item, where there is none.
+    pub(crate) fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        self.sink.room()
     }
 
     /// Hands over an item. A refusal comes back, or is kept for whoever flushes.

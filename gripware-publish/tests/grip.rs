@@ -4,10 +4,16 @@
     reason = "clippy knows tests by their attribute, not what they call"
 )]
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
-use gripware_core::{GripUrl, WsMessage};
-use gripware_publish::{BuildError, ConfigError, Endpoint, Grip, Publisher};
+use gripware_core::{Channel, GripUrl, Item, WsMessage};
+use gripware_publish::{BuildError, ConfigError, Endpoint, Grip, Publisher, Sink, SinkError};
 use http::HeaderMap;
 
 fn vars(name: &str) -> Option<String> {
@@ -94,4 +100,33 @@ fn holds_and_publishes_have_one_prefix() {
         .unwrap()
         .publisher_with(|publisher| publisher.prefix("b-"));
     assert_eq!(changed.build().unwrap_err(), ConfigError::PrefixDiffers);
+}
+
+/// A sink that counts.
+#[derive(Debug, Default)]
+struct Counts(AtomicUsize);
+
+impl Sink for Counts {
+    fn name(&self) -> &str {
+        "counts"
+    }
+
+    fn accept(&self, _channel: &Channel, _item: &Item) -> Result<(), SinkError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn settings_of_the_publisher_add_up() {
+    let counts = Arc::new(Counts::default());
+    let (one, other) = (Arc::clone(&counts), Arc::clone(&counts));
+    let grip = Grip::builder()
+        .publisher_with(|publisher| publisher.sink(one))
+        .publisher_with(|publisher| publisher.sink(other))
+        .build()
+        .unwrap();
+    let message = WsMessage::text("hi");
+    grip.publisher().publish("room", message).await.unwrap();
+    assert_eq!(counts.0.load(Ordering::Relaxed), 2);
 }

@@ -7,6 +7,7 @@ use std::{
 use bytes::Bytes;
 use gripware_core::{
     HttpResponse,
+    header::is_instruction,
     item::{Action, HttpBody},
     proxy::{self, Instruction, Verdict},
 };
@@ -154,7 +155,9 @@ fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Re
         headers.remove(name);
     }
     for (name, value) in format.headers() {
-        headers.append(name, value.clone());
+        if !is_instruction(name) {
+            headers.append(name, value.clone());
+        }
     }
     headers.remove(CONTENT_LENGTH);
     answer
@@ -172,4 +175,34 @@ pub(crate) fn bad_gateway() -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from_static(b"Error while proxying to origin.\n"));
     *answer.status_mut() = StatusCode::BAD_GATEWAY;
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use gripware_core::Item;
+
+    use super::*;
+
+    #[test]
+    fn headers_of_an_item_replace_stored_ones_and_tell_clients_nothing_of_the_proxy() {
+        let stored = Response::builder()
+            .header("etag", "1")
+            .header("x-keep", "kept")
+            .header("content-length", "5")
+            .body(Bytes::from("first"))
+            .unwrap();
+        let item = HttpResponse::text("second")
+            .header("etag", "2")
+            .header("etag", "3");
+        let item = Item::from(item);
+        let format = item.parts().unwrap().http_response.clone().unwrap();
+        let answer = merged(&stored, &format, Bytes::from("second"));
+        let mut headers: Vec<_> = answer.headers().iter().collect();
+        headers.sort_by_key(|(name, value)| (name.as_str(), value.as_bytes()));
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        assert_eq!(headers, ["etag: 2", "etag: 3", "x-keep: kept"]);
+    }
 }
