@@ -57,16 +57,16 @@ impl Shard {
                 return;
             }
             Ok((Some(instruction), _)) if instruction.mode().is_none() => {
-                response.answer = Some(whole(&instruction));
+                response.answer = Some(Box::new(whole(&instruction)));
             }
-            Ok((None, answer)) => response.answer = Some(passed_on(answer)),
+            Ok((None, answer)) => response.answer = Some(Box::new(passed_on(answer))),
             Ok((Some(_), _)) => {
                 tracing::warn!(target: "gripware_hub", connection = %connection.id, "a request that was held for one response is now to be a stream");
-                response.answer = Some(bad_gateway());
+                response.answer = Some(Box::new(bad_gateway()));
             }
             Err(error) => {
                 tracing::warn!(target: "gripware_hub", connection = %connection.id, "an instruction was refused: {error}");
-                response.answer = Some(bad_gateway());
+                response.answer = Some(Box::new(bad_gateway()));
             }
         }
         drop(state);
@@ -110,7 +110,7 @@ impl Shard {
             self.cut_off(connection);
             return;
         }
-        stream.dealings.base = stream.dealings.next.take().map(|next| next.uri);
+        stream.dealings.base = stream.dealings.next.take().map(|next| Box::new(next.uri));
         let none = Bytes::new();
         let body = match &instruction {
             Some(instruction) => instruction.response().body(),

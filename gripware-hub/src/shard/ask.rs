@@ -178,7 +178,7 @@ impl Shard {
         };
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = gone;
+        *request.uri_mut() = *gone;
         if let Some(host) = state.request.headers().remove(HOST) {
             request.headers_mut().insert(HOST, host);
         }

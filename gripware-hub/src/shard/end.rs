@@ -72,7 +72,7 @@ impl Shard {
                     }
                     ResponseReply::Channel(sender) => {
                         // Where nobody waits the client has gone.
-                        let _ = sender.send(answer);
+                        let _ = sender.send(*answer);
                         drop(guard);
                         self.remove(connection);
                         return;

@@ -100,6 +100,8 @@ impl Shard {
             index: state.subscriptions.len() as u8,
         };
         let position = self.followers.borrow_mut().insert(&name, follower);
+        // Most have one, and none has many.
+        state.subscriptions.reserve_exact(1);
         state.subscriptions.push(Subscription {
             channel: name,
             filters,

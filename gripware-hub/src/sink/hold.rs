@@ -37,10 +37,11 @@ pub(crate) struct Dealings {
     kept_bytes: usize,
     /// Whether the answer to what is being asked may be too old, so that it is asked again.
     is_outdated: bool,
-    pub(crate) next: Option<Next>,
-    pub(crate) gone: Option<Uri>,
+    /// Links are behind pointers: most holds have none.
+    pub(crate) next: Option<Box<Next>>,
+    pub(crate) gone: Option<Box<Uri>>,
     /// Where the last links came from, where that is not the client's own request.
-    pub(crate) base: Option<Uri>,
+    pub(crate) base: Option<Box<Uri>>,
 }
 
 /// Where a stream goes on.
@@ -67,17 +68,18 @@ impl Next {
 impl Dealings {
     /// Follows the links of an instruction. `request` is the address of the client's own request.
     pub(crate) fn obey(&mut self, instruction: &Instruction, request: &Uri, now: Instant) {
-        let base = self.base.as_ref().unwrap_or(request);
+        let base = self.base.as_deref().unwrap_or(request);
         self.update = Update::No;
         self.next = instruction.next().and_then(|link| {
             let timeout = instruction.next_timeout();
-            Some(Next {
+            Some(Box::new(Next {
                 uri: resolve(base, link)?,
                 timeout,
                 due: now + timeout,
-            })
+            }))
         });
-        self.gone = instruction.gone().and_then(|link| resolve(base, link));
+        let gone = instruction.gone().and_then(|link| resolve(base, link));
+        self.gone = gone.map(Box::new);
     }
 
     /// Keeps an item for after the answer; whether the origin is being asked at all.

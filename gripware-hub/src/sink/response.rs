@@ -30,7 +30,7 @@ pub(crate) struct ResponseSink {
     pub(crate) deadline: Instant,
     /// Taken when the answer is given.
     pub(crate) reply: Option<ResponseReply>,
-    pub(crate) answer: Option<Response<Bytes>>,
+    pub(crate) answer: Option<Box<Response<Bytes>>>,
 }
 
 /// How the answer is given.
@@ -69,7 +69,7 @@ impl ResponseSink {
 
     /// Nothing came in time: the client gets what was stored.
     pub(crate) fn give_stored(&mut self) {
-        self.answer = Some(self.stored.clone());
+        self.answer = Some(Box::new(self.stored.clone()));
     }
 
     /// Takes an item for one of the subscriptions. `Then::End` where it is the answer.
@@ -115,7 +115,7 @@ impl ResponseSink {
         };
         match format.action() {
             Action::Send => {
-                self.answer = Some(if is_broken {
+                self.answer = Some(Box::new(if is_broken {
                     tracing::warn!(
                         target: "gripware_hub",
                         channel = %parcel.channel,
@@ -124,7 +124,7 @@ impl ResponseSink {
                     bad_gateway()
                 } else {
                     merged(&self.stored, format, content)
-                });
+                }));
                 Then::End
             }
             Action::Hint => {

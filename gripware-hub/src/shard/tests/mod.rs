@@ -1,6 +1,7 @@
 mod faults;
 mod line;
 mod recovery;
+mod size;
 mod slow;
 mod times;
 

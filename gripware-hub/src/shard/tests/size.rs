@@ -1,0 +1,48 @@
+use std::rc::Rc;
+
+use super::{
+    super::{connection::Connection, subscribe::Follower},
+    line::answer,
+    *,
+};
+use crate::{
+    sink::{
+        hold::Dealings, response::ResponseSink, stream::StreamSink, subscription::Subscription,
+        websocket::WebSocketSink,
+    },
+    ws::Conversation,
+};
+
+#[test]
+fn a_held_client_is_small() {
+    let sizes = [
+        ("connection", size_of::<Connection>()),
+        ("subscription", size_of::<Subscription>()),
+        ("follower", size_of::<Follower>()),
+        ("response", size_of::<ResponseSink>()),
+        ("stream", size_of::<StreamSink>()),
+        ("dealings", size_of::<Dealings>()),
+        ("websocket", size_of::<WebSocketSink>()),
+        ("conversation", size_of::<Conversation>()),
+    ];
+    println!("{sizes:?}");
+    let of = |name| sizes.iter().find(|it| it.0 == name).unwrap().1;
+    for kind in ["response", "stream", "websocket"] {
+        let all = of("connection") + of("subscription") + of("follower") + of(kind);
+        println!("{kind}: {all} bytes, and the headers that it keeps");
+        assert!(all <= 900, "{kind}: {all} bytes");
+    }
+}
+
+#[test]
+fn a_held_client_owns_no_more_room_than_it_uses() {
+    Line::play(async |line: Line| {
+        let held = answer("Grip-Hold: stream\nGrip-Channel: a", "");
+        let _client = line.stream(held, 100).await;
+        let connection = line.shard.by_id.borrow().values().next().map(Rc::clone);
+        let connection = connection.unwrap();
+        let state = connection.state.borrow();
+        assert_eq!(state.subscriptions.capacity(), 1);
+        assert_eq!(state.unread.capacity(), 0);
+    });
+}
