@@ -88,9 +88,9 @@ differences! {
     }
     ITEMS {
         about: "what an item may have",
-        pushpin: "a channel without a name is accepted, as are codes that are no integers",
+        pushpin: "a channel without a name is accepted, and codes and contents that a client fails on",
         hub: "they are refused",
-        why: "nobody can be subscribed to such a channel, and such a code is a mistake",
+        why: "it is the publisher who can do something about it",
     }
     REASONS {
         about: "the words with which a fault of the origin is explained in development",
@@ -121,6 +121,48 @@ differences! {
         pushpin: "a filter that asks for it fails, which ends the client's stream",
         hub: "it is the empty text",
         why: "an application that sets an empty value means it",
+    }
+    CLOSE_CODES {
+        about: "close codes that must not be on the wire",
+        pushpin: "they go to the client as they are",
+        hub: "they become 1000",
+        why: "libraries send 0 where they mean none, and browsers fail on it",
+    }
+    FAILURES {
+        about: "an origin that fails after it has accepted a WebSocket",
+        pushpin: "the client's connection is cut",
+        hub: "it is closed with 1011",
+        why: "the client learns that it was not the network",
+    }
+    UNANSWERED_CLOSES {
+        about: "a client's close that the origin does not answer",
+        pushpin: "the client's connection is cut",
+        hub: "the close is answered with the client's own code",
+        why: "the client has done nothing wrong",
+    }
+    HALF_EVENTS {
+        about: "an answer that is cut off in the middle of an event",
+        pushpin: "what is there counts",
+        hub: "the client is closed with 1011, or refused with 502",
+        why: "half a message is a wrong one",
+    }
+    DETACHED_PINGS {
+        about: "the pings of a detached client",
+        pushpin: "nobody answers them",
+        hub: "it answers them",
+        why: "clients give up without an answer",
+    }
+    SUBPROTOCOLS {
+        about: "a subprotocol that the client has not offered",
+        pushpin: "it goes to the client",
+        hub: "the client is refused with 502",
+        why: "the client would fail the handshake",
+    }
+    HEADER_LINES {
+        about: "a header in an instruction's body that has a line break in it",
+        pushpin: "it becomes two headers",
+        hub: "the client gets 502",
+        why: "who writes one header could write any",
     }
     GRACEFUL_END {
         about: "the end of the proxy",

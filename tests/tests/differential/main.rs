@@ -12,6 +12,7 @@ mod recovery;
 mod responses;
 mod sockets;
 mod streams;
+mod stricter;
 mod transcript;
 
 use std::cell::RefCell;

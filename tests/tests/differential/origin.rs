@@ -34,7 +34,7 @@ pub(crate) fn instruct(body: &str, headers: &[(&str, &str)]) -> String {
 }
 
 /// The path of a WebSocket that is accepted in GRIP mode with these headers, and whose requests are
-/// answered with bodies by the first event in them.
+/// answered with bodies by the first event in them, or with a `status`.
 pub(crate) fn socket(headers: &[(&str, &str)], bodies: &[(&str, &str)]) -> String {
     let bodies: String = bodies
         .iter()
@@ -88,7 +88,13 @@ pub(crate) fn answer(request: &Recorded) -> Option<Response<Bytes>> {
                 "content-type".to_owned(),
                 "application/websocket-events".to_owned(),
             ));
-            Response::new(Bytes::from(field(event)))
+            let mut response = Response::new(Bytes::from(field(event)));
+            if event != "OPEN"
+                && let Ok(status) = field("status").parse()
+            {
+                *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            }
+            response
         }
         _ => return None,
     };

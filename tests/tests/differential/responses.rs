@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use gripware_interop::{Difference, Site};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::{
     Expected, asked_once, compare,
@@ -121,6 +124,22 @@ async fn response_holds_nobody_answers_get_their_stored_response() {
         let clients: Vec<_> = paths.iter().map(|path| site.hold(path)).collect();
         for (path, client) in paths.iter().zip(clients) {
             log.answer(path, client.answer().await).await;
+        }
+        site.recorder().forgets();
+    };
+    compare(play, Vec::new()).await;
+}
+
+#[tokio::test]
+async fn the_head_alone_is_asked_for() {
+    let play = async |site: &Site, log: &mut Transcript| {
+        for mode in ["stream", "response"] {
+            let path = say(200, &[("grip-hold", mode), ("grip-channel", "news")], "x");
+            let ask = site.request("HEAD", &path).try_send();
+            match timeout(Duration::from_millis(700), ask).await {
+                Ok(answer) => log.note(format!("{mode}: {}", answer.expect("an answer").status())),
+                Err(_) => log.note(format!("{mode}: held")),
+            }
         }
         site.recorder().forgets();
     };
