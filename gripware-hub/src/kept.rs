@@ -37,6 +37,16 @@ impl Kept {
         self
     }
 
+    /// Lets go of the buffer that the request was read into, which the address and the body are
+    /// slices of and would keep.
+    pub(crate) fn let_go(mut self) -> Self {
+        if let Ok(uri) = self.uri.to_string().parse() {
+            self.uri = uri;
+        }
+        self.body = Bytes::copy_from_slice(&self.body);
+        self
+    }
+
     /// Forgets the headers but `Host`, as for next links, which have none of the client's.
     pub(crate) fn without_headers(mut self) -> Self {
         let headers = self.headers();

@@ -39,10 +39,11 @@ impl Shard {
             id,
             peer,
             since,
-            mut request,
+            request,
             asker,
             what,
         } = held;
+        let mut request = request.let_go();
         let (sink, line, head, start) = match what {
             What::Response { instruction, reply } => {
                 let (line, reply) = match reply {
