@@ -50,9 +50,9 @@ pub(crate) async fn measure(
     fan_out::measure(proxy, &mut control, &crowd, 10, kind, report).await?;
     crowd.shrink(options.few);
     sleep(SETTLE).await;
-    fan_out::measure(proxy, &mut control, &crowd, 10, kind, report).await?;
+    let receivers = fan_out::measure(proxy, &mut control, &crowd, 10, kind, report).await?;
     let time = Duration::from_secs_f64(options.seconds);
-    sustained::measure(name, &mut control, &crowd, time, kind, report).await?;
+    sustained::measure(name, &mut control, &crowd, receivers, time, kind, report).await?;
     if crowd.tally.are_gone() > 0 {
         eprintln!("{name}: {} {kind}s ended", crowd.tally.are_gone());
     }
@@ -76,5 +76,6 @@ pub(crate) async fn measure_bare(
     control.publish(&[message()]).await?;
     control.publish(&[message()]).await?;
     sleep(SETTLE).await;
-    fan_out::measure(bare, &mut control, &crowd, 10, kind, report).await
+    fan_out::measure(bare, &mut control, &crowd, 10, kind, report).await?;
+    Ok(())
 }

@@ -35,6 +35,7 @@ pub(crate) async fn measure(
     name: &'static str,
     control: &mut Control,
     crowd: &Crowd,
+    receivers: u64,
     time: Duration,
     kind: Kind,
     report: &mut Report,
@@ -42,7 +43,7 @@ pub(crate) async fn measure(
     let size = crowd.size();
     let mut best: Option<Figures> = None;
     for window in WINDOWS {
-        let figures = run(control, crowd, time, window).await?;
+        let figures = run(control, crowd, receivers, time, window).await?;
         eprintln!(
             "  {kind}s, {window} under way: {:.0} deliveries/s, {} lost, p99 {:.0} ms",
             figures.rate,
@@ -80,10 +81,10 @@ pub(crate) async fn measure(
 async fn run(
     control: &mut Control,
     crowd: &Crowd,
+    size: u64,
     time: Duration,
     window: u64,
 ) -> Result<Figures, Error> {
-    let size = crowd.size() as u64;
     let before = crowd.tally.received();
     let received = || crowd.tally.received() - before;
     let _ = crowd.lag.p99();
