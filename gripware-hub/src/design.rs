@@ -51,6 +51,11 @@
 //! before the last thing hyper did to the socket is a flush that succeeded. And the bytes read
 //! ahead are copied where there are any, as they are a slice of hyper's whole buffer.
 //!
+//! The same is true of whatever else is kept: the path of a request, the values of its headers, and
+//! those of the origin's response are slices of the buffer that hyper read them into, 8 KiB, which
+//! stays for as long as the smallest of them. A hub that kept the path alone as it came took
+//! 14.4 KiB for a stream, and 3.0 KiB with the path copied.
+//!
 //! **Cost:** what hyper does about a response is ours to do: `Date`, framing, `Connection` for
 //! HTTP/1.0, the end of keep-alive. A client that pipelines and leaves is noticed when its
 //! connection has left hyper, not before.
