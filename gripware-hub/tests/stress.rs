@@ -1,6 +1,11 @@
 //! Clients of all kinds come, go, vanish and stall at random, while all kinds of items are published.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
 
 mod support;
 

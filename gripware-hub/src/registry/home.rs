@@ -13,12 +13,18 @@ use crate::{
 /// How many channels without subscribers are remembered for their last id, in each home.
 const MAX_LINGERING: usize = 4096;
 
+/// How many bytes of items wait for earlier ones, in each home, which is 64 MiB in all. With more,
+/// the gap counts as lost.
+const MAX_WAITING_BYTES: usize = 1 << 20;
+
 /// Some of the channels: who follows them, and where each is.
 #[derive(Debug, Default)]
 pub(super) struct Home {
     channels: HashMap<Arc<str>, Entry>,
     /// Channels with items that wait for an earlier one.
     waited_for: Vec<Arc<str>>,
+    /// How many bytes these have, about.
+    waiting_bytes: usize,
     /// Channels that nobody followed at that time.
     lingering: VecDeque<(Instant, Arc<str>)>,
 }
@@ -150,11 +156,14 @@ impl Home {
         }
         let order = entry.order.get_or_insert_with(|| Box::new(Order::new(now)));
         let was_waited_for = order.is_waited_for();
-        match order.accept(parcel, is_followed, now, memory) {
+        let before = order.waiting_bytes();
+        let may_wait = is_followed && self.waiting_bytes + parcel.cost <= MAX_WAITING_BYTES;
+        match order.accept(parcel, may_wait, now, memory) {
             Turn::Duplicate => placed.is_duplicate = true,
             Turn::Waits => placed.waits = true,
             Turn::Ready(ready) => placed.ready = ready,
         }
+        self.waiting_bytes = self.waiting_bytes + order.waiting_bytes() - before;
         if order.is_waited_for() && !was_waited_for {
             self.waited_for.push(name);
         }
@@ -169,6 +178,7 @@ impl Home {
         mut deliver: impl FnMut(u64, Vec<Arc<Parcel>>),
     ) {
         let channels = &mut self.channels;
+        let mut waiting_bytes = 0;
         self.waited_for.retain(|name| {
             let Some(entry) = channels.get_mut(name) else {
                 return false;
@@ -180,8 +190,10 @@ impl Home {
             if !ready.is_empty() {
                 deliver(entry.shards, ready);
             }
+            waiting_bytes += order.waiting_bytes();
             order.is_waited_for()
         });
+        self.waiting_bytes = waiting_bytes;
     }
 
     pub(super) fn is_waited_for(&self) -> bool {
@@ -217,5 +229,35 @@ impl Home {
                 self.channels.remove(&name);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gripware_core::{HttpStream, Item};
+
+    use super::*;
+
+    #[test]
+    fn items_wait_in_a_bounded_room() {
+        let mut home = Home::default();
+        let now = Instant::now();
+        let memory = Duration::from_secs(60);
+        let mut place = |channel: &str, id: &str, prev_id: &str| {
+            let item = Item::from(HttpStream::text("x".repeat(MAX_WAITING_BYTES / 5)));
+            let item = item.id(id).prev_id(prev_id);
+            let parcel = Parcel::new(channel.into(), item.parts().unwrap());
+            home.subscribe(channel, 0, ConnectionKind::Stream);
+            home.place(Arc::new(parcel), now, memory).waits
+        };
+        let mut waiting = 0;
+        for n in 0..4 {
+            let channel = format!("c{n}");
+            assert!(!place(&channel, "1", "0"));
+            waiting += usize::from(place(&channel, "3", "2"));
+        }
+        assert_eq!(waiting, 2);
+        home.expire(now, Duration::ZERO, |_, _| {});
+        assert_eq!(home.waiting_bytes, 0);
     }
 }

@@ -6,6 +6,7 @@
 
 mod home;
 mod order;
+mod seen;
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -1,17 +1,13 @@
 use std::{
-    collections::{HashSet, VecDeque},
-    hash::{BuildHasher, RandomState},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use super::seen::Seen;
 use crate::parcel::Parcel;
 
 /// How many items of one channel wait for an earlier one. With one more, the gap counts as lost.
 pub(super) const MAX_WAITING: usize = 100;
-
-/// How many ids of one channel are remembered.
-const MAX_SEEN: usize = 10_000;
 
 /// Sees to it that an item of one channel is delivered once, and after those before it (GRIP 3.6).
 #[derive(Debug)]
@@ -20,6 +16,7 @@ pub(super) struct Order {
     pub(super) changed: Instant,
     seen: Seen,
     waiting: Vec<Waiting>,
+    waiting_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -46,6 +43,7 @@ impl Order {
             changed: now,
             seen: Seen::default(),
             waiting: Vec::new(),
+            waiting_bytes: 0,
         }
     }
 
@@ -62,11 +60,16 @@ impl Order {
         !self.waiting.is_empty()
     }
 
-    /// Takes an item. `is_followed` says whether anybody is subscribed.
+    /// How many bytes the items that wait have, about.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Takes an item. `may_wait` says whether anybody is subscribed, and there is room for it.
     pub(super) fn accept(
         &mut self,
         parcel: Arc<Parcel>,
-        is_followed: bool,
+        may_wait: bool,
         now: Instant,
         memory: Duration,
     ) -> Turn {
@@ -83,9 +86,10 @@ impl Order {
             (Some(last), Some(prev)) => last != prev,
             _ => false,
         };
-        if !is_gap || !is_followed {
+        if !is_gap || !may_wait {
             return Turn::Ready(self.release(parcel));
         }
+        self.waiting_bytes += parcel.cost;
         self.waiting.push(Waiting { since: now, parcel });
         if self.waiting.len() > MAX_WAITING {
             return Turn::Ready(self.give_up());
@@ -108,8 +112,17 @@ impl Order {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        let first = self.waiting.remove(0);
-        self.release(first.parcel)
+        let first = self.remove(0);
+        self.release(first)
+    }
+
+    fn remove(&mut self, index: usize) -> Arc<Parcel> {
+        let Waiting { parcel, .. } = self.waiting.remove(index);
+        self.waiting_bytes -= parcel.cost;
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+        parcel
     }
 
     /// An item whose turn it is, and those that waited for it.
@@ -123,37 +136,11 @@ impl Order {
                     .waiting
                     .iter()
                     .position(|it| it.parcel.prev_id == parcel.id);
-                next = follower.map(|index| self.waiting.remove(index).parcel);
+                next = follower.map(|index| self.remove(index));
             }
             ready.push(parcel);
         }
         ready
-    }
-}
-
-/// The ids that came a moment ago, as keyed hashes: 16 bytes each whatever their length is.
-#[derive(Debug, Default)]
-struct Seen {
-    hasher: RandomState,
-    hashes: HashSet<u64>,
-    times: VecDeque<(Instant, u64)>,
-}
-
-impl Seen {
-    /// Notes an id; whether it is a new one.
-    fn insert(&mut self, id: &str, now: Instant, memory: Duration) -> bool {
-        while let Some((time, hash)) = self.times.front()
-            && (self.times.len() >= MAX_SEEN || now.saturating_duration_since(*time) >= memory)
-        {
-            self.hashes.remove(hash);
-            self.times.pop_front();
-        }
-        let hash = self.hasher.hash_one(id);
-        let is_new = self.hashes.insert(hash);
-        if is_new {
-            self.times.push_back((now, hash));
-        }
-        is_new
     }
 }
 
@@ -272,16 +259,5 @@ mod tests {
             assert_eq!(ids(&turn), id);
         }
         assert_eq!(order.last_id(), Some("3"));
-    }
-
-    #[test]
-    fn few_ids_are_remembered() {
-        let mut seen = Seen::default();
-        let now = Instant::now();
-        for n in 0..2 * MAX_SEEN {
-            assert!(seen.insert(&n.to_string(), now, MEMORY));
-        }
-        assert_eq!((seen.times.len(), seen.hashes.len()), (MAX_SEEN, MAX_SEEN));
-        assert!(seen.insert("0", now, MEMORY));
     }
 }

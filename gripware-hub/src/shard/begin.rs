@@ -109,6 +109,7 @@ impl Shard {
             end_by: None,
             timer: None,
             pressure: Pressure::Low,
+            has_dropped: false,
         };
         let connection = self.insert(|ticket| Connection::new(ticket, id, peer, since, state));
         self.attend(&connection);

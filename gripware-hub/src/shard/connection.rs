@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::{outbox::Outbox, pressure::Pressure, timers::Ticket, wire::Wire};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     held::TakeBack,
     kept::Kept,
     looking::ConnectionInfo,
-    settings::{Settings, SlowClients},
+    settings::Settings,
     sink::{
         Sink, Then,
         hold::Update,
@@ -63,6 +63,8 @@ pub(super) struct State {
     /// The earliest timer that is set.
     pub(super) timer: Option<Instant>,
     pub(super) pressure: Pressure,
+    /// Whether messages have been dropped since the client had read all.
+    pub(super) has_dropped: bool,
 }
 
 /// How a connection ends when all is written.
@@ -143,28 +145,6 @@ impl State {
         !self.outbox.is_empty()
             && (self.outbox.bytes() + bytes > settings.queue_bytes
                 || self.outbox.messages() + messages as usize > settings.queue_messages)
-    }
-
-    /// Puts something into the outbox, where it has room.
-    pub(super) fn post(&mut self, bytes: Bytes, messages: u32, settings: &Settings) -> Posted {
-        if self.is_full(bytes.len(), messages, settings) {
-            return self.overflow(settings);
-        }
-        self.outbox.push(bytes, messages);
-        Posted::Kept
-    }
-
-    /// What becomes of something for which there is no room.
-    pub(super) fn overflow(&mut self, settings: &Settings) -> Posted {
-        match settings.slow_clients {
-            SlowClients::Close => Posted::Cut,
-            SlowClients::Drop => {
-                if let Sink::Stream(stream) = &mut self.sink {
-                    stream.has_lost |= stream.dealings.next.is_some();
-                }
-                Posted::Dropped
-            }
-        }
     }
 
     /// Wants the origin to be asked; whether there is anything to ask for, and nobody asks yet.

@@ -2,7 +2,6 @@
 
 use std::{
     rc::Rc,
-    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -211,7 +210,7 @@ impl Shard {
         state.timer = None;
         if let Some(wire) = &mut state.wire {
             // Where it does not work at once the end of the connection says the same.
-            let _ = wire.poll_shutdown(&mut Context::from_waker(Waker::noop()));
+            let _ = connection.with_waker(|cx| wire.poll_shutdown(cx));
         }
         drop(state);
         self.set_timer(connection);

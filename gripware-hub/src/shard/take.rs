@@ -76,7 +76,7 @@ impl<'a> Taker<'a> {
             // Before it counts as seen.
             if self.has_no_room(parcel, connection, state) {
                 self.dropped += 1;
-                if state.overflow(&self.shard.common.settings) == Posted::Cut {
+                if self.shard.overflow(connection, state) == Posted::Cut {
                     return Then::Cut;
                 }
                 continue;
@@ -130,11 +130,7 @@ impl<'a> Taker<'a> {
             _ => None,
         };
         let bytes = part.map_or(0, |part| part.content.len());
-        if bytes == 0 {
-            return false;
-        }
-        self.shard.make_room(connection, state, bytes, 1);
-        state.is_full(bytes, 1, &self.shard.common.settings)
+        bytes > 0 && !self.shard.has_room(connection, state, bytes, 1)
     }
 
     fn post(

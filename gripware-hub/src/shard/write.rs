@@ -6,7 +6,10 @@ use super::{
     Shard,
     connection::{Connection, End, Posted, State},
 };
-use crate::sink::{Sink, hold::Update};
+use crate::{
+    settings::SlowClients,
+    sink::{Sink, hold::Update},
+};
 
 impl Shard {
     /// Notes that a connection has something to write.
@@ -57,6 +60,7 @@ impl Shard {
         };
         let written = loop {
             if outbox.is_empty() {
+                state.has_dropped = false;
                 break connection.with_waker(|cx| wire.poll_flush(cx));
             }
             let (slices, count) = outbox.slices();
@@ -91,21 +95,50 @@ impl Shard {
         bytes: bytes::Bytes,
         messages: u32,
     ) -> Posted {
-        self.make_room(connection, state, bytes.len(), messages);
-        state.post(bytes, messages, &self.common.settings)
+        if self.has_room(connection, state, bytes.len(), messages) {
+            state.outbox.push(bytes, messages);
+            return Posted::Kept;
+        }
+        self.overflow(connection, state)
     }
 
-    /// Writes where the outbox is full.
-    pub(super) fn make_room(
+    /// Whether something fits, where need be after the client has got what it takes.
+    pub(super) fn has_room(
         &self,
         connection: &Connection,
         state: &mut State,
         bytes: usize,
         messages: u32,
-    ) {
-        if state.is_full(bytes, messages, &self.common.settings) {
-            // What fails here fails in the next write.
-            let _ = self.write_some(connection, state);
+    ) -> bool {
+        let settings = &self.common.settings;
+        if !state.is_full(bytes, messages, settings) {
+            return true;
+        }
+        // What fails here fails in the next write.
+        let _ = self.write_some(connection, state);
+        !state.is_full(bytes, messages, settings)
+    }
+
+    /// What becomes of something for which there is no room.
+    pub(super) fn overflow(&self, connection: &Connection, state: &mut State) -> Posted {
+        match self.common.settings.slow_clients {
+            SlowClients::Close => Posted::Cut,
+            SlowClients::Drop => {
+                if let Sink::Stream(stream) = &mut state.sink {
+                    stream.has_lost |= stream.dealings.next.is_some();
+                }
+                if !std::mem::replace(&mut state.has_dropped, true) {
+                    tracing::warn!(
+                        target: "gripware_hub",
+                        connection = %connection.id,
+                        peer = connection.peer.map(tracing::field::display),
+                        queued = state.outbox.bytes(),
+                        messages = state.outbox.messages(),
+                        "a client does not read: messages for it are dropped"
+                    );
+                }
+                Posted::Dropped
+            }
         }
     }
 

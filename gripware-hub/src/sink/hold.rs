@@ -156,6 +156,8 @@ pub(crate) fn write_last(headers: &mut HeaderMap, subscriptions: &[Subscription]
 pub(crate) fn resolve(base: &Uri, link: &str) -> Option<Uri> {
     let target: Uri = if link.starts_with('?') {
         format!("{}{link}", base.path()).parse().ok()?
+    } else if link.starts_with("//") {
+        format!("{}:{link}", base.scheme_str()?).parse().ok()?
     } else if link.starts_with('/') || link.contains("://") {
         link.parse().ok()?
     } else {
@@ -189,10 +191,16 @@ mod tests {
             ("?h", "http://app.example/a/b?h"),
             ("http://app.example/other", "http://app.example/other"),
             ("https://app.example/other", "http://app.example/other"),
+            ("//app.example/other", "http://app.example/other"),
         ] {
             assert_eq!(resolve(&base, link).unwrap(), target, "{link}");
         }
-        for link in ["http://elsewhere.example/", "/a b", "http://"] {
+        for link in [
+            "http://elsewhere.example/",
+            "//elsewhere.example/",
+            "/a b",
+            "http://",
+        ] {
             assert_eq!(resolve(&base, link), None, "{link}");
         }
     }
