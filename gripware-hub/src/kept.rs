@@ -1,5 +1,7 @@
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+use http::{HeaderMap, Method, Request, Uri, request::Parts};
+
+use crate::packed::PackedHeaders;
 
 /// A client's request in few bytes, kept for as long as the client is held so that the origin can be
 /// asked again (GRIP 1.8, 2.2).
@@ -10,8 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Pa
 pub(crate) struct Kept {
     method: Method,
     uri: Uri,
-    /// Names and values, each ended by a zero byte, which neither can have.
-    headers: Box<[u8]>,
+    headers: PackedHeaders,
     body: Bytes,
 }
 
@@ -21,7 +22,7 @@ impl Kept {
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
-            headers: packed(&parts.headers),
+            headers: (&parts.headers).into(),
             body,
         }
     }
@@ -54,7 +55,7 @@ impl Kept {
         if let Some(value) = headers.get(http::header::HOST) {
             host.insert(http::header::HOST, value.clone());
         }
-        self.headers = packed(&host);
+        self.headers = (&host).into();
         self.body = Bytes::new();
         self
     }
@@ -64,17 +65,7 @@ impl Kept {
     }
 
     pub(crate) fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let mut parts = self.headers.split(|byte| *byte == 0);
-        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-            // Both were taken from a header map.
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-            {
-                headers.append(name, value);
-            }
-        }
-        headers
+        self.headers.unpack()
     }
 
     /// The request once more.
@@ -85,17 +76,6 @@ impl Kept {
         *request.headers_mut() = self.headers();
         request
     }
-}
-
-fn packed(headers: &HeaderMap) -> Box<[u8]> {
-    let mut packed = Vec::new();
-    for (name, value) in headers {
-        packed.extend_from_slice(name.as_ref());
-        packed.push(0);
-        packed.extend_from_slice(value.as_bytes());
-        packed.push(0);
-    }
-    packed.into_boxed_slice()
 }
 
 #[cfg(test)]

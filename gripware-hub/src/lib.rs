@@ -169,6 +169,7 @@ mod kept;
 mod looking;
 mod metrics;
 mod origin;
+mod packed;
 mod parcel;
 mod plain;
 mod registry;

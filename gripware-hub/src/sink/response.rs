@@ -19,18 +19,47 @@ use super::{
     hold::Dealings,
     subscription::{Meta, Subscription, filtered},
 };
-use crate::{gateway::set_reason, parcel::Parcel};
+use crate::{gateway::set_reason, packed::PackedHeaders, parcel::Parcel};
 
 /// A request that is answered once.
 #[derive(Debug)]
 pub(crate) struct ResponseSink {
     pub(crate) dealings: Dealings,
     /// What the client gets when time is up.
-    stored: Response<Bytes>,
+    stored: Stored,
     pub(crate) deadline: Instant,
     /// Taken when the answer is given.
     pub(crate) reply: Option<ResponseReply>,
     pub(crate) answer: Option<Box<Response<Bytes>>>,
+}
+
+/// An answer in few bytes, which are no slices of the buffer that it was read into.
+#[derive(Debug, Default)]
+struct Stored {
+    status: StatusCode,
+    reason: Option<Box<str>>,
+    headers: PackedHeaders,
+    body: Bytes,
+}
+
+impl Stored {
+    fn of(instruction: &Instruction) -> Self {
+        let response = instruction.response();
+        Self {
+            status: response.status(),
+            reason: instruction.reason().map(Into::into),
+            headers: response.headers().into(),
+            body: Bytes::copy_from_slice(response.body()),
+        }
+    }
+
+    fn to_response(&self) -> Response<Bytes> {
+        let mut response = Response::new(self.body.clone());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.unpack();
+        set_reason(&mut response, self.reason.as_deref());
+        response
+    }
 }
 
 /// How the answer is given.
@@ -46,7 +75,7 @@ impl ResponseSink {
     pub(crate) fn new(reply: ResponseReply, now: Instant) -> Self {
         Self {
             dealings: Dealings::default(),
-            stored: Response::new(Bytes::new()),
+            stored: Stored::default(),
             deadline: now,
             reply: Some(reply),
             answer: None,
@@ -55,7 +84,7 @@ impl ResponseSink {
 
     /// Takes over what an instruction says of the answer.
     pub(crate) fn store(&mut self, instruction: &Instruction, now: Instant) {
-        self.stored = whole(instruction);
+        self.stored = Stored::of(instruction);
         self.deadline = now + instruction.timeout();
     }
 
@@ -69,7 +98,7 @@ impl ResponseSink {
 
     /// Nothing came in time: the client gets what was stored.
     pub(crate) fn give_stored(&mut self) {
-        self.answer = Some(Box::new(self.stored.clone()));
+        self.answer = Some(Box::new(self.stored.to_response()));
     }
 
     /// Takes an item for one of the subscriptions. `Then::End` where it is the answer.
@@ -96,7 +125,7 @@ impl ResponseSink {
         }
         let (content, is_broken) = match format.body() {
             HttpBody::Content(content) => (content.as_bytes().clone(), false),
-            HttpBody::Patch(operations) => match proxy::patch(self.stored.body(), operations) {
+            HttpBody::Patch(operations) => match proxy::patch(&self.stored.body, operations) {
                 Some(patched) => (patched, false),
                 None => (Bytes::new(), true),
             },
@@ -123,7 +152,7 @@ impl ResponseSink {
                     );
                     bad_gateway()
                 } else {
-                    merged(&self.stored, format, content)
+                    merged(&self.stored.to_response(), format, content)
                 }));
                 Then::End
             }

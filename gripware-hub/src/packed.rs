@@ -1,0 +1,43 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Headers in few bytes, for as long as a client is held.
+///
+/// A map of a few headers takes a kilobyte, and its values keep the buffer that they were read
+/// into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PackedHeaders {
+    /// Names and values, each ended by a zero byte, which neither can have.
+    bytes: Box<[u8]>,
+}
+
+impl PackedHeaders {
+    pub(crate) fn unpack(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut parts = self.bytes.split(|byte| *byte == 0);
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            // Both were taken from a header map.
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+            {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+}
+
+impl From<&HeaderMap> for PackedHeaders {
+    fn from(headers: &HeaderMap) -> Self {
+        let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        let mut bytes = Vec::with_capacity(headers.iter().map(|it| length(it) + 2).sum());
+        for (name, value) in headers {
+            bytes.extend_from_slice(name.as_ref());
+            bytes.push(0);
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.push(0);
+        }
+        Self {
+            bytes: bytes.into_boxed_slice(),
+        }
+    }
+}
