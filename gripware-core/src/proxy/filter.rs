@@ -70,6 +70,8 @@ impl Subject<'_> {
                     }
                     continue;
                 }
+                // An end or a hint has nothing that could be filled in.
+                Filter::VarSubst | Filter::BuildId if content.is_empty() => continue,
                 Filter::VarSubst => self.substitute(&content),
                 Filter::BuildId => self.build_id(&content),
                 _ => continue,
@@ -224,6 +226,19 @@ mod tests {
             Verdict::Send(Bytes::from("to al\"ice, 100%"))
         );
         assert_eq!(filtered(&["var-subst"], &[], &[]), Verdict::Fail);
+    }
+
+    #[test]
+    fn no_content_needs_no_filter() {
+        let subject = Subject {
+            filters: &[Filter::BuildId, Filter::VarSubst],
+            last_id: &|_| None,
+            meta: &|_| None,
+            item_meta: &[],
+        };
+        let nothing = Bytes::new();
+        assert_eq!(subject.apply(&nothing, &[]), Verdict::Send(nothing));
+        assert_eq!(subject.apply(&Bytes::from("%I"), &[]), Verdict::Fail);
     }
 
     #[test]
