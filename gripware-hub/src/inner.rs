@@ -42,8 +42,11 @@ impl Inner {
         let (common, inboxes) = Common::new(settings.clone(), registry);
         let common = Arc::new(common);
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            // It ends by itself when it is told to, or when nobody can tell it anything.
-            let _ = shard::start(index, Arc::clone(&common), inbox)?;
+            if let Err(error) = shard::start(index, Arc::clone(&common), inbox) {
+                // Those that run already would wait for ever.
+                stop(&common);
+                return Err(error);
+            }
         }
         Ok(Self {
             signature: Arc::new(Signature::new(settings.signer.clone())),
@@ -185,8 +188,12 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        for shard in 0..self.common.shards() {
-            self.common.send(shard, Message::Stop);
-        }
+        stop(&self.common);
+    }
+}
+
+fn stop(common: &Common) {
+    for shard in 0..common.shards() {
+        common.send(shard, Message::Stop);
     }
 }

@@ -111,7 +111,8 @@ impl Dealings {
             let Some(subscription) = found else {
                 return false;
             };
-            let follows = followed.contains(&parcel.channel) || parcel.is_signal();
+            let is_unordered = parcel.is_signal() || parcel.no_seq;
+            let follows = followed.contains(&parcel.channel) || is_unordered;
             if !follows && subscription.fits(parcel) {
                 followed.push(Arc::clone(&parcel.channel));
                 return true;

@@ -28,14 +28,14 @@ pub(crate) struct Meta(Vec<(Box<str>, Box<str>)>);
 const MAX_META: usize = 64;
 
 impl Subscription {
-    /// Whether an item follows what the client has seen.
+    /// Whether an item follows what the client has seen. One that is in no order always does.
     pub(crate) fn fits(&self, parcel: &Parcel) -> bool {
-        self.place.is_none() || self.place == parcel.prev_id
+        self.place.is_none() || parcel.no_seq || self.place == parcel.prev_id
     }
 
     /// Notes that the client has seen an item.
     pub(crate) fn moved(&mut self, parcel: &Parcel) {
-        if self.place.is_some() {
+        if self.place.is_some() && !parcel.no_seq {
             self.place.clone_from(&parcel.id);
         }
     }

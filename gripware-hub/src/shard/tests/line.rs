@@ -204,6 +204,18 @@ impl Line {
         }
     }
 
+    pub(super) async fn publish_to(&self, id: Id, item: impl Into<Item>) -> bool {
+        let item = item.into();
+        let parcel = Arc::new(Parcel::new("".into(), item.parts().unwrap()));
+        let (reached, answer) = oneshot::channel();
+        self.sends(Message::PublishTo {
+            id,
+            parcel,
+            reached,
+        });
+        answer.await.unwrap()
+    }
+
     /// Lets the origin answer the request that is under way, or the next one.
     pub(super) fn answer(&self, answer: Response<Bytes>) {
         self.script.answers.lock().unwrap().push_back(answer);

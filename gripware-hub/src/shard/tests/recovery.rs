@@ -164,3 +164,34 @@ fn pages_wait_for_a_client_that_does_not_read() {
         assert_eq!(client.reads_to_end().await, "the end\n");
     });
 }
+
+#[test]
+fn an_item_in_no_order_is_delivered_and_moves_no_place() {
+    Line::play(async |line: Line| {
+        let mut client = line.stream(answer(FEED, ""), 1000).await;
+        line.publish(
+            "feed",
+            Item::from(HttpStream::text("by the way\n")).no_seq(),
+        );
+        line.publish("feed", item("2", "1"));
+        assert_eq!(client.reads("2\n").await, "by the way\n2\n");
+        line.publish("feed", HttpStream::hint());
+        line.asked(1).await;
+        line.publish("feed", Item::from(HttpStream::text("also\n")).no_seq());
+        line.settled().await;
+        line.answer(answer(FEED, "page\n"));
+        assert_eq!(client.reads("also\n").await, "page\nalso\n");
+        assert_eq!(line.asked(1).await, ["GET /next feed; last-id=2"]);
+    });
+}
+
+#[test]
+fn what_is_for_one_connection_reaches_it_while_the_origin_is_asked() {
+    Line::play(async |line: Line| {
+        let mut client = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::hint());
+        line.asked(1).await;
+        assert!(line.publish_to(client.id, HttpStream::text("you\n")).await);
+        assert_eq!(client.reads("you\n").await, "you\n");
+    });
+}
