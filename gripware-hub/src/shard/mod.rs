@@ -3,6 +3,9 @@
 //! A shard is a thread with a runtime of its own. What belongs to it (connections, their
 //! subscriptions, timers) is touched by no other thread, and so needs no lock: others send it
 //! messages.
+//!
+//! A panic, which is a fault of the hub, costs the connection that it was about and no other; see
+//! `guard`.
 
 mod answer;
 mod ask;

@@ -140,10 +140,17 @@ impl Line {
 
     /// Holds a stream whose client takes so many bytes without reading.
     pub(super) async fn stream(&self, answer: Response<Bytes>, takes: usize) -> Client {
+        let client = self.begin_stream(&answer, takes);
+        self.is_held(client.id).await;
+        client
+    }
+
+    /// The same without waiting until it is held.
+    pub(super) fn begin_stream(&self, answer: &Response<Bytes>, takes: usize) -> Client {
         let (wire, pipe) = duplex(takes);
         let id = Id::random();
         let what = What::Stream {
-            instruction: Instruction::read(&answer).unwrap().unwrap(),
+            instruction: Instruction::read(answer).unwrap().unwrap(),
             line: held::Line {
                 wire: Wire::Other(Box::new(wire)),
                 unread: Bytes::new(),
@@ -152,7 +159,7 @@ impl Line {
             head: Bytes::new(),
             framing: Framing::Raw,
         };
-        self.hold(id, what).await;
+        self.hold(id, what);
         Client { pipe, id }
     }
 
@@ -166,11 +173,13 @@ impl Line {
             instruction: Instruction::read(&answer).unwrap().unwrap(),
             reply: Reply::Channel(sender),
         };
-        self.hold(Id::random(), what).await;
+        let id = Id::random();
+        self.hold(id, what);
+        self.is_held(id).await;
         receiver
     }
 
-    async fn hold(&self, id: Id, what: What) {
+    fn hold(&self, id: Id, what: What) {
         let request = Request::get("http://app.example/path").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         self.sends(Message::Hold(Box::new(Held {
@@ -181,6 +190,9 @@ impl Line {
             asker: self.asker.clone(),
             what,
         })));
+    }
+
+    async fn is_held(&self, id: Id) {
         self.until(|line| line.shard.by_id.borrow().contains_key(&id))
             .await;
     }

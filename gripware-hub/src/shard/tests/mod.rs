@@ -1,5 +1,6 @@
 mod faults;
 mod line;
+mod many;
 mod recovery;
 mod size;
 mod slow;

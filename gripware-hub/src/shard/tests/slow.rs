@@ -7,6 +7,7 @@ use super::{super::connection::Connection, line::answer, *};
 
 const STREAM: &str = "Grip-Hold: stream\nGrip-Channel: a\nGrip-Channel: b";
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_client_that_does_not_read_keeps_nobody_busy() {
     Line::play(async |line: Line| {
@@ -28,6 +29,7 @@ fn queued(line: &Line) -> usize {
 }
 
 /// What this thread has used.
+#[cfg(target_os = "linux")]
 fn processor_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     let nanos = stat.split(' ').next().unwrap().parse().unwrap();
