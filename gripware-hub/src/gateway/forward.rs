@@ -3,7 +3,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::{body::Incoming, service::Service};
 
@@ -29,10 +29,28 @@ use crate::{
 pub(super) struct Client<S> {
     pub(super) gateway: Arc<Gateway<S>>,
     pub(super) origin: S,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) is_tls: bool,
+    pub(super) peer: Peer,
     /// Takes the ticket of a hold. There is none on HTTP/2, where a hold does not end the connection.
     pub(super) slot: Option<Arc<Slot>>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    at: Option<SocketAddr>,
+    /// Made once, since each request has it.
+    forwarded_for: Option<HeaderValue>,
+    is_tls: bool,
+}
+
+impl Peer {
+    pub(super) fn new(at: Option<SocketAddr>, is_tls: bool) -> Self {
+        Self {
+            at,
+            forwarded_for: at.and_then(request::forwarded_for),
+            is_tls,
+        }
+    }
 }
 
 /// What becomes of a request.
@@ -62,9 +80,9 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (gateway, origin) = (Arc::clone(&self.gateway), self.origin.clone());
-        let (peer, is_tls, slot) = (self.peer, self.is_tls, self.slot.clone());
+        let (peer, slot) = (self.peer.clone(), self.slot.clone());
         Box::pin(async move {
-            match forward(&gateway, origin, peer, is_tls, slot.as_ref(), request).await {
+            match forward(&gateway, origin, &peer, slot.as_ref(), request).await {
                 Outcome::Answer(response) => Ok(response),
                 Outcome::Leave(ticket) => {
                     if let Some(slot) = slot {
@@ -82,8 +100,7 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
 async fn forward<S: Origin>(
     gateway: &Gateway<S>,
     origin: S,
-    peer: Option<SocketAddr>,
-    is_tls: bool,
+    peer: &Peer,
     slot: Option<&Arc<Slot>>,
     mut request: Request<Incoming>,
 ) -> Outcome<S::Body> {
@@ -97,8 +114,8 @@ async fn forward<S: Origin>(
         uri: parts.uri.clone(),
         version: parts.version,
         keep_alive: request::keeps_alive(parts.version, &parts.headers),
-        is_tls,
-        peer,
+        is_tls: peer.is_tls,
+        peer: peer.at,
         since: Instant::now(),
     };
     if let Err((status, text)) = request::check(&mut parts) {
@@ -106,10 +123,17 @@ async fn forward<S: Origin>(
         return refusal(status, text).into();
     }
     let ask = ask.map(|ask| ask.check(&parts, incoming.is_end_stream()));
-    request::clean(&mut parts, peer, is_tls, gateway.options.trust_forwarded);
+    let trusted = gateway.options.trust_forwarded;
+    request::clean(
+        &mut parts,
+        peer.forwarded_for.as_ref(),
+        peer.is_tls,
+        trusted,
+    );
     match ask {
         Some(Ok(client)) => {
-            return websocket::open(gateway, slot, exchange, client, parts).await;
+            // In a box, since the future of each plain request would have room for it.
+            return Box::pin(websocket::open(gateway, slot, exchange, client, parts)).await;
         }
         Some(Err(response)) => {
             exchange.log(response.status(), "none");
@@ -118,7 +142,7 @@ async fn forward<S: Origin>(
         None => {}
     }
     let kept = Kept::new(&parts, Bytes::new());
-    if let Some(peer) = peer {
+    if let Some(peer) = peer.at {
         parts.extensions.insert(ClientAddr(peer));
     }
     holder.signature().write(&mut parts.headers);

@@ -74,14 +74,16 @@ impl Decision<'_> {
                 self.exchange.log(response.status(), "none");
                 Ok(Outcome::Answer(response))
             }
+            // In boxes, since the future of each plain request would have room for them.
             Head::Held(instruction) => match instruction.mode() {
-                Some(HoldMode::Stream) => self.stream(instruction, body).await,
+                Some(HoldMode::Stream) => Box::pin(self.stream(instruction, body)).await,
                 // The first of several pages.
-                None if instruction.next().is_some() => self.stream(instruction, body).await,
+                None if instruction.next().is_some() => {
+                    Box::pin(self.stream(instruction, body)).await
+                }
                 Some(_) => {
-                    let body = self.collect(body).await?;
                     let response = Response::from_parts(parts, body);
-                    self.hold(&response).await
+                    Box::pin(self.hold(response)).await
                 }
                 None => {
                     check_status(&instruction)?;
@@ -91,20 +93,21 @@ impl Decision<'_> {
                 }
             },
             Head::InBody => {
-                let body = self.collect(body).await?;
                 let response = Response::from_parts(parts, body);
-                self.hold(&response).await
+                Box::pin(self.hold(response)).await
             }
             _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
         }
     }
 
-    /// Goes by an instruction whose body is there.
-    async fn hold<B>(&mut self, response: &Response<Bytes>) -> Result<Outcome<B>, Refused>
+    /// Goes by an instruction that needs the body.
+    async fn hold<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let instruction = Instruction::read(response);
+        let (parts, body) = response.into_parts();
+        let body = self.collect(body).await?;
+        let instruction = Instruction::read(&Response::from_parts(parts, body));
         let instruction = instruction.map_err(|error| Refused::Instruction(reason(&error)))?;
         let Some(instruction) = instruction else {
             return Err(Refused::Instruction("it has gone".to_owned()));

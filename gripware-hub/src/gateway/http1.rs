@@ -12,7 +12,7 @@ use hyper_util::rt::TokioTimer;
 use super::{
     Socket,
     client_io::ClientIo,
-    forward::Client,
+    forward::{Client, Peer},
     server::{Connected, Gateway, Returning, stopped},
     slot::Slot,
 };
@@ -35,8 +35,7 @@ pub(super) async fn serve<S: Origin>(
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer,
-        is_tls,
+        peer: Peer::new(peer, is_tls),
         slot: Some(Arc::clone(&slot)),
     };
     let options = &gateway.options;

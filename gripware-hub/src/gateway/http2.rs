@@ -7,7 +7,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::{
     Socket,
     client_io::ClientIo,
-    forward::Client,
+    forward::{Client, Peer},
     server::{Connected, Gateway, stopped},
     slot::Slot,
 };
@@ -34,8 +34,7 @@ pub(super) async fn serve<S: Origin>(
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer,
-        is_tls,
+        peer: Peer::new(peer, is_tls),
         slot: None,
     };
     let options = &gateway.options;

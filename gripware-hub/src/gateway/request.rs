@@ -21,9 +21,11 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 ///
 /// `Accept-Encoding` goes, as it does with Pushpin: only the answer tells whether it is a hold, and
 /// what is published later could not be appended to a compressed body.
+///
+/// `address` is that of the client, as [`forwarded_for`] makes it.
 pub(super) fn clean(
     parts: &mut Parts,
-    peer: Option<SocketAddr>,
+    address: Option<&HeaderValue>,
     is_tls: bool,
     trust_forwarded: bool,
 ) {
@@ -37,8 +39,8 @@ pub(super) fn clean(
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    if let Some(peer) = peer {
-        append_forwarded_for(headers, peer);
+    if let Some(address) = address {
+        append_forwarded_for(headers, address);
     }
     let scheme = HeaderValue::from_static(if is_tls { "https" } else { "http" });
     headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
@@ -59,20 +61,21 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-fn append_forwarded_for(headers: &mut HeaderMap, peer: SocketAddr) {
+/// The address of a client for `X-Forwarded-For`.
+pub(super) fn forwarded_for(peer: SocketAddr) -> Option<HeaderValue> {
     // An IPv4 client of an IPv6 listener is still one.
-    let address = peer.ip().to_canonical();
+    HeaderValue::try_from(peer.ip().to_canonical().to_string()).ok()
+}
+
+fn append_forwarded_for(headers: &mut HeaderMap, address: &HeaderValue) {
+    if !headers.contains_key(X_FORWARDED_FOR) {
+        headers.insert(X_FORWARDED_FOR, address.clone());
+        return;
+    }
     let known = headers.get_all(X_FORWARDED_FOR).into_iter();
-    let known: Vec<_> = known.map(HeaderValue::as_bytes).collect();
-    let value = if known.is_empty() {
-        HeaderValue::try_from(address.to_string())
-    } else {
-        let mut list = known.join(&b", "[..]);
-        list.extend_from_slice(format!(", {address}").as_bytes());
-        HeaderValue::try_from(list)
-    };
-    // Both are made of what headers have.
-    if let Ok(value) = value {
+    let list: Vec<_> = known.chain([address]).map(HeaderValue::as_bytes).collect();
+    // It is made of what headers have.
+    if let Ok(value) = HeaderValue::try_from(list.join(&b", "[..])) {
         headers.insert(X_FORWARDED_FOR, value);
     }
 }
