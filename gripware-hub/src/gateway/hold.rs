@@ -1,24 +1,23 @@
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use gripware_core::{
     HoldMode,
     header::is_instruction,
     proxy::{Head, Instruction},
 };
-use http::{Response, StatusCode, Version, header::CONTENT_LENGTH};
+use http::{Response, StatusCode, header::CONTENT_LENGTH};
 use tokio::{
     sync::oneshot::{self, Receiver},
     time::timeout,
 };
 
 use super::{
-    answer::{Answer, Then},
+    answer::Answer,
     exchange::Exchange,
     forward::Outcome,
-    gather::{Begun, gather, whole},
-    http1_head::{Length, allows_body, set_reason, write_head},
-    pipe::{PipeBody, pipe},
+    gather::{Begun, whole},
+    http1_head::{allows_body, set_reason},
     refuse::reason,
     refused::Refused,
     request::absolute,
@@ -29,7 +28,7 @@ use crate::{
     asker::{AskError, Asker},
     body::Rest,
     connection_id::Id,
-    held::{Framing, Held, Line, Reply, What, Wire},
+    held::{Held, Line, Reply, What},
     hop_by_hop::strip_hop_by_hop,
     kept::Kept,
     origin::{BoxError, collect},
@@ -163,127 +162,7 @@ impl Decision<'_> {
         Ok(response.into())
     }
 
-    /// A stream whose first bytes are the origin's body, which may be large or slow.
-    async fn stream<B>(&mut self, instruction: Instruction, body: B) -> Result<Outcome<B>, Refused>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        check_status(&instruction)?;
-        let begun = gather(body).await?;
-        self.begin_stream(instruction, begun).await
-    }
-
-    async fn begin_stream<B>(
-        &mut self,
-        instruction: Instruction,
-        begun: Begun<B>,
-    ) -> Result<Outcome<B>, Refused>
-    where
-        B: Send + 'static,
-    {
-        let mut response = head_of(&instruction);
-        response.headers_mut().remove(CONTENT_LENGTH);
-        let status = response.status();
-        if self.exchange.is_head() || !allows_body(status) {
-            // There is nothing that could be appended to.
-            self.exchange.log(status, "none");
-            return Ok(response.map(|()| Bytes::new()).into());
-        }
-        let held = self.prepare().await?;
-        self.holder.metrics().held_streams.add(1);
-        self.exchange.log(status, "stream");
-        if self.slot.is_none() {
-            return Ok(Outcome::Answer(self.stream_in_pipe(
-                response,
-                instruction,
-                held,
-                begun,
-            )));
-        }
-        let version = self.exchange.version;
-        let framing = match version {
-            Version::HTTP_10 => Framing::Raw,
-            _ => Framing::Chunked,
-        };
-        Ok(match begun {
-            Begun::Whole(first) => {
-                let keep_alive = self.keeps_alive_after(framing);
-                let head = stream_head(&response, version, framing, keep_alive, &first);
-                Outcome::Leave(self.stream_ticket(instruction, held, framing, head))
-            }
-            Begun::More(first, rest) => {
-                let ticket = self.stream_ticket(instruction, held, framing, Bytes::new());
-                let slot = self.slot.cloned();
-                let then: Then = Box::new(move || {
-                    if let Some(slot) = slot {
-                        slot.put(ticket);
-                    }
-                    None
-                });
-                Outcome::Answer(response.map(|()| Answer::opening(first, rest, then)))
-            }
-        })
-    }
-
-    fn keeps_alive_after(&self, framing: Framing) -> bool {
-        framing == Framing::Chunked && self.exchange.keep_alive
-    }
-
-    fn stream_ticket(
-        &self,
-        instruction: Instruction,
-        held: Prepared,
-        framing: Framing,
-        head: Bytes,
-    ) -> Ticket {
-        let keep_alive = self.keeps_alive_after(framing);
-        let ticket = self.ticket(move |line| {
-            held.with(What::Stream {
-                instruction,
-                line,
-                head,
-                framing,
-            })
-        });
-        Ticket {
-            keep_alive,
-            ..ticket
-        }
-    }
-
-    fn stream_in_pipe<B>(
-        &self,
-        response: Response<()>,
-        instruction: Instruction,
-        held: Prepared,
-        begun: Begun<B>,
-    ) -> Response<Answer<B>> {
-        let holder = Arc::clone(self.holder);
-        let hold = move |head: Bytes| -> PipeBody {
-            let (wire, body) = pipe();
-            let line = Line {
-                wire: Wire::Other(Box::new(wire)),
-                unread: Bytes::new(),
-                take_back: None,
-            };
-            holder.hold(held.with(What::Stream {
-                instruction,
-                line,
-                head,
-                framing: Framing::Raw,
-            }));
-            body
-        };
-        match begun {
-            Begun::Whole(first) => response.map(|()| Answer::Pipe(hold(first))),
-            Begun::More(first, rest) => {
-                let then: Then = Box::new(move || Some(hold(Bytes::new())));
-                response.map(|()| Answer::opening(first, rest, then))
-            }
-        }
-    }
-
-    fn ticket(&self, held: impl FnOnce(Line) -> Held + Send + 'static) -> Ticket {
+    pub(super) fn ticket(&self, held: impl FnOnce(Line) -> Held + Send + 'static) -> Ticket {
         let holder = Arc::clone(self.holder);
         Ticket {
             keep_alive: self.exchange.keep_alive,
@@ -292,7 +171,7 @@ impl Decision<'_> {
     }
 
     /// Reads what the client still sends, since a request has to be whole to be asked again.
-    async fn prepare(&mut self) -> Result<Prepared, Refused> {
+    pub(super) async fn prepare(&mut self) -> Result<Prepared, Refused> {
         let settings = self.holder.settings();
         let mut kept = self.kept.clone();
         if let Some(rest) = self.rest.take() {
@@ -341,7 +220,7 @@ impl Decision<'_> {
 }
 
 /// A hold but for its line.
-struct Prepared {
+pub(super) struct Prepared {
     id: Id,
     exchange: (Option<SocketAddr>, Instant),
     kept: Kept,
@@ -349,7 +228,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn with(self, what: What) -> Held {
+    pub(super) fn with(self, what: What) -> Held {
         let (peer, since) = self.exchange;
         Held {
             id: self.id,
@@ -363,7 +242,7 @@ impl Prepared {
 }
 
 /// What the client sees, without a body.
-fn head_of(instruction: &Instruction) -> Response<()> {
+pub(super) fn head_of(instruction: &Instruction) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = instruction.response().status();
     let headers = response.headers_mut();
@@ -374,37 +253,11 @@ fn head_of(instruction: &Instruction) -> Response<()> {
     response
 }
 
-fn check_status(instruction: &Instruction) -> Result<(), Refused> {
+pub(super) fn check_status(instruction: &Instruction) -> Result<(), Refused> {
     let status = instruction.response().status();
     if status.is_informational() {
         let why = format!("{} is no status of a final response", status.as_u16());
         return Err(Refused::Instruction(why));
     }
     Ok(())
-}
-
-/// Head and first bytes of a stream.
-fn stream_head(
-    response: &Response<()>,
-    version: Version,
-    framing: Framing,
-    keep_alive: bool,
-    first: &Bytes,
-) -> Bytes {
-    let mut head = BytesMut::with_capacity(256 + first.len());
-    let length = match framing {
-        Framing::Chunked => Length::Chunked,
-        Framing::Raw => Length::UntilClose,
-    };
-    write_head(&mut head, response, version, length, keep_alive);
-    match framing {
-        Framing::Chunked if !first.is_empty() => {
-            head.put_slice(format!("{:x}\r\n", first.len()).as_bytes());
-            head.put_slice(first);
-            head.put_slice(b"\r\n");
-        }
-        Framing::Chunked => {}
-        Framing::Raw => head.put_slice(first),
-    }
-    head.freeze()
 }

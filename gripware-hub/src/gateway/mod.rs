@@ -22,6 +22,7 @@ mod request;
 mod server;
 mod slot;
 mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls")]
