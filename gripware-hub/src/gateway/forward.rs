@@ -178,7 +178,8 @@ async fn forward<S: Origin>(
 
 /// Whether it was the body of the request that failed.
 fn is_of_client(error: &(dyn std::error::Error + 'static)) -> bool {
-    iter::successors(Some(error), |error| error.source()).any(|error| error.is::<BodyError>())
+    iter::successors(Some(error), |error| error.source())
+        .any(<dyn std::error::Error>::is::<BodyError>)
 }
 
 pub(super) fn failure(
