@@ -22,7 +22,8 @@ pub(crate) struct HubLibrary {
     control: SocketAddr,
     origin: SocketAddr,
     tasks: Vec<JoinHandle<io::Result<()>>>,
-    actix: Option<Actix>,
+    // It ends with this.
+    _actix: Option<Actix>,
 }
 
 /// What such a hub is started with.
@@ -88,7 +89,7 @@ impl HubLibrary {
             control: settings.control,
             origin,
             tasks,
-            actix,
+            _actix: actix,
         }
     }
 
