@@ -32,6 +32,8 @@ for_each_proxy! {
     an_answer_that_is_no_http_is_a_bad_gateway,
     a_slow_origin_keeps_nobody_else_waiting,
     a_slow_body_reaches_the_client_as_it_comes,
+    a_client_that_goes_while_the_origin_thinks_is_never_held,
+    a_client_that_goes_during_the_first_bytes_is_never_held,
     a_websocket_whose_origin_breaks_off_is_dropped,
 }
 
@@ -297,6 +299,64 @@ async fn a_slow_body_reaches_the_client_as_it_comes(layout: Layout) {
     assert!(start.elapsed() < Duration::from_millis(1800));
     answer.receives("two\n").await;
     answer.ends().await;
+}
+
+async fn a_client_that_goes_while_the_origin_thinks_is_never_held(layout: Layout) {
+    let (_origin, site) = raw(layout, |path| {
+        let mode = path.strip_prefix("/hold-")?;
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nGrip-Hold: {mode}\r\nGrip-Channel: news\r\n\
+             Content-Length: 5\r\nConnection: close\r\n\r\nopen\n"
+        );
+        Some(vec![
+            Step::Wait(Duration::from_millis(600)),
+            Step::send(&answer),
+        ])
+    })
+    .await;
+    for path in ["/hold-stream", "/hold-response"] {
+        let clients: Vec<_> = (0..20).map(|_| site.hold(path)).collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        for client in clients {
+            client.goes();
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    site.has_no_subscribers("news").await;
+}
+
+async fn a_client_that_goes_during_the_first_bytes_is_never_held(layout: Layout) {
+    let (_origin, site) = raw(layout, |path| {
+        if path != "/long" {
+            return None;
+        }
+        let length = 400_000;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: news\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        let half = vec![b'x'; length / 2];
+        Some(vec![
+            Step::send(&head),
+            Step::Send(half.clone()),
+            Step::Wait(Duration::from_millis(500)),
+            Step::Send(half),
+        ])
+    })
+    .await;
+    for _ in 0..5 {
+        let mut client = site.get("/long").await;
+        client.receives("xxxx").await;
+    }
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    site.has_no_subscribers("news").await;
+    // Who stays gets all of it, and then what is published.
+    let mut client = site.get("/long").await;
+    assert_eq!(client.next_bytes(400_000).await.len(), 400_000);
+    site.subscriptions("news", 1).await;
+    site.publish(r#"{"channel": "news", "http-stream": {"content": "one\n"}}"#)
+        .await;
+    client.receives("one\n").await;
 }
 
 async fn a_websocket_whose_origin_breaks_off_is_dropped(layout: Layout) {

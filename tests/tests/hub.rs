@@ -175,3 +175,49 @@ async fn a_client_that_does_not_read_is_let_go_and_keeps_nothing_from_others() {
     reads.stays_quiet(Duration::from_millis(100)).await;
     assert!(stalls.try_bytes().await.is_err(), "its stream has no end");
 }
+
+#[tokio::test]
+async fn what_is_recovered_for_one_client_goes_to_no_other() {
+    let site = hub()
+        .scripted(|request| {
+            let (path, user) = request.path.split_once("?user=")?;
+            let response = Response::builder()
+                .header("grip-hold", "stream")
+                .header("grip-link", format!("</next?user={user}>; rel=next"));
+            let (id, body) = match path {
+                "/first" => ("0", "[open]\n".to_owned()),
+                "/next" => ("3", format!("missed by {user}\n")),
+                _ => return None,
+            };
+            let response = response.header("grip-channel", format!("news; prev-id={id}"));
+            Some(response.body(Bytes::from(body)).expect("an answer"))
+        })
+        .start()
+        .await;
+    let mut clients = Vec::new();
+    for user in ["anna", "ben"] {
+        let request = site.request("GET", &format!("/first?user={user}"));
+        let mut client = request.header("cookie", "secret").send().await;
+        client.receives("[open]\n").await;
+        clients.push((user, client));
+    }
+    for (id, previous) in [("1", "0"), ("3", "2")] {
+        let item = json!({"channel": "news", "id": id, "prev-id": previous,
+            "http-stream": {"content": format!("[{id}]\n")}});
+        site.publish(&item.to_string()).await;
+    }
+    for (user, client) in &mut clients {
+        client.receives(format!("[1]\nmissed by {user}\n")).await;
+        client.stays_quiet(Duration::from_millis(300)).await;
+    }
+    let requests = site.recorder().requests();
+    let next: Vec<_> = requests
+        .iter()
+        .filter(|request| request.path.starts_with("/next"))
+        .collect();
+    assert_eq!(next.len(), 2, "{next:?}");
+    for request in next {
+        assert_eq!(request.header("cookie"), "");
+        assert_eq!(request.header("grip-last"), "news; last-id=1");
+    }
+}
