@@ -67,12 +67,6 @@ impl HubProgram {
         self.control
     }
 
-    /// The process.
-    #[must_use]
-    pub fn process(&self) -> &Process {
-        &self.process
-    }
-
     /// Sends SIGTERM, on which it ends its holds in the way each kind allows, and waits for the end.
     ///
     /// # Panics

@@ -1,11 +1,9 @@
-use crate::{ACTIX, AXUM};
-
 /// Which proxy stands in front of which conformance server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The proxy.
     pub front: Front,
-    /// The conformance server, such as [`AXUM`].
+    /// The conformance server, such as [`AXUM`](crate::AXUM).
     pub origin: &'static str,
 }
 
@@ -20,16 +18,6 @@ pub enum Front {
     HubLibrary,
 }
 
-impl Layout {
-    /// Every proxy in front of every conformance server.
-    #[must_use]
-    pub fn all() -> Vec<Self> {
-        let fronts = [Front::Pushpin, Front::HubProgram, Front::HubLibrary];
-        let of = |front| [AXUM, ACTIX].map(|origin| Self { front, origin });
-        fronts.into_iter().flat_map(of).collect()
-    }
-}
-
 impl From<&'static str> for Layout {
     /// The server behind Pushpin.
     fn from(origin: &'static str) -> Self {
@@ -37,14 +25,6 @@ impl From<&'static str> for Layout {
             front: Front::Pushpin,
             origin,
         }
-    }
-}
-
-impl Front {
-    /// Whether it is one of ours.
-    #[must_use]
-    pub fn is_hub(self) -> bool {
-        self != Self::Pushpin
     }
 }
 
