@@ -40,6 +40,7 @@ mod readiness;
 mod recorder;
 mod scenario;
 mod site;
+mod site_builder;
 mod socket;
 mod valve;
 
@@ -59,7 +60,8 @@ pub use pushpin::{ISSUER, KEY, Pushpin};
 pub use raw_origin::{RawOrigin, Step};
 pub use recorder::{Recorded, Recorder, Script};
 pub use scenario::scenario;
-pub use site::{Site, SiteBuilder};
+pub use site::Site;
+pub use site_builder::SiteBuilder;
 pub use socket::{Frame, Refusal, Socket};
 pub use valve::Valve;
 

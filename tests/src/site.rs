@@ -1,39 +1,26 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use serde_json::json;
 
 use crate::{
-    Answer, DIFFERENCES, Difference, Front, HubProgram, ISSUER, KEY, Layout, Origin, PATIENCE,
-    Pending, Place, Pushpin, Recorded, Recorder, Refusal, Request, Socket, Valve,
-    hub_library::{HubLibrary, HubLibrarySettings},
+    Answer, DIFFERENCES, Difference, Layout, Origin, PATIENCE, Pending, Recorder, Refusal, Request,
+    SiteBuilder, Socket, Valve,
     looking::{self, Subscribers},
     proxy::Proxy,
-    recorder::{self, Scripted},
+    site_builder::start_origin,
     until,
 };
 
 /// A web application as its clients see it: a conformance server behind a proxy.
 #[derive(Debug)]
 pub struct Site {
-    proxy: Proxy,
-    origin: Origin,
-    valve: Valve,
-    recorder: Option<Recorder>,
-    prefix: String,
-    layout: Layout,
-    origin_settings: Vec<(String, String)>,
-}
-
-/// How a site is set up.
-#[derive(Debug)]
-pub struct SiteBuilder {
-    layout: Layout,
-    settings: Vec<(String, String)>,
-    debug: bool,
-    grip_url: Option<String>,
-    loses: bool,
-    script: Option<Scripted>,
-    origin: Option<SocketAddr>,
+    pub(crate) proxy: Proxy,
+    pub(crate) origin: Origin,
+    pub(crate) valve: Valve,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) prefix: String,
+    pub(crate) layout: Layout,
+    pub(crate) origin_settings: Vec<(String, String)>,
 }
 
 impl Site {
@@ -46,15 +33,7 @@ impl Site {
     /// Pushpin.
     #[must_use]
     pub fn with(layout: impl Into<Layout>) -> SiteBuilder {
-        SiteBuilder {
-            layout: layout.into(),
-            settings: Vec::new(),
-            debug: true,
-            grip_url: None,
-            loses: false,
-            script: None,
-            origin: None,
-        }
+        SiteBuilder::new(layout.into())
     }
 
     /// Where clients connect.
@@ -265,138 +244,4 @@ impl Site {
         })
         .await;
     }
-}
-
-impl SiteBuilder {
-    /// Sets an environment variable of the origin.
-    #[must_use]
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Sets the origin's `GRIP_URL`; `@control@` stands for the address of the control endpoint,
-    /// behind the site's [`Valve`].
-    #[must_use]
-    pub fn grip_url(mut self, url: &str) -> Self {
-        self.grip_url = Some(url.to_owned());
-        self
-    }
-
-    /// Lets the site's [`Valve`] lose what the origin publishes, where a test tells it to.
-    #[must_use]
-    pub fn with_losses(mut self) -> Self {
-        self.loses = true;
-        self
-    }
-
-    /// Keeps what the proxy asks the origin.
-    #[must_use]
-    pub fn recorded(mut self) -> Self {
-        self.script = Some(Scripted(recorder::no_script()));
-        self
-    }
-
-    /// The same, and answers some of it in place of the origin.
-    #[must_use]
-    pub fn scripted(
-        mut self,
-        script: impl Fn(&Recorded) -> Option<http::Response<bytes::Bytes>> + Send + Sync + 'static,
-    ) -> Self {
-        self.script = Some(Scripted(Arc::new(script)));
-        self
-    }
-
-    /// Puts the proxy before another origin than the layout's.
-    #[must_use]
-    pub fn origin_at(mut self, address: SocketAddr) -> Self {
-        self.origin = Some(address);
-        self
-    }
-
-    /// Lets the proxy keep to itself what is wrong with an origin's answer, as it does as shipped.
-    #[must_use]
-    pub fn without_debug(mut self) -> Self {
-        self.debug = false;
-        self
-    }
-
-    /// Starts everything, and waits until a client is served.
-    pub async fn start(self) -> Site {
-        let place = Place::new();
-        let (client, control) = (place.free_address(), place.free_address());
-        let valve = Valve::start(place.free_address(), control).await;
-        let url = |url: &str| url.replace("@control@", &valve.address().to_string());
-        let given = self.grip_url.as_deref().map(url);
-        let default = format!("http://@control@/?verify-key={KEY}&verify-iss={ISSUER}");
-
-        let mut settings = self.settings;
-        let prefix = settings.iter().find(|(name, _)| name == "GRIP_PREFIX");
-        let prefix = prefix.map_or(String::new(), |(_, prefix)| prefix.clone());
-        let embedded = self.layout.front == Front::HubLibrary;
-        if let Some(url) = given.or_else(|| (!embedded).then(|| url(&default))) {
-            settings.push(("GRIP_URL".to_owned(), url));
-        }
-        let (proxy, origin, recorder) = if embedded {
-            let hub = HubLibrary::start(HubLibrarySettings {
-                origin: self.layout.origin,
-                client,
-                control,
-                direct: place.free_address(),
-                variables: settings.clone(),
-                to_lose: self.loses.then(|| valve.to_lose()),
-                development: self.debug,
-            })
-            .await;
-            let origin = Origin::at(hub.origin());
-            (Proxy::Library(hub), origin, None)
-        } else {
-            let origin = match self.origin {
-                Some(address) => Origin::at(address),
-                None => start_origin(self.layout, None, &settings).await,
-            };
-            let mut address = origin.address();
-            let mut recorder = None;
-            if let Some(Scripted(script)) = self.script {
-                let started = Recorder::start(place.free_address(), address, script).await;
-                address = started.address();
-                recorder = Some(started);
-            }
-            let mut proxy = if self.layout.front == Front::Pushpin {
-                Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
-            } else {
-                let further: &[&str] = if self.debug { &["--development"] } else { &[] };
-                Proxy::Program(HubProgram::start(place, client, control, address, further).await)
-            };
-            proxy.is_ready(&prefix).await;
-            (proxy, origin, recorder)
-        };
-        if let Some(recorder) = &recorder {
-            recorder.forgets();
-        }
-        Site {
-            proxy,
-            origin,
-            valve,
-            recorder,
-            prefix,
-            layout: self.layout,
-            origin_settings: settings,
-        }
-    }
-}
-
-async fn start_origin(
-    layout: Layout,
-    address: Option<SocketAddr>,
-    settings: &[(String, String)],
-) -> Origin {
-    let mut origin = Origin::of(layout.origin);
-    if let Some(address) = address {
-        origin = origin.listen(address);
-    }
-    for (name, value) in settings {
-        origin = origin.env(name, value);
-    }
-    origin.start().await
 }
