@@ -22,6 +22,7 @@
 //! | ends a stream with a previous id and no next link with a text, where `debug=true` | the same with [`development`](crate::HubBuilder::development); and the reason for whatever is refused is in the log | a 502 that says nothing is what users ask about most |
 //! | explains few faults of an instruction, even then | names what is wrong, and with what | |
 //! | refuses an instruction in a body that has neither a hold nor a response | gives the client an empty answer | each of the two may be left out |
+//! | asks a gone link when the client goes | asks a stream's also when the stream is ended by an item or by the hub | whoever counts clients by it would count them for ever |
 //! | `Grip-Session-Id`, `Grip-Session-Detect` | removed, and no more | sessions need a server of their own |
 //! | a header in an `application/grip-instruct` may have CR and LF | 502 | one header would become two |
 //! | a patch of any size | up to 1000 operations, and a result of 1 000 000 bytes | a small item could fill the memory |
@@ -37,7 +38,6 @@
 //! | skips an event of a type that does not exist | refuses the answer likewise | a body that is half understood is better refused |
 //! | ends the connection when some 200 000 bytes wait for the origin | does not read from it until the origin has caught up; one message may have [`max_message`](crate::HubBuilder::max_message), and a larger one is closed with 1009 | nothing that was sent is lost |
 //! | stalls on messages above some 16 kB to the client (until 1.38) | sends them, in one frame | |
-//! | skips an event of an unknown type in an answer | closes with 1011, or 502 at the opening | a body that is half understood is better refused |
 //! | passes a text on that is not UTF-8 | closes with 1011; in an item it is a 400 | the client would fail and blame the proxy |
 //! | passes a subprotocol on that the client has not offered | 502 | the client would fail the handshake |
 //! | leaves the pings of a detached client without an answer | answers them | nobody else would, and clients give up |
@@ -52,7 +52,6 @@
 //! | drops an id that comes again where `id_cache_ttl` is set | always, for [`id_memory`](crate::HubBuilder::id_memory) and up to 10 000 ids in a channel | a retry is harmless without a setting |
 //! | passes on a status below 100, a close code that must not be sent, CR and LF in a header, a ping over 125 bytes | 400 | clients fail on it, and one header would become two |
 //! | takes an item for a channel without a name, and a code that is no integer | 400 | nobody is subscribed to such a channel, and such a code is a mistake |
-//! | ends a client's stream with an error where a filter cannot be applied to an item | leaves that item out | one wrong item is no reason to lose the client |
 //! | fails to fill in a meta that is empty, or the id of a channel on which nothing came | fills in nothing | it is what there is |
 //! | lets a filter make a content of any length | at most 1 000 000 bytes longer, or it is not delivered | a small item could fill the memory |
 //! | ends a stream with an error where a filter cannot be applied to an item | leaves the item out | one wrong item is no reason to lose a client |

@@ -196,7 +196,8 @@ impl Hub {
     }
 
     /// Publishes an item, as soon as there is room for it. Gives how many subscribers it is handed
-    /// to, of those kinds for which it has a format; a filter may still keep it back.
+    /// to, of those kinds for which it has a format, and nobody where its id came a moment ago. A
+    /// filter may still keep it back, and an item whose predecessor is missing waits for it.
     ///
     /// The channel is taken as it is, without the application's prefix.
     ///

@@ -103,6 +103,7 @@ impl Inner {
         } = published;
         if is_duplicate {
             self.metrics.duplicates.add(1);
+            return Some(Subscribers::default());
         }
         if waits {
             self.common.send(0, Message::Waits);

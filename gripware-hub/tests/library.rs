@@ -129,6 +129,41 @@ async fn the_application_is_told_of_a_stream_that_vanishes() {
 }
 
 #[tokio::test]
+async fn the_application_is_told_of_a_stream_that_is_ended() {
+    let mut site = Site::with(|hub| hub.drain(support::PATIENCE)).await;
+    for n in 0..3 {
+        let mut client = site.get("/pages?channel=feed").await;
+        site.sees("asked after none").await;
+        client.reads_until("[page]\n\r\n").await;
+        site.followed("feed", 1).await;
+        match n {
+            0 => {
+                let id = site.hub.connections().await[0].id.clone();
+                assert!(site.hub.close(&id).await);
+            }
+            1 => {
+                let close = Item::from(HttpStream::close());
+                site.hub.publish("feed", close).await.unwrap();
+            }
+            _ => site.hub.shutdown().await,
+        }
+        client.reads_until("0\r\n\r\n").await;
+        site.sees("gone").await;
+    }
+}
+
+#[tokio::test]
+async fn the_application_is_told_of_a_websocket_that_does_not_answer_the_end() {
+    let mut site = Site::with(|hub| hub.drain(Duration::from_secs(1))).await;
+    let mut mute = site.connect().await;
+    mute.upgrades("/ws?channel=room").await;
+    site.followed("room", 1).await;
+    site.hub.shutdown().await;
+    assert_eq!(mute.frame().await, (8, b"\x03\xe9".to_vec()));
+    site.sees("disconnected").await;
+}
+
+#[tokio::test]
 async fn a_gap_is_recovered_from_the_next_link() {
     let mut site = Site::with(|hub| hub.message_wait(Duration::from_millis(300))).await;
     let mut client = site.get("/pages?channel=feed").await;
@@ -235,7 +270,10 @@ async fn a_publish_says_whom_it_is_for() {
         .await
         .unwrap();
     assert_eq!((reached.stream, reached.total()), (1, 1));
+    let item = || Item::from(HttpStream::text("x")).id("1");
+    assert_eq!(site.hub.publish("news", item()).await.unwrap().stream, 1);
     for (channel, item) in [
+        ("news", item()),
         ("news", Item::from(WsMessage::text("x"))),
         ("other", Item::from(HttpStream::text("x"))),
     ] {

@@ -59,7 +59,10 @@ pub(super) async fn publish_to(
             return Err(Refused::not_found());
         }
     }
-    Ok(answer::done(form, "Published"))
+    let mut answer = answer::done(form, "Published");
+    let reached = HeaderValue::from(items.len());
+    answer.headers_mut().insert(SUBSCRIBERS, reached);
+    Ok(answer)
 }
 
 fn decode(body: &[u8]) -> Result<Vec<(Channel, Item)>, Refused> {

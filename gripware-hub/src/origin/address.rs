@@ -69,6 +69,9 @@ impl FromStr for OriginAddress {
             });
         }
         let uri: Uri = text.parse().map_err(|_| wrong("it is no URL"))?;
+        if text.contains('#') {
+            return Err(wrong("it cannot have a fragment"));
+        }
         if uri.scheme() != Some(&Scheme::HTTP) {
             return Err(wrong("it has to begin with http:// or unix:"));
         }
@@ -77,6 +80,10 @@ impl FromStr for OriginAddress {
         };
         if authority.as_str().contains('@') {
             return Err(wrong("a user name or password cannot be sent"));
+        }
+        let has_port = authority.as_str() != authority.host();
+        if has_port && matches!(authority.port_u16(), None | Some(0)) {
+            return Err(wrong("the port is none that can be connected to"));
         }
         if uri.query().is_some() {
             return Err(wrong("it cannot have a query"));
@@ -131,6 +138,9 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for wrong in [
+            "http://a:0",
+            "http://a:99999",
+            "http://a/#b",
             "",
             "host:80",
             "https://host",

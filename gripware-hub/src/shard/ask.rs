@@ -166,7 +166,7 @@ impl Shard {
     }
 
     /// Tells the origin that a client has gone, where it wants to be told (GRIP 1.8).
-    pub(super) fn tell_gone(&self, id: Id, connection: &Connection) {
+    pub(super) fn tell_gone(self: &Rc<Self>, id: Id, connection: &Connection) {
         let mut state = connection.state.borrow_mut();
         let gone = match &mut state.sink {
             Sink::Response(response) => response.dealings.gone.take(),
@@ -184,10 +184,13 @@ impl Shard {
         }
         let asker = state.asker.clone();
         self.common.metrics.asks.add(1);
+        self.telling.set(self.telling.get() + 1);
+        let shard = Rc::clone(self);
         spawn_local(async move {
             if let Err(error) = asker.ask(request, super::fetch::MAX_PAGE).await {
                 tracing::warn!(target: "gripware_hub", connection = %id, "the origin was not told that a client has gone: {error}");
             }
+            shard.telling.set(shard.telling.get().saturating_sub(1));
         });
     }
 }

@@ -87,8 +87,13 @@ impl Shard {
             }
             Sink::WebSocket(_) => return,
         }
+        let is_stream = matches!(state.sink, Sink::Stream(_));
         state.end_when_written();
         drop(guard);
+        if is_stream {
+            // Whoever has ended it: the client is not held any more.
+            self.tell_gone(connection.id, connection);
+        }
         self.unlist(connection);
         self.write(connection);
         self.set_timer(connection);

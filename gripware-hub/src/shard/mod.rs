@@ -37,7 +37,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use slab::Slab;
@@ -98,6 +98,8 @@ struct Shard {
     read_buffer: RefCell<Box<[u8]>>,
     expires: Cell<bool>,
     is_draining: Cell<bool>,
+    /// How many origins are being told that a client has gone.
+    telling: Cell<usize>,
     /// How many connections have much to read.
     pressed: Cell<usize>,
     /// Told where there is one less.
@@ -120,6 +122,7 @@ impl Shard {
             read_buffer: RefCell::new(vec![0; READ_BUFFER].into()),
             expires: Cell::new(false),
             is_draining: Cell::new(false),
+            telling: Cell::new(0),
             pressed: Cell::new(0),
             relief: Notify::new(),
         }
@@ -249,12 +252,31 @@ impl Shard {
             self.guard(&connection, || self.finish(&connection));
         }
         let shard = Rc::clone(self);
+        let patience = shard.common.settings.drain * 3 / 5;
         spawn_local(async move {
+            let start = Instant::now();
             // Whoever waits knows for how long.
-            while !done.is_closed() && !shard.connections.borrow().is_empty() {
+            while !done.is_closed() && !shard.is_done() {
                 sleep(Duration::from_millis(5)).await;
+                if start.elapsed() >= patience {
+                    shard.lose_all();
+                }
             }
             let _ = done.send(());
         });
+    }
+
+    /// Whether nobody is held, and the origin knows of everybody who has gone.
+    fn is_done(&self) -> bool {
+        self.connections.borrow().is_empty() && self.telling.get() == 0
+    }
+
+    /// Clients that have not taken their end count as gone, so that there is time to tell the
+    /// origin.
+    fn lose_all(self: &Rc<Self>) {
+        let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
+        for connection in all {
+            self.guard(&connection, || self.lost(&connection));
+        }
     }
 }

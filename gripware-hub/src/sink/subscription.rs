@@ -96,5 +96,16 @@ pub(crate) fn filtered(
         meta: &|name| meta.get(name),
         item_meta: &parcel.meta,
     };
-    subject.apply(content, wanted)
+    let verdict = subject.apply(content, wanted);
+    if verdict == Verdict::Fail {
+        // Perhaps for many connections at once, so that a warning for each would say too much.
+        tracing::debug!(
+            target: "gripware_hub",
+            channel = %parcel.channel,
+            filters = ?subscription.filters,
+            ?wanted,
+            "an item is left out: a filter cannot be applied to it"
+        );
+    }
+    verdict
 }
