@@ -136,8 +136,10 @@
 //! # The end
 //! [`Serve::with_graceful_shutdown`] and [`Hub::shutdown`] end every hold in the way of its kind.
 //! What was published before is delivered before; a response hold gets what was stored for it, a
-//! stream its end, and a WebSocket a close with code 1001, of which the application is told. All of
-//! it takes [`HubBuilder::drain`] at most.
+//! stream its end, and a WebSocket a close with code 1001. The application is told how each WebSocket
+//! closed, and by their gone links of the streams. All of it takes [`HubBuilder::drain`] at most;
+//! clients that have not taken their end after three fifths of that count as gone, so that there is
+//! time left to tell the application.
 //!
 //! # Looking in
 //! [`Hub::connections`] and [`Hub::channels`] list who is there; [`Hub::close`] and

@@ -162,8 +162,11 @@ impl Shard {
         // What the items occupy is given back when all of them are written, or wait for clients.
         let mut rooms = Vec::new();
         for message in batch.drain(..) {
-            let is_other = |last: &Arc<Parcel>| !matches!(&message, Message::Parcel { parcel, .. } if parcel.channel == last.channel);
-            if run.last().is_some_and(is_other) {
+            let next = match &message {
+                Message::Parcel { parcel, .. } => Some(&parcel.channel),
+                _ => None,
+            };
+            if run.last().is_some_and(|last| next != Some(&last.channel)) {
                 guarded(|| self.fan_out(&run));
                 run.clear();
             }
