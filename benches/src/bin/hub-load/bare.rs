@@ -2,14 +2,14 @@ use std::{
     env,
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{Arc, Mutex},
     thread,
 };
 
 use serde_json::Value;
 
-use crate::{Error, hub::addresses, proxy::Proxy, usage::Usage};
+use crate::{Error, running::Running};
 
 /// The argument that makes this program the bare loop.
 pub(crate) const ARGUMENT: &str = "--bare-loop";
@@ -20,54 +20,11 @@ const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n";
 
 const PUBLISHED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nPublished\n";
 
-/// What a message to many streams costs at least: one thread that writes it to each, by a blocking
-/// call, in a process of its own.
-#[derive(Debug)]
-pub(crate) struct Bare {
-    child: Child,
-    client: SocketAddr,
-    control: SocketAddr,
-}
-
-impl Bare {
-    pub(crate) fn start(origin: SocketAddr) -> Result<Self, Error> {
-        let mut child = Command::new(env::current_exe()?)
-            .args([ARGUMENT, &origin.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (client, control) = addresses(&mut child)?;
-        Ok(Self {
-            child,
-            client,
-            control,
-        })
-    }
-}
-
-impl Proxy for Bare {
-    fn name(&self) -> &'static str {
-        "bare"
-    }
-
-    fn client(&self) -> SocketAddr {
-        self.client
-    }
-
-    fn control(&self) -> SocketAddr {
-        self.control
-    }
-
-    fn usage(&self) -> Usage {
-        Usage::of(&[self.child.id()])
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts what a message to many streams costs at least: one thread that writes it to each, by a
+/// blocking call, in a process of its own.
+pub(crate) fn start(origin: SocketAddr) -> Result<Running, Error> {
+    let mut command = Command::new(env::current_exe()?);
+    Running::start("bare", command.args([ARGUMENT, &origin.to_string()]))
 }
 
 /// The process: it asks the origin about each client, as a proxy does, and holds it whatever the

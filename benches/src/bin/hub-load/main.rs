@@ -17,6 +17,7 @@ mod plain;
 mod proxy;
 mod pushpin;
 mod report;
+mod running;
 mod sustained;
 mod tally;
 mod usage;
@@ -29,10 +30,7 @@ use tokio::signal::{
     unix::{SignalKind, signal},
 };
 
-use crate::{
-    bare::Bare, crowd::Kind, hub::Hub, origin::Origin, proxy::Proxy, pushpin::Pushpin,
-    report::Report,
-};
+use crate::{crowd::Kind, origin::Origin, proxy::Proxy, pushpin::Pushpin, report::Report};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -129,14 +127,14 @@ async fn measure(
 
 async fn start(options: &Options, name: &str, origin: &Origin) -> Result<Box<dyn Proxy>, Error> {
     let proxy: Box<dyn Proxy> = match name {
-        "bare" => Box::new(Bare::start(origin.address())?),
+        "bare" => Box::new(bare::start(origin.address())?),
         "pushpin" => Box::new(Pushpin::start(origin.address())?),
         _ => {
             let program = match &options.hub {
                 Some(program) => program.clone(),
                 None => std::env::current_exe()?.with_file_name("gripware-hub"),
             };
-            Box::new(Hub::start(&program, origin.address())?)
+            Box::new(hub::start(&program, origin.address())?)
         }
     };
     plain::wait_until_up(proxy.client()).await?;
