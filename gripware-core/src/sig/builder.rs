@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{
     key::{Key, MAX_KEYS},
-    memory::DEFAULT_REMEMBERED,
+    token_cache::DEFAULT_REMEMBERED,
     verify::Verifier,
 };
 use crate::GripUrl;

@@ -213,7 +213,7 @@ impl Form {
         if bytes.windows(begin.len()).any(|window| window == begin) {
             return Self::Pem;
         }
-        if without_mark(bytes).trim_ascii_start().starts_with(b"{") {
+        if strip_bom(bytes).trim_ascii_start().starts_with(b"{") {
             return Self::Json;
         }
         match pem::der(bytes) {
@@ -286,9 +286,9 @@ pub(crate) fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, KeyError> {
 
 /// The text without a byte order mark.
 fn as_text(bytes: &[u8]) -> Option<&str> {
-    str::from_utf8(without_mark(bytes)).ok()
+    str::from_utf8(strip_bom(bytes)).ok()
 }
 
-fn without_mark(bytes: &[u8]) -> &[u8] {
+fn strip_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }

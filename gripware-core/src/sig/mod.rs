@@ -46,13 +46,13 @@ mod error;
 mod jwk;
 mod key;
 mod material;
-mod memory;
 mod pem;
 mod resemblance;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_cache;
 mod verify;
 
 pub use algorithm::Algorithm;
@@ -61,7 +61,7 @@ pub use claims::Claims;
 pub use error::KeyError;
 pub(crate) use key::decode_base64;
 pub use key::{Key, MAX_KEY_LEN, MAX_KEYS};
-pub use memory::DEFAULT_REMEMBERED;
 pub use sign::{DEFAULT_LIFETIME, SignError, Signer};
 pub use token::MAX_TOKEN_LEN;
+pub use token_cache::DEFAULT_REMEMBERED;
 pub use verify::{SigError, Verifier};

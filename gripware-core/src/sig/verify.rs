@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::{
     builder::{Entry, VerifierBuilder},
     claims::Claims,
-    memory::Memory,
     token::{MAX_TOKEN_LEN, Payload, SIGNATURE_SPACE, Token},
+    token_cache::TokenCache,
 };
 
 /// Verifies `Grip-Sig` with one or several keys, each of them maybe for one issuer only.
@@ -23,7 +23,7 @@ use super::{
 pub struct Verifier {
     entries: Arc<[Entry]>,
     leeway: Duration,
-    memory: Arc<Memory>,
+    cache: Arc<TokenCache>,
 }
 
 impl Verifier {
@@ -36,7 +36,7 @@ impl Verifier {
         Self {
             entries: entries.into(),
             leeway,
-            memory: Arc::new(Memory::new(remembered)),
+            cache: Arc::new(TokenCache::new(remembered)),
         }
     }
 
@@ -50,13 +50,13 @@ impl Verifier {
     /// See [`SigError`]. All of them mean that the request is to be treated as one without a
     /// signature (GRIP 1.3).
     pub fn verify(&self, token: &[u8], now: SystemTime) -> Result<Claims, SigError> {
-        if let Some(claims) = self.memory.claims(token) {
+        if let Some(claims) = self.cache.claims(token) {
             self.check_time(&claims, now)?;
             return Ok(claims);
         }
         let claims = self.check_signature(token)?;
         self.check_time(&claims, now)?;
-        self.memory.remember(token, claims.clone());
+        self.cache.remember(token, claims.clone());
         Ok(claims)
     }
 
@@ -195,7 +195,7 @@ mod tests {
         ] {
             let verdict = verifier.verify(token.as_bytes(), now).map(drop);
             assert_eq!(verdict, expected);
-            let remembered = verifier.memory.claims(token.as_bytes());
+            let remembered = verifier.cache.claims(token.as_bytes());
             assert_eq!(remembered.is_some(), expected.is_ok(), "{expected:?}");
         }
     }

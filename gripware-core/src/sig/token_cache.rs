@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// that share it, and those would take turns here.
 type Tail = [u8; 16];
 
-pub(super) struct Memory {
+pub(super) struct TokenCache {
     capacity: usize,
     tokens: RwLock<Tokens>,
 }
@@ -32,19 +32,19 @@ pub(super) struct Memory {
 #[derive(Default)]
 struct Tokens {
     /// The newest, which is the one that comes again most.
-    last: Option<Arc<Seen>>,
-    by_tail: HashMap<Tail, Arc<Seen>>,
+    last: Option<Arc<CachedToken>>,
+    by_tail: HashMap<Tail, Arc<CachedToken>>,
     /// Oldest first.
     order: VecDeque<Tail>,
     bytes: usize,
 }
 
-struct Seen {
+struct CachedToken {
     token: Box<[u8]>,
     claims: Claims,
 }
 
-impl Memory {
+impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -55,12 +55,12 @@ impl Memory {
     /// The claims of this token, where it was verified before.
     pub(super) fn claims(&self, token: &[u8]) -> Option<Claims> {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |seen: &&Arc<Seen>| *seen.token == *token;
-        let seen = match tokens.last.as_ref().filter(is_it) {
+        let is_same = |cached: &&Arc<CachedToken>| *cached.token == *token;
+        let cached = match tokens.last.as_ref().filter(is_same) {
             Some(last) => last,
-            None => tokens.by_tail.get(token.last_chunk()?).filter(is_it)?,
+            None => tokens.by_tail.get(token.last_chunk()?).filter(is_same)?,
         };
-        Some(seen.claims.clone())
+        Some(cached.claims.clone())
     }
 
     /// Remembers a token that verified; the oldest are forgotten for it.
@@ -71,15 +71,15 @@ impl Memory {
         if self.capacity == 0 {
             return;
         }
-        let seen = Arc::new(Seen {
+        let cached = Arc::new(CachedToken {
             token: token.into(),
             claims,
         });
         let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
         let tokens = &mut *tokens;
-        tokens.last = Some(Arc::clone(&seen));
+        tokens.last = Some(Arc::clone(&cached));
         tokens.bytes += token.len();
-        match tokens.by_tail.insert(tail, seen) {
+        match tokens.by_tail.insert(tail, cached) {
             Some(replaced) => tokens.bytes -= replaced.token.len(),
             None => tokens.order.push_back(tail),
         }
@@ -95,9 +95,9 @@ impl Memory {
 }
 
 /// Prints no token: whoever reads one can send it.
-impl fmt::Debug for Memory {
+impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory")
+        f.debug_struct("TokenCache")
             .field("capacity", &self.capacity)
             .finish_non_exhaustive()
     }
@@ -123,43 +123,43 @@ mod tests {
 
     #[test]
     fn only_the_whole_token_is_found_again() {
-        let memory = Memory::new(8);
+        let cache = TokenCache::new(8);
         let first = token(1, 100);
-        memory.remember(&first, claims(1));
-        memory.remember(&token(2, 100), claims(2));
-        assert_eq!(memory.claims(&first), Some(claims(1)));
+        cache.remember(&first, claims(1));
+        cache.remember(&token(2, 100), claims(2));
+        assert_eq!(cache.claims(&first), Some(claims(1)));
 
         let mut other = first.clone();
         other[0] = b'y';
-        assert_eq!(memory.claims(&other), None);
-        assert_eq!(memory.claims(&first[1..]), None);
-        assert_eq!(memory.claims(&first[..8]), None);
+        assert_eq!(cache.claims(&other), None);
+        assert_eq!(cache.claims(&first[1..]), None);
+        assert_eq!(cache.claims(&first[..8]), None);
 
-        memory.remember(&other, claims(3));
-        assert_eq!(memory.claims(&other), Some(claims(3)));
-        assert_eq!(memory.claims(&first), None);
-        assert_eq!(memory.tokens.read().unwrap().bytes, 200);
+        cache.remember(&other, claims(3));
+        assert_eq!(cache.claims(&other), Some(claims(3)));
+        assert_eq!(cache.claims(&first), None);
+        assert_eq!(cache.tokens.read().unwrap().bytes, 200);
     }
 
     #[test]
     fn it_forgets_the_oldest_beyond_its_number() {
-        let memory = Memory::new(3);
+        let cache = TokenCache::new(3);
         for number in 1..=5 {
-            memory.remember(&token(number, 100), claims(number));
+            cache.remember(&token(number, 100), claims(number));
         }
         let found: Vec<_> = (1..=5)
-            .filter(|number| memory.claims(&token(*number, 100)).is_some())
+            .filter(|number| cache.claims(&token(*number, 100)).is_some())
             .collect();
         assert_eq!(found, [3, 4, 5]);
     }
 
     #[test]
     fn it_forgets_the_oldest_beyond_its_bytes() {
-        let memory = Memory::new(usize::MAX);
+        let cache = TokenCache::new(usize::MAX);
         for number in 0..300 {
-            memory.remember(&token(number, 8192), claims(number));
+            cache.remember(&token(number, 8192), claims(number));
         }
-        let tokens = memory.tokens.read().unwrap();
+        let tokens = cache.tokens.read().unwrap();
         assert_eq!(tokens.bytes, MAX_BYTES);
         assert_eq!(tokens.order.len(), 256);
         assert_eq!(tokens.by_tail.len(), 256);
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn without_capacity_nothing_is_remembered() {
-        let memory = Memory::new(0);
-        memory.remember(&token(1, 100), claims(1));
-        assert_eq!(memory.claims(&token(1, 100)), None);
+        let cache = TokenCache::new(0);
+        cache.remember(&token(1, 100), claims(1));
+        assert_eq!(cache.claims(&token(1, 100)), None);
     }
 }
