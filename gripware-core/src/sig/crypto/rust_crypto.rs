@@ -1,14 +1,9 @@
-use hmac::{Hmac, Mac as _};
-use p256::ecdsa::signature::{
-    RandomizedSigner as _, SignatureEncoding as _, Signer as _, Verifier as _,
-};
-use rsa::{BigUint, RsaPrivateKey, RsaPublicKey, pkcs1v15, rand_core::OsRng};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use p256::ecdsa::signature::{SignatureEncoding as _, Signer as _, Verifier as _};
+use rsa::{BoxedUint, pkcs1v15};
 use sha2::Sha256;
 
 use super::RsaParts;
-
-/// The largest RSA modulus, in bits.
-const MAX_RSA_BITS: usize = 8192;
 
 /// HMAC with SHA-256.
 pub(in crate::sig) struct Mac(Hmac<Sha256>);
@@ -50,12 +45,8 @@ impl PublicKey {
 
     /// RS256, from numbers without leading zeros.
     pub(in crate::sig) fn rsa(n: &[u8], e: &[u8]) -> Option<Self> {
-        let key = RsaPublicKey::new_with_max_size(
-            BigUint::from_bytes_be(n),
-            BigUint::from_bytes_be(e),
-            MAX_RSA_BITS,
-        )
-        .ok()?;
+        let [n, e] = [n, e].map(BoxedUint::from_be_slice_vartime);
+        let key = rsa::PublicKey::new(n, e).ok()?;
         Some(Self::Rsa(pkcs1v15::VerifyingKey::new(key)))
     }
 
@@ -88,21 +79,16 @@ pub(in crate::sig) enum PrivateKey {
 impl PrivateKey {
     pub(in crate::sig) fn ec(scalar: &[u8; 32]) -> Option<Self> {
         let key = p256::ecdsa::SigningKey::from_slice(scalar).ok()?;
-        let point = key.verifying_key().to_encoded_point(false);
+        let point = key.verifying_key().to_sec1_point(false);
         Some(Self::Ec(key, point.as_bytes().into()))
     }
 
     pub(in crate::sig) fn rsa(parts: &RsaParts<'_>) -> Option<Self> {
-        let key = RsaPrivateKey::from_components(
-            BigUint::from_bytes_be(parts.n),
-            BigUint::from_bytes_be(parts.e),
-            BigUint::from_bytes_be(parts.d),
-            vec![
-                BigUint::from_bytes_be(parts.p),
-                BigUint::from_bytes_be(parts.q),
-            ],
-        )
-        .ok()?;
+        let [n, e] = [parts.n, parts.e].map(BoxedUint::from_be_slice_vartime);
+        // As wide as the modulus, so that the size of a secret number decides no timing.
+        let secret = |number| BoxedUint::from_be_slice(number, n.bits_precision()).ok();
+        let (d, primes) = (secret(parts.d)?, vec![secret(parts.p)?, secret(parts.q)?]);
+        let key = rsa::PrivateKey::from_components(n, e, d, primes).ok()?;
         Some(Self::Rsa(Box::new(pkcs1v15::SigningKey::new(key))))
     }
 
@@ -129,8 +115,7 @@ impl PrivateKey {
                 Some(signature.to_vec())
             }
             Self::Ed(key, _) => Some(key.try_sign(message).ok()?.to_vec()),
-            // Blinded, because this library's private operation leaks its timing otherwise.
-            Self::Rsa(key) => Some(key.try_sign_with_rng(&mut OsRng, message).ok()?.to_vec()),
+            Self::Rsa(key) => Some(key.try_sign(message).ok()?.to_vec()),
         }
     }
 }
