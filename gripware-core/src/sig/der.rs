@@ -1,137 +1,147 @@
-//! As much DER as private and public keys are written in.
+//! Keys in DER: the five forms in which private and public keys are written.
+//!
+//! `pkcs8`, `pkcs1` and `sec1` read them strictly: each length and number in its shortest form,
+//! and no bytes left over. They are read here and not by the library of the cryptography, so that
+//! what is accepted does not depend on which of them is built in.
 
-/// Tags of the values that occur in keys.
-pub(super) mod tag {
-    pub(in crate::sig) const INTEGER: u8 = 0x02;
-    pub(in crate::sig) const BIT_STRING: u8 = 0x03;
-    pub(in crate::sig) const OCTET_STRING: u8 = 0x04;
-    pub(in crate::sig) const OID: u8 = 0x06;
-    pub(in crate::sig) const SEQUENCE: u8 = 0x30;
-    pub(in crate::sig) const CONTEXT_0: u8 = 0xa0;
-    pub(in crate::sig) const CONTEXT_1: u8 = 0xa1;
+use pkcs1::{RsaPrivateKeyRef, RsaPublicKeyRef};
+use pkcs8::{
+    AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
+    der::{Decode, asn1::OctetStringRef},
+};
+use sec1::{EcParameters, EcPrivateKey};
+
+use super::{crypto::RsaParts, error::KeyError, material::Material};
+
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+const CURVE: KeyError = KeyError::Unsupported {
+    what: "a curve other than P-256",
+};
+
+/// Reads a key in whichever form it has; [`KeyError::Pem`] if it has none of them.
+pub(super) fn any(der: &[u8]) -> Result<Material, KeyError> {
+    [
+        public_key_info,
+        private_key_info,
+        rsa_public,
+        rsa_private,
+        ec_private,
+    ]
+    .into_iter()
+    .map(|read| read(der))
+    .find(|key| !matches!(key, Err(KeyError::Pem)))
+    .unwrap_or(Err(KeyError::Pem))
 }
 
-/// Reads values one after the other. Everything is `None` where the bytes are not strict DER.
-#[derive(Clone, Copy)]
-pub(super) struct Der<'a>(&'a [u8]);
+/// Returns whether the bytes contain the DER of a key, or most of it.
+pub(super) fn resembles_key(bytes: &[u8]) -> bool {
+    let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    // PKCS#1 and SEC1 name no algorithm: in a SEQUENCE, with whatever length, there is a number.
+    let starts = match bytes {
+        [0x30, 0x80, rest @ ..]
+        | [0x30, 0x81, _, rest @ ..]
+        | [0x30, 0x82, _, _, rest @ ..]
+        | [0x30, 0x83, _, _, _, rest @ ..] => matches!(rest, [0x02 | 0x30, ..]),
+        [0x30, _, rest @ ..] => rest.starts_with(b"\x02\x01\x01\x04"),
+        _ => Material::ec_public(bytes).is_ok(),
+    };
+    let names = [EC, P256, RSA].iter().any(|oid| has(oid.as_bytes()));
+    // The three bytes of Ed25519 occur by chance; with tag and length they hardly do.
+    starts || names || has(b"\x06\x03\x2b\x65\x70")
+}
 
-impl<'a> Der<'a> {
-    /// The content of the one SEQUENCE that `bytes` are.
-    pub(super) fn sequence(bytes: &'a [u8]) -> Option<Self> {
-        let mut outer = Self(bytes);
-        let inner = outer.nested()?;
-        outer.end()?;
-        Some(inner)
-    }
-
-    /// The content of the next value, which has this tag.
-    pub(super) fn value(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let rest = self.0.strip_prefix(&[tag])?;
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
-            0x81 => {
-                let (&length, rest) = rest.split_first()?;
-                (length >= 0x80).then_some((usize::from(length), rest))?
-            }
-            0x82 => {
-                let (&length, rest) = rest.split_first_chunk::<2>()?;
-                let length = u16::from_be_bytes(length);
-                (length >= 0x100).then_some((usize::from(length), rest))?
-            }
-            // Keys are bounded far below 64 KiB.
-            _ => return None,
-        };
-        let (content, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        Some(content)
-    }
-
-    /// The next value, where it has this tag; nothing is read where it has another.
-    pub(super) fn optional(&mut self, tag: u8) -> Option<Option<&'a [u8]>> {
-        if self.0.first() == Some(&tag) {
-            self.value(tag).map(Some)
-        } else {
-            Some(None)
-        }
-    }
-
-    /// The next value, a SEQUENCE.
-    pub(super) fn nested(&mut self) -> Option<Self> {
-        self.value(tag::SEQUENCE).map(Self)
-    }
-
-    /// The next value, a number that is not negative, without leading zeros.
-    pub(super) fn unsigned(&mut self) -> Option<&'a [u8]> {
-        match self.value(tag::INTEGER)? {
-            [] => None,
-            [0] => Some(&[]),
-            [0, next, ..] if *next < 0x80 => None,
-            [0, number @ ..] => Some(number),
-            [first, ..] if *first >= 0x80 => None,
-            number => Some(number),
-        }
-    }
-
-    /// The next value, a BIT STRING of whole bytes.
-    pub(super) fn bits(&mut self) -> Option<&'a [u8]> {
-        self.value(tag::BIT_STRING)?.strip_prefix(&[0])
-    }
-
-    /// What is left is nothing.
-    pub(super) fn end(self) -> Option<()> {
-        self.0.is_empty().then_some(())
-    }
-
-    /// Reads the content of a constructed value.
-    pub(super) fn within(content: &'a [u8]) -> Self {
-        Self(content)
+/// `SubjectPublicKeyInfo` (RFC 5280).
+pub(super) fn public_key_info(der: &[u8]) -> Result<Material, KeyError> {
+    let info: SubjectPublicKeyInfoRef<'_> = decode(der)?;
+    let key = info.subject_public_key.as_bytes().ok_or(KeyError::Pem)?;
+    match KeyKind::of(&info.algorithm)? {
+        KeyKind::Ec => Material::ec_public(key),
+        KeyKind::Rsa => rsa_public(key),
+        KeyKind::Ed => Material::ed_public(key),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn numbers_come_without_their_sign_byte() {
-        let mut numbers =
-            Der::sequence(b"\x30\x0a\x02\x01\x00\x02\x01\x7f\x02\x02\x00\x80").unwrap();
-        assert_eq!(numbers.unsigned(), Some(&b""[..]));
-        assert_eq!(numbers.unsigned(), Some(&b"\x7f"[..]));
-        assert_eq!(numbers.unsigned(), Some(&b"\x80"[..]));
-        assert_eq!(numbers.end(), Some(()));
-    }
-
-    #[test]
-    fn a_value_written_in_another_way_than_the_shortest_is_refused() {
-        for bytes in [
-            &b"\x30\x80\x00\x00"[..],
-            b"\x30\x81\x01\x05",
-            b"\x30\x82\x00\x01\x05",
-            b"\x30\x02\x05",
-            b"\x30\x00\x00",
-            b"\x30",
-            b"",
-        ] {
-            assert!(Der::sequence(bytes).is_none(), "{bytes:?}");
-        }
-        for bytes in [&b"\x02\x00"[..], b"\x02\x01\x80", b"\x02\x02\x00\x01"] {
-            assert_eq!(Der(bytes).unsigned(), None, "{bytes:?}");
+/// PKCS#8 `PrivateKeyInfo` (RFC 5208), or `OneAsymmetricKey` (RFC 5958) with the public half.
+pub(super) fn private_key_info(der: &[u8]) -> Result<Material, KeyError> {
+    let info: PrivateKeyInfoRef<'_> = decode(der)?;
+    let key = info.private_key.as_bytes();
+    match KeyKind::of(&info.algorithm)? {
+        // These two carry their public half inside.
+        KeyKind::Ec => ec_private_on(Some(P256), key),
+        KeyKind::Rsa => rsa_private(key),
+        KeyKind::Ed => {
+            let seed: &OctetStringRef = decode(key)?;
+            let public = info.public_key.map(|bits| bits.as_bytes());
+            let public = public.map(|bits| bits.ok_or(KeyError::Pem)).transpose()?;
+            Material::ed_private(seed.as_bytes(), public)
         }
     }
+}
 
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>, tags: Vec<u8>) {
-            let mut der = Der(&bytes);
-            for tag in tags {
-                let _ = der.optional(tag);
-                let _ = der.unsigned();
-                let _ = der.nested();
-            }
+/// PKCS#1 `RSAPublicKey` (RFC 8017).
+pub(super) fn rsa_public(der: &[u8]) -> Result<Material, KeyError> {
+    let key: RsaPublicKeyRef<'_> = decode(der)?;
+    Material::rsa_public(key.modulus.as_bytes(), key.public_exponent.as_bytes())
+}
+
+/// PKCS#1 `RSAPrivateKey` (RFC 8017) of two primes.
+pub(super) fn rsa_private(der: &[u8]) -> Result<Material, KeyError> {
+    let key: RsaPrivateKeyRef<'_> = decode(der)?;
+    // Further primes are read only if some crate of the build enables `alloc` of `pkcs1`.
+    if key.other_prime_infos.is_some() {
+        return Err(KeyError::Pem);
+    }
+    Material::rsa_private(&RsaParts {
+        n: key.modulus.as_bytes(),
+        e: key.public_exponent.as_bytes(),
+        d: key.private_exponent.as_bytes(),
+        p: key.prime1.as_bytes(),
+        q: key.prime2.as_bytes(),
+        dp: key.exponent1.as_bytes(),
+        dq: key.exponent2.as_bytes(),
+        qi: key.coefficient.as_bytes(),
+    })
+}
+
+/// SEC1 `ECPrivateKey` (RFC 5915) that names its curve.
+pub(super) fn ec_private(der: &[u8]) -> Result<Material, KeyError> {
+    ec_private_on(None, der)
+}
+
+/// SEC1 `ECPrivateKey`; `curve` is that of the PKCS#8 around it, for a key that names none.
+fn ec_private_on(curve: Option<ObjectIdentifier>, der: &[u8]) -> Result<Material, KeyError> {
+    let key: EcPrivateKey<'_> = decode(der)?;
+    let named = key.parameters.and_then(EcParameters::named_curve);
+    if named.or(curve) != Some(P256) {
+        return Err(CURVE);
+    }
+    Material::ec_private(key.private_key, key.public_key)
+}
+
+fn decode<'a, T: Decode<'a>>(der: &'a [u8]) -> Result<T, KeyError> {
+    T::from_der(der).map_err(|_| KeyError::Pem)
+}
+
+enum KeyKind {
+    Ec,
+    Rsa,
+    Ed,
+}
+
+impl KeyKind {
+    fn of(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Self, KeyError> {
+        match algorithm.oid {
+            EC if algorithm.parameters_oid() == Ok(P256) => Ok(Self::Ec),
+            EC => Err(CURVE),
+            RSA => Ok(Self::Rsa),
+            ED25519 => Ok(Self::Ed),
+            _ => Err(KeyError::Unsupported {
+                what: "a key that is not P-256, RSA or Ed25519",
+            }),
         }
     }
 }

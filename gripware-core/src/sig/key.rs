@@ -6,16 +6,17 @@ use base64::{
 };
 
 use super::{
-    algorithm::Algorithm, error::KeyError, jwk, material::Material, pem, resemblance::resembles_key,
+    algorithm::Algorithm, der, error::KeyError, jwk, material::Material, pem,
+    resemblance::resembles_key,
 };
 
-/// The most bytes that the text of keys may have.
+/// Upper bound on the text of one or more keys, in bytes.
 ///
 /// An RSA key of 8192 bits takes about 6.5 KiB; this leaves room for a set of several.
 pub const MAX_KEY_LEN: usize = 64 * 1024;
 
-/// The most keys that one text may hold, and the most that one
-/// [`Verifier`](super::Verifier) tries: a token that no key fits costs an attempt with each.
+/// Upper bound on the keys in one text and in one [`Verifier`](super::Verifier): a token that no
+/// key fits costs an attempt with each.
 pub const MAX_KEYS: usize = 32;
 
 const BASE64_PREFIX: &[u8] = b"base64:";
@@ -26,14 +27,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A key that verifies `Grip-Sig`, and signs where it holds a secret or a private half.
+/// A key that verifies `Grip-Sig`, and signs if it is a shared secret or a private key.
 ///
-/// The kind of key decides the one [`Algorithm`] it is used with. A token's own word about its
-/// algorithm is compared with that and chooses nothing.
+/// The kind of key determines the one [`Algorithm`] it is used with. The `alg` of a token's header
+/// is compared with it and never chooses.
 ///
 /// Cloning is cheap. `Debug` prints no key bytes.
 ///
-/// # What [`parse`](Self::parse) takes
+/// # Formats that [`parse`](Self::parse) accepts
 /// | text | key |
 /// |---|---|
 /// | PEM `PUBLIC KEY`, `PRIVATE KEY` | P-256, RSA or Ed25519 |
@@ -44,11 +45,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// | anything else | a shared secret, the bytes as they are |
 /// | `base64:` and any of these in base64 | the same |
 ///
-/// What has `-----BEGIN` in it is PEM, and what starts with `{` is a JWK. Where that cannot be
-/// read it is an error and never becomes a shared secret: a public key used as one would let
-/// everybody sign. For the same reason a key in base64 without `base64:` is an error. For a secret
-/// that does look like that there is [`secret`](Self::secret).
-/// RSA keys have 2048 to 8192 bits; a private one at most 4096 with the feature `rust-crypto`.
+/// A text that contains `-----BEGIN` is PEM, and one that starts with `{` is a JWK. If it cannot be
+/// read, that is an error; it never becomes a shared secret, because a public key used as one would
+/// let anyone sign (algorithm confusion). For the same reason a key in base64 without `base64:` is
+/// an error. Use [`secret`](Self::secret) for a secret that looks like any of these.
+/// RSA keys have 2048 to 8192 bits.
 ///
 /// ```
 /// use gripware_core::sig::{Algorithm, Key, KeyError};
@@ -69,20 +70,20 @@ pub struct Key {
 }
 
 impl Key {
-    /// A shared secret, whatever it looks like.
+    /// Creates a shared secret from these bytes, whatever they look like.
     ///
     /// # Errors
-    /// Where it is empty or longer than [`MAX_KEY_LEN`].
+    /// Returns an error if it is empty or longer than [`MAX_KEY_LEN`].
     pub fn secret(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let secret = secret.as_ref();
         within_limit(secret)?;
         Material::secret(secret).map(|material| Self::new(material, None))
     }
 
-    /// The one key of a text in any of the forms above.
+    /// Reads one key in any of the formats above.
     ///
     /// # Errors
-    /// Where it is none, or more than one.
+    /// Returns an error if the text is not exactly one key.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let mut keys = Self::parse_all(text)?;
         match (keys.pop(), keys.len()) {
@@ -94,30 +95,30 @@ impl Key {
         }
     }
 
-    /// All keys of a text: as [`parse`](Self::parse), and of a JWK set or of several PEM blocks
-    /// each key, in their order. There is at least one and at most [`MAX_KEYS`].
+    /// Reads all keys of a text: one as with [`parse`](Self::parse), or the keys of a JWK set or of
+    /// several PEM blocks, in their order. Returns between one and [`MAX_KEYS`] keys.
     ///
     /// # Errors
-    /// Where there is none, or where one of them cannot be read. Keys of a JWK set that are of an
-    /// unknown kind or have `"use":"enc"` are left out (RFC 7517, section 5).
+    /// Returns an error if there is no key, or if one of them cannot be read. Keys of a JWK set
+    /// that are of an unknown kind or have `"use":"enc"` are skipped (RFC 7517, section 5).
     pub fn parse_all(text: impl AsRef<[u8]>) -> Result<Vec<Self>, KeyError> {
         let text = text.as_ref();
         within_limit(text)?;
         if let Some(encoded) = text.strip_prefix(BASE64_PREFIX) {
             return Self::read(&decode_base64(encoded)?);
         }
-        // Taken as they are, these would make a shared secret of a public key.
+        // Used as it is, the base64 of a public key would become a shared secret.
         if decode_base64(text).is_ok_and(|bytes| is_key(&bytes)) {
             return Err(KeyError::NoPrefix);
         }
         Self::read(text)
     }
 
-    /// The public key that Fastly signs with (GRIP 1.3).
+    /// Returns the public key that Fastly signs with (GRIP 1.3).
     ///
-    /// It is one for all of Fastly's customers. Only the issuer, `fastly:` and the service's id,
-    /// tells requests through one's own service from requests through anybody's, so a
-    /// [`Verifier`](super::Verifier) takes this key with an issuer only.
+    /// All customers of Fastly share this key. Only the issuer, `fastly:` followed by the service's
+    /// id, tells requests through one's own service from those through any other, so a
+    /// [`Verifier`](super::Verifier) accepts this key only together with an issuer.
     #[must_use]
     pub fn fastly() -> Self {
         #[expect(
@@ -129,36 +130,37 @@ impl Key {
         Self::new(material, None)
     }
 
-    /// The algorithm that this key is for.
+    /// Returns the algorithm that this key is used with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.material.algorithm()
     }
 
-    /// The `kid` of its JWK. It says which key is tried first and proves nothing.
+    /// Returns the `kid` of its JWK, if it has one. A token with the same `kid` tries this key
+    /// first; it proves nothing.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// Whether it holds a secret or a private half.
+    /// Returns `true` for a shared secret or a private key.
     #[must_use]
     pub fn can_sign(&self) -> bool {
         self.material.can_sign()
     }
 
-    /// Whether this is the key of [`fastly`](Self::fastly), from wherever it was read.
+    /// Returns `true` for the key of [`fastly`](Self::fastly), in whatever format it was read.
     #[must_use]
     pub fn is_fastly(&self) -> bool {
         self.material.is_fastly()
     }
 
-    /// Whether `signature` is one of this key, or of its other half, for `message`.
+    /// Returns whether `signature` was made for `message` with this key or its private half.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.material.verify(message, signature)
     }
 
-    /// A signature for `message`; none where there is no private half.
+    /// Returns a signature for `message`; `None` if this is a public key.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         self.material.sign(message)
     }
@@ -170,7 +172,7 @@ impl Key {
         }
     }
 
-    /// The keys of a text without `base64:`.
+    /// Reads the keys of a text that has no `base64:` prefix.
     fn read(bytes: &[u8]) -> Result<Vec<Self>, KeyError> {
         let keys = match Form::of(bytes) {
             Form::Pem => pem::parse(as_text(bytes).ok_or(KeyError::Pem)?)?
@@ -199,7 +201,7 @@ impl Key {
     }
 }
 
-/// What a text looks like, from its first look only.
+/// The format that a text appears to have.
 enum Form {
     Pem,
     Json,
@@ -216,7 +218,7 @@ impl Form {
         if strip_bom(bytes).trim_ascii_start().starts_with(b"{") {
             return Self::Json;
         }
-        match pem::der(bytes) {
+        match der::any(bytes) {
             Err(KeyError::Pem) => Self::Other,
             key => Self::Der(key),
         }
@@ -250,8 +252,8 @@ impl str::FromStr for Key {
     }
 }
 
-/// Whether bytes have the form of a key. A secret in hex is base64 too, of bytes that may start as
-/// JSON does; but those are no text.
+/// Returns whether bytes have the format of a key. A secret in hex is base64 too, of bytes that may
+/// start like JSON; but those are hardly UTF-8.
 fn is_key(bytes: &[u8]) -> bool {
     match Form::of(bytes) {
         Form::Other => false,
@@ -270,7 +272,7 @@ fn within_limit(text: &[u8]) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Both alphabets of base64, with or without padding, line breaks and all.
+/// Decodes either alphabet of base64, with or without padding, ignoring whitespace.
 pub(crate) fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, KeyError> {
     let encoded: Vec<u8> = encoded
         .iter()
@@ -284,7 +286,7 @@ pub(crate) fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, KeyError> {
     BASE64.decode(encoded).map_err(|_| KeyError::Base64)
 }
 
-/// The text without a byte order mark.
+/// Returns the text without a byte order mark; `None` if it is not UTF-8.
 fn as_text(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(strip_bom(bytes)).ok()
 }

@@ -1,7 +1,8 @@
-use super::{key::decode_base64, pem};
+use super::{der, key::decode_base64};
 
-/// Whether bytes that cannot be read as a key are still one: damaged, in quotes, encoded once more,
-/// of another program, or the place of one. As a shared secret it would be known to everybody.
+/// Returns whether bytes that cannot be read as a key still resemble one: damaged, in quotes,
+/// encoded twice, in another program's format, or the path or URL of one. Used as a shared secret,
+/// a public key would let anyone sign.
 pub(super) fn resembles_key(bytes: &[u8]) -> bool {
     let hex = || {
         let digits = bytes.trim_ascii().chunks(2).map(|pair| {
@@ -10,7 +11,7 @@ pub(super) fn resembles_key(bytes: &[u8]) -> bool {
         });
         digits.collect::<Option<Vec<_>>>()
     };
-    // What is cut off at an end is left out, so that the rest can be looked at.
+    // An incomplete group at the end is dropped, so that the rest of a truncated key is checked.
     let base64 = || {
         let encoded: Vec<u8> = bytes
             .iter()
@@ -20,9 +21,9 @@ pub(super) fn resembles_key(bytes: &[u8]) -> bool {
         let whole = encoded.len() - encoded.len() % 4;
         decode_base64(encoded.get(..whole)?).ok()
     };
-    pem::resembles_der(bytes)
-        || hex().is_some_and(|bytes| pem::resembles_der(&bytes))
-        || base64().is_some_and(|bytes| pem::resembles_der(&bytes) || resembles_text(&bytes))
+    der::resembles_key(bytes)
+        || hex().is_some_and(|bytes| der::resembles_key(&bytes))
+        || base64().is_some_and(|bytes| der::resembles_key(&bytes) || resembles_text(&bytes))
         || resembles_text(bytes)
 }
 

@@ -6,11 +6,12 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use pkcs1::{RsaPrivateKeyRef, UintRef, der::Decode as _};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::pem;
-use crate::sig::{Algorithm, Key, KeyError, MAX_KEY_LEN, der::Der};
+use crate::sig::{Algorithm, Key, KeyError, MAX_KEY_LEN};
 
 const EC: [&str; 4] = [
     pem!("ec-sec1"),
@@ -37,13 +38,19 @@ fn der_of(pem: &str) -> Vec<u8> {
 /// The private RSA key of the tests as a JWK.
 fn rsa_jwk() -> Value {
     let der = der_of(pem!("rsa-pkcs1"));
-    let mut numbers = Der::sequence(&der).unwrap();
-    numbers.unsigned().unwrap();
-    let mut jwk = json!({"kty": "RSA"});
-    for member in ["n", "e", "d", "p", "q", "dp", "dq", "qi"] {
-        jwk[member] = URL_SAFE_NO_PAD.encode(numbers.unsigned().unwrap()).into();
-    }
-    jwk
+    let key = RsaPrivateKeyRef::from_der(&der).unwrap();
+    let number = |number: UintRef<'_>| URL_SAFE_NO_PAD.encode(number.as_bytes());
+    json!({
+        "kty": "RSA",
+        "n": number(key.modulus),
+        "e": number(key.public_exponent),
+        "d": number(key.private_exponent),
+        "p": number(key.prime1),
+        "q": number(key.prime2),
+        "dp": number(key.exponent1),
+        "dq": number(key.exponent2),
+        "qi": number(key.coefficient),
+    })
 }
 
 /// The private P-256 key of the tests as a JWK.
@@ -339,6 +346,152 @@ fn a_set_gives_every_key_that_is_for_signatures() {
             limit: 32
         }
     );
+}
+
+/// A value in DER; content of up to 64 KiB.
+fn der_value(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let bytes = length.to_be_bytes();
+    let mut der = vec![tag];
+    match length {
+        0..=0x7f => der.extend(&bytes[7..]),
+        0x80..=0xff => der.extend([0x81, bytes[7]]),
+        _ => der.extend([0x82, bytes[6], bytes[7]]),
+    }
+    der.extend(content);
+    der
+}
+
+/// The tag, the length as it is written, and the content of a value.
+fn parts_of(der: &[u8]) -> (u8, &[u8], &[u8]) {
+    let header = match der[1] {
+        0x82 => 4,
+        0x81 => 3,
+        _ => 2,
+    };
+    (der[0], &der[1..header], &der[header..])
+}
+
+#[test]
+fn der_is_read_strictly() {
+    const NULL: &[u8] = b"\x05\x00";
+    for (pem, label) in [
+        (pem!("ec-sec1"), "EC PRIVATE KEY"),
+        (pem!("ec-pkcs8"), "PRIVATE KEY"),
+        (pem!("ec-public"), "PUBLIC KEY"),
+        (pem!("rsa-pkcs1"), "RSA PRIVATE KEY"),
+        (pem!("rsa-pkcs8"), "PRIVATE KEY"),
+        (pem!("rsa-public-pkcs1"), "RSA PUBLIC KEY"),
+        (pem!("rsa-public"), "PUBLIC KEY"),
+        (pem!("ed-pkcs8"), "PRIVATE KEY"),
+        (pem!("ed-public"), "PUBLIC KEY"),
+    ] {
+        let der = der_of(pem);
+        let (tag, length, content) = parts_of(&der);
+        assert_eq!(der_value(tag, content), der);
+        let longer = match length {
+            [0x82, high, low] => vec![tag, 0x83, 0, *high, *low],
+            [0x81, low] => vec![tag, 0x82, 0, *low],
+            [low] => vec![tag, 0x81, *low],
+            _ => unreachable!(),
+        };
+        for (what, damaged) in [
+            ("bytes after it", [&der, NULL].concat()),
+            (
+                "a value too many",
+                der_value(tag, &[content, NULL].concat()),
+            ),
+            ("a byte too few", der[..der.len() - 1].to_vec()),
+            ("another tag", der_value(0x31, content)),
+            ("a length in more bytes", [&longer, content].concat()),
+            ("no length", [&[tag, 0x80], content, &[0, 0]].concat()),
+        ] {
+            let text = STANDARD.encode(&damaged);
+            let pem = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+            assert_eq!(error(pem), KeyError::Pem, "{label}: {what}");
+            // Without the name of PEM beside it, a SEQUENCE is what tells a key from a secret.
+            let is_secret = Key::parse(format!("base64:{text}")).is_ok();
+            assert!(!is_secret || what == "another tag", "{label}: {what}");
+        }
+    }
+}
+
+#[test]
+fn what_is_inside_pkcs8_is_read_strictly_too() {
+    const VERSION: &[u8] = b"\x02\x01\x00";
+    const ED25519: &[u8] = b"\x30\x05\x06\x03\x2b\x65\x70";
+    let pem = |content: &[&[u8]]| {
+        let text = STANDARD.encode(der_value(0x30, &content.concat()));
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    };
+    let seed = der_value(4, &[7; 32]);
+    let private = der_value(4, &seed);
+    assert!(Key::parse(pem(&[VERSION, ED25519, &private])).is_ok());
+
+    let trailing = der_value(4, &[&seed[..], &[0]].concat());
+    assert_eq!(error(pem(&[VERSION, ED25519, &trailing])), KeyError::Pem);
+    assert_eq!(
+        error(pem(&[b"\x02\x01\x02", ED25519, &private])),
+        KeyError::Pem
+    );
+
+    // RFC 5958: the public half beside the private one, and version 1 where it is.
+    let (v2, der) = (b"\x02\x01\x01", der_of(pem!("ed-pkcs8")));
+    let (private, public) = (der.last_chunk::<34>().unwrap(), der_of(pem!("ed-public")));
+    let private = der_value(4, private);
+    let public = der_value(0x81, public.last_chunk::<33>().unwrap());
+    let other = der_value(0x81, &[0; 33]);
+    assert!(Key::parse(pem(&[v2, ED25519, &private, &public])).is_ok());
+    assert_eq!(
+        error(pem(&[v2, ED25519, &private, &other])),
+        KeyError::Invalid
+    );
+    assert_eq!(
+        error(pem(&[VERSION, ED25519, &private, &public])),
+        KeyError::Pem
+    );
+}
+
+#[test]
+fn an_rsa_key_of_more_than_two_primes_is_refused() {
+    let der = der_of(pem!("rsa-pkcs1"));
+    let (tag, _, content) = parts_of(&der);
+    let one = b"\x02\x01\x03";
+    let further = der_value(0x30, &der_value(0x30, &one.repeat(3)));
+    let multi = der_value(tag, &[b"\x02\x01\x01", &content[3..], &further].concat());
+    let text = STANDARD.encode(multi);
+    let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----");
+    assert_eq!(error(pem), KeyError::Pem);
+    let jwk = with(rsa_jwk(), "oth", json!([]));
+    assert!(matches!(
+        error(jwk.to_string()),
+        KeyError::Unsupported { .. }
+    ));
+}
+
+#[test]
+fn a_member_of_a_jwk_is_a_string() {
+    for (member, named) in [
+        ("kty", json!({"EC": null})),
+        ("crv", json!({"P-256": null})),
+    ] {
+        let jwk = with(ec_jwk(), member, named);
+        assert_eq!(error(jwk.to_string()), KeyError::Jwk { member });
+    }
+    for (jwk, members) in [
+        (ec_jwk(), &["kty", "crv", "x", "y", "d", "kid"][..]),
+        (ed_jwk(), &["kty", "crv", "x", "d"]),
+        (
+            rsa_jwk(),
+            &["kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"],
+        ),
+        (json!({"kty": "oct", "k": "YQ"}), &["kty", "k"]),
+    ] {
+        for member in members {
+            let broken = with(jwk.clone(), member, 1).to_string();
+            assert_eq!(error(broken), KeyError::Jwk { member }, "{jwk}");
+        }
+    }
 }
 
 #[test]
