@@ -1,16 +1,24 @@
 //! Keys as JSON Web Keys (RFC 7517, 7518 and 8037), alone or in a set.
+//!
+//! `jsonwebtoken` reads the public parameters. The rest is read here, because it drops the private
+//! ones, checks no coordinates, fails a whole set for one key, and names no member in its errors.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, EllipticCurveKeyParameters, OctetKeyPairParameters,
+    RSAKeyParameters,
+};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{crypto::RsaParts, error::KeyError, key::MAX_KEYS, material::Material};
 
 type Jwk = Map<String, Value>;
 
-/// The keys of a JWK or a JWK set, each with its `kid`.
+/// Returns the keys of a JWK or a JWK set, each with its `kid`.
 ///
-/// As RFC 7517 asks, a set may hold keys for other purposes or of kinds that are unknown here;
-/// those are left out. A key that is broken or contradicts itself is an error.
+/// Keys of a set that are for other purposes or of unknown kinds are skipped (RFC 7517, section 5).
+/// A key that is malformed or contradicts itself is an error.
 pub(super) fn parse(text: &str) -> Result<Vec<(Material, Option<String>)>, KeyError> {
     let mut jwk: Jwk = serde_json::from_str(text).map_err(|_| KeyError::Json)?;
     let Some(keys) = jwk.remove("keys") else {
@@ -48,26 +56,47 @@ fn key(jwk: &Jwk) -> Result<(Material, Option<String>), KeyError> {
         Some(_) => return Err(KeyError::Jwk { member: "kid" }),
         None => None,
     };
-    let material = match text(jwk, "kty")? {
-        "oct" => Material::secret(&bytes(jwk, "k")?),
-        "EC" => ec(jwk),
-        "RSA" => rsa(jwk),
-        "OKP" => okp(jwk),
-        _ => Err(KeyError::Unsupported {
-            what: "this `kty` of a JWK",
-        }),
+    let material = match parameters(jwk)? {
+        AlgorithmParameters::OctetKey(secret) => Material::secret(&decode("k", &secret.value)?),
+        AlgorithmParameters::EllipticCurve(public) => ec(jwk, &public),
+        AlgorithmParameters::RSA(public) => rsa(jwk, &public),
+        AlgorithmParameters::OctetKeyPair(public) => okp(jwk, &public),
+        _ => Err(CURVE),
     }?;
     agrees(jwk, &material)?;
     Ok((material, kid))
 }
 
-fn ec(jwk: &Jwk) -> Result<Material, KeyError> {
-    if text(jwk, "crv")? != "P-256" {
-        return Err(KeyError::Unsupported {
-            what: "a curve other than P-256",
-        });
+const CURVE: KeyError = KeyError::Unsupported {
+    what: "a curve of a JWK other than P-256 and Ed25519",
+};
+
+/// Returns the public parameters of the key; [`AlgorithmParameters::Other`] only if `jsonwebtoken`
+/// does not know its curve. That they are strings is checked before: to `jsonwebtoken` an object
+/// may be a name.
+fn parameters(jwk: &Jwk) -> Result<AlgorithmParameters, KeyError> {
+    let required: &[&'static str] = match text(jwk, "kty")? {
+        "oct" => &["k"],
+        "EC" => &["crv", "x", "y"],
+        "RSA" => &["n", "e"],
+        "OKP" => &["crv", "x"],
+        _ => {
+            return Err(KeyError::Unsupported {
+                what: "this `kty` of a JWK",
+            });
+        }
+    };
+    for member in required {
+        text(jwk, member)?;
     }
-    let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
+    AlgorithmParameters::deserialize(jwk).map_err(|_| KeyError::Jwk { member: "kty" })
+}
+
+fn ec(jwk: &Jwk, public: &EllipticCurveKeyParameters) -> Result<Material, KeyError> {
+    if public.curve != EllipticCurve::P256 {
+        return Err(CURVE);
+    }
+    let (x, y) = (decode("x", &public.x)?, decode("y", &public.y)?);
     for (member, coordinate) in [("x", &x), ("y", &y)] {
         if coordinate.len() != 32 {
             return Err(KeyError::Jwk { member });
@@ -81,13 +110,11 @@ fn ec(jwk: &Jwk) -> Result<Material, KeyError> {
     }
 }
 
-fn okp(jwk: &Jwk) -> Result<Material, KeyError> {
-    if text(jwk, "crv")? != "Ed25519" {
-        return Err(KeyError::Unsupported {
-            what: "a curve other than Ed25519 in a JWK of `kty` OKP",
-        });
+fn okp(jwk: &Jwk, public: &OctetKeyPairParameters) -> Result<Material, KeyError> {
+    if public.curve != EllipticCurve::Ed25519 {
+        return Err(CURVE);
     }
-    let public = bytes(jwk, "x")?;
+    let public = decode("x", &public.x)?;
     if jwk.contains_key("d") {
         Material::ed_private(&bytes(jwk, "d")?, Some(&public))
     } else {
@@ -95,8 +122,9 @@ fn okp(jwk: &Jwk) -> Result<Material, KeyError> {
     }
 }
 
-fn rsa(jwk: &Jwk) -> Result<Material, KeyError> {
-    let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
+fn rsa(jwk: &Jwk, public: &RSAKeyParameters) -> Result<Material, KeyError> {
+    let n = without_leading_zeros(decode("n", &public.n)?);
+    let e = without_leading_zeros(decode("e", &public.e)?);
     if !jwk.contains_key("d") {
         return Material::rsa_public(&n, &e);
     }
@@ -105,19 +133,20 @@ fn rsa(jwk: &Jwk) -> Result<Material, KeyError> {
             what: "an RSA key of more than two primes",
         });
     }
+    let number = |member| bytes(jwk, member).map(without_leading_zeros);
     Material::rsa_private(&RsaParts {
         n: &n,
         e: &e,
-        d: &number(jwk, "d")?,
-        p: &number(jwk, "p")?,
-        q: &number(jwk, "q")?,
-        dp: &number(jwk, "dp")?,
-        dq: &number(jwk, "dq")?,
-        qi: &number(jwk, "qi")?,
+        d: &number("d")?,
+        p: &number("p")?,
+        q: &number("q")?,
+        dp: &number("dp")?,
+        dq: &number("dq")?,
+        qi: &number("qi")?,
     })
 }
 
-/// Whether what the JWK says about its purpose leaves room for signatures of the key's algorithm.
+/// Checks that `alg`, `use` and `key_ops` allow signatures with the key's algorithm.
 fn agrees(jwk: &Jwk, material: &Material) -> Result<(), KeyError> {
     let contradiction = |member| Err(KeyError::Contradiction { member });
     let differs = |member: &str, expected| {
@@ -151,15 +180,19 @@ fn text<'a>(jwk: &'a Jwk, member: &'static str) -> Result<&'a str, KeyError> {
 }
 
 fn bytes(jwk: &Jwk, member: &'static str) -> Result<Vec<u8>, KeyError> {
+    decode(member, text(jwk, member)?)
+}
+
+/// Decodes the value of a member.
+fn decode(member: &'static str, value: &str) -> Result<Vec<u8>, KeyError> {
     URL_SAFE_NO_PAD
-        .decode(text(jwk, member)?)
+        .decode(value)
         .map_err(|_| KeyError::Jwk { member })
 }
 
-/// A number without leading zeros; some programs write them.
-fn number(jwk: &Jwk, member: &'static str) -> Result<Vec<u8>, KeyError> {
-    let mut number = bytes(jwk, member)?;
+/// Strips the leading zeros that some programs write before the numbers of RSA.
+fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.drain(..zeros);
-    Ok(number)
+    number
 }

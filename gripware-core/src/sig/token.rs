@@ -1,4 +1,4 @@
-//! The compact form of a JWS, read as strictly as RFC 7515 writes it.
+//! The compact serialization of a JWS, read as strictly as RFC 7515 defines it.
 
 use std::{borrow::Cow, str};
 
@@ -7,19 +7,20 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::algorithm::Algorithm;
 
-/// The most bytes of a token. A server takes about 8 KiB of headers in all; Pushpin's tokens have
-/// 130 bytes, and with an RSA key of 8192 bits a token has 1.5 KiB.
+/// Upper bound on a token, in bytes. Servers accept about 8 KiB of headers in all; a token of
+/// Pushpin has 130 bytes, and one signed with an RSA key of 8192 bits 1.5 KiB.
 pub const MAX_TOKEN_LEN: usize = 8 * 1024;
 
-/// The last time a token may state: the end of the year 9999. What lies beyond is a mistake, such
-/// as milliseconds for seconds.
+/// Upper bound on times in a token: the end of the year 9999. Anything beyond is a mistake, such as
+/// milliseconds for seconds.
 pub(super) const MAX_TIME: u64 = 253_402_300_799;
 
-/// The most bytes of a signature: that of the largest RSA key, and what base64 needs beyond it.
+/// Size of the buffer that signatures are decoded into: the signature of the largest RSA key,
+/// rounded up for base64.
 pub(super) const SIGNATURE_SPACE: usize = 1032;
 
-/// Headers as proxies write them, so that most tokens need no JSON for theirs. `typ` first is
-/// Pushpin's order and the one we write.
+/// Headers as proxies write them, encoded, so that most tokens skip reading JSON, which costs more
+/// than their HMAC. `typ` first is Pushpin's order and the one we write.
 const HEADERS: [(Algorithm, &str, &str); 4] = [
     (
         Algorithm::Hs256,
@@ -43,14 +44,14 @@ const HEADERS: [(Algorithm, &str, &str); 4] = [
     ),
 ];
 
-/// The encoded header of a token that we sign.
+/// Returns the encoded header of a token that we sign.
 pub(super) fn header_for(algorithm: Algorithm) -> &'static str {
     let mut headers = HEADERS.into_iter();
     let header = headers.find_map(|(one, header, _)| (one == algorithm).then_some(header));
     header.unwrap_or_default()
 }
 
-/// A token cut into its parts. Nothing in it is verified.
+/// A token split into its parts. Nothing in it is verified.
 pub(super) struct Token<'a> {
     pub(super) header: Header,
     payload: &'a str,
@@ -62,14 +63,14 @@ pub(super) struct Token<'a> {
 /// What a token says about its key.
 #[derive(Default)]
 pub(super) struct Header {
-    /// None for `none` and for every algorithm that is unknown here.
+    /// `None` for `none` and for any other algorithm that no [`Key`](super::Key) has.
     pub(super) algorithm: Option<Algorithm>,
     pub(super) kid: Option<String>,
 }
 
 impl<'a> Token<'a> {
-    /// Cuts a token; none where it is no token. A `.` too many is left in the payload, where it
-    /// is no base64.
+    /// Splits a token; `None` if it is malformed. A surplus `.` stays in the payload, where it is
+    /// no base64.
     pub(super) fn parse(token: &'a [u8]) -> Option<Self> {
         let token = str::from_utf8(token).ok()?;
         let (signed, signature) = token.rsplit_once('.')?;
@@ -82,13 +83,13 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// The bytes of the signature, decoded into `space`.
+    /// Decodes the signature into `space`; `None` if it is malformed or too long.
     pub(super) fn signature<'s>(&self, space: &'s mut [u8; SIGNATURE_SPACE]) -> Option<&'s [u8]> {
         let length = URL_SAFE_NO_PAD.decode_slice(self.signature, space).ok()?;
         space.get(..length)
     }
 
-    /// The bytes of the payload, to be read by [`Payload::parse`].
+    /// Decodes the payload, for [`Payload::parse`].
     pub(super) fn payload(&self) -> Option<Vec<u8>> {
         URL_SAFE_NO_PAD.decode(self.payload).ok()
     }
@@ -106,29 +107,33 @@ impl Header {
             });
         }
         let json = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-        let header: HeaderMembers<'_> = object(&json)?;
-        // An extension that has to be understood, and none is.
-        if header.crit.is_some() {
+        let strict: StrictMembers<'_> = object(&json)?;
+        // It lists extensions that have to be understood, and none is.
+        if strict.crit.is_some() {
             return None;
         }
         let mut known = HEADERS.into_iter().map(|(algorithm, ..)| algorithm);
+        let Some(algorithm) = known.find(|algorithm| algorithm.as_str() == strict.alg) else {
+            return Some(Self::default());
+        };
+        let header: jsonwebtoken::Header = object(&json)?;
         Some(Self {
-            algorithm: known.find(|algorithm| algorithm.as_str() == header.alg),
-            kid: header.kid.map(|kid| kid.0.into_owned()),
+            algorithm: Some(algorithm),
+            kid: header.kid,
         })
     }
 }
 
-/// A text that is borrowed where it has no escapes; `Cow` by itself never is.
+/// A string that is borrowed if it has no escapes; `Cow` inside an `Option` never is.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// The members that `jsonwebtoken` reads less strictly: a `crit` of `null` is none to it, an object
+/// may name the algorithm, and an unknown algorithm looks like a malformed header.
 #[derive(Deserialize)]
-struct HeaderMembers<'a> {
+struct StrictMembers<'a> {
     #[serde(borrow)]
     alg: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    kid: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
     crit: Option<IgnoredAny>,
 }
@@ -144,7 +149,7 @@ pub(super) struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// Reads the claims; none where one is missing, twice, of a wrong kind or out of range.
+    /// Reads the claims; `None` if one is missing, repeated, of a wrong type or out of range.
     pub(super) fn parse(json: &'a [u8]) -> Option<Self> {
         let payload: Self = object(json)?;
         let latest = payload.exp.max(payload.nbf.unwrap_or(0));
@@ -164,7 +169,7 @@ fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
 }
 
-/// A member that is there, `null` being a value like others.
+/// Reads a member that is present; `null` is a value like any other.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

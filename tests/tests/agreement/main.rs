@@ -7,6 +7,7 @@ mod events;
 mod holds;
 mod items;
 mod signatures;
+mod tokens;
 mod urls;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

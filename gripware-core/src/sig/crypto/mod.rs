@@ -1,9 +1,9 @@
 //! The cryptography behind `Grip-Sig`: one interface, and one of two libraries below it.
 //!
-//! Every key is checked when it is built and is `Send + Sync`, so nothing is parsed when a token
-//! is verified. Both libraries are called directly. `jsonwebtoken` would do it for us, but it
-//! panics where two of its backends are enabled anywhere in a build, so choosing one here would
-//! break an application that uses it with the other.
+//! Keys are validated when they are built and are `Send + Sync`, so nothing is parsed when a token
+//! is verified. Both libraries are called directly: `jsonwebtoken` panics if two of its backends
+//! are enabled anywhere in a build, so enabling one here would break an application that uses the
+//! other.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;

@@ -227,6 +227,8 @@ fn a_header_may_be_written_in_other_ways() {
         r#"{"alg":"HS256","alg":"HS256"}"#,
         r#"{"alg":"HS256","kid":1}"#,
         r#"{"alg":["HS256"]}"#,
+        r#"{"alg":{"HS256":null}}"#,
+        r#"{"alg":"HS256","typ":1}"#,
         r#"["HS256"]"#,
         r#"{"typ":"JWT"}"#,
         r#"{"alg":"HS256"} x"#,
