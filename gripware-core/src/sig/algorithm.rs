@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// The algorithm of a [`Key`](super::Key). It follows from the kind of key and from nothing else,
-/// least of all from what a token says about itself.
+/// The signature algorithm of a [`Key`](super::Key). It is determined by the kind of key alone,
+/// never by a token's header, so there is no algorithm confusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -16,7 +16,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name in a token's header.
+    /// Returns the name in a token's header, `alg`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::GripUrl;
 
-/// The most leeway: as long as a token holds, an hour.
+/// Upper bound on the leeway: an hour, as long as a token is valid.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
 /// Builds a [`Verifier`].
@@ -30,21 +30,21 @@ impl VerifierBuilder {
         }
     }
 
-    /// Accepts what is signed with this key, by any issuer.
+    /// Accepts tokens signed with this key, from any issuer.
     pub fn with_key(mut self, key: Key) -> Self {
         self.entries.push(Entry { key, issuer: None });
         self
     }
 
-    /// Accepts what is signed with this key by this issuer.
+    /// Accepts tokens signed with this key, from this issuer only.
     pub fn with_key_of(mut self, key: Key, issuer: impl Into<String>) -> Self {
         let issuer = Some(issuer.into().into());
         self.entries.push(Entry { key, issuer });
         self
     }
 
-    /// Accepts what is signed by the proxy of this URL, with each of its keys. A URL without keys
-    /// adds nothing.
+    /// Accepts tokens of this URL's proxy: signed with any of its `verify-key`s, from its
+    /// `verify-iss` if it has one. A URL without keys adds nothing.
     pub fn with_url(mut self, url: &GripUrl) -> Self {
         let entries = url.verify_keys().iter().map(|key| Entry {
             key: key.clone(),
@@ -54,25 +54,26 @@ impl VerifierBuilder {
         self
     }
 
-    /// How far the clocks of proxy and application may be apart. Default 0: tokens hold for an
-    /// hour, so it is wanted only where a clock is off by that much. At most [`MAX_LEEWAY`].
+    /// Sets the clock skew to tolerate between proxy and application. Default 0, at most
+    /// [`MAX_LEEWAY`]. Tokens are valid for an hour, so only a clock that is slow or fast by about
+    /// that much needs it.
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// How many verified tokens are remembered. Default [`DEFAULT_REMEMBERED`], and 2 MiB of them
-    /// at most; 0 remembers none.
+    /// Sets how many verified tokens are cached. Default [`DEFAULT_REMEMBERED`]; 0 disables the
+    /// cache. It never holds more than 2 MiB of tokens.
     pub fn with_remembered(mut self, tokens: usize) -> Self {
         self.remembered = tokens;
         self
     }
 
-    /// The verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
-    /// Where there is no key or more than [`MAX_KEYS`], where Fastly's key is without an issuer,
-    /// and where the leeway is over its limit.
+    /// Returns an error if there is no key or more than [`MAX_KEYS`], if Fastly's key has no
+    /// issuer, or if the leeway is over [`MAX_LEEWAY`].
     pub fn build(self) -> Result<Verifier, VerifierError> {
         if self.entries.is_empty() {
             return Err(VerifierError::NoKey);
@@ -97,14 +98,14 @@ impl VerifierBuilder {
     }
 }
 
-/// A key with the issuer it is for; none where any will do.
+/// A key and the issuer it is for; `None` accepts any issuer.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) issuer: Option<Arc<str>>,
 }
 
-/// Why a [`VerifierBuilder`] builds nothing.
+/// Why a [`VerifierBuilder`] cannot build.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VerifierError {
@@ -119,7 +120,8 @@ pub enum VerifierError {
         /// The limit.
         limit: usize,
     },
-    /// Fastly's key is there without an issuer, and it is one for all of Fastly's customers.
+    /// Fastly's key has no issuer. All customers of Fastly share that key, so the issuer is what
+    /// tells their services apart.
     #[error("Fastly's key is one for all its customers: it needs an issuer")]
     IssuerRequired,
     /// The leeway is over its limit.

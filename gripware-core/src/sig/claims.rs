@@ -3,7 +3,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What a verified `Grip-Sig` says: who signed it, and until when it holds.
+/// The claims of a verified `Grip-Sig`: who signed it, and until when it is valid.
 ///
 /// Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +16,14 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// The `iss` claim: the name of the proxy, such as `pushpin` or `fastly:` and a service's id.
+    /// Returns the `iss` claim: the name of the proxy, such as `pushpin`, or `fastly:` followed by
+    /// the id of a service. `None` if the token has none.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// The `exp` claim: from then on the token is refused.
+    /// Returns the `exp` claim, the time from which on the token is refused.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.expires)

@@ -1,4 +1,4 @@
-//! What a key is made of: numbers that were checked, and the one algorithm they are for.
+//! The validated numbers of a key, and the one algorithm they are used with.
 
 use super::{
     algorithm::Algorithm,
@@ -8,7 +8,7 @@ use super::{
 
 /// The least bits of an RSA modulus (RFC 7518, section 3.3).
 const MIN_RSA_BITS: usize = 2048;
-/// The most. Verification takes longer with the square of it, and nobody uses more.
+/// The most bits. The cost of verification grows with their square, and nobody uses more.
 const MAX_RSA_BITS: usize = 8192;
 
 /// The point of the public key that Fastly signs with, for every customer (GRIP 1.3).
@@ -60,7 +60,7 @@ impl Material {
         })))
     }
 
-    /// `point` is the public half where it came along; it must fit.
+    /// Creates a private key. `point` is its public half, if the format has it, and must fit.
     pub(super) fn ec_private(scalar: &[u8], point: Option<&[u8]>) -> Result<Self, KeyError> {
         let scalar = scalar.try_into().map_err(|_| KeyError::Invalid)?;
         let private = PrivateKey::ec(scalar).ok_or(KeyError::Invalid)?;
@@ -77,14 +77,14 @@ impl Material {
         })))
     }
 
-    /// `public` is the public half where it came along; it must fit.
+    /// Creates a private key. `public` is its public half, if the format has it, and must fit.
     pub(super) fn ed_private(seed: &[u8], public: Option<&[u8]>) -> Result<Self, KeyError> {
         let seed = seed.try_into().map_err(|_| KeyError::Invalid)?;
         let private = PrivateKey::ed(seed).ok_or(KeyError::Invalid)?;
         Self::ed_public(fitting(&private, public)?)?.with_private(private)
     }
 
-    /// From numbers without leading zeros.
+    /// Creates a public key from numbers without leading zeros.
     pub(super) fn rsa_public(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let bits = bits(n);
         if bits < MIN_RSA_BITS {
@@ -162,7 +162,7 @@ impl Material {
     }
 }
 
-/// The public half of `private`, where `declared` is the same or nothing.
+/// Returns the public half of `private`; an error if `declared` is another one.
 fn fitting<'a>(private: &'a PrivateKey, declared: Option<&[u8]>) -> Result<&'a [u8], KeyError> {
     let public = private.public_bytes();
     if declared.is_some_and(|declared| declared != public) {
@@ -171,7 +171,7 @@ fn fitting<'a>(private: &'a PrivateKey, declared: Option<&[u8]>) -> Result<&'a [
     Ok(public)
 }
 
-/// The bits of a number without leading zeros.
+/// Returns the bit length of a number without leading zero bytes.
 fn bits(number: &[u8]) -> usize {
     let head = number
         .first()

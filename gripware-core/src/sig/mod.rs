@@ -1,8 +1,8 @@
 //! `Grip-Sig`: the keys that proxies sign their requests with, and what verifies them (GRIP 1.3).
 //!
-//! A signature says that a request came through a holder of the key, and until when that may be
-//! believed. It is bound to nothing else of the request. What is wrong with one is told apart for
-//! whoever runs the application; the client sees the same in all cases.
+//! A signature proves that a request passed a holder of the key, and expires. It is bound to
+//! nothing else of the request, so a captured one can be replayed until then. Errors distinguish
+//! what is wrong with it for logs and metrics; the client sees the same in all cases.
 //!
 //! ```
 //! use std::time::{Duration, UNIX_EPOCH};
@@ -16,26 +16,27 @@
 //! let token = Signer::new(key.clone())?.with_issuer("pushpin").sign(now)?;
 //! assert_eq!(verifier.verify(token.as_bytes(), now)?.issuer(), Some("pushpin"));
 //!
-//! // An hour later it holds no more.
+//! // An hour later it is expired.
 //! let later = now + Duration::from_secs(3600);
 //! assert_eq!(verifier.verify(token.as_bytes(), later), Err(SigError::Expired));
 //!
-//! // Signed with the same key by somebody else.
+//! // Signed with the same key, from another issuer.
 //! let token = Signer::new(key)?.with_issuer("other").sign(now)?;
 //! assert_eq!(verifier.verify(token.as_bytes(), now), Err(SigError::WrongIssuer));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What is strict
-//! * The kind of key decides the algorithm. A token that says another is forged, and so is one
-//!   that says `none`.
-//! * What looks like a public key is never used as a shared secret. See [`Key`].
-//! * `exp` has to be there, as an integer.
-//! * Fastly's key is one for all of its customers, so it is taken with an issuer only.
+//! * Algorithm confusion: the kind of key determines the algorithm. A token whose header names
+//!   another one, or `none`, is forged.
+//! * What resembles a public key is never used as a shared secret. See [`Key`].
+//! * `exp` is required, as an integer.
+//! * All customers of Fastly share its key, so it is accepted only together with an issuer.
 //!
 //! # Features
 //! The cryptography is that of `aws-lc-rs`, which is enabled by default, or of the RustCrypto
-//! crates (`rust-crypto`). With both, the first is used.
+//! crates (`rust-crypto`). With both, the first is used. `jsonwebtoken` reads headers of tokens and
+//! JWKs; neither of its backends is enabled or used, so an application that uses it chooses freely.
 
 mod algorithm;
 mod builder;

@@ -9,14 +9,14 @@ use super::{
     token::{MAX_TIME, header_for},
 };
 
-/// How long a token holds where nothing else is said: an hour, as Pushpin's do.
+/// Default lifetime of a token: an hour, like those of Pushpin.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Signs tokens as a GRIP proxy does for `Grip-Sig`, and as legacy control endpoints want them
-/// with what is published.
+/// Signs tokens as GRIP proxies do for `Grip-Sig`, and as legacy control endpoints expect them when
+/// items are published.
 ///
-/// A token has the header that Pushpin writes, and two claims: `iss`, where there is one, and
-/// `exp` in whole seconds.
+/// A token has the header that Pushpin writes, and the claims `iss`, if an issuer is set, and `exp`
+/// in whole seconds.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -40,10 +40,10 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs with this key, for an hour and without an issuer.
+    /// Creates a signer with this key, [`DEFAULT_LIFETIME`] and no issuer.
     ///
     /// # Errors
-    /// Where the key is a public one.
+    /// Returns [`SignError::PublicKey`] if the key cannot sign.
     pub fn new(key: Key) -> Result<Self, SignError> {
         if !key.can_sign() {
             return Err(SignError::PublicKey);
@@ -61,17 +61,17 @@ impl Signer {
         self
     }
 
-    /// Sets how long a token holds. Parts of a second are cut off its end.
+    /// Sets the lifetime of a token. Its end is rounded down to a whole second.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// A token that holds from `now` on.
+    /// Signs a token that is valid from `now` on.
     ///
     /// # Errors
-    /// Where it would end before 1970 or after the year 9999, or the cryptography fails, as it
-    /// does where the system has no random numbers.
+    /// Returns an error if the token would end before 1970 or after the year 9999, or if the
+    /// cryptography fails, as it does without a source of random numbers.
     pub fn sign(&self, now: SystemTime) -> Result<String, SignError> {
         let end = now
             .duration_since(UNIX_EPOCH)
@@ -101,11 +101,11 @@ struct Payload<'a> {
     exp: u64,
 }
 
-/// Why nothing is signed.
+/// Why a token cannot be signed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The key is a public one.
+    /// The key is a public key.
     #[error("a public key cannot sign")]
     PublicKey,
     /// The token would end before 1970 or after the year 9999.

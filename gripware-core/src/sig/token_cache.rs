@@ -1,9 +1,9 @@
-//! Tokens that were verified before, so that most requests need no cryptography.
+//! A cache of verified tokens, so that most requests need no cryptography.
 //!
-//! A token carries whole seconds and nothing of the request: all that a proxy signs with a shared
-//! secret within one second are the same bytes. What is remembered is only ever a whole token that
-//! did verify; a hit is compared byte by byte, and its times are looked at again by the caller.
-//! Failures are not remembered, since whoever sends them chooses how many there are.
+//! A token carries whole seconds and nothing of the request: all tokens that a proxy signs with a
+//! shared secret within one second are the same bytes. Only whole tokens that verified are cached.
+//! A hit is compared byte by byte, and the caller checks its times again. Failures are not cached,
+//! because an attacker chooses how many there are.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,15 +13,15 @@ use std::{
 
 use super::claims::Claims;
 
-/// How many tokens a [`Verifier`](super::Verifier) remembers where nothing else is said: more than
-/// the seconds of the hour that a token holds.
+/// Default number of tokens that a [`Verifier`](super::Verifier) caches: more than the hour that a
+/// token is valid has seconds.
 pub const DEFAULT_REMEMBERED: usize = 4096;
 
-/// The most bytes of the tokens that are remembered, whatever their number.
+/// Upper bound on the cached tokens in bytes, whatever their number.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// The end of a token, 96 bits of its signature. Only a holder of the key could make two tokens
-/// that share it, and those would take turns here.
+/// that share it, and those would evict each other.
 type Tail = [u8; 16];
 
 pub(super) struct TokenCache {
@@ -31,7 +31,7 @@ pub(super) struct TokenCache {
 
 #[derive(Default)]
 struct Tokens {
-    /// The newest, which is the one that comes again most.
+    /// The newest, which is the one most likely to come again.
     last: Option<Arc<CachedToken>>,
     by_tail: HashMap<Tail, Arc<CachedToken>>,
     /// Oldest first.
@@ -52,7 +52,7 @@ impl TokenCache {
         }
     }
 
-    /// The claims of this token, where it was verified before.
+    /// Returns the claims of this token if it is cached.
     pub(super) fn claims(&self, token: &[u8]) -> Option<Claims> {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         let is_same = |cached: &&Arc<CachedToken>| *cached.token == *token;
@@ -63,7 +63,7 @@ impl TokenCache {
         Some(cached.claims.clone())
     }
 
-    /// Remembers a token that verified; the oldest are forgotten for it.
+    /// Caches a token that verified, and evicts the oldest beyond the limits.
     pub(super) fn remember(&self, token: &[u8], claims: Claims) {
         let Some(tail) = token.last_chunk::<16>().copied() else {
             return;
@@ -94,7 +94,7 @@ impl TokenCache {
     }
 }
 
-/// Prints no token: whoever reads one can send it.
+/// Prints no token: whoever reads one can replay it.
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache")

@@ -12,13 +12,13 @@ use super::{
     token_cache::TokenCache,
 };
 
-/// Verifies `Grip-Sig` with one or several keys, each of them maybe for one issuer only.
+/// Verifies `Grip-Sig` with one or more keys, each for any issuer or for one only.
 ///
-/// Several keys are wanted while a key is replaced, and where several proxies are in front of one
-/// application. A token is accepted where it fits one of them.
+/// A token is accepted if one of the keys fits. Several are needed while a key is rotated, and with
+/// several proxies in front of one application.
 ///
-/// It remembers tokens that it verified. Clones share that memory; one that is built anew has a
-/// new one, so a key that is gone verifies nothing any more.
+/// Verified tokens are cached. Clones share the cache; a new verifier starts with an empty one, so
+/// no token outlives the key it was signed with.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     entries: Arc<[Entry]>,
@@ -27,7 +27,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Starts with no key.
+    /// Returns a builder without keys.
     pub fn builder() -> VerifierBuilder {
         VerifierBuilder::new()
     }
@@ -40,14 +40,14 @@ impl Verifier {
         }
     }
 
-    /// The claims of a token that is signed with one of the keys, by its issuer, and holds at
-    /// `now`.
+    /// Returns the claims of a token that is signed with one of the keys, from its issuer, and
+    /// valid at `now`.
     ///
-    /// A token holds before its `exp`, which it must have, and from its `nbf` on where it has one;
-    /// the leeway widens both. A time before 1970 counts as 1970.
+    /// A token is valid before its `exp`, which is required, and from its `nbf` on, if it has one;
+    /// the leeway extends both ends. A time before 1970 counts as 1970.
     ///
     /// # Errors
-    /// See [`SigError`]. All of them mean that the request is to be treated as one without a
+    /// See [`SigError`]. With any of them the request has to be treated like one without a
     /// signature (GRIP 1.3).
     pub fn verify(&self, token: &[u8], now: SystemTime) -> Result<Claims, SigError> {
         if let Some(claims) = self.cache.claims(token) {
@@ -60,11 +60,11 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// The same from all values of a request's `Grip-Sig` header; none where there is no value.
+    /// Verifies all values of a request's `Grip-Sig` header; `None` if there is no value.
     ///
     /// # Errors
-    /// As [`verify`](Self::verify). Two values are malformed, even where both are good: no proxy
-    /// sends two, and whatever stands before the application may have looked at the other.
+    /// As [`verify`](Self::verify). Two values are malformed, even if both verify: no proxy sends
+    /// two, and a component in front of the application may have checked the other one.
     pub fn verify_headers<'a>(
         &self,
         values: impl IntoIterator<Item = &'a [u8]>,
@@ -88,8 +88,8 @@ impl Verifier {
         let mut space = [0; SIGNATURE_SPACE];
         let signature = token.signature(&mut space).ok_or(SigError::Malformed)?;
 
-        // The header only leaves keys out or changes their order; what verifies is the key, with
-        // the algorithm of its kind. The issuer is read early for the order alone too.
+        // Unverified, the header only excludes keys or orders them; it is the key that verifies,
+        // with the algorithm of its kind. The unverified issuer too is used for the order alone.
         let able = |entry: &&Entry| Some(entry.key.algorithm()) == token.header.algorithm;
         let named = |entry: &&Entry| {
             token.header.kid.is_some() && entry.key.kid() == token.header.kid.as_deref()
@@ -131,31 +131,32 @@ impl Verifier {
     }
 }
 
-/// Why a token is refused. It is for logs and metrics: a client is told none of it.
+/// Why a token is refused. For logs and metrics only: the client is told none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SigError {
-    /// It is no token: not three parts of base64, too long, without an integer `exp`, with a
-    /// `crit` extension, or one of two headers. A proxy's fault, or somebody tries things.
+    /// It is not a valid token: not three parts of base64, too long, without an integer `exp`, with
+    /// a `crit` extension, or one of two headers. A fault of the proxy, or an attack.
     #[error("the signature is malformed")]
     Malformed,
-    /// No key fits: it is signed with another, or says that its algorithm is another than that of
-    /// the keys. The proxy and the application have different keys, or somebody tries things.
+    /// No key fits: it is signed with another key, or its header names an algorithm that none of
+    /// the keys has. Proxy and application are configured with different keys, or it is an attack.
     #[error("the signature is of none of the keys")]
     Forged,
-    /// It was good until its `exp`. A replay, or a clock is off.
+    /// Its `exp` has passed. A replay, or a clock is wrong.
     #[error("the signature is expired")]
     Expired,
-    /// It will be good from its `nbf` on. A clock is off.
+    /// Its `nbf` is in the future. A clock is wrong.
     #[error("the signature is not valid yet")]
     NotYetValid,
-    /// A key fits, of another issuer. With Fastly's key it came through somebody else's service.
+    /// A key fits, but the issuer is another one. With Fastly's key, the request came through
+    /// somebody else's service.
     #[error("the signature is of another issuer")]
     WrongIssuer,
 }
 
 impl SigError {
-    /// One word for it, for the label of a metric.
+    /// Returns one word for it, for use as the label of a metric.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -101,8 +101,8 @@ impl PrivateKey {
         Ed25519KeyPair::from_seed_unchecked(seed).ok().map(Self::Ed)
     }
 
-    /// The uncompressed point or the 32 bytes of the public half; none for RSA, whose parts hold
-    /// it already.
+    /// Returns the uncompressed point or the 32 bytes of the public half; empty for RSA, whose
+    /// parts contain it already.
     pub(in crate::sig) fn public_bytes(&self) -> &[u8] {
         match self {
             Self::Ec(pair) => pair.public_key().as_ref(),

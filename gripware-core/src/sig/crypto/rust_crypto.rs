@@ -98,8 +98,8 @@ impl PrivateKey {
         Some(Self::Ed(key, public))
     }
 
-    /// The uncompressed point or the 32 bytes of the public half; none for RSA, whose parts hold
-    /// it already.
+    /// Returns the uncompressed point or the 32 bytes of the public half; empty for RSA, whose
+    /// parts contain it already.
     pub(in crate::sig) fn public_bytes(&self) -> &[u8] {
         match self {
             Self::Ec(_, public) => public,
