@@ -101,6 +101,11 @@ impl Access {
         Self { key }
     }
 
+    /// Whether a key is asked for.
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Looks at a request that came in at the address `local`.
     pub(super) fn check(&self, parts: &Parts, local: Option<IpAddr>) -> Result<(), Denied> {
         if let Some(key) = &self.key {

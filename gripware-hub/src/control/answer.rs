@@ -3,13 +3,17 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{self, ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body_util::{Either, Full};
 
 use super::{accept::Form, access::Denied, list::List};
 
 pub(super) type Answer = Response<Either<Full<Bytes>, List>>;
+
+/// After how many seconds whoever found no place may come again: a place is free as soon as one
+/// publisher goes, or an unknown connection can be pushed out.
+pub(super) const RETRY_AFTER: u8 = 1;
 
 /// Why a request is not served, for whoever sent it.
 #[derive(Debug)]
@@ -19,6 +23,9 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// What is said to whoever finds no place.
+    pub(super) const BUSY: &str = "Too many connections.";
+
     pub(super) fn new(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Self {
         let line = line.into();
         Self { status, line }
@@ -34,11 +41,20 @@ impl Refused {
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not Found")
     }
+
+    pub(super) fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Self::BUSY)
+    }
 }
 
 impl From<Refused> for Answer {
     fn from(refused: Refused) -> Self {
-        text(refused.status, &refused.line)
+        let mut answer = text(refused.status, &refused.line);
+        if refused.status == StatusCode::SERVICE_UNAVAILABLE {
+            let seconds = HeaderValue::from(u16::from(RETRY_AFTER));
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        answer
     }
 }
 

@@ -35,20 +35,33 @@
 //! |---|---|---|
 //! | head of a request | 10 000 bytes, 64 headers | 431 |
 //! | body | 1 000 000 bytes | 400 |
-//! | time to send a head, and time idle | 60 s | closed |
+//! | time to send a head, from its first byte | 5 s | closed |
+//! | time idle, of a connection that is known | 60 s | closed |
+//! | time from the beginning, or from the last answer, to the end of a head, of one that is not | 5 s | closed |
 //! | time to send a body | 30 s | 408 |
-//! | connections | 256 | wait to be accepted |
+//! | time without progress of an answer | 30 s | closed |
+//! | connections | 256 | 503 with `Retry-After: 1` |
+//! | connections that are not known | 128, and what the others leave | the oldest of them gets 503 with `Retry-After: 1` |
+//! | clients that are told 503 at a time | 64 | closed without an answer |
+//!
+//! A connection is known once it has sent the key. Where no key is set, it is known once a whole
+//! request was read that was not refused, `GET /` aside: there, whoever reaches the address is
+//! trusted. So connections that are silent or slow (slowloris) keep no publisher out: a new
+//! connection takes the place of the oldest unknown one, and is known with its first head.
 
 mod accept;
 mod access;
 mod answer;
 mod body;
+mod connection;
 mod list;
+mod places;
 mod publish;
 mod route;
 mod server;
 mod service;
 mod target;
+mod timed;
 
 pub use self::access::ControlKeyError;
 pub(crate) use self::{access::ControlKey, server::serve};

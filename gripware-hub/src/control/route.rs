@@ -45,6 +45,11 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// Whether its requests have a body that is looked at.
+    pub(super) fn has_body(self) -> bool {
+        matches!(self, Self::Publish | Self::Recover | Self::PublishTo(_))
+    }
+
     pub(super) fn allows(self, method: &Method) -> bool {
         self.allowed()
             .split(", ")

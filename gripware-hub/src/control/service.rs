@@ -1,4 +1,4 @@
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, request::Parts};
@@ -9,6 +9,7 @@ use super::{
     access::{Access, ControlKey},
     answer::{self, Answer, Refused, text},
     body,
+    connection::Client,
     list::List,
     publish,
     route::Route,
@@ -31,15 +32,23 @@ impl<T: Target> Control<T> {
         }
     }
 
-    /// Answers a request that came in at the address `local`.
-    pub(super) async fn answer<B>(&self, request: Request<B>, local: Option<IpAddr>) -> Answer
+    /// Answers a request of a client.
+    pub(super) async fn answer<B>(&self, request: Request<B>, client: &Client) -> Answer
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
         let route = Route::of(parts.uri.path());
+        let checked = self.access.check(&parts, client.local);
+        // The key says who it is before any of the body has come.
+        if self.access.has_key()
+            && checked.is_ok()
+            && let Err(refused) = client.admit()
+        {
+            return refused.into();
+        }
         if route != Some(Route::Root)
-            && let Err(denied) = self.access.check(&parts, local)
+            && let Err(denied) = checked
         {
             tracing::warn!(method = %parts.method, path = parts.uri.path(), ?denied, "control request refused");
             return answer::denied(denied);
@@ -50,7 +59,7 @@ impl<T: Target> Control<T> {
         if !route.allows(&parts.method) {
             return answer::not_allowed(&parts.method, route.allowed());
         }
-        let acted = self.act(route, &parts, body).await;
+        let acted = self.act(route, &parts, body, client).await;
         let answer = acted.unwrap_or_else(Answer::from);
         tracing::debug!(
             method = %parts.method,
@@ -61,22 +70,37 @@ impl<T: Target> Control<T> {
         answer
     }
 
-    async fn act<B>(&self, route: Route<'_>, parts: &Parts, body: B) -> Result<Answer, Refused>
+    async fn act<B>(
+        &self,
+        route: Route<'_>,
+        parts: &Parts,
+        body: B,
+        client: &Client,
+    ) -> Result<Answer, Refused>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let target = &*self.target;
         let form = || Form::wanted(&parts.headers).ok_or_else(Refused::not_acceptable);
+        // Where there is no key, a request that is whole says that this is a publisher.
+        let read = async |body: B| {
+            let body = body::read(&parts.headers, body).await?;
+            client.admit()?;
+            Ok::<_, Refused>(body)
+        };
+        if !route.has_body() && route != Route::Root {
+            client.admit()?;
+        }
         Ok(match route {
             Route::Root => text(StatusCode::OK, "Pushpin API"),
             Route::Publish => {
                 let form = form()?;
-                let body = body::read(&parts.headers, body).await?;
+                let body = read(body).await?;
                 publish::publish(target, form, &body).await?
             }
             Route::Recover => {
                 let form = form()?;
-                body::read(&parts.headers, body).await?;
+                read(body).await?;
                 target.recover().await;
                 answer::done(form, "Updated")
             }
@@ -96,7 +120,7 @@ impl<T: Target> Control<T> {
             Route::PublishTo(id) => {
                 let id = read_id(id)?;
                 let form = form()?;
-                let body = body::read(&parts.headers, body).await?;
+                let body = read(body).await?;
                 publish::publish_to(target, form, id, &body).await?
             }
         })

@@ -628,31 +628,103 @@ async fn a_head_over_the_bound_is_refused() {
     );
 }
 
+/// Many connections, each of which has sent `bytes`.
+async fn crowd(site: &Site, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
+    let mut crowd = Vec::new();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(site.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        crowd.push(stream);
+    }
+    crowd
+}
+
+/// What a connection gets until it is closed.
+async fn rest(stream: &mut TcpStream) -> Response {
+    let mut answer = String::new();
+    let read = timeout(LONG, stream.read_to_string(&mut answer)).await;
+    read.unwrap().unwrap();
+    Response::read(&answer)
+}
+
+fn is_busy(response: &Response) -> bool {
+    response.is(503, "Too many connections.\n")
+        && response
+            .head
+            .to_ascii_lowercase()
+            .contains("\r\nretry-after: 1")
+}
+
 #[tokio::test]
-async fn a_client_too_many_waits_until_another_goes() {
+async fn connections_without_the_key_keep_no_publisher_out() {
+    for bytes in [
+        "",
+        "POST /publish/ HTTP/1.1\r\nHost: a\r\n",
+        "POST /publish/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01",
+    ] {
+        let site = Site::start(Some("s3cret")).await;
+        let _crowd = crowd(&site, 300, bytes.as_bytes()).await;
+        let items = json!({"items": [message("room", "1")]}).to_string();
+        let key = "Authorization: Bearer s3cret\r\n";
+        let published = site.request("POST /publish/", key, &items).await;
+        assert!(published.is(200, "Published\n"), "{bytes}: {published:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_loses_its_place_is_told_when_to_come_again() {
+    let site = Site::start(Some("s3cret")).await;
+    let mut crowd = crowd(&site, 129, b"").await;
+    assert!(is_busy(&rest(&mut crowd[0]).await));
+    let mut one = [0];
+    let second = timeout(Duration::from_millis(100), crowd[1].read(&mut one)).await;
+    assert!(second.is_err(), "{second:?}");
+}
+
+#[tokio::test]
+async fn without_a_key_a_slow_body_makes_no_connection_known() {
     let site = Site::start(None).await;
-    let mut idle = Vec::new();
+    let slow = b"POST /publish/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{";
+    let mut crowd = crowd(&site, 300, slow).await;
+    let published = site
+        .publish(&json!({"items": [message("room", "1")]}))
+        .await;
+    assert!(published.is(200, "Published\n"), "{published:?}");
+    assert!(is_busy(&rest(&mut crowd[0]).await));
+}
+
+#[tokio::test]
+async fn beyond_the_known_connections_a_client_is_turned_away_and_then_served() {
+    let site = Site::start(Some("s3cret")).await;
+    let known = "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer s3cret\r\n\r\n";
+    let mut publishers = Vec::new();
     for _ in 0..256 {
-        idle.push(TcpStream::connect(site.address).await.unwrap());
+        let mut stream = TcpStream::connect(site.address).await.unwrap();
+        stream.write_all(known.as_bytes()).await.unwrap();
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        publishers.push(stream);
     }
-    // All of them are in before the last one comes.
-    if let Some(last) = idle.last_mut() {
-        last.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            .await
-            .unwrap();
-        last.read_exact(&mut [0; 12]).await.unwrap();
-    }
-    let next = site.get("/");
-    tokio::pin!(next);
-    assert!(
-        timeout(Duration::from_millis(200), &mut next)
-            .await
-            .is_err(),
-        "it was answered"
-    );
-    idle.truncate(100);
-    let answer = timeout(LONG, next).await.unwrap();
-    assert!(answer.is(200, "Pushpin API\n"), "{answer:?}");
+    let items = json!({"items": [message("room", "1")]}).to_string();
+    let body = format!("{items}{}", " ".repeat(900_000));
+    let key = "Authorization: Bearer s3cret\r\n";
+    let refused = site.request("POST /publish/", key, &body).await;
+    assert!(is_busy(&refused), "{refused:?}");
+
+    // A publisher waits as it is told, and has its place when another is gone.
+    let url = format!("http://{}/?key=s3cret", site.address);
+    let urls = GripUrl::parse_many(&url).unwrap();
+    let publisher = Publisher::builder().urls(urls).build().unwrap();
+    let publish = publisher.publish("room", WsMessage::text("hi"));
+    let leave = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        publishers.pop();
+    };
+    let (published, ()) = tokio::join!(publish, leave);
+    published.unwrap();
+    assert_eq!(site.target.notes().len(), 1);
 }
 
 #[tokio::test]
