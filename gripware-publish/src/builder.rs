@@ -127,8 +127,9 @@ impl PublisherBuilder {
     }
 
     /// Sets how often a request is sent again where no connection was made, it broke, there was
-    /// no answer in time, or one of 5xx. Default 3: after about 0.1, 0.2 and 0.4 s. No other
-    /// answer is ever tried again.
+    /// no answer in time, or one of 5xx. Default 3: after about 0.1, 0.2 and 0.4 s. A request
+    /// that is answered by 429 or 503 with `Retry-After` is sent again when that says so, and not
+    /// counted; 0 switches this off as well. No other answer is ever tried again.
     ///
     /// The parts that a refused request is cut into share these retries.
     pub fn retries(mut self, retries: u32) -> Self {

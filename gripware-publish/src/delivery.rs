@@ -40,6 +40,18 @@ pub(crate) enum Way {
 pub(crate) struct Failed {
     pub(crate) reason: FailureReason,
     pub(crate) retry: Retry,
+    /// How long the endpoint wants to be left alone, where it says so.
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Failed {
+    pub(crate) fn new(reason: FailureReason, retry: Retry) -> Self {
+        Self {
+            reason,
+            retry,
+            wait: None,
+        }
+    }
 }
 
 /// What may be done after an attempt that failed.
@@ -63,6 +75,7 @@ impl Delivery {
     /// it is halved until the item to blame stands alone, so that no other is lost with it.
     pub(crate) async fn deliver(&self, batch: Batch<'_>) {
         let mut effort = Effort {
+            may_retry: self.retries > 0,
             retries: self.retries,
             give_up_at: Instant::now() + self.give_up_after,
         };
@@ -115,9 +128,12 @@ impl Delivery {
             let Err(failed) = attempt else {
                 return Ok(());
             };
-            let delay = delay(attempts);
+            // Whoever was told the same time as others does not come back together with them.
+            let told = failed.wait.map(|wait| wait.saturating_add(delay(1)));
+            let delay = delay(attempts).max(told.unwrap_or_default());
             let may_retry = match failed.retry {
                 Retry::Never | Retry::Apart => false,
+                Retry::Always | Retry::WithId if told.is_some() => effort.allows(delay),
                 Retry::Always | Retry::WithId => effort.takes(delay),
             };
             if !may_retry {
@@ -155,10 +171,7 @@ impl Delivery {
             }
         };
         let after = self.timeout.min(effort.left());
-        let late = Failed {
-            reason: FailureReason::TimedOut { after },
-            retry: Retry::WithId,
-        };
+        let late = Failed::new(FailureReason::TimedOut { after }, Retry::WithId);
         timeout(after, attempt).await.unwrap_or(Err(late))
     }
 }
@@ -166,6 +179,7 @@ impl Delivery {
 /// What may still be spent on a batch and on the parts it is cut into.
 #[derive(Debug)]
 struct Effort {
+    may_retry: bool,
     retries: u32,
     give_up_at: Instant,
 }
@@ -177,6 +191,12 @@ impl Effort {
 
     fn is_over(&self) -> bool {
         self.left().is_zero()
+    }
+
+    /// Whether a retry that the endpoint asked for would not come too late. Such are not counted:
+    /// the waits between them grow, so that the time for the batch bounds them.
+    fn allows(&self, delay: Duration) -> bool {
+        self.may_retry && delay < self.left()
     }
 
     /// Takes one retry, if there is one and it would not come too late.

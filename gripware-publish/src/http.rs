@@ -10,6 +10,8 @@ use crate::{
     authorize::Authorizer,
     delivery::{Failed, Retry},
     failure::FailureReason,
+    redirect::{self, MAX_REDIRECTS},
+    retry_after,
     transport::Transport,
 };
 
@@ -23,36 +25,44 @@ pub(crate) struct ControlApi {
 }
 
 impl ControlApi {
-    /// Sends one request.
+    /// Sends one request, and sends it on where the endpoint moved within its host.
     pub(crate) async fn post(&self, body: Bytes) -> Result<(), Failed> {
+        let mut uri = self.uri.clone();
+        let mut redirects = 0;
+        loop {
+            let response = self.post_to(uri.clone(), body.clone()).await?;
+            let target = redirect::target(&uri, response.status(), response.headers());
+            match target.filter(|_| redirects < MAX_REDIRECTS) {
+                Some(target) => uri = target,
+                None => return self.read(&response),
+            }
+            redirects += 1;
+        }
+    }
+
+    async fn post_to(&self, uri: Uri, body: Bytes) -> Result<Response<Bytes>, Failed> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/plain, */*;q=0.1"));
-        let credentials = self.authorizer.header(SystemTime::now());
-        if let Some((name, value)) = credentials.map_err(|error| Failed {
-            reason: FailureReason::Credentials(error),
-            retry: Retry::Never,
-        })? {
+        let now = SystemTime::now();
+        let credentials = self.authorizer.header(now);
+        let credentials = credentials
+            .map_err(|error| Failed::new(FailureReason::Credentials(error), Retry::Never))?;
+        if let Some((name, value)) = credentials {
             headers.insert(name, value);
         }
-        let response = self.transport.send(request).await.map_err(|error| {
+        let response = self.transport.send(request).await;
+        response.map_err(|error| {
             let message = error.to_string();
             if error.is_connect() {
-                Failed {
-                    reason: FailureReason::Connect { message },
-                    retry: Retry::Always,
-                }
+                Failed::new(FailureReason::Connect { message }, Retry::Always)
             } else {
-                Failed {
-                    reason: FailureReason::Broken { message },
-                    retry: Retry::WithId,
-                }
+                Failed::new(FailureReason::Broken { message }, Retry::WithId)
             }
-        })?;
-        self.read(&response)
+        })
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<(), Failed> {
@@ -60,10 +70,18 @@ impl ControlApi {
         if status.is_success() {
             return Ok(());
         }
+        let wait = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                retry_after::read(response.headers(), SystemTime::now())
+            }
+            _ => None,
+        };
         let retry = match status {
             StatusCode::BAD_REQUEST
             | StatusCode::PAYLOAD_TOO_LARGE
             | StatusCode::UNPROCESSABLE_ENTITY => Retry::Apart,
+            // Whoever limits rates does so before it looks at a request.
+            StatusCode::TOO_MANY_REQUESTS if wait.is_some() => Retry::Always,
             _ if status.is_server_error() => Retry::WithId,
             _ => Retry::Never,
         };
@@ -76,9 +94,10 @@ impl ControlApi {
         {
             "[redacted]".clone_into(&mut message);
         }
+        let reason = FailureReason::Status { status, message };
         Err(Failed {
-            reason: FailureReason::Status { status, message },
-            retry,
+            wait,
+            ..Failed::new(reason, retry)
         })
     }
 }

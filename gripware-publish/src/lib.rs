@@ -36,6 +36,12 @@
 //! * 5xx, no answer in time, or a connection that breaks: likewise, for items with an id. A
 //!   Pushpin drops an item that comes a second time within its `id_cache_ttl`, shipped as 60 s. So
 //!   items without an id get one; see [`PublisherBuilder::generated_ids`].
+//! * 429 or 503 with `Retry-After`: the request is sent again after the time that it says, and a
+//!   little more, as often as that is within the time for it; 503 for items with an id. These
+//!   retries are not counted, but there are none where [`PublisherBuilder::retries`] is 0. What
+//!   would have to wait for too long has failed at once.
+//! * 307 or 308 to a URL of the same scheme, host and port: the request is sent there, up to 3
+//!   times. To anywhere else neither items nor credentials are sent.
 //! * 400, 413 or 422 for several items: they are halved until the item to blame stands alone, and
 //!   the others arrive. Where two that stood alone got the same answer, one after the other, the
 //!   endpoint may be refusing everything: what is left is sent without being halved further, until
@@ -87,6 +93,8 @@ mod message;
 mod outlet;
 mod publisher;
 mod random;
+mod redirect;
+mod retry_after;
 mod sink;
 mod trace;
 mod transport;

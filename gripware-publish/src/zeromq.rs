@@ -47,19 +47,15 @@ impl Push {
         let mut slot = self.stream.lock().await;
         let mut stream = match slot.take().filter(is_alive) {
             Some(stream) => stream,
-            None => connect(&self.authority).await.map_err(|error| Failed {
-                reason: FailureReason::Connect {
-                    message: error.to_string(),
-                },
-                retry: Retry::Always,
+            None => connect(&self.authority).await.map_err(|error| {
+                let message = error.to_string();
+                Failed::new(FailureReason::Connect { message }, Retry::Always)
             })?,
         };
         let messages = messages(items);
-        stream.write_all(&messages).await.map_err(|error| Failed {
-            reason: FailureReason::Broken {
-                message: error.to_string(),
-            },
-            retry: Retry::WithId,
+        stream.write_all(&messages).await.map_err(|error| {
+            let message = error.to_string();
+            Failed::new(FailureReason::Broken { message }, Retry::WithId)
         })?;
         *slot = Some(stream);
         Ok(())

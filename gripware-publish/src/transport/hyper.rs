@@ -8,6 +8,7 @@ use hyper_util::{
     client::legacy::{Client, Error, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use tokio::time::{Instant, timeout_at};
 
 use super::{MAX_ANSWER, Transport, TransportError, TransportFuture};
 use crate::BuildError;
@@ -15,6 +16,10 @@ use crate::BuildError;
 /// How long a connection is kept for the next request. Below the 30 s and more after which
 /// servers commonly close theirs.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// How long the rest of an answer is waited for, once its status is there: it is short, and nothing
+/// depends on it.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// hyper's client over plain http, and with the feature `tls` over https.
 ///
@@ -108,11 +113,12 @@ fn connector(connect: Duration) -> HttpConnector {
 }
 
 /// The start of an answer. Its status has come already and says what happened, so one that breaks
-/// off is as good as one that ends.
+/// off, or does not end, is as good as one that ends.
 async fn read(mut body: Incoming) -> Bytes {
     let mut read = BytesMut::new();
+    let deadline = Instant::now() + ANSWER_TIME;
     while read.len() < MAX_ANSWER {
-        let Some(Ok(frame)) = body.frame().await else {
+        let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await else {
             break;
         };
         if let Some(data) = frame.data_ref() {

@@ -16,8 +16,8 @@ pub const MAX_ANSWER: usize = 16 * 1024;
 /// Sends one HTTP request to a control endpoint.
 ///
 /// The request is complete: its URI, its headers with the credentials, and its body, whose length
-/// has to be sent as `Content-Length` (Pushpin takes no chunks). Redirections are not followed.
-/// A transport bounds the answer's body, to [`MAX_ANSWER`] for example. It sets no time limit and
+/// has to be sent as `Content-Length` (Pushpin takes no chunks). Redirections are not followed:
+/// the publisher follows those that it may. A transport bounds the answer's body, to [`MAX_ANSWER`] for example. It sets no time limit and
 /// tries nothing twice, since the publisher does both: on time-out the future is dropped.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends the request.
