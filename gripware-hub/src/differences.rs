@@ -61,6 +61,7 @@
 //! |---|---|---|
 //! | closes the connection after each answer, and needs a `Content-Length` | keeps it, and takes chunked bodies | a publisher saves a handshake for each item |
 //! | has no authentication | asks for a key where one is set; where none is, it refuses the requests of pages in browsers | a page from anywhere can reach a port on the loopback interface |
+//! | serves the connections that come first | has 256, and no connection without the key keeps out one that has it: the oldest unknown one gets 503 with `Retry-After` | silent connections would keep publishers out |
 //! | does not say whether anybody was there | `Grip-Subscribers` says how many | |
 //! | has ZeroMQ on further ports | has none | |
 //!

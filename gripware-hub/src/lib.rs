@@ -120,6 +120,8 @@
 //! | what a WebSocket client says and the origin has not taken | 200 000 bytes, 1024 messages | not read |
 //! | what a client sends ahead while it is held | 16 KiB | not read |
 //! | requests at a time on one HTTP/2 connection | 250 | wait |
+//! | connections to the control API | 256, of which 128 may have shown no key | the oldest without the key gets 503 with `Retry-After`; with none of those, the new one |
+//! | time for a head there | 5 s | closed |
 //! | a client's answer to a close; reading what is left at the end | 10 s | cut off |
 //!
 //! # Slow clients
