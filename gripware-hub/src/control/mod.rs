@@ -41,11 +41,11 @@
 //! | time to send a body | 30 s | 408 |
 //! | time without progress of an answer | 30 s | closed |
 //! | connections | 256 | 503 with `Retry-After: 1` |
-//! | connections that are not known | 128, and what the others leave | the oldest of them gets 503 with `Retry-After: 1` |
+//! | connections that are not known | 128, and fewer where known ones have more than half | the oldest of them gets 503 with `Retry-After: 1` |
 //! | clients that are told 503 at a time | 64 | closed without an answer |
 //!
-//! A connection is known once it has sent the key. Where no key is set, it is known once a whole
-//! request was read that was not refused, `GET /` aside: there, whoever reaches the address is
+//! A connection is known once it has sent the key. Where no key is set, it is known once a request
+//! was read to its end, `GET /` and those of pages aside: there, whoever reaches the address is
 //! trusted. So connections that are silent or slow (slowloris) keep no publisher out: a new
 //! connection takes the place of the oldest unknown one, and is known with its first head.
 
