@@ -18,6 +18,8 @@ use std::{convert::Infallible, fmt, str::FromStr};
 
 use thiserror::Error;
 
+use crate::header::trim_ows;
+
 /// The most bytes a channel name or an id may have.
 ///
 /// Proxies state no bound of their own. A name is repeated in headers, in items and in every
@@ -262,7 +264,7 @@ pub(crate) fn checked_name(name: String) -> Result<String, ChannelError> {
 
 /// Whether a proxy reads this text back as it is from a place where it stands raw in a header.
 fn is_header_safe(text: &str) -> bool {
-    !text.starts_with(' ') && !text.ends_with(' ') && !text.contains([',', ';', '"', '\\'])
+    trim_ows(text) == text && !text.contains([',', ';', '"', '\\'])
 }
 
 #[cfg(test)]
@@ -295,7 +297,16 @@ mod tests {
 
     #[test]
     fn names_that_a_header_would_change_are_known() {
-        for name in ["news", "café", "s p", "a=b", "%2C", "'", "a/b?c"] {
+        for name in [
+            "news",
+            "café",
+            "s p",
+            "a=b",
+            "%2C",
+            "'",
+            "a/b?c",
+            "\u{a0}a\u{3000}",
+        ] {
             assert!(Channel::new(name).unwrap().is_header_safe(), "{name}");
         }
         for name in ["a,b", "a;b", "\"q\"", " a", "a ", "a\\b"] {

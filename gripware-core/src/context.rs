@@ -33,7 +33,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
-use crate::{LastIds, Policy, sig::SigError};
+use crate::{LastIds, Policy, header::trim_ows, sig::SigError};
 
 /// How far a request's claim to come from a proxy holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl GripContext {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .split(',')
-            .map(str::trim)
+            .map(trim_ows)
             .filter(|feature| !feature.is_empty())
     }
 

@@ -1,4 +1,5 @@
-//! The header names of GRIP and WebSocket-over-HTTP, each in one place.
+//! The header names of GRIP and WebSocket-over-HTTP, each in one place, and what is trimmed from
+//! values.
 //!
 //! ```
 //! use gripware_core::header;
@@ -8,10 +9,14 @@
 //! assert!(!header::is_instruction(&http::header::CONTENT_TYPE));
 //! ```
 
+mod ows;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
+
+pub use self::ows::{trim_ows, trim_ows_bytes};
 
 macro_rules! names {
     ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
@@ -105,5 +110,5 @@ pub(crate) fn has_essence(headers: &HeaderMap, essence: &str) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.as_bytes().split(|byte| *byte == b';').next())
-        .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(essence.as_bytes()))
+        .is_some_and(|value| trim_ows_bytes(value).eq_ignore_ascii_case(essence.as_bytes()))
 }

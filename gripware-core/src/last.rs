@@ -17,7 +17,10 @@
 
 use http::HeaderMap;
 
-use crate::{Channel, header::GRIP_LAST};
+use crate::{
+    Channel,
+    header::{GRIP_LAST, trim_ows},
+};
 
 /// The most channels that are read; a proxy has no more on one connection.
 const MAX_CHANNELS: usize = 100;
@@ -76,8 +79,8 @@ impl LastIds {
 /// The channel and the id of a line. A name may have anything in it, so the last parameter counts.
 fn parse_line(line: &str) -> Option<(&str, &str)> {
     let (channel, id) = line.rsplit_once("last-id=")?;
-    let channel = channel.trim_end().strip_suffix(';')?.trim();
-    let id = id.trim();
+    let channel = trim_ows(trim_ows(channel).strip_suffix(';')?);
+    let id = trim_ows(id);
     let channel_is_one = Channel::new(channel).is_ok();
     let id_is_one = Channel::new(id).is_ok();
     (channel_is_one && id_is_one).then_some((channel, id))
@@ -116,6 +119,18 @@ mod tests {
         assert_eq!(
             parse(&["a; last-id=1; last-id=2"], ""),
             pairs(&[("a; last-id=1", "2")])
+        );
+    }
+
+    #[test]
+    fn only_blanks_and_tabs_are_cut_off() {
+        assert_eq!(
+            parse(&["\u{2003}a\u{a0} ;\tlast-id= \u{3000}1\u{a0}\t"], ""),
+            pairs(&[("\u{2003}a\u{a0}", "\u{3000}1\u{a0}")])
+        );
+        assert_eq!(
+            parse(&["\u{a0}; last-id=\u{a0}"], "\u{a0}"),
+            pairs(&[("", "\u{a0}")])
         );
     }
 

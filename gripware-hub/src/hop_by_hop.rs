@@ -1,5 +1,6 @@
 //! Headers that are about one connection, and not about the message (RFC 9110, section 7.6.1).
 
+use gripware_core::header::trim_ows_bytes;
 use http::{
     HeaderMap, HeaderName,
     header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
@@ -64,7 +65,7 @@ fn connection_tokens(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(CONNECTION).into_iter();
     values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        .filter_map(|token| HeaderName::from_bytes(trim_ows_bytes(token)).ok())
         .collect()
 }
 

@@ -128,14 +128,14 @@ impl GripUrl {
     /// Where one of them is refused by [`parse`](Self::parse), or there are more than
     /// [`MAX_URLS`].
     pub fn parse_many(urls: &str) -> Result<Vec<Self>, GripUrlError> {
-        let count = urls.split_whitespace().count();
+        let count = urls.split_ascii_whitespace().count();
         if count > MAX_URLS {
             return Err(GripUrlError::TooMany {
                 count,
                 limit: MAX_URLS,
             });
         }
-        urls.split_whitespace().map(Self::parse).collect()
+        urls.split_ascii_whitespace().map(Self::parse).collect()
     }
 
     /// A service on Fastly Fanout: items go to its API with this token, and requests are verified

@@ -286,7 +286,7 @@ mod tests {
 
     /// Reads a header as proxies do.
     fn read(value: &str) -> Vec<u8> {
-        let mut parts = value.split(';').map(str::trim);
+        let mut parts = value.split(';').map(crate::header::trim_ows);
         let data = parts.next().unwrap();
         let format = parts
             .find_map(|part| part.strip_prefix("format="))

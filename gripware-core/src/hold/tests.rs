@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Channel, ChannelError, Filter, Limits};
+use crate::{Channel, ChannelError, Filter, Limits, header::trim_ows};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -497,7 +497,7 @@ fn read_channels(value: &str) -> Vec<(String, Option<String>)> {
         }
     }
     let read = |element: &String| {
-        let mut parts = element.split(';').map(str::trim);
+        let mut parts = element.split(';').map(trim_ows);
         let name = parts.next().unwrap().to_owned();
         let prev_id = parts
             .find_map(|part| part.strip_prefix("prev-id="))

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 
 use super::template::fill;
-use crate::Filter;
+use crate::{Filter, header::trim_ows};
 
 /// By how many bytes a filter may make a content longer. One of many directives and a long value
 /// could fill the memory otherwise.
@@ -90,7 +90,7 @@ impl Subject<'_> {
             Filter::SkipSelf => !user.is_empty() && self.item("sender") == Some(user),
             Filter::SkipUsers => {
                 let skipped = self.item("skip_users").unwrap_or_default();
-                let mut skipped = skipped.split(',').map(str::trim);
+                let mut skipped = skipped.split(',').map(trim_ows);
                 !user.is_empty() && skipped.any(|skipped| skipped == user)
             }
             _ => {
@@ -211,6 +211,13 @@ mod tests {
                 Verdict::Drop,
             ),
             ("skip-users", &anna, ("skip_users", "annabel"), sent()),
+            ("skip-users", &anna, ("skip_users", "\u{a0}anna"), sent()),
+            (
+                "skip-users",
+                &[("user", "\u{3000}anna")],
+                ("skip_users", "ben,\t\u{3000}anna "),
+                Verdict::Drop,
+            ),
             ("require-sub", &[], ("require_sub", "b"), sent()),
             ("require-sub", &[], ("require_sub", "c"), Verdict::Drop),
             ("unheard-of", &anna, ("sender", "anna"), sent()),

@@ -3,6 +3,8 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
+use crate::header::trim_ows;
+
 /// Whether a header belongs to one connection and the framing on it, which a proxy decides anew for
 /// its client.
 pub(super) fn is_framing(name: &HeaderName) -> bool {
@@ -26,5 +28,5 @@ pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = H
         .into_iter()
         .filter_map(|value: &HeaderValue| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .filter_map(|name| HeaderName::try_from(trim_ows(name)).ok())
 }

@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use crate::{
     Limits,
-    header::{META_PREFIX, SET_META_PREFIX},
+    header::{META_PREFIX, SET_META_PREFIX, trim_ows},
 };
 
 /// Meta as it came, and what has been changed.
@@ -67,7 +67,7 @@ impl Meta {
         if value.is_empty() {
             return self.remove(name);
         }
-        if value.trim_matches([' ', '\t']).len() < value.len() {
+        if trim_ows(value) != value {
             return Err(MetaError::InvalidValue);
         }
         let value = HeaderValue::from_str(value).map_err(|_| MetaError::InvalidValue)?;

@@ -1,3 +1,4 @@
+use gripware_core::header::trim_ows;
 use http::{HeaderMap, header::ACCEPT};
 
 /// How the answer to a publish is written.
@@ -17,7 +18,7 @@ impl Form {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .map(str::trim)
+            .map(trim_ows)
             .filter(|range| !range.is_empty())
             .map(Range::read)
             .enumerate()
@@ -50,13 +51,13 @@ struct Range<'a> {
 
 impl<'a> Range<'a> {
     fn read(text: &'a str) -> Self {
-        let mut parts = text.split(';').map(str::trim);
+        let mut parts = text.split(';').map(trim_ows);
         let range = parts.next().unwrap_or_default();
         let (kind, subkind) = range.split_once('/').unwrap_or((range, ""));
         let weight = parts
             .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-            .map_or(1000, |(_, value)| thousandths(value.trim()));
+            .find(|(name, _)| trim_ows(name).eq_ignore_ascii_case("q"))
+            .map_or(1000, |(_, value)| thousandths(trim_ows(value)));
         Self {
             kind,
             subkind,

@@ -1,5 +1,6 @@
 use std::{fmt, net::IpAddr};
 
+use gripware_core::header::trim_ows_bytes;
 use http::{
     HeaderMap,
     header::{AUTHORIZATION, HOST, ORIGIN},
@@ -46,7 +47,7 @@ impl ControlKey {
             return false;
         };
         scheme.eq_ignore_ascii_case(b"Bearer ")
-            && bool::from(token.trim_ascii().ct_eq(self.0.as_bytes()))
+            && bool::from(trim_ows_bytes(token).ct_eq(self.0.as_bytes()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use gripware_core::header::trim_ows_bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
     header::{ACCEPT_ENCODING, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
@@ -121,12 +122,7 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
 /// an origin that is not told so.
 fn is_decodable(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    codings.all(|coding| {
-        coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"chunked")
-    })
+    codings.all(|coding| trim_ows_bytes(coding.as_bytes()).eq_ignore_ascii_case(b"chunked"))
 }
 
 fn is_host(value: &HeaderValue) -> bool {

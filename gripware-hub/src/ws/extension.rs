@@ -1,6 +1,6 @@
 //! Whether an origin speaks GRIP over its WebSocket, and how (GRIP 2.5).
 
-use gripware_core::ws::MESSAGE_PREFIX;
+use gripware_core::{header::trim_ows, ws::MESSAGE_PREFIX};
 use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
 
 const GRIP: &str = "grip";
@@ -30,13 +30,13 @@ impl Mode {
 
     fn of_extension(extension: &str) -> Option<Self> {
         let mut parts = parts(extension, ';').into_iter();
-        if !parts.next()?.trim().eq_ignore_ascii_case(GRIP) {
+        if !trim_ows(&parts.next()?).eq_ignore_ascii_case(GRIP) {
             return None;
         }
         let prefix = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
-            let is_prefix = name.trim().eq_ignore_ascii_case(PREFIX);
-            is_prefix.then(|| unquoted(value.trim()))
+            let is_prefix = trim_ows(name).eq_ignore_ascii_case(PREFIX);
+            is_prefix.then(|| unquoted(trim_ows(value)))
         });
         Some(match prefix {
             Some(prefix) if prefix != MESSAGE_PREFIX => Self::Prefixed(prefix.into()),
@@ -120,6 +120,7 @@ mod tests {
             (r#"grip; message-prefix=">>""#, ">>"),
             (r#"grip; message-prefix="a;b,c\"d""#, "a;b,c\"d"),
             ("permessage-deflate; x, grip; message-prefix=é", "é"),
+            ("grip; message-prefix=\u{a0}>\t", "\u{a0}>"),
         ] {
             assert_eq!(mode(&[value]).prefix(), Some(prefix.as_bytes()), "{value}");
         }

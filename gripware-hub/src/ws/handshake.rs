@@ -5,6 +5,7 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use gripware_core::header::trim_ows_bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode, Version,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
@@ -90,7 +91,7 @@ pub(crate) fn check(
 pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let mut versions = headers.get_all(SEC_WEBSOCKET_VERSION).iter();
     match (versions.next(), versions.next()) {
-        (Some(version), None) if version.as_bytes().trim_ascii() == VERSION.as_bytes() => Ok(()),
+        (Some(version), None) if trim_ows_bytes(version.as_bytes()) == VERSION.as_bytes() => Ok(()),
         _ => Err(HandshakeError::Version),
     }
 }
@@ -98,7 +99,7 @@ pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
 /// What answers a client's key.
 pub(crate) fn accept_key(key: &HeaderValue) -> HeaderValue {
     let mut hash = Sha1::new();
-    hash.update(key.as_bytes().trim_ascii());
+    hash.update(trim_ows_bytes(key.as_bytes()));
     hash.update(GUID);
     // Base64 is always a header's value.
     HeaderValue::try_from(BASE64.encode(hash.finalize())).unwrap_or(HeaderValue::from_static(""))
@@ -118,7 +119,7 @@ pub(crate) fn switching(accept: HeaderValue, headers: HeaderMap) -> Response<()>
 
 fn is_key(key: &HeaderValue) -> bool {
     BASE64
-        .decode(key.as_bytes().trim_ascii())
+        .decode(trim_ows_bytes(key.as_bytes()))
         .is_ok_and(|key| key.len() == KEY_LEN)
 }
 
@@ -127,7 +128,7 @@ fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
     values
         .map(HeaderValue::as_bytes)
         .flat_map(|value| value.split(|byte| *byte == b','))
-        .any(|value| value.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+        .any(|value| trim_ows_bytes(value).eq_ignore_ascii_case(token.as_bytes()))
 }
 
 #[cfg(test)]

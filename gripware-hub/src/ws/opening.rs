@@ -9,7 +9,7 @@ use bytes::Bytes;
 use gripware_core::{
     header::{
         CONTENT_BYTES_ACCEPTED, KEEP_ALIVE_INTERVAL, SET_META_PREFIX, WEBSOCKET_EVENTS,
-        is_instruction,
+        is_instruction, trim_ows, trim_ows_bytes,
     },
     ws::{EventKind, scan},
 };
@@ -122,9 +122,7 @@ pub(super) fn is_events(response: &Response<Bytes>) -> bool {
         content_type.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
     response.status() == StatusCode::OK
         && essence.is_some_and(|essence| {
-            essence
-                .trim_ascii()
-                .eq_ignore_ascii_case(WEBSOCKET_EVENTS.as_bytes())
+            trim_ows_bytes(essence).eq_ignore_ascii_case(WEBSOCKET_EVENTS.as_bytes())
         })
 }
 
@@ -135,7 +133,7 @@ pub(super) fn poll(headers: &HeaderMap) -> Option<u32> {
     let seconds = value
         .to_str()
         .ok()
-        .and_then(|text| text.trim().parse::<i64>().ok());
+        .and_then(|text| trim_ows(text).parse::<i64>().ok());
     let seconds = seconds.unwrap_or(0).clamp(0, i64::from(i32::MAX));
     Some(u32::try_from(seconds).unwrap_or(0))
 }
@@ -183,5 +181,5 @@ fn is_offered(answer: &HeaderMap, client: &HeaderMap) -> bool {
     offered
         .map(HeaderValue::as_bytes)
         .flat_map(|value| value.split(|byte| *byte == b','))
-        .any(|protocol| protocol.trim_ascii() == chosen.as_bytes())
+        .any(|protocol| trim_ows_bytes(protocol) == chosen.as_bytes())
 }

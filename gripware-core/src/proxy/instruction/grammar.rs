@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName};
 
+use crate::header::trim_ows;
+
 /// One element of a header: its first part, and the parameters behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Element {
@@ -14,7 +16,7 @@ impl Element {
     pub(super) fn raw(text: &str) -> Option<Self> {
         let (first, rest) = text.split_once(';').unwrap_or((text, ""));
         Some(Self {
-            first: first.trim_ascii().to_owned(),
+            first: trim_ows(first).to_owned(),
             parameters: parameters(rest)?,
         })
     }
@@ -67,16 +69,14 @@ pub(super) fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         }
         elements.push(element);
     }
-    let trimmed = elements
-        .iter()
-        .map(|element| element.trim_ascii().to_owned());
+    let trimmed = elements.iter().map(|element| trim_ows(element).to_owned());
     trimmed.filter(|element| !element.is_empty()).collect()
 }
 
 /// `name`, `name=value` and `name="value"`, between semicolons. Nothing where one is broken.
 fn parameters(text: &str) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
-    let mut rest = text.trim_ascii();
+    let mut rest = trim_ows(text);
     while !rest.is_empty() {
         let end = rest.find([';', '=']).unwrap_or(rest.len());
         let (name, behind) = rest.split_at_checked(end)?;
@@ -87,16 +87,16 @@ fn parameters(text: &str) -> Option<Vec<(String, String)>> {
                 None => {
                     let (value, behind) =
                         behind.split_at_checked(behind.find(';').unwrap_or(behind.len()))?;
-                    (value.trim_ascii().to_owned(), behind)
+                    (trim_ows(value).to_owned(), behind)
                 }
             },
         };
-        if !name.trim_ascii().is_empty() {
-            parameters.push((name.trim_ascii().to_owned(), value));
+        if !trim_ows(name).is_empty() {
+            parameters.push((trim_ows(name).to_owned(), value));
         }
-        rest = match behind.trim_ascii_start().strip_prefix(';') {
-            Some(behind) => behind.trim_ascii(),
-            None if behind.trim_ascii().is_empty() => "",
+        rest = match trim_ows(behind).strip_prefix(';') {
+            Some(behind) => trim_ows(behind),
+            None if trim_ows(behind).is_empty() => "",
             None => return None,
         };
     }

@@ -8,7 +8,7 @@ use crate::{
     HoldMode, Limits,
     header::{
         GRIP_CHANNEL, GRIP_EXPOSE_HEADERS, GRIP_HOLD, GRIP_KEEP_ALIVE, GRIP_LINK, GRIP_SET_META,
-        GRIP_STATUS, GRIP_TIMEOUT, is_instruction,
+        GRIP_STATUS, GRIP_TIMEOUT, is_instruction, trim_ows,
     },
     proxy::framing::{is_framing, named_by_connection},
 };
@@ -55,7 +55,7 @@ impl Instruction {
                     let why = "it is a code from 100 to 999, and maybe a reason";
                     InstructionError::new("Grip-Status", &status, why)
                 })?;
-            let reason = reason.trim();
+            let reason = trim_ows(reason);
             read.reason = (!reason.is_empty()).then(|| reason.to_owned());
         }
         read.read_links(headers)?;
@@ -120,7 +120,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn seconds(part: &'static str, value: &str) -> Result<Duration, InstructionError> {
-    let seconds = value.trim().parse().ok();
+    let seconds = trim_ows(value).parse().ok();
     seconds.and_then(duration).ok_or_else(|| {
         let why = "it is no number of seconds from 0 to 2147483647";
         InstructionError::new(part, value, why)

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{InstructionError, grammar::Element, headers::duration};
-use crate::proxy::base64;
+use crate::{header::trim_ows, proxy::base64};
 
 /// What the proxy sends on an idle stream, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl KeepAlive {
 
     /// Reads a `Grip-Keep-Alive` header (GRIP 1.6). An empty one is none.
     pub(super) fn parse(value: &str) -> Result<Option<Self>, InstructionError> {
-        if value.trim().is_empty() {
+        if trim_ows(value).is_empty() {
             return Ok(None);
         }
         let wrong = |why| InstructionError::new("Grip-Keep-Alive", value, why);

@@ -16,7 +16,7 @@ use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 pub use self::{error::InstructionError, keep_alive::KeepAlive};
 use crate::{
     Channel, ChannelError, Filter, Hold, HoldError, HoldMode, Limits,
-    header::{GRIP_INSTRUCT, is_instruction},
+    header::{GRIP_INSTRUCT, is_instruction, trim_ows_bytes},
 };
 
 /// An instruction to the proxy: mostly a hold.
@@ -136,7 +136,7 @@ impl Instruction {
         // Compared byte for byte, up to the parameters.
         let is_body = headers.get(CONTENT_TYPE).is_some_and(|value| {
             let essence = value.as_bytes().split(|byte| *byte == b';').next();
-            essence.unwrap_or_default().trim_ascii() == GRIP_INSTRUCT.as_bytes()
+            trim_ows_bytes(essence.unwrap_or_default()) == GRIP_INSTRUCT.as_bytes()
         });
         if is_body {
             if status != StatusCode::OK {

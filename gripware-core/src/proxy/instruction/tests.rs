@@ -380,6 +380,29 @@ fn the_seeds_of_the_fuzz_target_are_read() {
     assert!(good >= 6, "only {good} good seeds in {folder}");
 }
 
+/// Unicode calls all three white space (`char::is_whitespace`), HTTP and GRIP none of them.
+#[test]
+fn names_and_ids_keep_their_wide_blanks() {
+    for edge in ["\u{a0}", "\u{2003}", "\u{3000}"] {
+        let name = format!("{edge}news{edge}");
+        for name in [name.as_str(), edge] {
+            let channel = Channel::new(name).unwrap().with_prev_id(name).unwrap();
+            let hold = Hold::stream(channel.with_filter(Filter::custom(name).unwrap()))
+                .meta("user", name)
+                .status_with_reason(StatusCode::OK, name)
+                .keep_alive(CoreKeepAlive::text(name))
+                .next("/next");
+            for hold in [hold.clone(), hold.in_body()] {
+                let read = Instruction::of(&hold).unwrap();
+                assert_eq!(read.channels(), hold.channels());
+                assert_eq!(read.meta("user"), Some(name));
+                assert_eq!(read.reason(), Some(name));
+                assert_eq!(read.keep_alive().unwrap().content, name.as_bytes());
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_hold_is_read_as_it_was_written(

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::*;
-use crate::header::SET_META_PREFIX;
+use crate::header::{SET_META_PREFIX, trim_ows};
 
 /// The extension by which an origin's control messages are told from messages. It is always
 /// accepted: every proxy that sends events offers it, though what stands between may lose the
@@ -182,6 +182,6 @@ impl WebSocketContext {
 fn elements(line: &HeaderValue) -> impl Iterator<Item = &str> {
     let line = line.to_str().unwrap_or_default();
     line.split(',')
-        .map(str::trim)
+        .map(trim_ows)
         .filter(|part| !part.is_empty())
 }

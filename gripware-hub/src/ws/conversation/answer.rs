@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use gripware_core::{header::CONTENT_BYTES_ACCEPTED, ws::scan};
+use gripware_core::{
+    header::{CONTENT_BYTES_ACCEPTED, trim_ows},
+    ws::scan,
+};
 use http::{HeaderMap, Response};
 
 use super::{Conversation, FORGETFUL, InFlight, Stage, events::Ending};
@@ -177,7 +180,7 @@ fn accepted(headers: &HeaderMap) -> Result<Option<usize>, Cow<'static, str>> {
     let Some(count) = headers.get(CONTENT_BYTES_ACCEPTED) else {
         return Ok(None);
     };
-    let digits = count.to_str().ok().map(str::trim);
+    let digits = count.to_str().ok().map(trim_ows);
     digits
         .filter(|count| count.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|count| count.parse().ok())

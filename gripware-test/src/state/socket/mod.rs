@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gripware_core::{
     header::{
         CONNECTION_ID, CONTENT_BYTES_ACCEPTED, CONTENT_BYTES_REPLAYED, KEEP_ALIVE_INTERVAL,
-        META_PREFIX, SET_META_PREFIX, WEBSOCKET_EVENTS,
+        META_PREFIX, SET_META_PREFIX, WEBSOCKET_EVENTS, trim_ows,
     },
     ws::{
         Close, CloseCode, ControlMessage, Event, EventKind, Frame, MESSAGE_PREFIX, WsKeepAlive,
@@ -151,7 +151,9 @@ impl Socket {
                     self.memory.insert(name.to_owned(), value.into_owned());
                 }
             } else if name == KEEP_ALIVE_INTERVAL {
-                self.is_polled = value.trim().parse().is_ok_and(|seconds: u32| seconds > 0);
+                self.is_polled = trim_ows(&value)
+                    .parse()
+                    .is_ok_and(|seconds: u32| seconds > 0);
             }
         }
     }
@@ -160,7 +162,7 @@ impl Socket {
     fn negotiate(&mut self, response: &Response<Bytes>) {
         let extension = response.headers().get(SEC_WEBSOCKET_EXTENSIONS);
         let extension = extension.and_then(|value| value.to_str().ok());
-        let mut parts = extension.unwrap_or_default().split(';').map(str::trim);
+        let mut parts = extension.unwrap_or_default().split(';').map(trim_ows);
         if parts.next() == Some("grip") {
             let prefix = parts.find_map(|part| part.strip_prefix("message-prefix="));
             let prefix = prefix.map(|prefix| prefix.trim_matches('"'));
