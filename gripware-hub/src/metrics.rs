@@ -19,7 +19,7 @@ macro_rules! counters {
             fn each(&self, mut visit: impl FnMut(&'static str, &'static str, u64)) {
                 $(visit(
                     concat!("gripware_hub_", stringify!($name), "_total"),
-                    concat!($($help),+).trim_start(),
+                    concat!($($help),+).trim_ascii_start(),
                     self.$name.value(),
                 );)*
             }

@@ -160,7 +160,7 @@ async fn publish(hub: Hub, mut dice: Dice, end: Instant) -> u64 {
 fn value(metrics: &str, name: &str) -> u64 {
     let line = metrics.lines().find_map(|it| it.strip_prefix(name));
     line.unwrap_or_else(|| panic!("{name} in {metrics}"))
-        .trim()
+        .trim_ascii()
         .parse()
         .unwrap()
 }

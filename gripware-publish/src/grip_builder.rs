@@ -105,7 +105,7 @@ impl GripBuilder {
             self.prefix = prefix;
         }
         if let Some(required) = vars(PROXY_REQUIRED) {
-            let required = required.trim().to_ascii_lowercase();
+            let required = required.trim_ascii().to_ascii_lowercase();
             self.proxy_required = match required.as_str() {
                 "" => self.proxy_required,
                 "true" | "yes" | "on" | "1" => true,

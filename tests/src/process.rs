@@ -143,7 +143,10 @@ fn send(id: u32, signal: Signal) {
 fn descendants(id: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
     let mut found = Vec::new();
-    for child in list.split_whitespace().filter_map(|id| id.parse().ok()) {
+    for child in list
+        .split_ascii_whitespace()
+        .filter_map(|id| id.parse().ok())
+    {
         found.push(child);
         found.extend(descendants(child));
     }

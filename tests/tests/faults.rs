@@ -445,6 +445,6 @@ fn descriptors() -> usize {
     let line = limits
         .lines()
         .find(|line| line.starts_with("Max open files"));
-    let soft = line.and_then(|line| line.split_whitespace().nth(3));
+    let soft = line.and_then(|line| line.split_ascii_whitespace().nth(3));
     soft.and_then(|soft| soft.parse().ok()).unwrap_or(1024)
 }

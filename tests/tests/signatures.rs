@@ -266,7 +266,7 @@ async fn a_key_is_good_for_its_own_algorithm_only(origin: &str) {
         let (private, public) = key_pair(&mut python, kind);
         let origin = with_key(origin, &public).await;
         // The public key is no secret, so it must not count as one.
-        for key in [public.as_str(), public.trim_end()] {
+        for key in [public.as_str(), public.trim_ascii_end()] {
             let arguments = json!({"header": {"alg": "HS256"}, "claims": good(), "key": key});
             let token = python.ask("mint_by_hand", &arguments).expect("a token");
             let token = token.as_str().expect("text");

@@ -73,7 +73,7 @@ pub fn hold_response(params: &Params) -> Result<(Hold, String), BadRequest> {
         hold = hold.status(status);
     }
     if let Some(names) = params.first("expose") {
-        hold = hold.expose_headers(names.split(',').map(str::trim));
+        hold = hold.expose_headers(names.split(',').map(str::trim_ascii));
     }
     checked(hold, params.first("body").unwrap_or("timeout\n"))
 }

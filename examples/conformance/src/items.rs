@@ -57,7 +57,7 @@ fn with_parameters(mut item: Item, params: &Params) -> Item {
         item = item.sender(sender);
     }
     if let Some(users) = params.first("skip_users") {
-        item = item.skip_users(users.split(',').map(str::trim));
+        item = item.skip_users(users.split(',').map(str::trim_ascii));
     }
     item
 }

@@ -266,7 +266,9 @@ async fn websocket(headers: axum::http::HeaderMap, uri: axum::http::Uri, body: S
     assert!(header("grip-sig").starts_with("ey"));
     assert_eq!(header("upgrade"), "none");
     let name = uri.query().unwrap_or_default().to_owned();
-    TOLD.lock().unwrap().push(format!("{name} {}", body.trim()));
+    TOLD.lock()
+        .unwrap()
+        .push(format!("{name} {}", body.trim_ascii()));
     if name.starts_with("refused") {
         return (StatusCode::FORBIDDEN, [("grip-x", "y")], "no").into_response();
     }

@@ -101,7 +101,7 @@ impl Shard {
 
     /// Tells a client that its hold was refused, as far as it may know, and ends it.
     pub(super) fn refuse(self: &Rc<Self>, connection: &Rc<Connection>, why: &str) {
-        tracing::warn!(target: "gripware_hub", connection = %connection.id, "{}", why.trim_end());
+        tracing::warn!(target: "gripware_hub", connection = %connection.id, "{}", why.trim_ascii_end());
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
         if let Sink::Stream(stream) = &state.sink

@@ -146,7 +146,7 @@ mod tests {
                 .split_once(&format!("            {name} {{\n"))
                 .unwrap();
             let (listed, _) = listed.split_once("            }\n").unwrap();
-            let listed: Vec<_> = listed.split_whitespace().collect();
+            let listed: Vec<_> = listed.split_ascii_whitespace().collect();
             assert_eq!(written.collect::<Vec<_>>(), listed, "{name}");
         }
     }

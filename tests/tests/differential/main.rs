@@ -105,7 +105,7 @@ fn without<'a>(starts: &'a [&'a str]) -> impl Fn(&str) -> String + 'a {
 /// Leaves out what the origin was asked a second time, word for word.
 fn asked_once(transcript: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for part in transcript.trim_end().split("\norigin < ") {
+    for part in transcript.trim_ascii_end().split("\norigin < ") {
         if parts.last() != Some(&part) {
             parts.push(part);
         }

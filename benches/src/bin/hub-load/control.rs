@@ -92,7 +92,7 @@ fn is_whole(answer: &[u8]) -> bool {
     let length = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"))
-        .and_then(|length| length.trim().parse::<usize>().ok());
+        .and_then(|length| length.trim_ascii().parse::<usize>().ok());
     length.is_some_and(|length| body.len() >= length)
 }
 

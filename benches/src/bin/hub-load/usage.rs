@@ -65,6 +65,6 @@ fn resident(id: u32) -> Option<u64> {
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    let kibibytes: u64 = line.trim_ascii().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }

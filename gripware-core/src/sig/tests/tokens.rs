@@ -182,7 +182,7 @@ fn a_public_key_is_never_a_secret() {
     ] {
         let key = Key::parse(public).unwrap();
         let verifier = Verifier::builder().with_key(key).build().unwrap();
-        for secret in [public, public.trim_end(), private] {
+        for secret in [public, public.trim_ascii_end(), private] {
             let secret = Key::secret(secret).unwrap();
             let token = token(&secret, HS256, PAYLOAD);
             assert_eq!(verify(&verifier, &token), Err(SigError::Forged));

@@ -64,7 +64,7 @@ impl Fetch for Played {
             .asked
             .lock()
             .unwrap()
-            .push(line.trim().to_owned());
+            .push(line.trim_ascii().to_owned());
         self.script.count.fetch_add(1, Ordering::SeqCst);
         Box::pin(async {
             self.may_answer.acquire().await.unwrap().forget();
@@ -287,9 +287,9 @@ impl Client {
 /// An answer of the origin with these headers, a line each.
 pub(super) fn answer(headers: &str, body: &'static str) -> Response<Bytes> {
     let mut response = Response::builder();
-    for line in headers.lines().filter(|line| !line.trim().is_empty()) {
+    for line in headers.lines().filter(|line| !line.trim_ascii().is_empty()) {
         let (name, value) = line.split_once(':').unwrap();
-        response = response.header(name.trim(), value.trim());
+        response = response.header(name.trim_ascii(), value.trim_ascii());
     }
     response.body(Bytes::from(body)).unwrap()
 }

@@ -198,7 +198,7 @@ fn frames_of(mut frames: &[u8]) -> Vec<String> {
             }
             _ => payload.escape_ascii().to_string(),
         };
-        described.push(format!("{kind} {content}").trim_end().to_owned());
+        described.push(format!("{kind} {content}").trim_ascii_end().to_owned());
     }
     described
 }
