@@ -23,6 +23,7 @@
 pub mod header;
 pub mod hold;
 pub mod item;
+pub mod json;
 #[doc(hidden)]
 pub mod log;
 pub mod manual;

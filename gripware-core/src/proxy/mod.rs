@@ -42,4 +42,4 @@ mod template;
 pub use filter::{MAX_GROWTH, Subject, Verdict};
 pub use instruction::{Head, Instruction, InstructionError, KeepAlive};
 pub use items::{DecodeError, MAX_ITEM_META, MAX_ITEMS, decode_items};
-pub use patch::{MAX_OPERATIONS, MAX_PATCHED, patch};
+pub use patch::{MAX_DEPTH, MAX_OPERATIONS, MAX_PATCH_STEPS, MAX_PATCHED, patch};

@@ -30,7 +30,7 @@ use thiserror::Error;
 
 pub use self::frame::{Frame, FrameKind, MAX_PING_LEN, WsKeepAlive};
 use self::wire::Wire;
-use crate::{Channel, ChannelError, Limits};
+use crate::{Channel, ChannelError, Limits, json::lenient};
 
 /// Stands before the content of a text event that is a control message.
 pub const CONTROL_PREFIX: &str = "c:";
@@ -122,7 +122,7 @@ impl ControlMessage {
         let json = content
             .strip_prefix(CONTROL_PREFIX.as_bytes())
             .ok_or(ControlError::NoPrefix)?;
-        serde_json::from_slice::<Wire<'_>>(json)?.try_into()
+        serde_json::from_slice::<Wire<'_>>(&lenient(json))?.try_into()
     }
 }
 

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::{WebSocketError, WebSocketErrorKind, event::Preview};
+use crate::json::lenient;
 
 /// A whole WebSocket message, text or binary.
 ///
@@ -114,7 +115,7 @@ impl Message {
     /// # Errors
     /// Where the content is not JSON of that shape, which is the client's fault.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, WebSocketError> {
-        serde_json::from_slice(&self.content)
+        serde_json::from_slice(&lenient(&self.content))
             .map_err(|error| WebSocketError::caused_by(WebSocketErrorKind::InvalidJson, error))
     }
 
@@ -199,6 +200,12 @@ mod tests {
         let error = message.into_text().unwrap_err();
         assert_eq!(error.kind(), WebSocketErrorKind::NotUtf8);
         assert!(error.is_client());
+    }
+
+    #[test]
+    fn json_may_have_half_an_emoji() {
+        let message = Message::from("\u{feff}\"cut \\ud83d\"");
+        assert_eq!(message.json::<String>().unwrap(), "cut \u{fffd}");
     }
 
     #[test]

@@ -287,6 +287,14 @@ fn debug_shows_the_start_of_a_content_only() {
 }
 
 #[test]
+fn half_an_emoji_is_no_reason_to_fail() {
+    let content = "c:\u{feff}{\"type\":\"set-meta\",\"name\":\"user\",\"value\":\"\\ud83d\"}";
+    let message = ControlMessage::decode(content.as_bytes()).unwrap();
+    let (name, value) = ("user".to_owned(), Some("\u{fffd}".to_owned()));
+    assert_eq!(message, ControlMessage::SetMeta { name, value });
+}
+
+#[test]
 fn the_seeds_of_the_fuzz_target_hold_what_it_checks() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/control");
     let mut read = 0;
