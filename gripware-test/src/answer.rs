@@ -1,7 +1,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use gripware_core::Hold;
+use gripware_core::{Hold, json::lenient};
 use http::{HeaderMap, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -91,7 +91,7 @@ impl Answer {
     #[must_use]
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_slice(self.body()) {
+        match serde_json::from_slice(&lenient(self.body())) {
             Ok(value) => value,
             Err(error) => self.fail(format_args!("the body is not the expected JSON: {error}")),
         }

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use gripware_core::{Channel, Item, proxy::decode_items};
+use gripware_core::{Channel, Item, json::lenient, proxy::decode_items};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
@@ -73,7 +73,7 @@ fn decode(body: &[u8]) -> Result<Vec<(Channel, Item)>, Refused> {
 ///
 /// What has another form is left to the decoder, which says what is wrong.
 fn addressed(body: &Bytes) -> Bytes {
-    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+    let Ok(mut value) = serde_json::from_slice::<Value>(&lenient(body)) else {
         return body.clone();
     };
     let items = value.get_mut("items").and_then(Value::as_array_mut);

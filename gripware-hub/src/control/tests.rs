@@ -531,6 +531,10 @@ async fn items_for_one_connection_need_no_channel() {
 
     let published = to(id.clone(), items.clone()).await;
     assert!(published.is(200, "Published\n"), "{published:?}");
+    let cut = "\u{feff}{\"items\":[{\"id\":\"3\",\"ws-message\":{\"content\":\"cut \\ud83d\"}}]}";
+    let line = format!("POST /connections/{id}/publish/");
+    let published = site.request(&line, "", cut).await;
+    assert!(published.is(200, "Published\n"), "{published:?}");
     let unknown = to(Id::random().to_string(), items).await;
     assert!(unknown.is(404, "Not Found\n"), "{unknown:?}");
     let none = to("x".to_owned(), json!({"items": []})).await;
@@ -539,7 +543,12 @@ async fn items_for_one_connection_need_no_channel() {
     assert_eq!(bad.status, 400, "{bad:?}");
     assert_eq!(
         site.target.notes(),
-        ["publish_to 1", "publish_to 2", "publish_to 1"]
+        [
+            "publish_to 1",
+            "publish_to 2",
+            "publish_to 3",
+            "publish_to 1"
+        ]
     );
 }
 

@@ -7,6 +7,7 @@ use super::{Instruction, InstructionError, KeepAlive, headers::duration, subscri
 use crate::{
     HoldMode, Limits,
     header::is_instruction,
+    json::lenient,
     proxy::{
         base64,
         framing::is_framing,
@@ -56,7 +57,8 @@ pub(super) fn read(
     limits: &Limits,
     into: &mut Instruction,
 ) -> Result<(), InstructionError> {
-    let body = std::str::from_utf8(body)
+    let body = lenient(body);
+    let body = std::str::from_utf8(&body)
         .map_err(|_| InstructionError::body("the body is not valid UTF-8"))?;
     let instruct = serde_json::from_str::<Object<Instruct<'_>>>(body)
         .map_err(|error| InstructionError::body(format!("the body is not valid JSON: {error}")))?;
@@ -182,7 +184,8 @@ impl Response<'_> {
         if self.code.is_present() {
             let code = self.code.integer();
             let code = code.map_err(|_| InstructionError::wrong_type(OF, "code"))?;
-            *into.response.status_mut() = u16::try_from(code)
+            *into.response.status_mut() =
+                u16::try_from(code)
                 .ok()
                 .and_then(|code| StatusCode::from_u16(code).ok())
                 .ok_or_else(|| InstructionError::wrong_value(OF, "code"))?;

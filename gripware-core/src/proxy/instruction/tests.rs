@@ -380,6 +380,19 @@ fn the_seeds_of_the_fuzz_target_are_read() {
     assert!(good >= 6, "only {good} good seeds in {folder}");
 }
 
+#[test]
+fn half_an_emoji_is_no_reason_to_refuse_a_hold() {
+    let body = concat!(
+        "\u{feff}",
+        r#"{"hold": {"channels": [{"name": "a\ud83d"}], "meta": {"x": "\ude00"}},
+            "response": {"body": "cut \ud83d"}}"#
+    );
+    let hold = read(&[INSTRUCT], body).unwrap().unwrap();
+    assert_eq!(hold.channels()[0].name(), "a\u{fffd}");
+    assert_eq!(hold.meta("x"), Some("\u{fffd}"));
+    assert_eq!(hold.response().body(), "cut \u{fffd}");
+}
+
 /// Unicode calls all three white space (`char::is_whitespace`), HTTP and GRIP none of them.
 #[test]
 fn names_and_ids_keep_their_wide_blanks() {

@@ -13,7 +13,7 @@ use serde::{
 pub use self::error::DecodeError;
 use self::formats::Formats;
 use super::json::{FromJson, Members, Object, Pairs, Scalar, any_value, members, pass_over};
-use crate::{Channel, Item, channel::checked_name, item::ItemParts};
+use crate::{Channel, Item, channel::checked_name, item::ItemParts, json::lenient};
 
 /// The most items that one body may have. The body itself is at most 1 000 000 bytes, of which an
 /// item that says something takes more than 50: fuller ones are no batches but an attempt to fill
@@ -28,8 +28,8 @@ const ITEM: &str = "publish item object";
 /// Reads the body of a `POST` to `/publish/`: the channels, by name only, and what goes to them.
 ///
 /// It takes what Pushpin takes: formats beside the channel rather than under `formats`, numbers in
-/// texts, base64 with foreign characters, members it does not know. One bad item refuses the whole
-/// batch. What Pushpin would hand on to clients that cannot take it is refused as well:
+/// texts, base64 with foreign characters, members it does not know, and escapes of lone surrogates
+/// ([`lenient`]). One bad item refuses the whole batch. What Pushpin would hand on to clients that cannot take it is refused as well:
 ///
 /// - a `code` of a response below 100, which no HTTP client reads, or a close code that must not be
 ///   sent ([`CloseCode`](crate::ws::CloseCode)); a close without a code has 1000;
@@ -63,8 +63,9 @@ const ITEM: &str = "publish item object";
 /// # Errors
 /// Where a proxy answers 400; the error's words are the body of that answer.
 pub fn decode_items(body: &[u8]) -> Result<Vec<(Channel, Item)>, DecodeError> {
+    let body = lenient(body);
     // All of it, also what is passed over.
-    let body = std::str::from_utf8(body).map_err(|_| DecodeError::NO_JSON)?;
+    let body = std::str::from_utf8(&body).map_err(|_| DecodeError::NO_JSON)?;
     match serde_json::from_str::<Object<BodyMembers>>(body).map_err(|_| DecodeError::NO_JSON)? {
         Object::Members(BodyMembers { items }) => match items {
             Items::Read(items) => Ok(items),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Filter, HttpResponse, HttpStream, WsMessage,
-    item::{Action, HttpBody, WsMessageKind},
+    item::{Action, Content, HttpBody, WsMessageKind},
     ws::CloseCode,
 };
 
@@ -263,7 +263,7 @@ fn a_body_that_is_no_list_of_items_is_refused_in_the_words_of_pushpin() {
         "{",
         "{\"items\":[}",
         "{\"items\":[]}x",
-        "\u{feff}{}",
+        "\u{feff}\u{feff}{}",
         "{\"items\":[1]",
     ] {
         let error = decode_items(body.as_bytes()).unwrap_err();
@@ -513,6 +513,36 @@ fn a_batch_is_bounded() {
         &json!({"channel": "a", "http-response": {"body": "", "headers": headers}}),
         "'http-response' contains 'headers' with invalid value",
     );
+}
+
+#[test]
+fn half_an_emoji_is_no_reason_to_refuse_the_others() {
+    let body = concat!(
+        "\u{feff}",
+        r#"{"items": [
+            {"channel": "a", "ws-message": {"content": "whole"}},
+            {"channel": "b\ud83d", "id": "\udc00", "ws-message": {"content": "cut \ud83d"}},
+            {"channel": "c", "x\ud83d": "\ud83d", "http-response": {"body-patch": [
+                {"op": "add", "path": "/a", "value": "\ud83d"}
+            ]}}
+        ], "y": "\ud83d"}"#
+    );
+    let items = decode_items(body.as_bytes()).unwrap();
+    let names: Vec<_> = items.iter().map(|(channel, _)| channel.name()).collect();
+    assert_eq!(names, ["a", "b\u{fffd}", "c"]);
+    let parts: Vec<_> = items
+        .iter()
+        .map(|(_, item)| item.parts().unwrap())
+        .collect();
+    assert_eq!(parts[1].id.as_deref(), Some("\u{fffd}"));
+    let text = |text: &str| WsMessageKind::Text(Content::text(text.to_owned()));
+    assert_eq!(*parts[0].ws_message.as_ref().unwrap().kind(), text("whole"));
+    assert_eq!(
+        *parts[1].ws_message.as_ref().unwrap().kind(),
+        text("cut \u{fffd}")
+    );
+    let patch = parts[2].http_response.as_ref().unwrap().body();
+    assert!(matches!(patch, HttpBody::Patch(patch) if patch.ends_with("\u{fffd}\"}]".as_bytes())));
 }
 
 #[test]
