@@ -50,7 +50,7 @@
 //! | drops what is over 100 items for a client that does not read | has room for 1 MiB and 10 000, and then disconnects it, or drops and counts ([`SlowClients`](crate::SlowClients)) | who has missed something should know |
 //! | drops an item where 100 wait for an earlier one | gives up the gap: the one that has waited longest goes on | |
 //! | drops an id that comes again where `id_cache_ttl` is set | always, for [`id_memory`](crate::HubBuilder::id_memory) and up to 10 000 ids in a channel | a retry is harmless without a setting |
-//! | passes on a status below 100, a close code that must not be sent, CR and LF in a header, a ping over 125 bytes | 400 | clients fail on it, and one header would become two |
+//! | passes on a status below 200, a close code that must not be sent, CR and LF in a header, a ping over 125 bytes | 400 | clients fail on it, and one header would become two |
 //! | reads the escape of a lone surrogate in JSON as `?` | as U+FFFD | it is what stands for a character that is lost |
 //! | applies a patch of any length, to any depth | of at most 1 000 operations and 1 000 000 bytes, to a depth of 127 ([`patch`](gripware_core::proxy::patch)); otherwise the client gets a 502 | a small item could end the process |
 //! | takes an item for a channel without a name, and a code that is no integer | 400 | nobody is subscribed to such a channel, and such a code is a mistake |

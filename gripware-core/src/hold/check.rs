@@ -1,3 +1,5 @@
+use http::StatusCode;
+
 use super::{
     Hold, HoldError, HoldMode,
     error::{check_text, whole_seconds},
@@ -96,6 +98,20 @@ impl Hold {
         match &self.keep_alive {
             Some(keep_alive) => keep_alive.check(),
             None => Ok(()),
+        }
+    }
+
+    /// The status that the client gets, and its reason, where the response has the status `real`.
+    pub(super) fn status_beside(
+        &self,
+        real: StatusCode,
+    ) -> Result<(StatusCode, Option<&str>), HoldError> {
+        match &self.status {
+            Some((status, reason)) => Ok((*status, reason.as_deref())),
+            None if real.is_informational() => Err(HoldError::BadStatus {
+                status: real.as_u16(),
+            }),
+            None => Ok((real, None)),
         }
     }
 

@@ -44,10 +44,10 @@ impl Hold {
     /// Writes the hold into the headers of a response, with `prefix` before every channel name.
     ///
     /// It returns the status that the response is to have: `real`, or 200 where a server would
-    /// strip the response for it and `Grip-Status` carries it instead (1xx, 204, 205, 304).
+    /// strip the response for it and `Grip-Status` carries the client's (204, 205, 304).
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds, text that a proxy would read as something else in a header,
+    /// What [`check`](Self::check) finds, a `real` status below 200 where the hold has none of its own, text that a proxy would read as something else in a header,
     /// and headers over [`Limits::instruct_headers`](crate::Limits::instruct_headers).
     pub fn write_headers(
         &self,
@@ -78,17 +78,12 @@ impl Hold {
             out.insert(GRIP_EXPOSE_HEADERS, names.join(", "))?;
         }
         self.write_shared(&mut out)?;
-        let strips = |status: StatusCode| {
-            status.is_informational() || matches!(status.as_u16(), 204 | 205 | 304)
-        };
-        match &self.status {
-            Some((status, reason)) => {
-                out.insert(GRIP_STATUS, status_header(*status, reason.as_deref()))?;
-            }
-            None if strips(real) => out.insert(GRIP_STATUS, status_header(real, None))?,
-            None => {}
+        let (status, reason) = self.status_beside(real)?;
+        let is_stripped = real.is_informational() || matches!(real.as_u16(), 204 | 205 | 304);
+        if self.status.is_some() || is_stripped {
+            out.insert(GRIP_STATUS, status_header(status, reason))?;
         }
-        Ok(if strips(real) { StatusCode::OK } else { real })
+        Ok(if is_stripped { StatusCode::OK } else { real })
     }
 
     /// Writes what the client of a `HEAD` request gets to see of the answer to a `GET`.

@@ -73,7 +73,7 @@ impl Hold {
     /// stands in the headers beside it.
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds; a response that is compressed, has a header value that
+    /// What [`check`](Self::check) finds; a status below 200; a response that is compressed, has a header value that
     /// is not UTF-8, or does not fit into
     /// [`Limits::instruct_body`](crate::Limits::instruct_body).
     pub fn to_instruct(
@@ -88,10 +88,7 @@ impl Hold {
         if headers.contains_key(CONTENT_ENCODING) {
             return Err(HoldError::Compressed);
         }
-        let (code, reason) = match &self.status {
-            Some((status, reason)) => (*status, reason.as_deref()),
-            None => (status, None),
-        };
+        let (code, reason) = self.status_beside(status)?;
         let text = std::str::from_utf8(body).ok();
         let instruct = Instruct {
             hold: self.mode.map(|mode| HoldPart {

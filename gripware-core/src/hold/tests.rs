@@ -470,6 +470,16 @@ fn what_a_proxy_would_refuse_or_misread_is_refused() {
         check(&Hold::stream("a").status(StatusCode::CONTINUE)),
         Err(HoldError::BadStatus { status: 100 })
     );
+    for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::PROCESSING] {
+        let refused = HoldError::BadStatus {
+            status: status.as_u16(),
+        };
+        let (hold, limits, headers) = (Hold::stream("a"), Limits::default(), HeaderMap::new());
+        let written = hold.write_headers("", &limits, status, &mut headers.clone());
+        assert_eq!(written, Err(refused.clone()));
+        let written = hold.to_instruct("", &limits, status, &headers, b"");
+        assert_eq!(written, Err(refused));
+    }
     assert_eq!(
         check(&Hold::stream("a").keep_alive(KeepAlive::text(""))),
         Err(HoldError::EmptyKeepAlive)

@@ -37,6 +37,7 @@ mod instruction;
 mod items;
 mod json;
 mod patch;
+mod status;
 mod template;
 
 pub use filter::{MAX_GROWTH, Subject, Verdict};

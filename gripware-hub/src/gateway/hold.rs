@@ -85,7 +85,6 @@ impl Decision<'_> {
                     Box::pin(self.hold(response)).await
                 }
                 None => {
-                    check_status(&instruction)?;
                     let response = head_of(&instruction).map(|()| Answer::Origin(body));
                     self.exchange.log(response.status(), "none");
                     Ok(Outcome::Answer(response))
@@ -111,7 +110,6 @@ impl Decision<'_> {
         let Some(instruction) = instruction else {
             return Err(Refused::Instruction("it has gone".to_owned()));
         };
-        check_status(&instruction)?;
         match instruction.mode() {
             None if instruction.next().is_none() => {
                 let body = instruction.response().body().clone();
@@ -251,13 +249,4 @@ pub(super) fn head_of(instruction: &Instruction) -> Response<()> {
     debug_assert!(!headers.keys().any(is_instruction));
     set_reason(&mut response, instruction.reason());
     response
-}
-
-pub(super) fn check_status(instruction: &Instruction) -> Result<(), Refused> {
-    let status = instruction.response().status();
-    if status.is_informational() {
-        let why = format!("{} is no status of a final response", status.as_u16());
-        return Err(Refused::Instruction(why));
-    }
-    Ok(())
 }

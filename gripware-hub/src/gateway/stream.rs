@@ -10,7 +10,7 @@ use super::{
     answer::{Answer, Then},
     forward::Outcome,
     gather::{Begun, gather},
-    hold::{Decision, Prepared, check_status, head_of},
+    hold::{Decision, Prepared, head_of},
     http1_head::{Length, allows_body, write_head},
     pipe::{PipeBody, pipe},
     refused::Refused,
@@ -31,7 +31,6 @@ impl Decision<'_> {
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        check_status(&instruction)?;
         let begun = gather(body).await?;
         self.begin_stream(instruction, begun).await
     }

@@ -10,7 +10,10 @@ use crate::{
         GRIP_CHANNEL, GRIP_EXPOSE_HEADERS, GRIP_HOLD, GRIP_KEEP_ALIVE, GRIP_LINK, GRIP_SET_META,
         GRIP_STATUS, GRIP_TIMEOUT, is_instruction, trim_ows,
     },
-    proxy::framing::{is_framing, named_by_connection},
+    proxy::{
+        framing::{is_framing, named_by_connection},
+        status::final_status,
+    },
 };
 
 impl Instruction {
@@ -48,13 +51,11 @@ impl Instruction {
             .collect::<BTreeMap<_, _>>();
         if let Some(status) = text(headers, &GRIP_STATUS).filter(|status| !status.is_empty()) {
             let (code, reason) = status.split_once(' ').unwrap_or((&status, ""));
-            let code = code.parse().ok();
-            *read.response.status_mut() = code
-                .and_then(|code| StatusCode::from_u16(code).ok())
-                .ok_or_else(|| {
-                    let why = "it is a code from 100 to 999, and maybe a reason";
-                    InstructionError::new("Grip-Status", &status, why)
-                })?;
+            let code = code.parse::<u16>().ok();
+            *read.response.status_mut() = code.and_then(final_status).ok_or_else(|| {
+                let why = "it is a code from 200 to 999, and maybe a reason";
+                InstructionError::new("Grip-Status", &status, why)
+            })?;
             let reason = trim_ows(reason);
             read.reason = (!reason.is_empty()).then(|| reason.to_owned());
         }

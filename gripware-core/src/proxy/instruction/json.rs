@@ -1,7 +1,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Instruction, InstructionError, KeepAlive, headers::duration, subscription};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         base64,
         framing::is_framing,
         json::{Headers, List, Object, Pairs, Scalar, members},
+        status::final_status,
     },
 };
 
@@ -185,10 +186,7 @@ impl Response<'_> {
             let code = self.code.integer();
             let code = code.map_err(|_| InstructionError::wrong_type(OF, "code"))?;
             *into.response.status_mut() =
-                u16::try_from(code)
-                .ok()
-                .and_then(|code| StatusCode::from_u16(code).ok())
-                .ok_or_else(|| InstructionError::wrong_value(OF, "code"))?;
+                final_status(code).ok_or_else(|| InstructionError::wrong_value(OF, "code"))?;
             into.reason = None;
         }
         if let Some(reason) = optional(self.reason, OF, "reason")?.filter(|it| !it.is_empty()) {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 
 pub use self::{error::InstructionError, keep_alive::KeepAlive};
+use super::status::final_status;
 use crate::{
     Channel, ChannelError, Filter, Hold, HoldError, HoldMode, Limits,
     header::{GRIP_INSTRUCT, is_instruction, trim_ows_bytes},
@@ -87,7 +88,8 @@ impl Instruction {
     /// [`Limits::default`].
     ///
     /// # Errors
-    /// Where a proxy would answer 502.
+    /// Where a proxy would answer 502. With or without an instruction, one that is to reach the
+    /// client with a status below 200 is refused: it would not end the client's request.
     pub fn read(response: &Response<Bytes>) -> Result<Option<Self>, InstructionError> {
         Self::read_within(response, &Limits::default())
     }
@@ -133,6 +135,10 @@ impl Instruction {
         headers: &HeaderMap,
         limits: &Limits,
     ) -> Result<Head, InstructionError> {
+        if final_status(status.as_u16()).is_none() {
+            let why = "it does not end a request";
+            return Err(InstructionError::new("the status", status.as_str(), why));
+        }
         // Compared byte for byte, up to the parameters.
         let is_body = headers.get(CONTENT_TYPE).is_some_and(|value| {
             let essence = value.as_bytes().split(|byte| *byte == b';').next();

@@ -176,7 +176,18 @@ fn a_status_may_have_a_reason() {
     let hold = held(&[INSTRUCT, ("grip-status", "404 Not Here")], &response);
     assert_eq!(hold.response().status(), 410);
     assert_eq!(hold.reason(), Some("Moved on"));
-    for status in ["99", "0", "1000", "-1", "x", "200x"] {
+    for status in [
+        "100",
+        "101 Switching Protocols",
+        "103",
+        "199",
+        "99",
+        "0",
+        "1000",
+        "-1",
+        "x",
+        "200x",
+    ] {
         assert!(read(&[("grip-status", status)], "").is_err(), "{status}");
     }
 }
@@ -378,6 +389,35 @@ fn the_seeds_of_the_fuzz_target_are_read() {
         good += usize::from(matches!(read(&headers, body), Ok(Some(_))));
     }
     assert!(good >= 6, "only {good} good seeds in {folder}");
+}
+
+/// In every way in which a status is told: a client would take the next answer on its connection for
+/// the one that ends its request.
+#[test]
+fn a_status_that_ends_no_request_is_refused() {
+    let hold = ("grip-hold", "stream");
+    for code in [100, 101, 102, 103, 199] {
+        let status = code.to_string();
+        assert!(
+            read(&[hold, ("grip-status", &status)], "").is_err(),
+            "{code}"
+        );
+        for code in [json!(code), json!(status)] {
+            let body = json!({"response": {"code": code}}).to_string();
+            let error = read(&[INSTRUCT], &body).unwrap_err().to_string();
+            let words = "application/grip-instruct: response contains 'code' with invalid value";
+            assert_eq!(error, words);
+        }
+        for headers in [&[][..], &[hold], &[hold, ("grip-status", "200")]] {
+            let mut response = Response::builder().status(code);
+            for (name, value) in headers {
+                response = response.header(*name, *value);
+            }
+            let error = Instruction::read(&response.body(Bytes::new()).unwrap()).unwrap_err();
+            let words = format!("the status cannot be \"{code}\": it does not end a request");
+            assert_eq!(error.to_string(), words);
+        }
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{
     proxy::{
         base64, framing,
         json::{Headers, List, Object, Scalar, members},
+        status::final_status,
     },
     ws::{Close, CloseCode, MAX_PING_LEN},
 };
@@ -107,10 +108,7 @@ impl HttpResponseMembers<'_> {
                 .code
                 .integer()
                 .map_err(|_| DecodeError::wrong_type(OF, "code"))?;
-            u16::try_from(code)
-                .ok()
-                .and_then(|code| StatusCode::from_u16(code).ok())
-                .ok_or_else(|| DecodeError::wrong_value(OF, "code"))?
+            final_status(code).ok_or_else(|| DecodeError::wrong_value(OF, "code"))?
         } else {
             StatusCode::OK
         };

@@ -31,7 +31,8 @@ const ITEM: &str = "publish item object";
 /// texts, base64 with foreign characters, members it does not know, and escapes of lone surrogates
 /// ([`lenient`]). One bad item refuses the whole batch. What Pushpin would hand on to clients that cannot take it is refused as well:
 ///
-/// - a `code` of a response below 100, which no HTTP client reads, or a close code that must not be
+/// - a `code` of a response below 200, which ends no request and lets a client take the next answer
+///   on its connection for this one (response desynchronization), or a close code that must not be
 ///   sent ([`CloseCode`](crate::ws::CloseCode)); a close without a code has 1000;
 /// - names, values and reasons that would break out of the head of a response;
 /// - a channel or an id that breaks the rules for [`Channel`] names (an empty id is none);

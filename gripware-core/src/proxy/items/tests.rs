@@ -112,7 +112,7 @@ fn numbers_may_stand_in_texts() {
         (json!(" 404 "), 404),
         (json!(404.0), 404),
         (json!(999), 999),
-        (json!(100), 100),
+        (json!(200), 200),
     ] {
         let response = json!({"http-response": {"code": code, "body": ""}});
         assert_eq!(parts(&response).http_response.unwrap().status(), status);
@@ -433,6 +433,10 @@ fn one_bad_item_refuses_the_batch_and_says_what_is_wrong() {
         refused_item(&item, words);
     }
     for code in [
+        json!(100),
+        json!("101"),
+        json!(103.0),
+        json!(199),
         json!(99),
         json!(0),
         json!(1000),

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use gripware_core::{HttpResponse, HttpStream, Item};
+use http::StatusCode;
 use tokio::time::sleep;
 
 use super::{line::answer, *};
@@ -62,6 +63,29 @@ fn a_response_hold_asks_again_where_too_much_came_meanwhile() {
         line.asked(2).await;
         line.answer(answer("", "all of it"));
         assert_eq!(client.await.unwrap().body(), "all of it");
+    });
+}
+
+/// A client would take the next answer on its connection for the one that ends its request.
+#[test]
+fn a_repeated_answer_with_a_status_that_ends_no_request_is_a_502() {
+    Line::play(async |line: Line| {
+        let poll = "Grip-Hold: response\nGrip-Channel: polls";
+        let mut plain = answer("", "plain");
+        *plain.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let answers = [
+            plain,
+            answer("Grip-Status: 103", "not held"),
+            // This one would be given at the timeout.
+            answer(&format!("{poll}\nGrip-Status: 103 Early Hints"), "stored"),
+        ];
+        for (asked, wrong) in answers.into_iter().enumerate() {
+            let client = line.response(answer(poll, "")).await;
+            line.publish("polls", HttpResponse::hint());
+            line.asked(asked + 1).await;
+            line.answer(wrong);
+            assert_eq!(client.await.unwrap().status(), StatusCode::BAD_GATEWAY);
+        }
     });
 }
 
