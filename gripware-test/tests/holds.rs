@@ -4,7 +4,7 @@ mod origin;
 
 use gripware_core::{HttpResponse, HttpStream, Item};
 use gripware_test::Proxy;
-use http::Request;
+use http::{Request, StatusCode};
 use origin::{answer, async_failure, failure, proxy, proxy_with};
 use serde_json::json;
 
@@ -340,6 +340,35 @@ async fn what_no_proxy_could_obey_fails_with_the_transcript() {
         let shown = "\n\n> GET /x\n> grip-sig: (signed now)\n";
         assert!(message.contains(shown), "{message}");
         assert!(message.ends_with("\n<   body\n"), "{message}");
+    }
+}
+
+/// It would not end the client's request.
+#[tokio::test]
+async fn a_status_below_200_is_none_that_a_proxy_passes_on() {
+    let poll = [("grip-hold", "response"), ("grip-channel", "a")];
+    for (status, headers) in [(200, [poll[0], ("grip-status", "103")]), (101, poll)] {
+        let wrong = move || {
+            let mut answer = answer(headers, "");
+            *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+            answer
+        };
+        let (first, ..) = proxy(move |_, _| wrong());
+        let message = async_failure(first.get("/x").hold()).await;
+        assert!(
+            message.starts_with("a proxy would answer 502: "),
+            "{message}"
+        );
+
+        let (again, ..) = proxy(move |_, count| match count {
+            0 => answer(poll, ""),
+            _ => wrong(),
+        });
+        let message = async_failure(again.get("/x").hold()).await;
+        assert!(
+            message.starts_with("a proxy would answer 502: "),
+            "{message}"
+        );
     }
 }
 
