@@ -374,23 +374,6 @@ fn headers_without_end_are_refused() {
     assert!(read(&[INSTRUCT], &body.to_string()).is_err());
 }
 
-#[test]
-fn the_seeds_of_the_fuzz_target_are_read() {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../fuzz/corpus/instructions_read"
-    );
-    let mut good = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let seed = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        let (head, body) = seed.split_once("\n\n").unwrap();
-        let lines = head.lines().filter_map(|line| line.split_once(": "));
-        let headers: Vec<_> = lines.collect();
-        good += usize::from(matches!(read(&headers, body), Ok(Some(_))));
-    }
-    assert!(good >= 6, "only {good} good seeds in {folder}");
-}
-
 /// In every way in which a status is told: a client would take the next answer on its connection for
 /// the one that ends its request.
 #[test]

@@ -765,19 +765,6 @@ fn a_context_can_go_wherever_a_handler_runs() {
     check::<WebSocketError>();
 }
 
-#[test]
-fn the_seeds_of_the_fuzz_target_are_read_or_refused() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/ws_decode");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let body = std::fs::read(entry.unwrap().path()).unwrap();
-        if let Ok(mut ws) = read(&[("connection-id", "a")], &body) {
-            ws.accept();
-            let body = body_of(ws);
-            assert!(decode(body, &Limits::default()).is_ok());
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Operation {
     Accept,
