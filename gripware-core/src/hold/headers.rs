@@ -47,8 +47,8 @@ impl Hold {
     /// strip the response for it and `Grip-Status` carries the client's (204, 205, 304).
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds, a `real` status below 200 where the hold has none of its own, text that a proxy would read as something else in a header,
-    /// and headers over [`Limits::instruct_headers`](crate::Limits::instruct_headers).
+    /// What [`check`](Self::check) finds, a `real` status below 200 where the hold has none of its
+    /// own, text that a proxy would read as something else in a header, and headers over [`Limits::instruct_headers`](crate::Limits::instruct_headers).
     pub fn write_headers(
         &self,
         prefix: &str,

@@ -73,8 +73,8 @@ impl Hold {
     /// stands in the headers beside it.
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds; a status below 200; a response that is compressed, has a header value that
-    /// is not UTF-8, or does not fit into
+    /// What [`check`](Self::check) finds; a status below 200 where the hold has none of its own; a
+    /// response that is compressed, has a header value that is not UTF-8, or does not fit into
     /// [`Limits::instruct_body`](crate::Limits::instruct_body).
     pub fn to_instruct(
         &self,
