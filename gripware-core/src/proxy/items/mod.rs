@@ -29,7 +29,8 @@ const ITEM: &str = "publish item object";
 ///
 /// It takes what Pushpin takes: formats beside the channel rather than under `formats`, numbers in
 /// texts, base64 with foreign characters, members it does not know, and escapes of lone surrogates
-/// ([`lenient`]). One bad item refuses the whole batch. What Pushpin would hand on to clients that cannot take it is refused as well:
+/// ([`lenient`]). One bad item refuses the whole batch. What Pushpin would hand on to clients that
+/// cannot take it is refused as well:
 ///
 /// - a `code` of a response below 200, which ends no request and lets a client take the next answer
 ///   on its connection for this one (response desynchronization), or a close code that must not be

@@ -45,9 +45,8 @@ pub const MAX_DEPTH: usize = 128;
 pub const MAX_PATCH_STEPS: usize = 1_000_000;
 
 /// Returns a body that is JSON with a JSON Patch applied to it, a list of operations (RFC 6902);
-/// `None` if it
-/// does not fit, or goes over [`MAX_PATCHED`], [`MAX_OPERATIONS`], [`MAX_DEPTH`] or
-/// [`MAX_PATCH_STEPS`]; Pushpin answers the client 502 then (GRIP 1.11).
+/// `None` if the patch does not fit, or goes over [`MAX_PATCHED`], [`MAX_OPERATIONS`],
+/// [`MAX_DEPTH`] or [`MAX_PATCH_STEPS`]. Pushpin answers the client 502 then (GRIP 1.11).
 ///
 /// As with Pushpin, an element is added before another one or, with `-`, at the end: an index right
 /// behind the last element is refused.
