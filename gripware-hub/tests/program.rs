@@ -432,3 +432,83 @@ fn an_address_that_is_taken_is_named() {
         );
     }
 }
+
+/// An origin for one test: it answers each connection's only request by its path.
+fn origin(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                if reader.read_line(&mut head).unwrap() == 0 {
+                    break;
+                }
+            }
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let _ = stream.write_all(answer(path).as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn nowhere_is_a_query_logged() {
+    let close = "Connection: close\r\nContent-Length: 0\r\n";
+    let origin = origin(move |path| match path.split('?').next().unwrap() {
+        "/stream" => format!(
+            "HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: a; prev-id=1\r\n\
+             Grip-Link: </next?token=s3cret>; rel=next; timeout=1\r\n{close}\r\n"
+        ),
+        "/bad" => format!(
+            "HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: a\r\n\
+             Grip-Link: <http://[/?token=s3cret>; rel=next\r\n{close}\r\n"
+        ),
+        "/broken" => String::new(),
+        _ => format!("HTTP/1.1 500 No\r\n{close}\r\n"),
+    });
+    let hub = Program::new()
+        .flag(format!("--origin=http://{origin}"))
+        .flag("--listen=127.0.0.1:0")
+        .flag("--control=127.0.0.1:0")
+        .flag("--log=warn,gripware_hub=trace")
+        .start();
+    let mut clients = Vec::new();
+    let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (path, more) in [
+        ("/stream", ""),
+        ("/bad", ""),
+        ("/broken", ""),
+        ("/plain", ""),
+        ("/plain", upgrade),
+    ] {
+        let mut client = TcpStream::connect(hub.front).unwrap();
+        write!(
+            client,
+            "GET {path}?token=s3cret HTTP/1.1\r\nHost: h\r\n{more}\r\n"
+        )
+        .unwrap();
+        clients.push(client);
+    }
+    hub.request("GET /connections?token=s3cret", "");
+    let start = Instant::now();
+    loop {
+        let log = hub.errors();
+        let all = [
+            "path=\"/next\"",
+            "path=\"/bad\"",
+            "path=\"/broken\"",
+            "path=\"/plain\" status=500 hold=\"none\"",
+            "path=\"/connections\"",
+        ];
+        if all.iter().all(|part| log.contains(part)) {
+            assert!(!log.contains("s3cret"), "{log}");
+            return;
+        }
+        assert!(start.elapsed() < LONG, "{log}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

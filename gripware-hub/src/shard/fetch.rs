@@ -83,8 +83,9 @@ impl Shard {
                 }
             };
             metrics.asks_failed.add(1);
-            let uri = request.uri();
-            tracing::warn!(target: "gripware_hub", %uri, attempt, "a next link was not fetched: {why}");
+            // Without the query, which may have a token.
+            let path = request.uri().path();
+            tracing::warn!(target: "gripware_hub", path, attempt, "a next link was not fetched: {why}");
             if attempt >= RETRIES || self.is_draining.get() {
                 return None;
             }
