@@ -1,65 +1,115 @@
 //! Headers that say who says it: a client must not be able to send them.
+//!
+//! Header injection by spelling: CGI, WSGI and PHP make one variable of every name that differs only
+//! in its separators, so `Meta.User` and `Meta_User` are `Meta-User` to them. Here every character
+//! of a name that is neither letter nor digit counts as a hyphen.
 
 use gripware_core::header::{GRIP_PREFIX, META_PREFIX};
 use http::HeaderName;
 
-const FORWARDED: &str = "forwarded";
-const X_REAL_IP: &str = "x-real-ip";
-const X_FORWARDED_PREFIX: &str = "x-forwarded-";
+/// How a header of the table is named.
+#[derive(Clone, Copy, Debug)]
+enum Pattern {
+    Name(&'static str),
+    Prefix(&'static str),
+}
 
-/// Whether a header is for proxies of GRIP alone (GRIP 1.2, 2.2).
-///
-/// `_` counts as `-`: to a CGI or WSGI application `Meta_User` and `Meta-User` are the same.
+/// For proxies of GRIP alone (GRIP 1.2, 2.2).
+const RESERVED: &[Pattern] = &[
+    Pattern::Prefix(GRIP_PREFIX),
+    Pattern::Prefix(META_PREFIX),
+    Pattern::Prefix("content-bytes-"),
+    Pattern::Name("connection-id"),
+];
+
+/// Where a request came from, as proxies in front say it. Libraries that look for a client's address
+/// believe the first of these that is there, whoever wrote it.
+const FORWARDING: &[Pattern] = &[
+    Pattern::Name("forwarded"),
+    Pattern::Name("forwarded-for"),
+    Pattern::Name("x-forwarded"),
+    Pattern::Prefix("x-forwarded-"),
+    Pattern::Name("x-original-forwarded-for"),
+    Pattern::Name("x-vercel-forwarded-for"),
+    Pattern::Name("client-ip"),
+    Pattern::Name("proxy-client-ip"),
+    Pattern::Name("true-client-ip"),
+    Pattern::Name("wl-proxy-client-ip"),
+    Pattern::Name("x-client-ip"),
+    Pattern::Name("x-cluster-client-ip"),
+    Pattern::Name("x-originating-ip"),
+    Pattern::Name("x-real-ip"),
+    Pattern::Name("x-remote-addr"),
+    Pattern::Name("x-remote-ip"),
+    Pattern::Name("cf-connecting-ip"),
+    Pattern::Name("cf-connecting-ipv6"),
+    Pattern::Name("cf-pseudo-ipv4"),
+    Pattern::Name("do-connecting-ip"),
+    Pattern::Name("fastly-client-ip"),
+    Pattern::Name("fly-client-ip"),
+    Pattern::Name("x-appengine-user-ip"),
+    Pattern::Name("x-azure-clientip"),
+    Pattern::Name("x-azure-socketip"),
+    Pattern::Name("x-envoy-external-address"),
+    Pattern::Name("x-nf-client-connection-ip"),
+];
+
+/// Whether a header is for proxies of GRIP alone, however its words are joined.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    begins(name, GRIP_PREFIX)
-        || begins(name, META_PREFIX)
-        || begins(name, "content-bytes-")
-        || equals(name, "connection-id")
+    is_in(RESERVED, name)
 }
 
-/// Whether a header says where a request came from before.
+/// Whether a header says where a request came from before, however its words are joined.
 pub(crate) fn is_forwarding(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    begins(name, X_FORWARDED_PREFIX) || equals(name, X_REAL_IP) || name == FORWARDED
+    is_in(FORWARDING, name)
 }
 
-/// Whether a header is one of those with `_` for `-`, as no proxy writes them.
+/// Whether a header is one of those with another separator than a hyphen, as no proxy writes them.
 pub(crate) fn is_disguised(name: &HeaderName) -> bool {
-    name.as_str().contains('_') && (is_reserved(name) || is_forwarding(name))
+    let is_other = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'-';
+    name.as_str().bytes().any(is_other) && (is_reserved(name) || is_forwarding(name))
 }
 
+fn is_in(table: &[Pattern], name: &HeaderName) -> bool {
+    let name = name.as_str();
+    table.iter().any(|pattern| match pattern {
+        Pattern::Name(other) => name.len() == other.len() && begins(name, other),
+        Pattern::Prefix(prefix) => begins(name, prefix),
+    })
+}
+
+/// Names of [`HeaderName`] are in lower case.
 fn begins(name: &str, prefix: &str) -> bool {
-    let is_like = |(one, other): (u8, u8)| one == other || one == b'_' && other == b'-';
+    let is_like =
+        |(one, other): (u8, u8)| one == other || other == b'-' && !one.is_ascii_alphanumeric();
     name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_like)
-}
-
-fn equals(name: &str, other: &str) -> bool {
-    name.len() == other.len() && begins(name, other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn name(name: &'static str) -> HeaderName {
-        HeaderName::from_static(name)
+    /// What may stand in a name beside letters and digits (RFC 9110, section 5.6.2).
+    const SEPARATORS: &str = "!#$%&'*+-.^_`|~";
+
+    fn name(name: &str) -> HeaderName {
+        HeaderName::from_bytes(name.as_bytes()).unwrap()
     }
 
     #[test]
     fn a_name_is_reserved_however_its_words_are_joined() {
-        for reserved in [
-            "grip-sig",
-            "grip_sig",
-            "grip_any-thing",
-            "meta-user",
-            "meta_user",
-            "connection-id",
-            "connection_id",
-            "content-bytes-replayed",
-            "content_bytes_accepted",
-        ] {
-            assert!(is_reserved(&name(reserved)), "{reserved}");
+        for separator in SEPARATORS.chars() {
+            for reserved in [
+                "Grip-Sig",
+                "grip-any-thing",
+                "Meta-User",
+                "Connection-Id",
+                "Content-Bytes-Replayed",
+            ] {
+                let joined = name(&reserved.replace('-', &separator.to_string()));
+                assert!(is_reserved(&joined), "{joined}");
+                assert_eq!(is_disguised(&joined), separator != '-', "{joined}");
+            }
         }
         for free in [
             "grip",
@@ -68,29 +118,35 @@ mod tests {
             "connection",
             "connection-ids",
             "content-type",
+            "my_header",
         ] {
             assert!(!is_reserved(&name(free)), "{free}");
+            assert!(!is_disguised(&name(free)), "{free}");
         }
     }
 
     #[test]
-    fn forwarding_headers_are_known_in_disguise() {
-        for (forwarding, is_in_disguise) in [
-            ("x-forwarded-for", false),
-            ("x_forwarded_host", true),
-            ("x-forwarded_proto", true),
-            ("x-real-ip", false),
-            ("x_real_ip", true),
-            ("forwarded", false),
-        ] {
-            assert!(is_forwarding(&name(forwarding)), "{forwarding}");
-            assert_eq!(
-                is_disguised(&name(forwarding)),
-                is_in_disguise,
-                "{forwarding}"
-            );
+    fn what_names_an_address_is_known_however_its_words_are_joined() {
+        for separator in SEPARATORS.chars() {
+            for forwarding in [
+                "X-Forwarded-For",
+                "X-Forwarded-Anything",
+                "X-Real-Ip",
+                "Client-Ip",
+                "True-Client-Ip",
+                "Cf-Connecting-Ip",
+                "Fastly-Client-Ip",
+                "X-Client-Ip",
+                "X-Cluster-Client-Ip",
+            ] {
+                let joined = name(&forwarding.replace('-', &separator.to_string()));
+                assert!(is_forwarding(&joined), "{joined}");
+                assert_eq!(is_disguised(&joined), separator != '-', "{joined}");
+            }
         }
-        assert!(!is_forwarding(&name("x-forward")));
-        assert!(!is_disguised(&name("my_header")));
+        assert!(is_forwarding(&name("Forwarded")));
+        for free in ["x-forward", "client-ips", "ip", "x-client"] {
+            assert!(!is_forwarding(&name(free)), "{free}");
+        }
     }
 }

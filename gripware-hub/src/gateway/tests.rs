@@ -1,6 +1,7 @@
 //! Transcripts of clients, with what is held caught in a list.
 
 mod ends;
+mod headers;
 mod holds;
 mod hostile;
 mod http2;
@@ -27,7 +28,7 @@ use http_body_util::BodyExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, mpsc},
     time::timeout,
 };
 
@@ -137,13 +138,48 @@ fn socket(line: Wire) -> Socket {
 }
 
 async fn gateway<S: crate::origin::Origin>(caught: &Arc<Caught>, origin: S) -> SocketAddr {
+    gateway_with(caught, origin, Options::default()).await
+}
+
+async fn gateway_with<S: crate::origin::Origin>(
+    caught: &Arc<Caught>,
+    origin: S,
+    options: Options,
+) -> SocketAddr {
     let holder: Arc<dyn Holder> = Arc::clone(caught) as _;
-    let gateway = Gateway::new(holder, origin, Options::default());
+    let gateway = Gateway::new(holder, origin, options);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(gateway.serve(listener.into(), std::future::pending()));
     address
 }
+
+/// An origin that gives one answer to each request, byte for byte, and tells what it was asked.
+async fn answering(answer: &'static str) -> (HttpOrigin, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel(10);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let mut origin = Client(socket);
+                let mut request = origin.until("\r\n\r\n").await;
+                if request.contains("transfer-encoding: chunked") {
+                    request += &origin.until("0\r\n").await;
+                    request += &origin.until("\r\n\r\n").await;
+                }
+                let _ = tell.send(request).await;
+                origin.send(answer).await;
+                // It stays open, whether the answer is whole or not.
+                origin.rest().await;
+            });
+        }
+    });
+    (HttpOrigin::new(address.parse().unwrap(), PATIENCE), told)
+}
+
+const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /// A client that speaks bytes.
 struct Client(TcpStream);

@@ -1,0 +1,95 @@
+//! Clients that say what only a proxy may say.
+
+use super::*;
+
+/// What may join the words of a name, beside the hyphen (RFC 9110, section 5.6.2).
+const SEPARATORS: &str = "!#$%&'*+.^_`|~";
+
+/// Headers that a client cannot send, however it joins their words.
+const FORGED: [&str; 14] = [
+    "Grip-Sig",
+    "Meta-User",
+    "Connection-Id",
+    "Content-Bytes-Replayed",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Real-Ip",
+    "Client-Ip",
+    "True-Client-Ip",
+    "Cf-Connecting-Ip",
+    "Fastly-Client-Ip",
+    "X-Client-Ip",
+    "X-Cluster-Client-Ip",
+    "Forwarded",
+];
+
+#[tokio::test]
+async fn a_header_in_disguise_does_not_reach_the_origin() {
+    for separator in SEPARATORS.chars().chain(['-']) {
+        let (origin, mut told) = answering(EMPTY).await;
+        let address = gateway(&Caught::new(false), origin).await;
+        let forged: String = FORGED
+            .iter()
+            .map(|name| format!("{}: evil\r\n", name.replace('-', &separator.to_string())))
+            .collect();
+        let mut client = Client::connect(address).await;
+        client
+            .send(&format!(
+                "GET / HTTP/1.1\r\nHost: a\r\n{forged}My{separator}Own: fine\r\n\r\n"
+            ))
+            .await;
+        client.until("\r\n\r\n").await;
+        let request = told.recv().await.unwrap();
+        assert!(!request.contains("evil"), "{request}");
+        let own = format!("my{separator}own: fine\r\n");
+        assert!(request.contains(&own), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_trusted_proxy_says_of_an_address_passes_and_its_disguise_does_not() {
+    let (origin, mut told) = answering(EMPTY).await;
+    let options = Options {
+        trust_forwarded: true,
+        ..Options::default()
+    };
+    let address = gateway_with(&Caught::new(false), origin, options).await;
+    let mut client = Client::connect(address).await;
+    client
+        .send(
+            "GET / HTTP/1.1\r\nHost: a\r\nTrue-Client-Ip: 10.1.1.1\r\nX-Forwarded-For: \
+             10.1.1.2\r\nForwarded: for=10.1.1.3\r\nTrue.Client.Ip: evil\r\nX~Forwarded~For: \
+             evil\r\n\r\n",
+        )
+        .await;
+    client.until("\r\n\r\n").await;
+    let request = told.recv().await.unwrap();
+    for part in ["10.1.1.1", "10.1.1.2, 127.0.0.1", "for=10.1.1.3"] {
+        assert!(request.contains(part), "{request}");
+    }
+    assert!(!request.contains("evil"), "{request}");
+}
+
+#[tokio::test]
+async fn trailers_are_no_way_around_what_is_removed_of_headers() {
+    let (origin, mut told) = answering(
+        "HTTP/1.1 200 OK\r\nTrailer: Grip-Hold, X-T\r\nTransfer-Encoding: chunked\r\n\r\n\
+         1\r\na\r\n0\r\nGrip-Hold: evil\r\nX-T: fine\r\n\r\n",
+    )
+    .await;
+    let address = gateway(&Caught::new(false), origin).await;
+    let mut client = Client::connect(address).await;
+    client
+        .send(
+            "POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTrailer: grip-sig, meta.user, \
+             x_forwarded_for, client~ip, x-t\r\nTransfer-Encoding: chunked\r\n\r\n\
+             1\r\na\r\n0\r\nGrip-Sig: evil\r\nMeta.User: evil\r\nX_Forwarded_For: evil\r\n\
+             Client~Ip: evil\r\nX-T: fine\r\n\r\n",
+        )
+        .await;
+    let answer = client.until("x-t: fine\r\n\r\n").await;
+    assert!(!answer.contains("evil"), "{answer}");
+    let request = told.recv().await.unwrap();
+    assert!(!request.contains("evil"), "{request}");
+    assert!(request.ends_with("x-t: fine\r\n\r\n"), "{request}");
+}
