@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use gripware_core::header::trim_ows_bytes;
+use gripware_core::header::{WEBSOCKET_EVENTS, trim_ows_bytes};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{ACCEPT_ENCODING, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
@@ -96,6 +96,12 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
             "This transfer coding is not known.\n",
         ));
     }
+    if carries_events(&parts.headers) {
+        return Err((
+            StatusCode::FORBIDDEN,
+            "WebSocket events are a proxy's to send.\n",
+        ));
+    }
     let wrong = Err((StatusCode::BAD_REQUEST, "The host is missing or wrong.\n"));
     if let Some(authority) = parts.uri.authority() {
         // It counts more than `Host` (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
@@ -123,6 +129,19 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
 fn is_decodable(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     codings.all(|coding| trim_ows_bytes(coding.as_bytes()).eq_ignore_ascii_case(b"chunked"))
+}
+
+/// Whether a request pretends to be a turn of a WebSocket, which the origin would take for the
+/// hub's own, signed as it is (GRIP 2.2). One of several types counts, as does one of a list.
+fn carries_events(headers: &HeaderMap) -> bool {
+    let types = headers.get_all(CONTENT_TYPE).into_iter();
+    let mut essences = types.flat_map(|value| {
+        value
+            .as_bytes()
+            .split(|byte| matches!(byte, b';' | b','))
+            .map(trim_ows_bytes)
+    });
+    essences.any(|essence| essence.eq_ignore_ascii_case(WEBSOCKET_EVENTS.as_bytes()))
 }
 
 fn is_host(value: &HeaderValue) -> bool {

@@ -93,3 +93,35 @@ async fn trailers_are_no_way_around_what_is_removed_of_headers() {
     assert!(!request.contains("evil"), "{request}");
     assert!(request.ends_with("x-t: fine\r\n\r\n"), "{request}");
 }
+
+#[tokio::test]
+async fn a_client_cannot_send_websocket_events_itself() {
+    let (origin, mut told) = answering(EMPTY).await;
+    let caught = Caught::new(false);
+    let address = gateway(&caught, origin).await;
+    for types in [
+        "Content-Type: application/websocket-events\r\n",
+        "content-type:Application/WebSocket-Events ; charset=utf-8\r\n",
+        "Content-Type: text/plain\r\nContent-Type: application/websocket-events\r\n",
+        "Content-Type: text/plain, application/websocket-events\r\n",
+    ] {
+        for method in ["POST", "GET"] {
+            let mut client = Client::connect(address).await;
+            client
+                .send(&format!(
+                    "{method} / HTTP/1.1\r\nHost: a\r\n{types}Content-Length: 6\r\n\r\nOPEN\r\n"
+                ))
+                .await;
+            let answer = client.until("\r\n\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{types}: {answer}");
+        }
+    }
+    let mut client = Client::connect(address).await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/websocket-eventsx\r\n\r\n")
+        .await;
+    client.until("\r\n\r\n").await;
+    let request = told.recv().await.unwrap();
+    assert!(request.contains("websocket-eventsx"), "{request}");
+    assert_eq!(caught.metrics.bad_gateway.value(), 0);
+}
