@@ -71,7 +71,10 @@
 //! | Pushpin | the hub | because |
 //! |---|---|---|
 //! | adds an `Accept-Encoding` of its own, and decompresses; adds an `Accept` where the client has none | sends the client's `Accept` alone | what is published later could not be appended to a compressed body |
-//! | says nothing of who asks, as shipped, and passes on what clients say of it | sets `X-Forwarded-For` and `X-Forwarded-Proto`, and removes what clients say, or adds to it with [`trust_forwarded`](crate::HubBuilder::trust_forwarded) | an application needs the address, and anybody can write one |
+//! | says nothing of who asks, as shipped, and passes on what clients say of it | sets `X-Forwarded-For` and `X-Forwarded-Proto`, and removes what clients say in those and some 25 others such as `True-Client-Ip`, or passes it on with [`trust_forwarded`](crate::HubBuilder::trust_forwarded) | an application needs the address, and anybody can write one |
+//! | passes on a client's `Meta_User`, `Grip.Sig` | removes whatever is `Meta-User` or `Grip-Sig` to an application that joins names by other characters | PHP, CGI and WSGI take `_`, and PHP also `.`, for `-` |
+//! | passes on `application/websocket-events` of a client | 403 | the origin would take it for a turn of a WebSocket, signed as it is |
+//! | passes on a path that leaves the base of a route by dot segments | 400, in every spelling | whatever is beside the base is not for clients |
 //! | takes escapes out of a target that need not be there | leaves the target as it is | a signature over it is not the proxy's to break |
 //! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, `TE` among it, and keeps these two | the rest is the origin's to know |
 //! | speaks HTTP/1.1 | and HTTP/2, on the same port, with WebSockets (RFC 8441) | a browser has six connections for HTTP/1.1, which six streams use up |

@@ -1,5 +1,5 @@
 use std::{
-    convert::Infallible, future::pending, iter, net::SocketAddr, pin::Pin, sync::Arc, time::Instant,
+    convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc, time::Instant,
 };
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use super::{
     answer::Answer,
     exchange::Exchange,
     hold::Decision,
-    refuse::{bad_gateway, cut_off, reason, refusal},
+    refuse::{bad_gateway, fault_of_client, reason, refusal},
     request,
     server::Gateway,
     slot::{Slot, Ticket},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     asker::AskError,
-    body::{Body, BodyError},
+    body::Body,
     client_addr::ClientAddr,
     kept::Kept,
     origin::{Origin, OriginError},
@@ -154,13 +154,11 @@ async fn forward<S: Origin>(
     };
     let response = match origin.ask(Request::from_parts(parts, body)).await {
         Ok(response) => response,
-        Err(error) if is_of_client(&*error) => {
-            exchange.log(StatusCode::BAD_REQUEST, "none");
-            return cut_off().into();
-        }
         Err(error) => {
-            metrics.bad_gateway.add(1);
-            let response = failure(&exchange, &*error, settings.development);
+            let response = fault_of_client(&*error).unwrap_or_else(|| {
+                metrics.bad_gateway.add(1);
+                failure(&exchange, &*error, settings.development)
+            });
             exchange.log(response.status(), "none");
             return response.into();
         }
@@ -174,12 +172,6 @@ async fn forward<S: Origin>(
         rest,
     };
     decision.make(response).await
-}
-
-/// Whether it was the body of the request that failed.
-fn is_of_client(error: &(dyn std::error::Error + 'static)) -> bool {
-    iter::successors(Some(error), |error| error.source())
-        .any(<dyn std::error::Error>::is::<BodyError>)
 }
 
 pub(super) fn failure(

@@ -1,5 +1,9 @@
+use std::iter;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+
+use crate::{body::BodyError, origin::OriginError};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -14,6 +18,24 @@ pub(super) fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response<By
 /// What a client is told whose request could not be read to its end.
 pub(super) fn cut_off() -> Response<Bytes> {
     refusal(StatusCode::BAD_REQUEST, "The request was cut off.\n")
+}
+
+/// What a client is told where a failure is its own, and not the origin's.
+pub(super) fn fault_of_client(
+    error: &(dyn std::error::Error + 'static),
+) -> Option<Response<Bytes>> {
+    iter::successors(Some(error), |error| error.source()).find_map(|error| {
+        if error.is::<BodyError>() {
+            return Some(cut_off());
+        }
+        match error.downcast_ref() {
+            Some(OriginError::OutsideBase) => Some(refusal(
+                StatusCode::BAD_REQUEST,
+                "The path leads out of the application.\n",
+            )),
+            _ => None,
+        }
+    })
 }
 
 /// What a client is told when the origin failed. The reason is in the log, and in development in the

@@ -18,7 +18,7 @@ use super::{
     exchange::Exchange,
     forward::{Outcome, failure},
     http1_head::switching_bytes,
-    refuse::{bad_gateway, refusal},
+    refuse::{bad_gateway, fault_of_client, refusal},
     request::absolute,
     server::{Gateway, Holder},
     slot::{Slot, Ticket},
@@ -165,6 +165,10 @@ async fn consent<S: Origin>(
         let answer = timeout(wait, fetch(gateway.origin(), request, limit)).await;
         let answer = answer.unwrap_or(Err(AskError::TimedOut { limit: wait }));
         let answer = answer.map_err(|error| {
+            if let Some(response) = fault_of_client(&error) {
+                opening.is_known = false;
+                return response;
+            }
             gateway.holder.metrics().bad_gateway.add(1);
             failure(exchange, &error, settings.development)
         })?;

@@ -6,6 +6,8 @@ use http::{
 };
 use thiserror::Error;
 
+use super::{OriginError, dot_segments::leaves_base};
+
 /// Where an HTTP origin is: `http://host:port`, with a path that is put before that of each request,
 /// or `unix:/path/of/socket`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +32,17 @@ pub struct OriginAddressError {
 }
 
 impl OriginAddress {
-    /// Where a request with this URI goes: path and query are kept, the rest is replaced.
-    pub(super) fn resolve(&self, uri: &Uri) -> Result<Uri, http::Error> {
+    /// Where a request with this URI goes: path and query are kept, the rest is replaced. One whose
+    /// path leaves the base goes nowhere.
+    pub(super) fn resolve(&self, uri: &Uri) -> Result<Uri, OriginError> {
+        if !self.base.is_empty() && leaves_base(uri.path()) {
+            return Err(OriginError::OutsideBase);
+        }
+        self.join(uri)
+            .map_err(|error| OriginError::Failed(error.into()))
+    }
+
+    fn join(&self, uri: &Uri) -> Result<Uri, http::Error> {
         let authority = match &self.place {
             Place::Tcp(authority) => authority.clone(),
             // A name for the pool of connections: the connector does not look at it.
@@ -133,6 +144,16 @@ mod tests {
         );
         assert_eq!(resolve("http://h", "*"), "http://h/");
         assert_eq!(resolve("unix:/run/app.sock", "/a"), "http://localhost/a");
+    }
+
+    #[test]
+    fn a_path_that_leaves_the_base_goes_nowhere() {
+        let address: OriginAddress = "http://h/base".parse().unwrap();
+        let out = address.resolve(&"/a/%2e%2e/../secret?q".parse().unwrap());
+        assert!(matches!(out, Err(OriginError::OutsideBase)), "{out:?}");
+        assert_eq!(resolve("http://h/base", "/a/../b"), "http://h/base/a/../b");
+        // Without a base the whole origin is the application's.
+        assert_eq!(resolve("http://h", "/../b"), "http://h/../b");
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub(crate) enum OriginError {
     Unreached(#[source] BoxError),
     #[error("the connection to the origin failed")]
     Failed(#[source] BoxError),
+    /// The client's fault.
+    #[error("the path leads out of the origin's base")]
+    OutsideBase,
     #[error("the origin did not answer within {limit:?}")]
     TimedOut { limit: Duration },
 }

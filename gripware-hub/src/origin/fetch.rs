@@ -100,7 +100,9 @@ fn ask_error(error: BoxError) -> AskError {
     match error.downcast::<OriginError>().map(|error| *error) {
         Ok(OriginError::Unreached(error)) => AskError::Unreached(error),
         Ok(OriginError::TimedOut { limit }) => AskError::TimedOut { limit },
-        Ok(error @ OriginError::Failed(_)) => AskError::Failed(error.into()),
+        Ok(error @ (OriginError::Failed(_) | OriginError::OutsideBase)) => {
+            AskError::Failed(error.into())
+        }
         Err(error) => AskError::Failed(error),
     }
 }

@@ -65,7 +65,7 @@ impl Service<Request<Body>> for HttpOrigin {
         let (client, limit) = (self.client.clone(), self.timeout);
         let resolved = self.address.resolve(request.uri());
         Box::pin(async move {
-            *request.uri_mut() = resolved.map_err(|error| OriginError::Failed(error.into()))?;
+            *request.uri_mut() = resolved?;
             *request.version_mut() = Version::HTTP_11;
             match tokio::time::timeout(limit, client.request(request)).await {
                 Ok(Ok(response)) => Ok(response),

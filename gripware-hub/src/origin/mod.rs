@@ -2,6 +2,7 @@
 
 mod address;
 mod connect;
+mod dot_segments;
 mod error;
 mod fetch;
 mod http;

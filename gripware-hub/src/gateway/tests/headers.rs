@@ -125,3 +125,33 @@ async fn a_client_cannot_send_websocket_events_itself() {
     assert!(request.contains("websocket-eventsx"), "{request}");
     assert_eq!(caught.metrics.bad_gateway.value(), 0);
 }
+
+#[tokio::test]
+async fn a_path_does_not_leave_the_base_of_the_origin() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/base", listener.local_addr().unwrap());
+    let app = Router::new().fallback(async |uri: axum::http::Uri| uri.to_string());
+    tokio::spawn(async { axum::serve(listener, app).await });
+    let origin = HttpOrigin::new(base.parse().unwrap(), PATIENCE);
+    let caught = Caught::new(false);
+    let address = gateway(&caught, origin).await;
+    let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (path, more, expected) in [
+        ("/../secret", "", "400 Bad Request"),
+        ("/%2e%2E/secret", "", "400 Bad Request"),
+        ("/./..//../secret", "", "400 Bad Request"),
+        ("/..\\secret", "", "400 Bad Request"),
+        ("/../secret", upgrade, "400 Bad Request"),
+        ("/a/../b?../..", "", "200 OK"),
+    ] {
+        let mut client = Client::connect(address).await;
+        client
+            .send(&format!("GET {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n"))
+            .await;
+        let answer = client.until("\r\n\r\n").await;
+        let status = format!("HTTP/1.1 {expected}\r\n");
+        assert!(answer.starts_with(&status), "{path}: {answer}");
+    }
+    assert_eq!(caught.metrics.bad_gateway.value(), 0);
+}
