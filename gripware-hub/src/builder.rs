@@ -109,6 +109,23 @@ setters! {
     options.header_timeout => header_timeout: Duration;
     /// Sets the largest head of a request, in bytes. Larger ones get 431. Default: 64 KiB.
     options.max_header_size => max_header_size: usize;
+    /// Sets how many requests may be in progress on one HTTP/2 connection; clients that are held
+    /// count. It is what browsers are told, which let more requests wait. Default: 250.
+    options.max_streams => max_streams: u32;
+    /// Sets how long a client may leave an answer untaken that is not held. An answer whose client
+    /// takes less than 16 KiB of it in this time, and not all that waits, is ended: an HTTP/1.1
+    /// connection is closed, a stream of HTTP/2 reset. Time in which the application has nothing to
+    /// send does not count. Default: 60 s.
+    options.answer_timeout => answer_timeout: Duration;
+    /// Sets how many requests of one client address may be in progress at the application, from the
+    /// moment that it is asked until its answer has ended; clients that are held do not count. More
+    /// wait for up to 10 s, and then get 503 with `Retry-After`. An IPv6 address counts as its /64.
+    ///
+    /// The address is the other end of the connection; with [`trust_forwarded`](Self::trust_forwarded)
+    /// it is the last one in `X-Forwarded-For`. So where a proxy is in front, either set that, or
+    /// this to what all of the proxy's clients may have. Clients on a unix socket have no limit.
+    /// Default: 256. A large number, such as [`usize::MAX`], is no limit.
+    options.max_client_requests => max_client_requests: usize;
 }
 
 impl HubBuilder {

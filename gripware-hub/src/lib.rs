@@ -95,6 +95,9 @@
 //! | head of a request | 64 KiB | 431 |
 //! | time for a head; idle time of a connection that is not held | 60 s | closed |
 //! | connections that are not held | no limit | wait to be accepted |
+//! | requests in progress on one HTTP/2 connection, holds included | 250 | wait |
+//! | requests in progress from one client address, holds not included | 256 | wait 10 s, then 503 |
+//! | time for a client to take 16 KiB of an answer that is not held, or all that waits | 60 s | the answer is ended |
 //! | body of a request that is held | 100 000 bytes | 400 |
 //! | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
 //! | queue of one connection | 1 MiB and 10 000 messages | see [slow clients](#slow-clients) |
@@ -119,9 +122,11 @@
 //! | answer to a WebSocket's events | 1 000 000 bytes | closed with 1011 |
 //! | what a WebSocket client says and the origin has not taken | 200 000 bytes, 1024 messages | not read |
 //! | what a client sends ahead while it is held | 16 KiB | not read |
-//! | requests at a time on one HTTP/2 connection | 250 | wait |
 //! | connections to the control API | 256, of which 128 may have shown no key | the oldest without the key gets 503 with `Retry-After`; with none of those, the new one |
 //! | time for a head there | 5 s | closed |
+//! | what an HTTP/1.1 client sends ahead while its answer is made | 16 KiB | not read |
+//! | HTTP/2 frames of a kind that an answer is not asked for with, such as PING or RST_STREAM | a few hundred, and more with time and with traffic | the connection ends with ENHANCE_YOUR_CALM |
+//! | time for an HTTP/2 client to close a connection that has ended | 5 s | cut off |
 //! | a client's answer to a close; reading what is left at the end | 10 s | cut off |
 //!
 //! # Slow clients

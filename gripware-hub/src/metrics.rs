@@ -52,6 +52,12 @@ counters! {
     dropped;
     /// Clients disconnected since they did not read.
     slow_closed;
+    /// Answers ended since their client did not take them.
+    stalled_closed;
+    /// HTTP/2 connections ended for a flood of frames.
+    floods_closed;
+    /// Requests refused since their client had too many in progress.
+    busy;
     /// Requests of the hub's own to the origin.
     asks;
     /// Requests of the hub's own to the origin that failed.

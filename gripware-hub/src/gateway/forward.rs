@@ -3,18 +3,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::{body::Incoming, service::Service};
 
 use super::{
     answer::Answer,
+    delivery::Delivery,
     exchange::Exchange,
     hold::Decision,
-    refuse::{bad_gateway, fault_of_client, reason, refusal},
+    refuse::{bad_gateway, busy, fault_of_client, reason, refusal},
     request,
     server::Gateway,
+    share::{self, Counted, Share, Shares},
     slot::{Slot, Ticket},
+    streams::StreamWatch,
     websocket,
 };
 use crate::{
@@ -41,15 +44,30 @@ pub(super) struct Peer {
     /// Made once, since each request has it.
     forwarded_for: Option<HeaderValue>,
     is_tls: bool,
+    /// What its address may have in progress. `None` on a unix socket.
+    share: Option<Arc<Share>>,
 }
 
 impl Peer {
-    pub(super) fn new(at: Option<SocketAddr>, is_tls: bool) -> Self {
+    pub(super) fn new(at: Option<SocketAddr>, is_tls: bool, shares: &Arc<Shares>) -> Self {
         Self {
             at,
             forwarded_for: at.and_then(request::forwarded_for),
             is_tls,
+            share: at.map(|at| shares.of(at.ip())),
         }
+    }
+
+    /// The share that a request counts for: behind a trusted proxy that of the address which the
+    /// proxy names.
+    fn share<S>(&self, gateway: &Gateway<S>, headers: &HeaderMap) -> Option<Arc<Share>> {
+        let trusted = gateway.options.trust_forwarded;
+        let forwarded = trusted
+            .then(|| request::forwarded_address(headers))
+            .flatten();
+        forwarded
+            .map(|address| gateway.shares.of(address))
+            .or_else(|| self.share.clone())
     }
 }
 
@@ -74,7 +92,7 @@ impl<B> From<Response<Bytes>> for Outcome<B> {
 pub(super) struct Abandoned;
 
 impl<S: Origin> Service<Request<Incoming>> for Client<S> {
-    type Response = Response<Answer<S::Body>>;
+    type Response = Response<Delivery<Counted<S::Body>>>;
     type Error = Abandoned;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Abandoned>> + Send>>;
 
@@ -83,7 +101,9 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
         let (peer, slot) = (self.peer.clone(), self.slot.clone());
         Box::pin(async move {
             match forward(&gateway, origin, &peer, slot.as_ref(), request).await {
-                Outcome::Answer(response) => Ok(response),
+                Outcome::Answer(response) => {
+                    Ok(response.map(|answer| Delivery::new(answer, StreamWatch::current())))
+                }
                 Outcome::Leave(ticket) => {
                     if let Some(slot) = slot {
                         slot.put(ticket);
@@ -103,7 +123,7 @@ async fn forward<S: Origin>(
     peer: &Peer,
     slot: Option<&Arc<Slot>>,
     mut request: Request<Incoming>,
-) -> Outcome<S::Body> {
+) -> Outcome<Counted<S::Body>> {
     let holder = &gateway.holder;
     let (settings, metrics) = (holder.settings(), holder.metrics());
     metrics.requests.add(1);
@@ -123,6 +143,7 @@ async fn forward<S: Origin>(
         return refusal(status, text).into();
     }
     let ask = ask.map(|ask| ask.check(&parts, incoming.is_end_stream()));
+    let share = peer.share(gateway, &parts.headers);
     let trusted = gateway.options.trust_forwarded;
     request::clean(
         &mut parts,
@@ -133,7 +154,10 @@ async fn forward<S: Origin>(
     match ask {
         Some(Ok(client)) => {
             // In a box, since the future of each plain request would have room for it.
-            return Box::pin(websocket::open(gateway, slot, exchange, client, parts)).await;
+            return Box::pin(websocket::open(
+                gateway, slot, share, exchange, client, parts,
+            ))
+            .await;
         }
         Some(Err(response)) => {
             exchange.log(response.status(), "none");
@@ -141,6 +165,12 @@ async fn forward<S: Origin>(
         }
         None => {}
     }
+    let Ok(in_progress) = share::enter(share).await else {
+        metrics.busy.add(1);
+        let response = busy();
+        exchange.log(response.status(), "none");
+        return response.into();
+    };
     let kept = Kept::new(&parts, Bytes::new());
     if let Some(peer) = peer.at {
         parts.extensions.insert(ClientAddr(peer));
@@ -153,7 +183,7 @@ async fn forward<S: Origin>(
         (body, Some(rest))
     };
     let response = match origin.ask(Request::from_parts(parts, body)).await {
-        Ok(response) => response,
+        Ok(response) => response.map(|body| Counted::new(body, in_progress)),
         Err(error) => {
             let response = fault_of_client(&*error).unwrap_or_else(|| {
                 metrics.bad_gateway.add(1);

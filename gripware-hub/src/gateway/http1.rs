@@ -13,10 +13,19 @@ use super::{
     Socket,
     client_io::ClientIo,
     forward::{Client, Peer},
+    progress::StallTimer,
     server::{Connected, Gateway, Returning, stopped},
     slot::Slot,
 };
 use crate::{held::Line, origin::Origin};
+
+/// How hyper is done with a connection.
+enum End {
+    Ended(hyper::Result<()>),
+    /// It is held from now on.
+    Left,
+    Stalled,
+}
 
 /// Serves a connection until it ends or is held. `prefix` is what was read of it already.
 pub(super) async fn serve<S: Origin>(
@@ -31,11 +40,11 @@ pub(super) async fn serve<S: Origin>(
         mut stop,
         permit,
     } = connected;
-    let slot = Arc::new(Slot::default());
+    let slot = Arc::new(Slot::new(gateway.options.answer_timeout));
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer: Peer::new(peer, is_tls),
+        peer: Peer::new(peer, is_tls, &gateway.shares),
         slot: Some(Arc::clone(&slot)),
     };
     let options = &gateway.options;
@@ -45,6 +54,7 @@ pub(super) async fn serve<S: Origin>(
         .max_header_size(options.max_header_size)
         .serve_connection(ClientIo::new(socket, prefix, Arc::clone(&slot)), client);
     let mut is_stopping = false;
+    let mut stall = StallTimer::default();
     let ended = {
         let mut stopping = pin!(stopped(&mut stop));
         poll_fn(|cx| {
@@ -54,19 +64,30 @@ pub(super) async fn serve<S: Origin>(
             }
             slot.set_flushed(false);
             match Pin::new(&mut connection).poll(cx) {
-                Poll::Ready(ended) => Poll::Ready(Some(ended)),
-                Poll::Pending if slot.is_ready() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+                Poll::Ready(ended) => Poll::Ready(End::Ended(ended)),
+                Poll::Pending if slot.is_ready() => Poll::Ready(End::Left),
+                Poll::Pending => {
+                    let deadline = slot.progress().deadline();
+                    stall.poll(cx, deadline).map(|()| End::Stalled)
+                }
             }
         })
         .await
     };
-    if let Some(ended) = ended {
-        if let Err(error) = ended {
-            // Clients leave in the middle of everything.
-            tracing::debug!(target: "gripware_hub", %error, "a connection ended early");
+    match ended {
+        End::Left => {}
+        End::Ended(ended) => {
+            if let Err(error) = ended {
+                // Clients leave in the middle of everything.
+                tracing::debug!(target: "gripware_hub", %error, "a connection ended early");
+            }
+            return;
         }
-        return;
+        End::Stalled => {
+            gateway.holder.metrics().stalled_closed.add(1);
+            tracing::debug!(target: "gripware_hub", "an answer is ended: its client does not take it");
+            return;
+        }
     }
     let parts = connection.into_parts();
     let (Some(ticket), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {

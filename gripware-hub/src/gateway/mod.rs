@@ -6,23 +6,30 @@
 
 mod answer;
 mod client_io;
+mod delivery;
 mod exchange;
 mod forward;
+mod frame_meter;
+mod frame_scanner;
 mod gather;
 mod hold;
 mod http1;
 mod http1_head;
 mod http2;
+mod http2_io;
 mod listener;
 mod options;
 mod pipe;
+mod progress;
 mod refuse;
 mod refused;
 mod request;
 mod server;
+mod share;
 mod slot;
 mod socket;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls")]

@@ -16,6 +16,10 @@ pub(crate) struct Options {
     pub(crate) max_header_size: usize,
     /// How many requests may be under way on one HTTP/2 connection. Holds count.
     pub(crate) max_streams: u32,
+    /// How long a client may leave an answer untaken that is not held.
+    pub(crate) answer_timeout: Duration,
+    /// How many requests of one client address may be in progress at the origin.
+    pub(crate) max_client_requests: usize,
     /// Clients come over HTTPS, and no other way.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<super::Tls>,
@@ -29,6 +33,8 @@ impl Default for Options {
             header_timeout: Duration::from_secs(60),
             max_header_size: 64 * 1024,
             max_streams: 250,
+            answer_timeout: Duration::from_secs(60),
+            max_client_requests: 256,
             #[cfg(feature = "tls")]
             tls: None,
         }

@@ -2,7 +2,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -22,24 +22,38 @@ const CHUNK: usize = 8 * 1024;
 pub(super) fn pipe() -> (Wire, PipeBody) {
     let (near, far) = tokio::io::duplex(CAPACITY);
     let ended = Arc::new(AtomicBool::new(false));
+    let hold = Arc::new(());
+    let body = PipeBody {
+        io: far,
+        ended: Arc::clone(&ended),
+        hold: Arc::downgrade(&hold),
+    };
     let wire = Wire {
         io: near,
-        ended: Arc::clone(&ended),
+        ended,
+        _hold: hold,
     };
-    (wire, PipeBody { io: far, ended })
+    (wire, body)
 }
 
 pub(super) struct Wire {
     io: DuplexStream,
     ended: Arc<AtomicBool>,
+    _hold: Arc<()>,
 }
 
 pub(super) struct PipeBody {
     io: DuplexStream,
     ended: Arc<AtomicBool>,
+    hold: Weak<()>,
 }
 
 impl PipeBody {
+    /// Lives as long as the wire.
+    pub(super) fn hold(&self) -> Weak<()> {
+        Weak::clone(&self.hold)
+    }
+
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         // On the stack, so that an idle stream has no buffer.
         let mut chunk = [0; CHUNK];

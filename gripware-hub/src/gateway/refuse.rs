@@ -1,7 +1,10 @@
 use std::iter;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 
 use crate::{body::BodyError, origin::OriginError};
 
@@ -36,6 +39,17 @@ pub(super) fn fault_of_client(
             _ => None,
         }
     })
+}
+
+/// What a client is told that has too much in progress.
+pub(super) fn busy() -> Response<Bytes> {
+    let text = "There are too many requests in progress from this address.\n";
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
+    // It has waited already.
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 /// What a client is told when the origin failed. The reason is in the log, and in development in the

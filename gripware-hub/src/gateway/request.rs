@@ -1,6 +1,6 @@
 //! What of a client's request goes to the origin (GRIP 1.2).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use gripware_core::header::{WEBSOCKET_EVENTS, trim_ows_bytes};
 use http::{
@@ -66,6 +66,15 @@ fn join_cookies(headers: &mut HeaderMap) {
 pub(super) fn forwarded_for(peer: SocketAddr) -> Option<HeaderValue> {
     // An IPv4 client of an IPv6 listener is still one.
     HeaderValue::try_from(peer.ip().to_canonical().to_string()).ok()
+}
+
+/// The address that a proxy in front has seen, which is the last in `X-Forwarded-For`.
+pub(super) fn forwarded_address(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all(X_FORWARDED_FOR).into_iter().next_back()?;
+    let last = last.to_str().ok()?.rsplit(',').next()?.trim_ascii();
+    // Some proxies add a port.
+    let with_port = || last.parse().ok().map(|it: SocketAddr| it.ip());
+    last.parse().ok().or_else(with_port)
 }
 
 fn append_forwarded_for(headers: &mut HeaderMap, address: &HeaderValue) {

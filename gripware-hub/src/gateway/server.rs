@@ -14,7 +14,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Listener, Options, Socket, http1, http2};
+use super::{Listener, Options, Socket, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
     asker::Asker,
     held::{Held, TakeBack, Wire},
@@ -61,6 +61,7 @@ pub(crate) struct Gateway<S> {
     /// Cloned for each connection. A service need not be `Sync`.
     origin: Mutex<S>,
     runtime: Handle,
+    pub(super) shares: Arc<Shares>,
     /// How many connections more may be open that are not held, where there is a limit.
     room: Option<Arc<Semaphore>>,
     /// Whether no more is served. Each connection has a receiver until it ends or is held.
@@ -97,6 +98,7 @@ impl<S: Origin> Gateway<S> {
             holder,
             asker,
             room: room.map(Arc::new),
+            shares: Shares::new(options.max_client_requests),
             options,
             conversation,
             origin: Mutex::new(origin),
@@ -187,7 +189,6 @@ async fn receive<S: Origin>(
     mut socket: Socket,
     #[cfg_attr(not(feature = "tls"), expect(unused_mut))] mut connected: Connected,
 ) {
-    const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let mut read = [0; PREFACE.len()];
     let mut length = 0;
     let limit = gateway.options.header_timeout;

@@ -1,8 +1,12 @@
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use super::progress::Progress;
 use crate::held::Line;
 
 /// What becomes of a connection once it has left hyper.
@@ -17,13 +21,24 @@ pub(super) struct Ticket {
 /// A ticket is taken only when everything hyper has written is with the socket: an interim response,
 /// or the end of an earlier response where requests were pipelined. hyper flushes its IO only when
 /// its own buffer is empty, and after everything that it writes, so the last thing it did tells.
-#[derive(Default)]
+///
+/// It is also where the connection's IO leaves how the client takes what is written.
 pub(super) struct Slot {
     ticket: Mutex<Option<Ticket>>,
     flushed: AtomicBool,
+    progress: Mutex<Progress>,
 }
 
 impl Slot {
+    /// `limit` is how long the client may stall.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            ticket: Mutex::default(),
+            flushed: AtomicBool::new(false),
+            progress: Mutex::new(Progress::new(limit)),
+        }
+    }
+
     pub(super) fn put(&self, ticket: Ticket) {
         *self.lock() = Some(ticket);
     }
@@ -43,7 +58,11 @@ impl Slot {
         self.flushed.load(Ordering::Relaxed) && self.lock().is_some()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Ticket>> {
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Ticket>> {
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

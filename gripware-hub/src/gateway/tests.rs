@@ -1,11 +1,16 @@
 //! Transcripts of clients, with what is held caught in a list.
 
 mod ends;
+mod floods;
+mod frames;
+mod gone;
 mod headers;
 mod holds;
 mod hostile;
 mod http2;
+mod idle;
 mod plain;
+mod stalled;
 mod websockets;
 
 use std::{
@@ -181,6 +186,19 @@ async fn answering(answer: &'static str) -> (HttpOrigin, mpsc::Receiver<String>)
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
+/// Waits until something is so.
+async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(
+        timeout(3 * PATIENCE, waiting).await.is_ok(),
+        "never: {what}"
+    );
+}
+
 /// A client that speaks bytes.
 struct Client(TcpStream);
 
@@ -272,6 +290,7 @@ fn app() -> Router {
             }),
         )
         .route("/big", routing::any(async || "b".repeat(8 << 20)))
+        .route("/some", routing::any(async || "s".repeat(200_000)))
         .route("/ws", routing::post(websocket))
         .route("/bad", routing::any(async || [("grip-hold", "Stream")]))
         .route(

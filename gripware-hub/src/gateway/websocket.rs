@@ -18,9 +18,10 @@ use super::{
     exchange::Exchange,
     forward::{Outcome, failure},
     http1_head::switching_bytes,
-    refuse::{bad_gateway, fault_of_client, refusal},
+    refuse::{bad_gateway, busy, fault_of_client, refusal},
     request::absolute,
     server::{Gateway, Holder},
+    share::{self, Counted, Share},
     slot::{Slot, Ticket},
 };
 use crate::{
@@ -95,13 +96,14 @@ impl Ask {
 pub(super) async fn open<S: Origin>(
     gateway: &Gateway<S>,
     slot: Option<&Arc<Slot>>,
+    share: Option<Arc<Share>>,
     exchange: Exchange,
     client: Willing,
     parts: Parts,
-) -> Outcome<S::Body> {
+) -> Outcome<Counted<S::Body>> {
     let id = Id::random();
     let mut opening = Opened::new(gateway, id, &exchange, parts);
-    let accepted = match consent(gateway, &exchange, &mut opening).await {
+    let accepted = match consent(gateway, share.as_ref(), &exchange, &mut opening).await {
         Ok(accepted) => accepted,
         Err(response) => {
             exchange.log(response.status(), "none");
@@ -146,6 +148,7 @@ pub(super) async fn open<S: Origin>(
 /// Sends `OPEN` until the origin accepts or refuses.
 async fn consent<S: Origin>(
     gateway: &Gateway<S>,
+    share: Option<&Arc<Share>>,
     exchange: &Exchange,
     opening: &mut Opened,
 ) -> Result<Box<Accepted>, Response<Bytes>> {
@@ -155,6 +158,10 @@ async fn consent<S: Origin>(
         settings.origin_timeout,
     );
     loop {
+        let Ok(in_progress) = share::enter(share.cloned()).await else {
+            gateway.holder.metrics().busy.add(1);
+            return Err(busy());
+        };
         let mut request = opening.request(Event::open());
         gateway.holder.signature().write(request.headers_mut());
         if let Some(peer) = exchange.peer {
@@ -163,6 +170,7 @@ async fn consent<S: Origin>(
         // From now on the origin may know of the connection.
         opening.is_known = true;
         let answer = timeout(wait, fetch(gateway.origin(), request, limit)).await;
+        drop(in_progress);
         let answer = answer.unwrap_or(Err(AskError::TimedOut { limit: wait }));
         let answer = answer.map_err(|error| {
             if let Some(response) = fault_of_client(&error) {

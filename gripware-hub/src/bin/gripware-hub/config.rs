@@ -28,6 +28,9 @@ pub(crate) struct Config {
     pub(crate) max_message: usize,
     pub(crate) max_head: usize,
     pub(crate) head_timeout: Duration,
+    pub(crate) max_streams: u32,
+    pub(crate) max_client_requests: usize,
+    pub(crate) answer_timeout: Duration,
     pub(crate) max_connections: Option<usize>,
     pub(crate) message_wait: Duration,
     pub(crate) id_memory: Duration,
@@ -75,6 +78,9 @@ impl Config {
             max_message: values.require(&s::MAX_MESSAGE, parse::size)?,
             max_head: values.require(&s::MAX_HEAD, head)?,
             head_timeout: values.require(&s::HEAD_TIMEOUT, parse::some_time)?,
+            max_streams: values.require(&s::MAX_STREAMS, streams)?,
+            max_client_requests: values.require(&s::MAX_CLIENT_REQUESTS, parse::count)?,
+            answer_timeout: values.require(&s::ANSWER_TIMEOUT, parse::some_time)?,
             max_connections: values.read(&s::MAX_CONNECTIONS, parse::count)?,
             message_wait: values.require(&s::MESSAGE_WAIT, parse::time)?,
             id_memory: values.require(&s::ID_MEMORY, parse::time)?,
@@ -111,6 +117,11 @@ fn head(given: &Given) -> Result<usize, &'static str> {
         ..8192 => Err("it has to be 8KiB or more"),
         size => Ok(size),
     }
+}
+
+/// HTTP/2 has 32 bits for it.
+fn streams(given: &Given) -> Result<u32, &'static str> {
+    u32::try_from(parse::count(given)?).map_err(|_| "it has to be 4294967295 or less")
 }
 
 /// Each is a thread.

@@ -97,6 +97,14 @@ settings! {
             "The largest head of a request. A larger one gets 431";
         HEAD_TIMEOUT = "head-timeout" "TIME" Some("60s"),
             "How long a head may take, and how long an idle connection is kept";
+        MAX_STREAMS = "max-streams" "COUNT" Some("250"),
+            "How many requests may be in progress on one HTTP/2 connection, held ones included";
+        MAX_CLIENT_REQUESTS = "max-client-requests" "COUNT" Some("256"),
+            "How many requests of one address may be in progress at the origin. More wait up to \
+             10 s, and get 503. Behind a proxy set --trust-forwarded, or more";
+        ANSWER_TIMEOUT = "answer-timeout" "TIME" Some("60s"),
+            "How long a client may leave an answer untaken that is not held. It has to take 16 KiB \
+             or all that waits in this time";
         MAX_CONNECTIONS = "max-connections" "COUNT" None,
             "How many connections may be open that are not held. More wait. Default: no limit";
     }
