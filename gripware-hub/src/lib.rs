@@ -166,6 +166,7 @@ mod asker;
 mod body;
 mod builder;
 mod client_addr;
+mod clock;
 mod connection_id;
 mod control;
 mod gateway;

@@ -2,6 +2,8 @@ use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode, Uri, Version};
 
+use crate::clock;
+
 /// One request, as far as its answer depends on it.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -28,7 +30,7 @@ impl Exchange {
             path = self.uri.path(),
             status = status.as_u16(),
             hold,
-            duration = ?self.since.elapsed(),
+            duration = ?clock::now().saturating_duration_since(self.since),
             "request"
         );
     }

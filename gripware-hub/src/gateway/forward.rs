@@ -1,6 +1,4 @@
-use std::{
-    convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc, time::Instant,
-};
+use std::{convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -24,6 +22,7 @@ use crate::{
     asker::AskError,
     body::Body,
     client_addr::ClientAddr,
+    clock,
     kept::Kept,
     origin::{Origin, OriginError},
 };
@@ -136,7 +135,7 @@ async fn forward<S: Origin>(
         keep_alive: request::keeps_alive(parts.version, &parts.headers),
         is_tls: peer.is_tls,
         peer: peer.at,
-        since: Instant::now(),
+        since: clock::now(),
     };
     if let Err((status, text)) = request::check(&mut parts) {
         exchange.log(status, "none");

@@ -11,11 +11,12 @@ mod seen;
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use self::home::Home;
 use crate::{
+    clock,
     looking::{ChannelInfo, ConnectionKind, Subscribers},
     parcel::Parcel,
 };
@@ -80,7 +81,7 @@ impl Registry {
         is_last_of_shard: bool,
     ) {
         self.home(name)
-            .unsubscribe(name, shard, kind, is_last_of_shard, Instant::now());
+            .unsubscribe(name, shard, kind, is_last_of_shard, clock::now());
     }
 
     /// Whether anybody follows a channel.
@@ -101,7 +102,7 @@ impl Registry {
         mut deliver: impl FnMut(u64, Arc<Parcel>),
     ) -> Published {
         let mut home = self.home(&parcel.channel);
-        let placed = home.place(parcel, Instant::now(), self.id_memory);
+        let placed = home.place(parcel, clock::now(), self.id_memory);
         if placed.shards != 0 {
             for parcel in placed.ready {
                 deliver(placed.shards, parcel);
@@ -126,7 +127,7 @@ impl Registry {
     }
 
     fn expire_after(&self, wait: Duration, mut deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
-        let now = Instant::now();
+        let now = clock::now();
         let mut expired = Expired::default();
         for home in &self.homes {
             let mut home = lock(home);

@@ -1,6 +1,6 @@
 //! The origin's answers to what was asked on behalf of a client (GRIP 1.8).
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use gripware_core::{HoldMode, proxy::Instruction};
@@ -9,6 +9,7 @@ use http::Response;
 use super::{Shard, connection::Connection};
 use crate::{
     asker::AskError,
+    clock,
     parcel::Parcel,
     sink::{
         Sink,
@@ -44,7 +45,7 @@ impl Shard {
                 return;
             }
         };
-        let now = Instant::now();
+        let now = clock::now();
         match read {
             Ok((Some(instruction), _)) if instruction.mode() == Some(HoldMode::Response) => {
                 drop(state);
@@ -116,7 +117,7 @@ impl Shard {
             Some(instruction) => instruction.response().body(),
             None => page.map_or(&none, Response::body),
         };
-        let now = Instant::now();
+        let now = clock::now();
         let bytes = stream.framed(body);
         if !bytes.is_empty() {
             // What was asked for is not dropped: it is as long as one answer at most.

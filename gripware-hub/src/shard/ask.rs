@@ -1,6 +1,6 @@
 //! Asking the origin on behalf of a client.
 
-use std::{rc::Rc, time::Instant};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::{Method, Request, header::HOST};
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     asker::AskError,
+    clock,
     connection_id::Id,
     sink::{
         Sink,
@@ -104,7 +105,7 @@ impl Shard {
                 let mut actions = Vec::new();
                 if let Sink::WebSocket(socket) = &mut connection.state.borrow_mut().sink {
                     let conversation = &mut socket.conversation;
-                    conversation.answered(answer, Instant::now(), &mut actions);
+                    conversation.answered(answer, clock::now(), &mut actions);
                 }
                 shard.act(&connection, actions);
             });

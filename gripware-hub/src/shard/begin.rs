@@ -14,6 +14,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    clock,
     held::{Held, Reply, What},
     sink::{
         Sink,
@@ -34,7 +35,7 @@ enum Start {
 impl Shard {
     /// Holds a client from now on.
     pub(super) fn begin(self: &Rc<Self>, held: Held) {
-        let now = Instant::now();
+        let now = clock::now();
         let Held {
             id,
             peer,

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use super::{outbox::Outbox, pressure::Pressure, timers::Ticket, wire::Wire};
 use crate::{
     asker::Asker,
+    clock,
     connection_id::Id,
     held::TakeBack,
     kept::Kept,
@@ -132,7 +133,7 @@ impl Connection {
                 .iter()
                 .map(|it| it.channel.to_string())
                 .collect(),
-            age: self.since.elapsed(),
+            age: clock::now().saturating_duration_since(self.since),
             peer: self.peer,
             queued: state.outbox.bytes(),
         }
@@ -168,7 +169,7 @@ impl State {
         } else {
             End::Close
         });
-        self.end_by = Some(Instant::now() + END_TIMEOUT);
+        self.end_by = Some(clock::now() + END_TIMEOUT);
         self.timer = None;
     }
 

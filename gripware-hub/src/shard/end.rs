@@ -13,6 +13,7 @@ use super::{
     outbox::Outbox,
 };
 use crate::{
+    clock,
     gateway::response_bytes,
     sink::{Sink, Then, response::ResponseReply},
 };
@@ -36,7 +37,7 @@ impl Shard {
             Sink::Stream(_) => {}
             Sink::WebSocket(socket) => {
                 let conversation = &mut socket.conversation;
-                conversation.end(code, Instant::now(), &mut actions);
+                conversation.end(code, clock::now(), &mut actions);
                 drop(state);
                 self.act(connection, actions);
                 return;
@@ -137,7 +138,7 @@ impl Shard {
         };
         let mut actions = Vec::new();
         let conversation = &mut socket.conversation;
-        conversation.end(CloseCode::TRY_AGAIN_LATER, Instant::now(), &mut actions);
+        conversation.end(CloseCode::TRY_AGAIN_LATER, clock::now(), &mut actions);
         drop(guard);
         self.act(connection, actions);
     }
@@ -211,7 +212,7 @@ impl Shard {
     pub(super) fn shut_down(self: &Rc<Self>, connection: &Rc<Connection>) {
         let mut state = connection.state.borrow_mut();
         state.end = Some(End::Lingers);
-        state.end_by = Some(Instant::now() + LINGER);
+        state.end_by = Some(clock::now() + LINGER);
         state.timer = None;
         if let Some(wire) = &mut state.wire {
             // Where it does not work at once the end of the connection says the same.
@@ -294,7 +295,7 @@ impl Shard {
             connection = %connection.id,
             path = state.request.uri().path(),
             hold = state.sink.kind().as_str(),
-            duration = ?connection.since.elapsed(),
+            duration = ?clock::now().saturating_duration_since(connection.since),
             "end"
         );
     }

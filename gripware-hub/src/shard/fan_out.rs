@@ -1,6 +1,6 @@
 //! An item reaches those who follow its channel.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc};
 
 use super::{
     Shard,
@@ -9,6 +9,7 @@ use super::{
     take::Taker,
 };
 use crate::{
+    clock,
     parcel::Parcel,
     sink::{Sink, Then, subscription::Subscription},
     ws::Action,
@@ -20,7 +21,7 @@ impl Shard {
         let Some(first) = parcels.first() else {
             return;
         };
-        let now = Instant::now();
+        let now = clock::now();
         let run = Run::new(parcels);
         let mut after = Vec::new();
         {
@@ -87,7 +88,7 @@ impl Shard {
         parcel: &Arc<Parcel>,
         index: usize,
     ) -> (Then, Vec<Action>) {
-        let mut taker = Taker::new(self, Instant::now());
+        let mut taker = Taker::new(self, clock::now());
         let then = taker.take_each(std::slice::from_ref(parcel), connection, state, index);
         (then, std::mem::take(&mut taker.actions))
     }

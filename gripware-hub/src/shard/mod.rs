@@ -37,7 +37,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use slab::Slab;
@@ -52,7 +52,7 @@ pub(crate) use self::common::{Common, Message};
 use self::{
     connection::Connection, fetch::Fetches, guard::guarded, subscribe::Followers, timers::Timers,
 };
-use crate::{connection_id::Id, parcel::Parcel};
+use crate::{clock, connection_id::Id, parcel::Parcel};
 
 /// How many messages a shard takes from its inbox at once, which is how much it gathers.
 const MAX_BATCH: usize = 1024;
@@ -257,11 +257,11 @@ impl Shard {
         let shard = Rc::clone(self);
         let patience = shard.common.settings.drain * 3 / 5;
         spawn_local(async move {
-            let start = Instant::now();
+            let start = clock::now();
             // Whoever waits knows for how long.
             while !done.is_closed() && !shard.is_done() {
                 sleep(Duration::from_millis(5)).await;
-                if start.elapsed() >= patience {
+                if clock::now() - start >= patience {
                     shard.lose_all();
                 }
             }

@@ -1,10 +1,11 @@
 //! Clients that read more slowly than others publish.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::{Shard, connection::State};
+use crate::clock;
 
 /// How long the shard waits for connections that have much to read.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -50,13 +51,13 @@ impl Shard {
     /// Waits while many clients have much to read, so that who publishes waits as well and nothing
     /// is dropped. A few do not make the others wait.
     pub(super) async fn relieved(&self) {
-        let start = Instant::now();
+        let start = clock::now();
         loop {
             let many = self.connections.borrow().len().div_ceil(8);
             if self.pressed.get() < many.max(1) {
                 return;
             }
-            if start.elapsed() > PATIENCE {
+            if clock::now() - start > PATIENCE {
                 self.give_up_on_pressed();
                 return;
             }

@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc, time::Instant};
 
 use super::{Shard, connection::Connection};
+use crate::clock;
 
 /// How many entries of no meaning there are at most, beside as many as there are connections.
 const MAX_STALE: usize = 1024;
@@ -77,7 +78,7 @@ impl Shard {
 
     /// Does what is due.
     pub(super) fn fire_timers(self: &Rc<Self>) {
-        let now = Instant::now();
+        let now = clock::now();
         // What becomes due meanwhile has its turn later, so that others have theirs.
         let mut due = Vec::new();
         while let Some(entry) = self.timers.borrow_mut().pop(now) {
