@@ -11,7 +11,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::signature::Signature;
+use crate::{
+    signature::Signature,
+    turns::{Client, Place, Turns},
+};
 
 /// Sends a whole request to the application, and reads the whole response.
 pub(crate) trait Fetch: Send + Sync + 'static {
@@ -52,19 +55,20 @@ struct Shared {
     signature: Arc<Signature>,
     permits: Semaphore,
     /// Fewer, so that WebSockets whose turns hang leave some for what else has to be asked.
-    turns: Semaphore,
+    turns: Arc<Turns>,
     timeout: Duration,
 }
 
 impl Asker {
     /// `permits` is how many requests may be under way at a time, of which three quarters may be
-    /// about WebSockets. More wait for one to end, for up to `timeout`; then each may take that
-    /// long once more.
+    /// about WebSockets, and of one client `turns_each`. More wait for one to end, for up to
+    /// `timeout`; then each may take that long once more.
     pub(crate) fn new(
         fetch: impl Fetch,
         runtime: Handle,
         signature: Arc<Signature>,
         permits: usize,
+        turns_each: usize,
         timeout: Duration,
     ) -> Self {
         Self {
@@ -73,7 +77,7 @@ impl Asker {
                 runtime,
                 signature,
                 permits: Semaphore::new(permits),
-                turns: Semaphore::new((permits - permits / 4).max(1)),
+                turns: Turns::new(permits - permits / 4, turns_each),
                 timeout,
             }),
         }
@@ -107,7 +111,7 @@ impl Asker {
     ) -> JoinHandle<Result<Response<Bytes>, AskError>> {
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.spawn(async move {
-            let _permits = shared.permits(&request).await?;
+            let _permits = shared.permits(&mut request).await?;
             shared.signature.write(request.headers_mut());
             let wait = shared.timeout;
             timeout(wait, shared.fetch.fetch(request, limit))
@@ -121,12 +125,18 @@ impl Shared {
     /// Waits until a request may be sent.
     async fn permits(
         &self,
-        request: &Request<Bytes>,
-    ) -> Result<(Option<SemaphorePermit<'_>>, SemaphorePermit<'_>), AskError> {
+        request: &mut Request<Bytes>,
+    ) -> Result<(Option<Place>, SemaphorePermit<'_>), AskError> {
+        // It is for the line alone, and not for the application to see.
+        let client = request.extensions_mut().remove::<Client>();
         let is_turn = is_websocket_events(request.headers());
         let both = async {
             let turn = match is_turn {
-                true => Some(self.turns.acquire().await?),
+                true => {
+                    let by_connection = || Client::by_connection(request.headers());
+                    let client = client.unwrap_or_else(by_connection);
+                    self.turns.place(client).await
+                }
                 false => None,
             };
             Ok((turn, self.permits.acquire().await?))
@@ -192,6 +202,7 @@ mod tests {
             Handle::current(),
             Arc::new(Signature::new(None)),
             8,
+            8,
             LIMIT,
         );
         let ended = Arc::new(Mutex::new(Vec::new()));
@@ -208,5 +219,61 @@ mod tests {
         assert!(other.expect("it had to wait").is_ok());
         tokio::time::sleep(2 * LIMIT).await;
         assert_eq!(ended.lock().unwrap().len(), 8);
+    }
+
+    /// Takes a second about each WebSocket.
+    struct Slow;
+
+    impl Fetch for Slow {
+        fn fetch(
+            &self,
+            request: Request<Bytes>,
+            _: usize,
+        ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
+            assert!(request.extensions().is_empty());
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(Response::new(Bytes::new()))
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn eight_hundred_websockets_of_one_address_do_not_make_another_one_wait() {
+        for (limit, each, waits) in [(1024, 128, 1), (8, 8, 2)] {
+            let asker = Asker::new(
+                Slow,
+                Handle::current(),
+                Arc::new(Signature::new(None)),
+                limit,
+                each,
+                Duration::from_secs(3600),
+            );
+            let of = |last| {
+                let mut turn = turn();
+                let client = Client::V4([192, 0, 2, last].into());
+                turn.extensions_mut().insert(client);
+                turn
+            };
+            let greedy = Arc::new(AtomicUsize::new(0));
+            for _ in 0..800 {
+                let (asker, turn, greedy) = (asker.clone(), of(1), Arc::clone(&greedy));
+                tokio::spawn(async move {
+                    asker.ask(turn, 10).await.unwrap();
+                    greedy.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let start = tokio::time::Instant::now();
+            asker.ask(of(2), 10).await.unwrap();
+            // At most until the first of the others end, and no behind their line.
+            assert!(
+                start.elapsed() <= Duration::from_secs(waits),
+                "{:?}",
+                start.elapsed()
+            );
+            tokio::time::sleep(Duration::from_secs(800)).await;
+            assert_eq!(greedy.load(Ordering::Relaxed), 800);
+        }
     }
 }

@@ -99,6 +99,16 @@ setters! {
     settings.origin_timeout => origin_timeout: Duration;
     /// Sets how many such requests may be under way at a time. Default: 1024.
     settings.max_asks => max_asks: usize;
+    /// Sets how many turns of WebSockets one client address may have under way to the application at
+    /// a time: requests with what clients have said. An IPv6 address counts by its /64. More wait, and
+    /// addresses take turns, so that clients of one address that keep a slow handler busy do not make
+    /// those of another wait. All turns together have three quarters of [`max_asks`](Self::max_asks).
+    ///
+    /// Behind a proxy all clients have the proxy's address: set
+    /// [`trust_forwarded`](Self::trust_forwarded), and the address that the proxy adds to
+    /// `X-Forwarded-For` counts. Where no address is known, as on a unix socket, each connection
+    /// counts by itself. Default: 128.
+    settings.max_turns_per_address => max_turns_per_address: usize;
     /// Sets how long the end may take; see [`Hub::shutdown`]. Default: 5 s.
     settings.drain => drain: Duration;
     /// Sets whether what a client says in `X-Forwarded-For` and the like is passed on and added to.
@@ -149,6 +159,7 @@ impl HubBuilder {
                 max_held_response: 100_000,
                 origin_timeout: Duration::from_secs(60),
                 max_asks: 1024,
+                max_turns_per_address: 128,
                 drain: Duration::from_secs(5),
             },
             options: Options::default(),

@@ -41,6 +41,7 @@
 //! | passes a text on that is not UTF-8 | closes with 1011; in an item it is a 400 | the client would fail and blame the proxy |
 //! | passes a subprotocol on that the client has not offered | 502 | the client would fail the handshake |
 //! | leaves the pings of a detached client without an answer | answers them | nobody else would, and clients give up |
+//! | sends the events of WebSockets in the order in which they come | has so many of one client address under way ([`max_turns_per_address`](crate::HubBuilder::max_turns_per_address)), and addresses take turns | one client with many WebSockets on a slow handler would let all others wait |
 //! | polls idle WebSockets every 20 s at most | the same, and [`min_keep_alive_interval`](crate::HubBuilder::min_keep_alive_interval) lowers it | a lost client is noticed earlier |
 //!
 //! # Items

@@ -107,7 +107,8 @@
 //! | memory of an id | 60 s | the same id again is another item |
 //! | polls of an idle WebSocket | every 20 s at most | the interval is 20 s |
 //! | the origin's time for what the hub asks | 60 s | WebSockets are closed with 1011, next links are tried 5 times more |
-//! | such requests at a time | 1024 | wait |
+//! | such requests at a time | 1024, three quarters of them about WebSockets | wait |
+//! | of these about WebSockets of one client address | 128 | wait, and addresses take turns |
 //! | time for the end | 5 s | cut off |
 //!
 //! And some that are fixed:
@@ -190,6 +191,7 @@ mod settings;
 mod shard;
 mod signature;
 mod sink;
+mod turns;
 mod ws;
 
 #[cfg(feature = "tls")]

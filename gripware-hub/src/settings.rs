@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) origin_timeout: Duration,
     /// How many requests of the hub's own may be under way to the origin.
     pub(crate) max_asks: usize,
+    /// How many turns of WebSockets one client address may have under way to the origin.
+    pub(crate) max_turns_per_address: usize,
     /// How long the end may take.
     pub(crate) drain: Duration,
 }

@@ -87,6 +87,7 @@ impl<S: Origin> Gateway<S> {
             runtime.clone(),
             Arc::clone(holder.signature()),
             settings.max_asks,
+            settings.max_turns_per_address,
             settings.origin_timeout,
         );
         let conversation = ConversationSettings {

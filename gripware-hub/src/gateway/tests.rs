@@ -98,6 +98,7 @@ impl Caught {
             max_held_response: 100_000,
             origin_timeout: Duration::from_secs(10),
             max_asks: 10,
+            max_turns_per_address: 10,
             drain: Duration::from_secs(5),
         };
         Arc::new(Self {

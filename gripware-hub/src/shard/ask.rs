@@ -19,6 +19,7 @@ use crate::{
         Sink,
         hold::{Update, write_last},
     },
+    turns::Client,
     ws::{Action, TurnError},
 };
 
@@ -86,6 +87,8 @@ impl Shard {
         };
         let mut request = state.request.to_request();
         turn.apply(&mut request);
+        let client = Client::of(request.headers(), connection.peer.is_some());
+        request.extensions_mut().insert(client);
         let asker = state.asker.clone();
         drop(guard);
         self.common.metrics.asks.add(1);

@@ -121,6 +121,9 @@ settings! {
             "How long the origin may take for what the hub asks by itself";
         MAX_ASKS = "max-asks" "COUNT" Some("1024"),
             "How many requests of the hub's own may be under way to the origin";
+        MAX_TURNS_PER_ADDRESS = "max-turns-per-address" "COUNT" Some("128"),
+            "How many of them may be about the WebSockets of one client address. Behind a proxy set \
+             --trust-forwarded as well";
         MAX_HELD_REQUEST = "max-held-request" "SIZE" Some("100000"),
             "The largest body of a request that can be held, since it may be sent again";
         MAX_HELD_RESPONSE = "max-held-response" "SIZE" Some("100000"),

@@ -125,6 +125,7 @@ impl Line {
                 Handle::current(),
                 Arc::new(Signature::new(None)),
                 1000,
+                1000,
                 Duration::from_secs(60),
             );
             play(Self {
