@@ -88,6 +88,11 @@ setters! {
     settings.min_keep_alive_interval => min_keep_alive_interval: Duration;
     /// Sets the largest message that a WebSocket client may send, in bytes. Default: 512 KiB.
     settings.max_message => max_message: usize;
+    /// Sets the largest head of a request that can be held, in bytes of its target and headers: a
+    /// WebSocket's goes to the application with each message, a response hold's when it is asked
+    /// again. A larger one gets 431. Of a stream's head only the target and `Host` are kept, and
+    /// count. Default: 16 KiB.
+    settings.max_held_head => max_held_head: usize;
     /// Sets the largest body of a request that can be held, since it may have to be sent again.
     /// Default: 100 000 bytes.
     settings.max_held_request => max_held_request: usize;
@@ -155,6 +160,7 @@ impl HubBuilder {
                 id_memory: Duration::from_secs(60),
                 min_keep_alive_interval: Duration::from_secs(20),
                 max_message: 512 * 1024,
+                max_held_head: 16 * 1024,
                 max_held_request: 100_000,
                 max_held_response: 100_000,
                 origin_timeout: Duration::from_secs(60),

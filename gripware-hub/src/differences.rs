@@ -25,6 +25,7 @@
 //! | asks a gone link when the client goes | asks a stream's also when the stream is ended by an item or by the hub | whoever counts clients by it would count them for ever |
 //! | `Grip-Session-Id`, `Grip-Session-Detect` | removed, and no more | sessions need a server of their own |
 //! | a header in an `application/grip-instruct` may have CR and LF | 502 | one header would become two |
+//! | holds a request whatever its head is | 431 where target and headers have over 16 KiB ([`max_held_head`](crate::HubBuilder::max_held_head)) | they are kept, and sent with each event of a WebSocket |
 //! | a patch of any size | up to 1000 operations, and a result of 1 000 000 bytes | a small item could fill the memory |
 //!
 //! # WebSockets

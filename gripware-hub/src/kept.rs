@@ -48,7 +48,8 @@ impl Kept {
         self
     }
 
-    /// Forgets the headers but `Host`, as for next links, which have none of the client's.
+    /// Forgets the body and the headers but `Host`, as for next links, which have none of the
+    /// client's.
     pub(crate) fn without_headers(mut self) -> Self {
         let headers = self.headers();
         let mut host = HeaderMap::new();
@@ -58,6 +59,15 @@ impl Kept {
         self.headers = (&host).into();
         self.body = Bytes::new();
         self
+    }
+
+    /// Returns the bytes of the address and the headers, which go out again with every request on
+    /// behalf of the client.
+    pub(crate) fn head_len(&self) -> usize {
+        let uri = &self.uri;
+        let authority = uri.authority().map_or(0, |it| it.as_str().len());
+        let target = uri.path_and_query().map_or(0, |it| it.as_str().len());
+        authority + target + self.headers.len()
     }
 
     pub(crate) fn uri(&self) -> &Uri {
@@ -100,6 +110,11 @@ mod tests {
         assert_eq!(again.uri(), "http://example.org/a?b=c");
         assert_eq!(*again.headers(), parts.headers);
         assert_eq!(again.body(), "body");
+
+        assert_eq!(
+            kept.head_len(),
+            "example.org/a?b=c".len() + kept.headers.len()
+        );
 
         let bare = kept.without_headers().to_request();
         assert_eq!(bare.headers().len(), 1);

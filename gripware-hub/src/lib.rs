@@ -98,6 +98,7 @@
 //! | requests in progress on one HTTP/2 connection, holds included | 250 | wait |
 //! | requests in progress from one client address, holds not included | 256 | wait 10 s, then 503 |
 //! | time for a client to take 16 KiB of an answer that is not held, or all that waits | 60 s | the answer is ended |
+//! | head of a request that is held: its target and headers; of a stream, target and `Host` | 16 KiB | 431 |
 //! | body of a request that is held | 100 000 bytes | 400 |
 //! | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
 //! | queue of one connection | 1 MiB and 10 000 messages | see [slow clients](#slow-clients) |

@@ -1,16 +1,23 @@
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Headers in few bytes, for as long as a client is held.
 ///
 /// A map of a few headers takes a kilobyte, and its values keep the buffer that they were read
-/// into.
+/// into. Clones share the bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PackedHeaders {
     /// Names and values, each ended by a zero byte, which neither can have.
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 impl PackedHeaders {
+    /// Returns how many bytes names and values take, with one behind each.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn unpack(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let mut parts = self.bytes.split(|byte| *byte == 0);
@@ -37,7 +44,7 @@ impl From<&HeaderMap> for PackedHeaders {
             bytes.push(0);
         }
         Self {
-            bytes: bytes.into_boxed_slice(),
+            bytes: bytes.into(),
         }
     }
 }

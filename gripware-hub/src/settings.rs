@@ -28,6 +28,9 @@ pub(crate) struct Settings {
     pub(crate) min_keep_alive_interval: Duration,
     /// The largest message a WebSocket client may send, in bytes.
     pub(crate) max_message: usize,
+    /// The most bytes of the head of a request that can be held: its address and headers are kept,
+    /// and sent again.
+    pub(crate) max_held_head: usize,
     /// The largest body of a request that can be held, since it may have to be sent again.
     pub(crate) max_held_request: usize,
     /// The largest response that is kept: a response hold's, or an `application/grip-instruct`.

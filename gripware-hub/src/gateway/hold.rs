@@ -171,6 +171,9 @@ impl Decision<'_> {
     /// Reads what the client still sends, since a request has to be whole to be asked again.
     pub(super) async fn prepare(&mut self) -> Result<Prepared, Refused> {
         let settings = self.holder.settings();
+        if self.kept.head_len() > settings.max_held_head {
+            return Err(Refused::HeadTooLarge);
+        }
         let mut kept = self.kept.clone();
         if let Some(rest) = self.rest.take() {
             let body = whole(rest, settings.max_held_request);

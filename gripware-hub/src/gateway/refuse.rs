@@ -52,6 +52,12 @@ pub(super) fn busy() -> Response<Bytes> {
     response
 }
 
+/// What a client is told whose head would be kept, and sent again, and is too large for that.
+pub(super) fn head_too_large() -> Response<Bytes> {
+    let text = "The head of the request is too large to be held.\n";
+    refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+}
+
 /// What a client is told when the origin failed. The reason is in the log, and in development in the
 /// answer too.
 pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<Bytes> {

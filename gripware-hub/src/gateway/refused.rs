@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::refuse::{bad_gateway, cut_off, refusal};
+use super::refuse::{bad_gateway, cut_off, head_too_large, refusal};
 use crate::settings::Settings;
 
 /// Why an answer is not passed on.
@@ -10,6 +10,7 @@ pub(super) enum Refused {
     Instruction(String),
     Failed(String),
     TooLarge,
+    HeadTooLarge,
     RequestTooLarge,
     RequestFailed,
 }
@@ -36,6 +37,12 @@ impl Refused {
                 let why = format!("the answer that is held has more than {limit} bytes");
                 let text = "GRIP instruct response too large from origin\n";
                 (why, refusal(bad, text))
+            }
+            Self::HeadTooLarge => {
+                let limit = settings.max_held_head;
+                let why =
+                    format!("the head of the request that is held has more than {limit} bytes");
+                (why, head_too_large())
             }
             Self::RequestTooLarge => {
                 let limit = settings.max_held_request;

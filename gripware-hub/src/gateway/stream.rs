@@ -51,6 +51,8 @@ impl Decision<'_> {
             self.exchange.log(status, "none");
             return Ok(response.map(|()| Bytes::new()).into());
         }
+        // What is not kept of it does not count, and takes no room meanwhile.
+        self.kept = self.kept.clone().without_headers();
         let held = self.prepare().await?;
         self.holder.metrics().held_streams.add(1);
         self.exchange.log(status, "stream");

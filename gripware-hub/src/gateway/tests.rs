@@ -5,6 +5,7 @@ mod floods;
 mod frames;
 mod gone;
 mod headers;
+mod heads;
 mod holds;
 mod hostile;
 mod http2;
@@ -94,6 +95,7 @@ impl Caught {
             id_memory: Duration::from_secs(60),
             min_keep_alive_interval: Duration::from_secs(20),
             max_message: 1 << 20,
+            max_held_head: 16 * 1024,
             max_held_request: 100_000,
             max_held_response: 100_000,
             origin_timeout: Duration::from_secs(10),

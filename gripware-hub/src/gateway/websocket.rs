@@ -18,7 +18,7 @@ use super::{
     exchange::Exchange,
     forward::{Outcome, failure},
     http1_head::switching_bytes,
-    refuse::{bad_gateway, busy, fault_of_client, refusal},
+    refuse::{bad_gateway, busy, fault_of_client, head_too_large, refusal},
     request::absolute,
     server::{Gateway, Holder},
     share::{self, Counted, Share},
@@ -103,6 +103,11 @@ pub(super) async fn open<S: Origin>(
 ) -> Outcome<Counted<S::Body>> {
     let id = Id::random();
     let mut opening = Opened::new(gateway, id, &exchange, parts);
+    if opening.kept.head_len() > gateway.holder.settings().max_held_head {
+        let response = head_too_large();
+        exchange.log(response.status(), "none");
+        return response.into();
+    }
     let accepted = match consent(gateway, share.as_ref(), &exchange, &mut opening).await {
         Ok(accepted) => accepted,
         Err(response) => {

@@ -64,7 +64,7 @@ impl Shard {
                 head,
                 framing,
             } => {
-                // What a stream asks by itself has none of the client's headers.
+                // What a stream asks by itself has nothing of the client's.
                 request = request.without_headers();
                 let sink = Sink::Stream(Box::new(StreamSink::new(framing)));
                 (sink, Some(line), head, Start::Hold(Box::new(instruction)))

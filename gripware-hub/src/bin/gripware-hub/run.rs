@@ -78,6 +78,7 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
         .origin_timeout(config.origin_timeout)
         .max_asks(config.max_asks)
         .max_turns_per_address(config.max_turns_per_address)
+        .max_held_head(config.max_held_head)
         .max_held_request(config.max_held_request)
         .max_held_response(config.max_held_response)
         .shards(config.shards)

@@ -124,6 +124,9 @@ settings! {
         MAX_TURNS_PER_ADDRESS = "max-turns-per-address" "COUNT" Some("128"),
             "How many of them may be about the WebSockets of one client address. Behind a proxy set \
              --trust-forwarded as well";
+        MAX_HELD_HEAD = "max-held-head" "SIZE" Some("16KiB"),
+            "The largest head of a request that can be held, since it may be sent again. A larger one \
+             gets 431";
         MAX_HELD_REQUEST = "max-held-request" "SIZE" Some("100000"),
             "The largest body of a request that can be held, since it may be sent again";
         MAX_HELD_RESPONSE = "max-held-response" "SIZE" Some("100000"),
