@@ -88,6 +88,11 @@ setters! {
     settings.min_keep_alive_interval => min_keep_alive_interval: Duration;
     /// Sets the largest message that a WebSocket client may send, in bytes. Default: 512 KiB.
     settings.max_message => max_message: usize;
+    /// Sets how long a WebSocket client may take to go on with a message that it has begun. Within
+    /// that time 1 KiB more of it has to come, or its end; otherwise the client is closed with code
+    /// 1008 and what came of the message is given back. Time in which the hub does not read from it,
+    /// since the application is slower, does not count. Default: 60 s.
+    settings.message_timeout => message_timeout: Duration;
     /// Sets the largest head of a request that can be held, in bytes of its target and headers: a
     /// WebSocket's goes to the application with each message, a response hold's when it is asked
     /// again. A larger one gets 431. Of a stream's head only the target and `Host` are kept, and
@@ -160,6 +165,7 @@ impl HubBuilder {
                 id_memory: Duration::from_secs(60),
                 min_keep_alive_interval: Duration::from_secs(20),
                 max_message: 512 * 1024,
+                message_timeout: Duration::from_secs(60),
                 max_held_head: 16 * 1024,
                 max_held_request: 100_000,
                 max_held_response: 100_000,

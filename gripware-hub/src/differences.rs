@@ -37,11 +37,12 @@
 //! | drops the client without a close where the origin does not answer its close | answers with the client's own code | the client has done nothing wrong |
 //! | takes an answer that is cut off in the middle of an event | closes with 1011, or 502 at the opening | half a message is a wrong one |
 //! | skips an event of a type that does not exist | refuses the answer likewise | a body that is half understood is better refused |
-//! | ends the connection when some 200 000 bytes wait for the origin | does not read from it until the origin has caught up; one message may have [`max_message`](crate::HubBuilder::max_message), and a larger one is closed with 1009 | nothing that was sent is lost |
+//! | ends the connection when some 200 000 bytes wait for the origin | does not read from it until the origin has caught up; one message may have [`max_message`](crate::HubBuilder::max_message), and a larger one is closed with 1009 | nothing that was sent is lost, unless the client leaves before the origin has caught up: that is noticed within a second |
 //! | stalls on messages above some 16 kB to the client (until 1.38) | sends them, in one frame | |
 //! | passes a text on that is not UTF-8 | closes with 1011; in an item it is a 400 | the client would fail and blame the proxy |
 //! | passes a subprotocol on that the client has not offered | 502 | the client would fail the handshake |
-//! | leaves the pings of a detached client without an answer | answers them | nobody else would, and clients give up |
+//! | leaves the pings of a detached client without an answer | answers them; of many that wait, the latest | nobody else would, and clients give up; a flood of them is no reason for a queue of pongs |
+//! | keeps a message that a client has begun for as long as the connection | closes with 1008 where nothing comes of it for 60 s ([`message_timeout`](crate::HubBuilder::message_timeout)) | half a message of each of many clients would fill the memory |
 //! | sends the events of WebSockets in the order in which they come | has so many of one client address under way ([`max_turns_per_address`](crate::HubBuilder::max_turns_per_address)), and addresses take turns | one client with many WebSockets on a slow handler would let all others wait |
 //! | polls idle WebSockets every 20 s at most | the same, and [`min_keep_alive_interval`](crate::HubBuilder::min_keep_alive_interval) lowers it | a lost client is noticed earlier |
 //!

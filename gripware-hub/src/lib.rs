@@ -103,6 +103,7 @@
 //! | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
 //! | queue of one connection | 1 MiB and 10 000 messages | see [slow clients](#slow-clients) |
 //! | message of a WebSocket client | 512 KiB | closed with 1009 |
+//! | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
 //! | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
 //! | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
 //! | memory of an id | 60 s | the same id again is another item |
@@ -123,7 +124,10 @@
 //! | answer to a next link | 1 000 000 bytes | the stream is cut off |
 //! | answer to a WebSocket's events | 1 000 000 bytes | closed with 1011 |
 //! | what a WebSocket client says and the origin has not taken | 200 000 bytes, 1024 messages | not read |
-//! | what a client sends ahead while it is held | 16 KiB | not read |
+//! | what a client sends ahead while it is held by HTTP | 16 KiB | cut off |
+//! | what a WebSocket client sends beyond what the origin has to take | 16 KiB | not read; that it leaves is noticed within a second |
+//! | messages of one WebSocket client in a row | 128 | others have their turn |
+//! | pongs that a detached WebSocket client has not read | 1 | the latest ping is answered |
 //! | connections to the control API | 256, of which 128 may have shown no key | the oldest without the key gets 503 with `Retry-After`; with none of those, the new one |
 //! | time for a head there | 5 s | closed |
 //! | what an HTTP/1.1 client sends ahead while its answer is made | 16 KiB | not read |

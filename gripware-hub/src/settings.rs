@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) min_keep_alive_interval: Duration,
     /// The largest message a WebSocket client may send, in bytes.
     pub(crate) max_message: usize,
+    /// How long a WebSocket client may take to go on with a message that it has begun.
+    pub(crate) message_timeout: Duration,
     /// The most bytes of the head of a request that can be held: its address and headers are kept,
     /// and sent again.
     pub(crate) max_held_head: usize,

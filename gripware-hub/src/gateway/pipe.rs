@@ -11,6 +11,8 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
+use crate::held::Io;
+
 /// What may be on its way from a hold to hyper, in bytes.
 const CAPACITY: usize = 16 * 1024;
 const CHUNK: usize = 8 * 1024;
@@ -41,6 +43,8 @@ pub(super) struct Wire {
     ended: Arc<AtomicBool>,
     _hold: Arc<()>,
 }
+
+impl Io for Wire {}
 
 pub(super) struct PipeBody {
     io: DuplexStream,

@@ -35,6 +35,15 @@ impl Socket {
     }
 }
 
+impl Io for Socket {
+    fn is_hung_up(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_hung_up(),
+            Self::Other(io) => io.is_hung_up(),
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,

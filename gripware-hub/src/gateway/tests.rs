@@ -95,6 +95,7 @@ impl Caught {
             id_memory: Duration::from_secs(60),
             min_keep_alive_interval: Duration::from_secs(20),
             max_message: 1 << 20,
+            message_timeout: Duration::from_secs(60),
             max_held_head: 16 * 1024,
             max_held_request: 100_000,
             max_held_response: 100_000,

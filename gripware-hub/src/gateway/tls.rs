@@ -6,9 +6,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use thiserror::Error;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::Socket;
+use crate::held::Io;
 
 /// The certificate that clients see, for HTTPS with TLS 1.2 or 1.3. They may choose HTTP/2 or
 /// HTTP/1.1.
@@ -66,6 +67,12 @@ impl Tls {
     }
 }
 
+impl Io for TlsStream<Socket> {
+    fn is_hung_up(&self) -> bool {
+        self.get_ref().0.is_hung_up()
+    }
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").finish_non_exhaustive()
@@ -74,6 +81,15 @@ impl fmt::Debug for Tls {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::AsyncWriteExt as _,
+        net::{TcpListener, TcpStream},
+        time::{sleep, timeout},
+    };
+    use tokio_rustls::TlsConnector;
+
     use super::*;
 
     #[test]
@@ -88,5 +104,42 @@ mod tests {
         let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
         let error = Tls::from_pem(certificate.as_bytes(), other.as_bytes()).unwrap_err();
         assert!(matches!(error, TlsError::Unusable(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_is_noticed_although_nothing_is_read() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = async {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let name = "localhost".try_into().unwrap();
+            let connector = TlsConnector::from(Arc::new(config));
+            connector.connect(name, stream).await.unwrap()
+        };
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            tls.accept(Socket::Tcp(stream)).await.unwrap()
+        };
+        let (mut client, socket) = tokio::join!(client, server);
+        client.write_all(&[b'x'; 10_000]).await.unwrap();
+        client.flush().await.unwrap();
+        assert!(!socket.is_hung_up());
+        drop(client);
+        let noticed = async {
+            while !socket.is_hung_up() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), noticed).await.unwrap();
     }
 }

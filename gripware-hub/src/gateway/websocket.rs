@@ -28,12 +28,14 @@ use crate::{
     asker::{AskError, Asker},
     client_addr::ClientAddr,
     connection_id::Id,
-    held::{Held, Line, What, Wire},
+    held::{Held, Io, Line, What, Wire},
     hop_by_hop::strip_hop_by_hop,
     kept::Kept,
     origin::{Origin, fetch},
     ws::{Accepted, Memory, Opening, Turn, handshake, judge, request},
 };
+
+impl Io for TokioIo<Upgraded> {}
 
 /// How long an HTTP/2 stream may take from its 200 until it carries the WebSocket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -20,7 +20,7 @@ use crate::{
         hold::{Update, write_last},
     },
     turns::Client,
-    ws::{Action, TurnError},
+    ws::{Action, Opcode, TurnError, encode},
 };
 
 impl Shard {
@@ -152,8 +152,18 @@ impl Shard {
                 Action::Note(note) => {
                     tracing::warn!(target: "gripware_hub", connection = %connection.id, "{note}");
                 }
-                Action::Send(_) => {}
+                Action::Pong(payload) if state.end.is_none() => {
+                    if state.outbox.is_empty() {
+                        state.outbox.push(encode(Opcode::Pong, &payload), 0);
+                    } else if let Sink::WebSocket(socket) = &mut state.sink {
+                        socket.pong = Some((&*payload).into());
+                    }
+                }
+                Action::Send(_) | Action::Pong(_) => {}
             }
+        }
+        if guard.may_resume() {
+            connection.wake();
         }
         drop(guard);
         if ends {

@@ -7,6 +7,7 @@ use gripware_core::proxy::Instruction;
 
 use super::{
     Shard,
+    attend::MAX_UNREAD,
     connection::{Connection, State},
     outbox::Outbox,
     pressure::Pressure,
@@ -78,6 +79,8 @@ impl Shard {
                 let conversations = Arc::clone(&self.common.conversations);
                 let sink = WebSocketSink {
                     reader: Reader::default(),
+                    pong: None,
+                    look_at: None,
                     conversation: accepted.start(conversations, now, &mut actions),
                 };
                 let sink = Sink::WebSocket(Box::new(sink));
@@ -118,7 +121,9 @@ impl Shard {
             Start::Hold(instruction) => self.begin_hold(&connection, &instruction, now),
             Start::Conversation(actions) => self.act(&connection, actions),
         }
-        if !unread.is_empty() && !connection.is_gone.get() {
+        if unread.len() > MAX_UNREAD {
+            self.lost(&connection);
+        } else if !unread.is_empty() && !connection.is_gone.get() {
             self.received(&connection, &unread);
         }
         if self.is_draining.get() && !connection.is_gone.get() {

@@ -179,7 +179,7 @@ impl State {
             _ if self.end_by.is_some() => self.end_by,
             Sink::Response(response) => Some(response.deadline),
             Sink::Stream(stream) => stream.deadline(),
-            Sink::WebSocket(socket) => socket.conversation.next_deadline(),
+            Sink::WebSocket(socket) => socket.deadline(),
         }
     }
 }

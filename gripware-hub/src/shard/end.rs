@@ -257,12 +257,13 @@ impl Shard {
                 then
             }
             Sink::WebSocket(socket) => {
-                socket.conversation.elapsed(now, &mut actions);
+                socket.elapsed(now, &mut actions);
                 Then::Converse
             }
         };
         drop(guard);
         self.follow_up(connection, then, actions);
+        self.look(connection);
         self.set_timer(connection);
     }
 

@@ -66,6 +66,14 @@ impl Wire {
         }
     }
 
+    /// Whether the client's side has ended, though what came before that may not be read yet.
+    pub(super) fn is_hung_up(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_hung_up(),
+            Self::Other(io) => io.is_hung_up(),
+        }
+    }
+
     /// Reads what has arrived into `buffer`; 0 bytes are the end.
     pub(super) fn poll_read(
         &mut self,

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     settings::SlowClients,
     sink::{Sink, hold::Update},
+    ws::{Opcode, encode},
 };
 
 impl Shard {
@@ -154,6 +155,12 @@ impl Shard {
             (_, Some(End::Close)) => {
                 drop(state);
                 self.shut_down(connection);
+            }
+            (Sink::WebSocket(socket), None) if socket.pong.is_some() => {
+                if let Some(payload) = socket.pong.take() {
+                    state.outbox.push(encode(Opcode::Pong, &payload), 0);
+                }
+                connection.wake();
             }
             (Sink::Stream(stream), None) if stream.has_lost => {
                 stream.has_lost = false;

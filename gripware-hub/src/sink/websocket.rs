@@ -25,9 +25,35 @@ pub(crate) struct Out {
 pub(crate) struct WebSocketSink {
     pub(crate) reader: Reader,
     pub(crate) conversation: Conversation,
+    /// The payload of the ping that is answered when all before is written. Of several only the
+    /// latest is (RFC 6455, section 5.5.3), so that pings cost no queue.
+    pub(crate) pong: Option<Box<[u8]>>,
+    /// When it is looked whether the client is still there, while it is not read from.
+    pub(crate) look_at: Option<Instant>,
 }
 
 impl WebSocketSink {
+    /// Returns when something is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        // While it is not read from, a message that it has begun cannot go on.
+        let stalled = match self.look_at {
+            Some(look_at) => Some(look_at),
+            None => self.reader.deadline(),
+        };
+        let conversation = self.conversation.next_deadline();
+        stalled.into_iter().chain(conversation).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn elapsed(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let is_paused = self.look_at.is_some();
+        self.look_at.take_if(|look_at| *look_at <= now);
+        if !is_paused && let Some(error) = self.reader.stalled(now) {
+            self.conversation.failed(error, actions);
+        }
+        self.conversation.elapsed(now, actions);
+    }
+
     /// Takes an item for one of the subscriptions.
     pub(crate) fn take(
         &mut self,

@@ -10,6 +10,9 @@ use gripware_core::Channel;
 pub(crate) enum Action {
     /// Write this to the client: whole frames.
     Send(Bytes),
+    /// Answer a ping with this payload. Where several are to be answered the latest is enough
+    /// (RFC 6455, section 5.5.3).
+    Pong(Bytes),
     /// Subscribe the client. How many subscriptions it may have is up to the owner.
     Subscribe(Channel),
     /// End the subscription to a channel, of which the name counts.

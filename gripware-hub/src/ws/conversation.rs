@@ -19,8 +19,7 @@ use http::HeaderMap;
 
 use self::{ending::end_with, timers::Timers};
 use super::{
-    Accepted, Action, ConversationSettings, Incoming, Memory, Opcode, Turn, encode,
-    extension::Mode, queue::Queue,
+    Accepted, Action, ConversationSettings, Incoming, Memory, Turn, extension::Mode, queue::Queue,
 };
 
 /// The state of one WebSocket that is open, or was.
@@ -209,7 +208,8 @@ impl Conversation {
         match incoming {
             Incoming::Text(_) | Incoming::Binary(_) | Incoming::Pong(_) => {}
             Incoming::Ping(content) => {
-                actions.push(Action::Send(encode(Opcode::Pong, &content)));
+                actions.pop_if(|action| matches!(action, Action::Pong(_)));
+                actions.push(Action::Pong(content));
             }
             Incoming::Close(close) => {
                 end_with(&close, actions);

@@ -6,6 +6,8 @@ mod message;
 #[cfg(test)]
 mod tests;
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use gripware_core::ws::{Close, MAX_PING_LEN};
 
@@ -54,6 +56,13 @@ impl ProtocolError {
         }
     }
 
+    const fn stalled() -> Self {
+        Self {
+            code: 1008,
+            reason: "a message takes too long",
+        }
+    }
+
     pub(crate) const fn code(&self) -> u16 {
         self.code
     }
@@ -68,6 +77,10 @@ impl ProtocolError {
         encode_close(&Close::parse(&content))
     }
 }
+
+/// How many bytes of a message have to come for its time limit to begin again. A byte now and then
+/// is no progress.
+const PROGRESS: usize = 1024;
 
 /// Puts a client's frames together, from bytes that come in any pieces.
 ///
@@ -107,6 +120,48 @@ impl Reader {
             *input = &[];
         }
         read
+    }
+
+    /// Returns how many bytes of the input are sure to be taken at once: those that a frame of a
+    /// message has announced and that have not come yet.
+    pub(crate) fn expects(&self) -> usize {
+        let frame = self.under_way.as_ref().and_then(|it| it.frame);
+        frame.map_or(0, |frame| usize::try_from(frame.left).unwrap_or(usize::MAX))
+    }
+
+    /// Gives a message or frame that is under way `timeout` from `now`, where it has grown by
+    /// [`PROGRESS`] since that was done before, or is a new one.
+    pub(crate) fn note_progress(&mut self, now: Instant, timeout: Duration) {
+        if let Some(under_way) = &mut self.under_way {
+            let length = under_way.message.as_ref().map_or(0, Message::len);
+            let has_grown = length >= under_way.noted.saturating_add(PROGRESS);
+            if under_way.deadline.is_none() || has_grown {
+                under_way.deadline = now.checked_add(timeout);
+                under_way.noted = length;
+            }
+        }
+    }
+
+    /// Begins the time anew of a client that was not read from.
+    pub(crate) fn put_off(&mut self, now: Instant, timeout: Duration) {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.deadline = now.checked_add(timeout);
+        }
+    }
+
+    /// Returns when the client's time for going on ends; `None` if nothing is under way.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.under_way.as_ref()?.deadline
+    }
+
+    /// Gives up what is under way, if the client has not gone on with it in time.
+    pub(crate) fn stalled(&mut self, now: Instant) -> Option<ProtocolError> {
+        let is_late = self.deadline().is_some_and(|deadline| deadline <= now);
+        is_late.then(|| {
+            self.is_over = true;
+            self.under_way = None;
+            ProtocolError::stalled()
+        })
     }
 
     /// Whether a close has been read, or an error found.
@@ -198,6 +253,10 @@ struct UnderWay {
     message: Option<Message>,
     /// The payload of a control frame, as far as it has come.
     control: Vec<u8>,
+    /// When it is given up, unless there is progress.
+    deadline: Option<Instant>,
+    /// How many bytes the message had when that was set.
+    noted: usize,
 }
 
 impl UnderWay {

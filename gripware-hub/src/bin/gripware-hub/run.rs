@@ -67,6 +67,7 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
         .queue_messages(config.queue_messages)
         .min_keep_alive_interval(config.keep_alive_min)
         .max_message(config.max_message)
+        .message_timeout(config.message_timeout)
         .max_header_size(config.max_head)
         .header_timeout(config.head_timeout)
         .max_streams(config.max_streams)

@@ -93,6 +93,9 @@ settings! {
             "The least time between two Keep-Alive-Interval polls of an idle WebSocket";
         MAX_MESSAGE = "max-message" "SIZE" Some("512KiB"),
             "The largest message of a WebSocket client. A larger one closes it with code 1009";
+        MESSAGE_TIMEOUT = "message-timeout" "TIME" Some("60s"),
+            "How long a WebSocket client may take to go on with a message that it has begun. One that \
+             does not is closed with code 1008";
         MAX_HEAD = "max-head" "SIZE" Some("64KiB"),
             "The largest head of a request. A larger one gets 431";
         HEAD_TIMEOUT = "head-timeout" "TIME" Some("60s"),

@@ -9,12 +9,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use gripware_core::{Channel, Item, proxy::Instruction};
-use http::{Request, Response};
+use gripware_core::{Channel, HoldMode, Item, proxy::Instruction};
+use http::{HeaderMap, Request, Response, Version};
 use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
     runtime::Handle,
@@ -23,17 +23,18 @@ use tokio::{
     time::timeout,
 };
 
-use super::super::{Common, Message, Shard};
+use super::super::{Common, Message, Shard, connection::Connection};
 use crate::{
     Hub,
     asker::{AskError, Asker, Fetch},
     connection_id::Id,
-    held::{self, Framing, Held, Reply, What, Wire},
+    held::{self, Framing, Held, Reply, TakeBack, What, Wire},
     kept::Kept,
     parcel::Parcel,
     registry::Registry,
     settings::Settings,
     signature::Signature,
+    ws::{Memory, Opening, judge},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Script {
     answers: Mutex<VecDeque<Response<Bytes>>>,
     asked: Mutex<Vec<String>>,
+    bodies: Mutex<Vec<Bytes>>,
     count: AtomicUsize,
 }
 
@@ -65,6 +67,11 @@ impl Fetch for Played {
             .lock()
             .unwrap()
             .push(line.trim_ascii().to_owned());
+        self.script
+            .bodies
+            .lock()
+            .unwrap()
+            .push(request.body().clone());
         self.script.count.fetch_add(1, Ordering::SeqCst);
         Box::pin(async {
             self.may_answer.acquire().await.unwrap().forget();
@@ -99,8 +106,22 @@ impl Line {
         set: impl FnOnce(&mut Settings),
         play: impl FnOnce(Self) -> F,
     ) -> F::Output {
+        Self::on(false, set, play)
+    }
+
+    /// Plays on a clock that stands still while anybody has something to do.
+    pub(super) fn paused<F: Future>(play: impl FnOnce(Self) -> F) -> F::Output {
+        Self::on(true, |_| {}, play)
+    }
+
+    fn on<F: Future>(
+        is_paused: bool,
+        set: impl FnOnce(&mut Settings),
+        play: impl FnOnce(Self) -> F,
+    ) -> F::Output {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .start_paused(is_paused)
             .build()
             .unwrap();
         let mut settings = Hub::builder().into_settings();
@@ -180,13 +201,99 @@ impl Line {
         receiver
     }
 
+    /// Holds a WebSocket, for which the origin answers `OPEN` and these events.
+    pub(super) async fn websocket(&self, events: &str, wire: Wire) -> Id {
+        let response = Response::builder()
+            .header("content-type", "application/websocket-events")
+            .header("sec-websocket-extensions", "grip")
+            .body(Bytes::from(format!("OPEN\r\n{events}")))
+            .unwrap();
+        let settings = &self.common.conversations;
+        let opening = judge(response, &HeaderMap::new(), Memory::default(), settings);
+        let Opening::Accepted(accepted) = opening else {
+            panic!("{opening:?}");
+        };
+        let id = Id::random();
+        let what = What::WebSocket {
+            accepted,
+            line: held::Line {
+                wire,
+                unread: Bytes::new(),
+                take_back: None,
+            },
+            head: Bytes::new(),
+        };
+        self.hold(id, what);
+        self.is_held(id).await;
+        id
+    }
+
+    pub(super) async fn websocket_in_pipe(&self, events: &str, takes: usize) -> Client {
+        let (wire, pipe) = duplex(takes);
+        let id = self.websocket(events, Wire::Other(Box::new(wire))).await;
+        Client { pipe, id }
+    }
+
+    /// Holds a request on a connection that may be used again.
+    pub(super) async fn kept_alive(
+        &self,
+        answer: &Response<Bytes>,
+        wire: Wire,
+        take_back: Arc<dyn TakeBack>,
+    ) -> Id {
+        let instruction = Instruction::read(answer).unwrap().unwrap();
+        let line = held::Line {
+            wire,
+            unread: Bytes::new(),
+            take_back: Some(take_back),
+        };
+        let what = match instruction.mode() {
+            Some(HoldMode::Response) => What::Response {
+                instruction,
+                reply: Reply::Http1 {
+                    line,
+                    version: Version::HTTP_11,
+                    is_head: false,
+                },
+            },
+            _ => What::Stream {
+                instruction,
+                line,
+                head: Bytes::new(),
+                framing: Framing::Chunked,
+            },
+        };
+        let id = Id::random();
+        self.hold(id, what);
+        self.is_held(id).await;
+        id
+    }
+
+    pub(super) fn connection(&self, id: Id) -> Rc<Connection> {
+        let connection = self.shard.by_id.borrow().get(&id).cloned();
+        connection.expect("it is held")
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.shard.connections.borrow().is_empty()
+    }
+
+    /// The bodies that the origin got since the last time.
+    pub(super) fn bodies(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.script.bodies.lock().unwrap())
+    }
+
+    pub(super) fn asks(&self) -> usize {
+        self.script.count.load(Ordering::SeqCst)
+    }
+
     fn hold(&self, id: Id, what: What) {
         let request = Request::get("http://app.example/path").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         self.sends(Message::Hold(Box::new(Held {
             id,
             peer: None,
-            since: Instant::now(),
+            since: crate::clock::now(),
             request: Kept::new(&parts, Bytes::new()),
             asker: self.asker.clone(),
             what,

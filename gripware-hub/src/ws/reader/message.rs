@@ -54,6 +54,10 @@ impl Message {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.payload.len()
+    }
+
     /// Counts a fragment of the message.
     pub(super) fn count(&mut self, head: &Head) -> Result<(), ProtocolError> {
         if head.left == 0 && !head.is_final {

@@ -166,6 +166,7 @@ fn described(action: &Action) -> Vec<String> {
     match action {
         Action::Send(frames) => frames_of(frames),
         Action::Close(frame) => frames_of(frame),
+        Action::Pong(payload) => frames_of(&crate::ws::encode(crate::ws::Opcode::Pong, payload)),
         Action::Subscribe(channel) => vec![format!("subscribe {}", channel.name())],
         Action::Unsubscribe(channel) => vec![format!("unsubscribe {}", channel.name())],
         Action::SetMeta { name, value } => vec![format!("meta {name} {value:?}")],
