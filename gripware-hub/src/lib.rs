@@ -128,6 +128,7 @@
 //! | what a WebSocket client sends beyond what the origin has to take | 16 KiB | not read; that it leaves is noticed within a second |
 //! | messages of one WebSocket client in a row | 128 | others have their turn |
 //! | pongs that a detached WebSocket client has not read | 1 | the latest ping is answered |
+//! | pause after a page of a next link without content and without a hold | 0.1 s, doubled for each in a row up to 10 s | |
 //! | connections to the control API | 256, of which 128 may have shown no key | the oldest without the key gets 503 with `Retry-After`; with none of those, the new one |
 //! | time for a head there | 5 s | closed |
 //! | what an HTTP/1.1 client sends ahead while its answer is made | 16 KiB | not read |

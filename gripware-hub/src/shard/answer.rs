@@ -119,7 +119,8 @@ impl Shard {
         };
         let now = clock::now();
         let bytes = stream.framed(body);
-        if !bytes.is_empty() {
+        let is_empty = bytes.is_empty();
+        if !is_empty {
             // What was asked for is not dropped: it is as long as one answer at most.
             state.outbox.push(bytes, 1);
             stream.sent(now);
@@ -130,6 +131,9 @@ impl Shard {
             return;
         };
         let contradicts = self.obey(connection, &instruction, now);
+        if let Sink::Stream(stream) = &mut connection.state.borrow_mut().sink {
+            stream.note_page(is_empty && instruction.mode().is_none(), now);
+        }
         if instruction.mode().is_some() {
             if contradicts {
                 self.trust_origin(connection);

@@ -41,6 +41,10 @@ impl Shard {
                     dealings.update = Update::No;
                     return;
                 };
+                if next.not_before.is_some_and(|time| time > clock::now()) {
+                    // Asked when the pause is over.
+                    return;
+                }
                 if unread > 0 && unread >= self.common.settings.queue_bytes {
                     // Asked when the client has read what there is.
                     return;

@@ -51,6 +51,8 @@ pub(crate) struct Next {
     /// Fetched anyway when nothing has come for so long; zero is never.
     timeout: Duration,
     due: Instant,
+    /// Not fetched before, since pages before it were empty.
+    pub(crate) not_before: Option<Instant>,
 }
 
 impl Next {
@@ -76,6 +78,7 @@ impl Dealings {
                 uri: resolve(base, link)?,
                 timeout,
                 due: now + timeout,
+                not_before: None,
             }))
         });
         let gone = instruction.gone().and_then(|link| resolve(base, link));

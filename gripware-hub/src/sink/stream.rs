@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use gripware_core::{
@@ -16,6 +19,13 @@ use crate::{
     parcel::{LAST_CHUNK, Parcel, chunk},
 };
 
+/// How long is waited after an empty page that names a next one and does not hold, so that such pages
+/// are no loop as fast as the origin. It doubles with each in a row.
+const EMPTY_PAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest such pause.
+const MAX_EMPTY_PAGE_PAUSE: Duration = Duration::from_secs(10);
+
 /// A response that is appended to.
 #[derive(Debug)]
 pub(crate) struct StreamSink {
@@ -25,13 +35,15 @@ pub(crate) struct StreamSink {
     /// Whether items were dropped since the client did not read, so that it has to be asked for them
     /// when it does.
     pub(crate) has_lost: bool,
+    /// How many pages in a row have brought nothing.
+    empty_pages: u8,
 }
 
 #[derive(Debug)]
 struct KeepAlive {
     /// As it stands on the line.
     bytes: Bytes,
-    every: std::time::Duration,
+    every: Duration,
     is_interval: bool,
     due: Instant,
 }
@@ -43,6 +55,7 @@ impl StreamSink {
             dealings: Dealings::default(),
             keep_alive: None,
             has_lost: false,
+            empty_pages: 0,
         }
     }
 
@@ -145,9 +158,30 @@ impl StreamSink {
         }
     }
 
+    /// Notes a page of a next link. One that brings nothing, not even a hold, is followed by a pause.
+    pub(crate) fn note_page(&mut self, brings_nothing: bool, now: Instant) {
+        if !brings_nothing {
+            self.empty_pages = 0;
+            return;
+        }
+        let pause = EMPTY_PAGE_PAUSE * (1 << self.empty_pages.min(10));
+        self.empty_pages = self.empty_pages.saturating_add(1);
+        if let Some(next) = &mut self.dealings.next {
+            next.not_before = Some(now + pause.min(MAX_EMPTY_PAGE_PAUSE));
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let keep_alive = self.keep_alive.as_ref().map(|it| it.due);
-        keep_alive.into_iter().chain(self.polls_at()).min()
+        let asks = self.polls_at().or_else(|| self.pauses_until());
+        keep_alive.into_iter().chain(asks).min()
+    }
+
+    /// When the next link may be fetched that is wanted.
+    fn pauses_until(&self) -> Option<Instant> {
+        let next = self.dealings.next.as_ref()?;
+        next.not_before
+            .filter(|_| self.dealings.update == Update::Wanted)
     }
 
     /// When the next link is fetched although nothing has come.
@@ -163,6 +197,12 @@ impl StreamSink {
             keep_alive.due = now + keep_alive.every;
             write.push(keep_alive.bytes.clone());
             then = Then::Write;
+        }
+        if self.pauses_until().is_some_and(|until| until <= now) {
+            if let Some(next) = &mut self.dealings.next {
+                next.not_before = None;
+            }
+            then = Then::Ask;
         }
         if self.polls_at().is_some_and(|due| due <= now) {
             self.dealings.want_update();

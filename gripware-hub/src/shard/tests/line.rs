@@ -342,6 +342,15 @@ impl Line {
         self.may_answer.add_permits(1);
     }
 
+    /// Lets the origin answer these, and not what it was to answer before.
+    pub(super) fn answers_instead(&self, answers: &[Response<Bytes>]) {
+        self.may_answer.forget_permits(Semaphore::MAX_PERMITS);
+        self.script.answers.lock().unwrap().clear();
+        for answer in answers {
+            self.answer(answer.clone());
+        }
+    }
+
     /// Waits until the origin was asked so often, and gives what it was asked.
     pub(super) async fn asked(&self, count: usize) -> Vec<String> {
         self.until(|line| line.script.count.load(Ordering::SeqCst) >= count)

@@ -1,6 +1,7 @@
 mod faults;
 mod line;
 mod many;
+mod pages;
 mod reading;
 mod recovery;
 mod size;
