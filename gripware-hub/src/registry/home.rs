@@ -1,5 +1,6 @@
 use std::{
     collections::{HashMap, VecDeque},
+    hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,6 +13,10 @@ use crate::{
 
 /// How many channels without subscribers are remembered for their last id, in each home.
 const MAX_LINGERING: usize = 4096;
+
+/// How many channels are looked at in one go when memory is given back, which bounds the time that
+/// others wait for the home.
+const MAX_SWEPT: usize = 1024;
 
 /// How many bytes of items wait for earlier ones, in each home, which is 64 MiB in all. With more,
 /// the gap counts as lost.
@@ -27,6 +32,8 @@ pub(super) struct Home {
     waiting_bytes: usize,
     /// Channels that nobody followed at that time.
     lingering: VecDeque<(Instant, Arc<str>)>,
+    /// Where looking for memory to give back goes on: how many channels come before that.
+    swept: usize,
 }
 
 #[derive(Debug, Default)]
@@ -200,17 +207,49 @@ impl Home {
         !self.waited_for.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.channels.len()
+    }
+
     pub(super) fn followed(&self) -> impl Iterator<Item = (&str, Subscribers)> {
         let followed = self.channels.iter().filter(|(_, entry)| entry.shards != 0);
         followed.map(|(name, entry)| (&**name, entry.subscribers()))
     }
 
+    /// Gives memory back that is needed no longer, a part of it in each call: channels that nobody
+    /// follows and nothing came on, ids that are old, and the room of maps that had more.
+    pub(super) fn sweep(&mut self, now: Instant, memory: Duration) {
+        self.forget_lingering(now, memory);
+        let mut count = 0;
+        // What moves in the map meanwhile is met next time.
+        for entry in self.channels.values_mut().skip(self.swept).take(MAX_SWEPT) {
+            count += 1;
+            if let Some(order) = &mut entry.order {
+                order.sweep(now, memory);
+            }
+        }
+        self.swept = if count < MAX_SWEPT {
+            0
+        } else {
+            self.swept + count
+        };
+        shrink(&mut self.channels);
+        if self.lingering.len() < self.lingering.capacity() / 4 {
+            self.lingering.shrink_to(2 * self.lingering.len());
+        }
+    }
+
     /// Forgets the channels that nobody has followed for long, and on which nothing came.
     fn forget_lingering(&mut self, now: Instant, memory: Duration) {
-        while let Some((since, _)) = self.lingering.front()
-            && (self.lingering.len() > MAX_LINGERING
-                || now.saturating_duration_since(*since) >= memory)
-        {
+        for _ in 0..MAX_SWEPT {
+            let Some((since, _)) = self.lingering.front() else {
+                return;
+            };
+            let is_old = now.saturating_duration_since(*since) >= memory;
+            if !is_old && self.lingering.len() <= MAX_LINGERING {
+                return;
+            }
             let Some((_, name)) = self.lingering.pop_front() else {
                 return;
             };
@@ -232,11 +271,46 @@ impl Home {
     }
 }
 
+/// Gives back the room of a map that had four times as much and more.
+pub(crate) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.len() < map.capacity() / 4 {
+        map.shrink_to(2 * map.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gripware_core::{HttpStream, Item};
 
     use super::*;
+
+    #[test]
+    fn the_memory_of_many_channels_is_given_back_with_time() {
+        const MEMORY: Duration = Duration::from_secs(60);
+        let mut home = Home::default();
+        let now = Instant::now();
+        let item = Item::from(HttpStream::text("x")).id("1");
+        for n in 0..MAX_LINGERING {
+            let parcel = Parcel::new(n.to_string().into(), item.parts().unwrap());
+            home.place(Arc::new(parcel), now, MEMORY);
+        }
+        // One that is followed is kept, with its last id, and not the ids that came.
+        home.subscribe("0", 0, ConnectionKind::Stream);
+        let mut sweeps = 0;
+        while home.channels.len() > 1 {
+            home.sweep(now + MEMORY, MEMORY);
+            sweeps += 1;
+            assert!(sweeps < 10, "{} channels", home.channels.len());
+        }
+        assert!(sweeps > 1, "all were looked at in one go");
+        home.sweep(now + MEMORY, MEMORY);
+        assert!(home.channels.capacity() < 100 && home.lingering.capacity() < 100);
+        let (_, last) = home.subscribe("0", 0, ConnectionKind::Stream);
+        assert_eq!(last.as_deref(), Some("1"));
+        home.unsubscribe(&"0".into(), 0, ConnectionKind::Stream, true, now + MEMORY);
+        home.sweep(now + 2 * MEMORY, MEMORY);
+        assert!(home.channels.is_empty());
+    }
 
     #[test]
     fn items_wait_in_a_bounded_room() {

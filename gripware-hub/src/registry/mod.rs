@@ -15,6 +15,7 @@ use std::{
 };
 
 use self::home::Home;
+pub(crate) use self::home::shrink;
 use crate::{
     clock,
     looking::{ChannelInfo, ConnectionKind, Subscribers},
@@ -142,6 +143,18 @@ impl Registry {
         expired
     }
 
+    /// Gives memory back that is needed no longer, in one of the maps: to be called for each of
+    /// [`homes`](Self::homes) now and then.
+    pub(crate) fn sweep(&self, home: usize) {
+        if let Some(home) = self.homes.get(home) {
+            lock(home).sweep(clock::now(), self.id_memory);
+        }
+    }
+
+    pub(crate) fn homes(&self) -> usize {
+        self.homes.len()
+    }
+
     /// The channels that somebody follows, by name.
     pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
         let mut channels = Vec::new();
@@ -154,6 +167,12 @@ impl Registry {
         }
         channels.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         channels
+    }
+
+    /// Returns how many channels are remembered, followed or not.
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.homes.iter().map(|home| lock(home).known()).sum()
     }
 
     fn home(&self, name: &str) -> MutexGuard<'_, Home> {

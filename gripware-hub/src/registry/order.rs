@@ -56,6 +56,11 @@ impl Order {
         self.last_id = None;
     }
 
+    /// Gives back the memory of ids that are old.
+    pub(super) fn sweep(&mut self, now: Instant, memory: Duration) {
+        self.seen.sweep(now, memory);
+    }
+
     pub(super) fn is_waited_for(&self) -> bool {
         !self.waiting.is_empty()
     }

@@ -18,18 +18,34 @@ pub(super) struct Seen {
 impl Seen {
     /// Notes an id; whether it is a new one.
     pub(super) fn insert(&mut self, id: &str, now: Instant, memory: Duration) -> bool {
-        while let Some((time, hash)) = self.times.front()
-            && (self.times.len() >= MAX_SEEN || now.saturating_duration_since(*time) >= memory)
-        {
-            self.hashes.remove(hash);
-            self.times.pop_front();
-        }
+        self.forget(MAX_SEEN - 1, now, memory);
         let hash = self.hasher.hash_one(id);
         let is_new = self.hashes.insert(hash);
         if is_new {
             self.times.push_back((now, hash));
         }
         is_new
+    }
+
+    /// Forgets ids that are old, and gives back the memory of many.
+    pub(super) fn sweep(&mut self, now: Instant, memory: Duration) {
+        self.forget(MAX_SEEN, now, memory);
+        if self.times.is_empty() {
+            (self.hashes, self.times) = (HashSet::new(), VecDeque::new());
+        } else if self.times.len() < self.times.capacity() / 4 {
+            self.hashes.shrink_to(2 * self.hashes.len());
+            self.times.shrink_to(2 * self.times.len());
+        }
+    }
+
+    /// Forgets the oldest ids until there are `most` at most, and those that are old.
+    fn forget(&mut self, most: usize, now: Instant, memory: Duration) {
+        while let Some((time, hash)) = self.times.front()
+            && (self.times.len() > most || now.saturating_duration_since(*time) >= memory)
+        {
+            self.hashes.remove(hash);
+            self.times.pop_front();
+        }
     }
 }
 
@@ -48,5 +64,21 @@ mod tests {
         }
         assert_eq!((seen.times.len(), seen.hashes.len()), (MAX_SEEN, MAX_SEEN));
         assert!(seen.insert("0", now, MEMORY));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_given_back() {
+        let mut seen = Seen::default();
+        let now = Instant::now();
+        for n in 0..MAX_SEEN {
+            seen.insert(&n.to_string(), now, MEMORY);
+        }
+        seen.insert("last", now + MEMORY / 2, MEMORY);
+        seen.sweep(now + MEMORY, MEMORY);
+        assert_eq!(seen.times.len(), 1);
+        assert!(seen.times.capacity() < 100 && seen.hashes.capacity() < 100);
+        assert!(!seen.insert("last", now + MEMORY, MEMORY));
+        seen.sweep(now + 2 * MEMORY, MEMORY);
+        assert_eq!((seen.times.capacity(), seen.hashes.capacity()), (0, 0));
     }
 }

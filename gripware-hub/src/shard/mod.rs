@@ -21,6 +21,7 @@ mod outbox;
 mod pressure;
 mod run;
 mod subscribe;
+mod sweep;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -129,6 +130,7 @@ impl Shard {
     }
 
     async fn run(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        self.sweep_now_and_then();
         let mut batch = Vec::new();
         loop {
             let next = self.timers.borrow().next();

@@ -8,7 +8,7 @@ use super::{
     Shard,
     connection::{Connection, State},
 };
-use crate::sink::subscription::Subscription;
+use crate::{registry::shrink, sink::subscription::Subscription};
 
 /// The connections of a shard by channel.
 #[derive(Debug, Default)]
@@ -55,6 +55,11 @@ impl Followers {
             list.shrink_to(list.len() * 2);
         }
         (moved, is_empty)
+    }
+
+    /// Gives back the room that more channels needed.
+    pub(super) fn shrink(&mut self) {
+        shrink(&mut self.channels);
     }
 
     fn renumber(&mut self, channel: &Arc<str>, position: u32, index: u8) {

@@ -6,6 +6,7 @@ mod reading;
 mod recovery;
 mod size;
 mod slow;
+mod sweep;
 mod times;
 
 use self::line::Line;
