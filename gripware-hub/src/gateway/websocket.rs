@@ -32,6 +32,7 @@ use crate::{
     hop_by_hop::strip_hop_by_hop,
     kept::Kept,
     origin::{Origin, fetch},
+    turns::Client,
     ws::{Accepted, Memory, Opening, Turn, handshake, judge, request},
 };
 
@@ -232,6 +233,7 @@ struct Opened {
     asker: Asker,
     holder: Arc<dyn Holder>,
     is_known: bool,
+    has_peer: bool,
 }
 
 impl Opened {
@@ -246,6 +248,7 @@ impl Opened {
             asker: gateway.asker.clone(),
             holder: Arc::clone(&gateway.holder),
             is_known: false,
+            has_peer: exchange.peer.is_some(),
         }
     }
 
@@ -275,7 +278,9 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if self.is_known {
-            let request = self.request(Event::disconnect());
+            let mut request = self.request(Event::disconnect());
+            let client = Client::of(request.headers(), self.has_peer);
+            request.extensions_mut().insert(client);
             self.asker.tell(request);
         }
     }
