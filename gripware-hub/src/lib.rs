@@ -168,6 +168,9 @@
 
 pub mod design;
 pub mod differences;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 mod asker;
 mod body;

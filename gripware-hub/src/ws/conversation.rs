@@ -187,6 +187,12 @@ impl Conversation {
                 .is_some_and(|queue| queue.is_full(bytes, events))
     }
 
+    /// How many content bytes and events wait for the origin.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        self.queue.as_ref().map_or((0, 0), |queue| queue.len())
+    }
+
     /// Whether published items are for the client still.
     pub(crate) const fn takes_items(&self) -> bool {
         self.reaches_client()

@@ -39,6 +39,12 @@ impl Queue {
         self.events.is_empty()
     }
 
+    /// How many content bytes and events there are.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.bytes, self.events.len())
+    }
+
     /// Whether there is something that is worth a request.
     pub(super) fn is_due(&self) -> bool {
         self.events.len() > self.stale

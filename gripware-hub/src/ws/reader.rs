@@ -164,6 +164,16 @@ impl Reader {
         })
     }
 
+    /// How many bytes are allocated for the message and the control frame under way.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn kept(&self) -> usize {
+        let under_way = self.under_way.as_deref();
+        under_way.map_or(0, |it| {
+            let message = it.message.as_ref();
+            it.control.capacity() + message.map_or(0, |it| it.payload.capacity())
+        })
+    }
+
     /// Whether a close has been read, or an error found.
     #[cfg(test)]
     pub(crate) const fn is_over(&self) -> bool {

@@ -1,0 +1,25 @@
+//! What the fuzz targets of `fuzz/` play with, and the tests of the hub as well.
+//!
+//! These two need what is inside the hub, so they live here and not in the target's own file:
+//!
+//! | target | what it plays with |
+//! |---|---|
+//! | [`client_frames`] | the frames of a WebSocket client, in any pieces |
+//!
+//! Each is a function over arbitrary bytes that panics where something is wrong. `cargo test` runs
+//! it over the kept corpus, and over inputs that proptest makes up.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a finding is a panic"
+)]
+
+mod client_frames;
+mod frames;
+#[cfg(test)]
+mod tests;
+
+pub use self::client_frames::client_frames;
