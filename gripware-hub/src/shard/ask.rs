@@ -150,6 +150,8 @@ impl Shard {
                     state.outbox.push(bytes, 0);
                 }
                 Action::End => {
+                    // It may take a while until what is left is written.
+                    self.unsubscribe_all(connection, state);
                     state.end_when_written();
                     ends = true;
                 }
