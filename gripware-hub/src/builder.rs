@@ -238,7 +238,7 @@ impl HubBuilder {
         self
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn into_settings(self) -> Settings {
         self.settings
     }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use gripware_core::{Channel, item::ItemParts};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, oneshot},
+    time::timeout,
+};
 
 use crate::{
     connection_id::Id,
@@ -38,11 +41,21 @@ pub(crate) struct Inner {
 impl Inner {
     /// Starts the shards.
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
+        Self::start_with(settings, |index, common, inbox| {
+            shard::start(index, common, inbox).map(drop)
+        })
+    }
+
+    /// Has each shard started by the caller.
+    pub(crate) fn start_with(
+        settings: Settings,
+        mut start: impl FnMut(usize, Arc<Common>, UnboundedReceiver<Message>) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let registry = Registry::new(settings.message_wait, settings.id_memory);
         let (common, inboxes) = Common::new(settings.clone(), registry);
         let common = Arc::new(common);
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            if let Err(error) = shard::start(index, Arc::clone(&common), inbox) {
+            if let Err(error) = start(index, Arc::clone(&common), inbox) {
                 // Those that run already would wait for ever.
                 stop(&common);
                 return Err(error);
@@ -125,6 +138,12 @@ impl Inner {
             is_reached |= answer.await.unwrap_or(false);
         }
         is_reached
+    }
+
+    /// How many bytes of items have been accepted and not been handed out yet.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn occupied(&self) -> usize {
+        self.room.used()
     }
 
     pub(crate) fn channels(&self) -> Vec<ChannelInfo> {

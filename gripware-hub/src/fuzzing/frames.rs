@@ -2,11 +2,22 @@
 //! whole input. It is what the hub's own [`Reader`](crate::ws::Reader) and its output are compared
 //! with.
 
+use std::fmt;
+
 /// A message or control frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) opcode: u8,
     pub(super) content: Vec<u8>,
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = self.content.iter().take(16);
+        let start: Vec<_> = start.copied().collect();
+        let (opcode, length) = (self.opcode, self.content.len());
+        write!(f, "{opcode}:{length}:{}", start.escape_ascii())
+    }
 }
 
 pub(super) const TEXT: u8 = 1;

@@ -5,6 +5,7 @@
 //! | target | what it plays with |
 //! |---|---|
 //! | [`client_frames`] | the frames of a WebSocket client, in any pieces |
+//! | [`hub_operations`] | all that can be done to a hub: by clients, publishers and the origin |
 //!
 //! Each is a function over arbitrary bytes that panics where something is wrong. `cargo test` runs
 //! it over the kept corpus, and over inputs that proptest makes up.
@@ -19,7 +20,8 @@
 
 mod client_frames;
 mod frames;
+mod hub_operations;
 #[cfg(test)]
 mod tests;
 
-pub use self::client_frames::client_frames;
+pub use self::{client_frames::client_frames, hub_operations::hub_operations};

@@ -2,7 +2,7 @@ use std::fs;
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{client_frames, frames};
+use super::{client_frames, frames, hub_operations};
 
 /// Runs a target over what is kept of its inputs.
 fn plays_corpus(name: &str, target: fn(&[u8])) {
@@ -21,6 +21,11 @@ fn plays_corpus(name: &str, target: fn(&[u8])) {
 #[test]
 fn the_kept_inputs_of_client_frames_are_played() {
     plays_corpus("client_frames", client_frames);
+}
+
+#[test]
+fn the_kept_inputs_of_hub_operations_are_played() {
+    plays_corpus("hub_operations", hub_operations);
 }
 
 /// Frames as clients send them, and now and then as none may.
@@ -56,5 +61,18 @@ proptest! {
         input in vec(any::<u8>(), 0..400),
     ) {
         client_frames(&input);
+    }
+}
+
+proptest! {
+    // One takes milliseconds.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn a_hub_does_as_it_should_whatever_is_done_to_it(
+        around in any::<[u8; 4]>(),
+        operations in vec(any::<[u8; 4]>(), 0..120),
+    ) {
+        hub_operations(&[around].into_iter().chain(operations).flatten().collect::<Vec<_>>());
     }
 }

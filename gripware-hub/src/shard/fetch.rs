@@ -33,6 +33,13 @@ struct FetchKey {
     last: Vec<HeaderValue>,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Fetches {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl Shard {
     /// Fetches a next link for a connection, or waits for the answer to one that is the same.
     pub(super) fn fetch(

@@ -7,6 +7,12 @@ use std::{
 
 use super::{Shard, connection::Connection};
 
+#[cfg(any(test, fuzzing))]
+thread_local! {
+    /// How many faults this thread has survived.
+    pub(super) static FAULTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl Shard {
     /// Does something for one connection. Where it panics, which is a fault of the hub, that
     /// connection is cut off, and all others are held as before.
@@ -38,6 +44,8 @@ impl Shard {
 pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(act));
     if done.is_err() {
+        #[cfg(any(test, fuzzing))]
+        FAULTS.set(FAULTS.get() + 1);
         tracing::error!(target: "gripware_hub", "a fault of the hub: something was given up");
     }
     done.ok()

@@ -17,6 +17,8 @@ mod end;
 mod fan_out;
 mod fetch;
 mod guard;
+#[cfg(any(test, fuzzing))]
+mod here;
 mod outbox;
 mod pressure;
 mod run;
@@ -50,6 +52,8 @@ use tokio::{
 };
 
 pub(crate) use self::common::{Common, Message};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::here::{Here, Left};
 use self::{
     connection::Connection, fetch::Fetches, guard::guarded, subscribe::Followers, timers::Timers,
 };

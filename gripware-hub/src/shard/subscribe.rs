@@ -30,6 +30,12 @@ impl Followers {
         self.channels.get(channel).map_or(&[], Vec::as_slice)
     }
 
+    /// How many channels have any.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn len(&self) -> usize {
+        self.channels.len()
+    }
+
     /// Adds one; gives its position.
     fn insert(&mut self, channel: &Arc<str>, follower: Follower) -> u32 {
         let list = self.channels.entry(Arc::clone(channel)).or_default();
