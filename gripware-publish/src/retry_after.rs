@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use gripware_core::header::trim_ows;
 use http::{HeaderMap, header::RETRY_AFTER};
 
 /// Returns how long from `now` the endpoint wants to be left alone; `None` if it does not say, or
 /// says it in a form that is none. A date that has passed is no time at all.
 pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let value = trim_ows(headers.get(RETRY_AFTER)?.to_str().ok()?);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More seconds than fit are too many for any item.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
