@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{ISSUER, KEY, PATIENCE, Place, Process, binary};
+use crate::{ISSUER, KEY, PATIENCE, Place, Process, Request, binary, looking, publishing};
 
 /// A running `gripware-hub`, in front of an origin at an address.
 #[derive(Debug)]
@@ -65,6 +65,37 @@ impl HubProgram {
     #[must_use]
     pub fn control(&self) -> SocketAddr {
         self.control
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has logged since it was last started.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.errors()
+    }
+
+    /// Publishes an item, as JSON.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn publish(&self, item: &str) {
+        publishing::publish(self.control, item).await;
+    }
+
+    /// How many subscribers of any kind a channel has.
+    pub async fn subscribers(&self, channel: &str) -> usize {
+        looking::subscribers(self.control, channel).await.total()
+    }
+
+    /// The value of one of its metrics, added up over its labels.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let request = Request::new("GET", self.control, "/metrics");
+        looking::metric(&request.send().await.text().await, name)
     }
 
     /// Sends SIGTERM, on which it ends its holds in the way each kind allows, and waits for the end.

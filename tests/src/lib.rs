@@ -34,6 +34,7 @@ mod peer;
 mod place;
 mod process;
 mod proxy;
+mod publishing;
 mod pushpin;
 mod raw_origin;
 mod readiness;

@@ -7,6 +7,7 @@ use crate::{
     SiteBuilder, Socket, Valve,
     looking::{self, Subscribers},
     proxy::Proxy,
+    publishing,
     site_builder::start_origin,
     until,
 };
@@ -150,16 +151,7 @@ impl Site {
     /// # Panics
     /// Where the proxy refuses it.
     pub async fn publish(&self, item: &str) {
-        let answer = Request::new("POST", self.control(), "/publish/")
-            .body(format!("{{\"items\": [{item}]}}"))
-            .send()
-            .await;
-        let status = answer.status();
-        assert_eq!(
-            (status, answer.text().await.as_str()),
-            (200, "Published\n"),
-            "{item}"
-        );
+        publishing::publish(self.control(), item).await;
     }
 
     /// Waits until so many subscriptions to a channel have been made.
