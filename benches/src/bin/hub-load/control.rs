@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{collections::HashMap, net::SocketAddr};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -25,10 +25,19 @@ impl Control {
 
     /// Publishes these messages, in one request.
     pub(crate) async fn publish(&mut self, messages: &[String]) -> Result<(), Error> {
+        self.publish_to(CHANNEL, messages).await
+    }
+
+    /// Publishes these messages to another channel, in one request.
+    pub(crate) async fn publish_to(
+        &mut self,
+        channel: &str,
+        messages: &[String],
+    ) -> Result<(), Error> {
         let items: Vec<Value> = messages
             .iter()
             .map(|content| {
-                json!({"channel": CHANNEL, "formats": {
+                json!({"channel": channel, "formats": {
                     "http-stream": {"content": content},
                     "http-response": {"body": content},
                     "ws-message": {"content": content},
@@ -40,17 +49,40 @@ impl Control {
             "POST /publish/ HTTP/1.1\r\nHost: control\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
+        self.ask(&request).await.map(drop)
+    }
+
+    /// The values of a hub's metrics by their names, added up over their labels.
+    pub(crate) async fn metrics(&mut self) -> Result<HashMap<String, f64>, Error> {
+        let text = self
+            .ask("GET /metrics HTTP/1.1\r\nHost: control\r\n\r\n")
+            .await?;
+        let mut metrics = HashMap::new();
+        for line in text
+            .lines()
+            .filter(|line| line.starts_with("gripware_hub_"))
+        {
+            let Some((name, value)) = line.rsplit_once(' ') else {
+                continue;
+            };
+            let name = name.split('{').next().unwrap_or(name);
+            *metrics.entry(name.to_owned()).or_default() += value.parse::<f64>()?;
+        }
+        Ok(metrics)
+    }
+
+    async fn ask(&mut self, request: &str) -> Result<String, Error> {
         let kept = self.socket.take();
         let is_kept = kept.is_some();
         let socket = match kept {
             Some(socket) => socket,
             None => self.connect().await?,
         };
-        match self.send(socket, &request).await {
+        match self.send(socket, request).await {
             // It may have been closed by the proxy after the last answer.
             Err(_) if is_kept => {
                 let socket = self.connect().await?;
-                self.send(socket, &request).await
+                self.send(socket, request).await
             }
             sent => sent,
         }
@@ -62,7 +94,7 @@ impl Control {
         Ok(socket)
     }
 
-    async fn send(&mut self, mut socket: TcpStream, request: &str) -> Result<(), Error> {
+    async fn send(&mut self, mut socket: TcpStream, request: &str) -> Result<String, Error> {
         socket.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         loop {
@@ -78,8 +110,8 @@ impl Control {
         }
         let text = String::from_utf8_lossy(&answer);
         match text.split(' ').nth(1) {
-            Some("200") => Ok(()),
-            _ => Err(format!("publishing was answered by {text:?}").into()),
+            Some("200") => Ok(text.into_owned()),
+            _ => Err(format!("the control API answered by {text:?}").into()),
         }
     }
 }

@@ -15,11 +15,16 @@ static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A message of 100 bytes that says when it was made.
 pub(crate) fn message() -> String {
+    message_of(LENGTH)
+}
+
+/// The same with another length, in bytes.
+pub(crate) fn message_of(length: usize) -> String {
     let now = BEGIN.elapsed().as_nanos();
     format!(
         "{mark}{now:0DIGITS$}{:x<1$}\n",
         "",
-        LENGTH - DIGITS - 2,
+        length.saturating_sub(DIGITS + 2),
         mark = char::from(MARK)
     )
 }

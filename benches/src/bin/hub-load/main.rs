@@ -18,9 +18,12 @@ mod proxy;
 mod pushpin;
 mod report;
 mod running;
+mod soak;
+mod stalled;
 mod sustained;
 mod tally;
 mod usage;
+mod visitor;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -45,7 +48,8 @@ struct Options {
     #[arg(long)]
     only: Option<String>,
 
-    /// Measure clients of one kind only: `stream`, `websocket`, `response` or `none`.
+    /// Measure clients of one kind only: `stream`, `websocket`, `response`, `stalled` (what those who
+    /// do not read cost the others) or `none`.
     #[arg(long)]
     kind: Option<String>,
 
@@ -64,6 +68,25 @@ struct Options {
     /// How long each rate is measured, in seconds.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+
+    /// Instead of all this, let clients come and go at the hub for so many minutes, and see whether
+    /// anything of them stays.
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<f64>,
+
+    /// How many clients there are at a time for that. Each needs an open file here and in the hub.
+    #[arg(long, default_value_t = 10_000)]
+    soak_clients: usize,
+}
+
+impl Options {
+    /// The hub's program.
+    fn program(&self) -> Result<PathBuf, Error> {
+        Ok(match &self.hub {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()?.with_file_name("gripware-hub"),
+        })
+    }
 }
 
 #[tokio::main]
@@ -84,6 +107,10 @@ async fn main() -> Result<(), Error> {
 
 async fn run(options: &Options) -> Result<(), Error> {
     let origin = Origin::start().await?;
+    if let Some(minutes) = options.soak {
+        let time = Duration::try_from_secs_f64(minutes * 60.0)?;
+        return soak::run(&options.program()?, &origin, options.soak_clients, time).await;
+    }
     let mut report = Report::default();
     for round in 1..=options.rounds {
         for name in ["hub", "pushpin", "bare"] {
@@ -120,6 +147,12 @@ async fn measure(
         let proxy = start(options, name, origin).await?;
         held::measure(&*proxy, origin, kind, options, report).await?;
     }
+    if name == "hub" && options.kind.as_deref().is_none_or(|only| only == "stalled") {
+        stalled::measure(&options.program()?, origin, options.few, report).await?;
+    }
+    if options.kind.as_deref() == Some("stalled") {
+        return Ok(());
+    }
     let proxy = start(options, name, origin).await?;
     plain::measure(&*proxy, origin, time, report).await?;
     echo::measure(&*proxy, time, report).await
@@ -129,13 +162,7 @@ async fn start(options: &Options, name: &str, origin: &Origin) -> Result<Box<dyn
     let proxy: Box<dyn Proxy> = match name {
         "bare" => Box::new(bare::start(origin.address())?),
         "pushpin" => Box::new(Pushpin::start(origin.address())?),
-        _ => {
-            let program = match &options.hub {
-                Some(program) => program.clone(),
-                None => std::env::current_exe()?.with_file_name("gripware-hub"),
-            };
-            Box::new(hub::start(&program, origin.address())?)
-        }
+        _ => Box::new(hub::start(&options.program()?, origin.address(), &[])?),
     };
     plain::wait_until_up(proxy.client()).await?;
     Ok(proxy)

@@ -17,6 +17,7 @@ use hyper::{
     Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::Error;
@@ -24,12 +25,11 @@ use crate::Error;
 /// The channel that all who are held are subscribed to.
 pub(crate) const CHANNEL: &str = "load";
 
-const SUBSCRIBE: &str = r#"c:{"type":"subscribe","channel":"load"}"#;
-
 /// The application behind the proxies: it answers at once, and counts whom it held.
 ///
 /// `/plain` is a plain answer, `/stream` and `/response` are holds, `/websocket` is a WebSocket
-/// that is subscribed, `/echo` one that gets back what it says.
+/// that is subscribed, `/echo` one that gets back what it says. A query names another channel than
+/// [`CHANNEL`], or several with commas between them.
 #[derive(Debug)]
 pub(crate) struct Origin {
     address: SocketAddr,
@@ -74,12 +74,13 @@ async fn answer(
     request: Request<Incoming>,
     held: Arc<AtomicUsize>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let channels = request.uri().query().unwrap_or(CHANNEL).to_owned();
     let mut response = match request.uri().path() {
         "/plain" => Ok(Response::new(Full::new("hello\n".into()))),
-        "/stream" => hold("stream"),
-        "/response" => hold("response"),
-        "/websocket" => events(request, true).await,
-        "/echo" => events(request, false).await,
+        "/stream" => hold("stream", &channels),
+        "/response" => hold("response", &channels),
+        "/websocket" => events(request, Some(&channels)).await,
+        "/echo" => events(request, None).await,
         _ => Err("no such path".into()),
     };
     if let Ok(response) = &response
@@ -96,17 +97,17 @@ async fn answer(
     Ok(response.unwrap_or_default())
 }
 
-fn hold(mode: &str) -> Result<Response<Full<Bytes>>, Error> {
+fn hold(mode: &str, channels: &str) -> Result<Response<Full<Bytes>>, Error> {
     Ok(Response::builder()
         .header("content-type", "text/plain")
         .header("grip-hold", mode)
-        .header("grip-channel", CHANNEL)
+        .header("grip-channel", channels)
         .body(Full::default())?)
 }
 
 async fn events(
     request: Request<Incoming>,
-    subscribe: bool,
+    channels: Option<&str>,
 ) -> Result<Response<Full<Bytes>>, Error> {
     let body = request.into_body().collect().await?.to_bytes();
     let mut answer = Vec::new();
@@ -116,8 +117,12 @@ async fn events(
             EventKind::Open => {
                 opens = true;
                 answer.push(event);
-                if subscribe {
-                    answer.push(Event::text(SUBSCRIBE));
+                for channel in channels
+                    .into_iter()
+                    .flat_map(|channels| channels.split(','))
+                {
+                    let subscribe = json!({"type": "subscribe", "channel": channel});
+                    answer.push(Event::text(format!("c:{subscribe}")));
                 }
             }
             EventKind::Text | EventKind::Close => answer.push(event),

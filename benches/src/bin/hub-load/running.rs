@@ -31,6 +31,11 @@ impl Running {
             control,
         })
     }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Proxy for Running {
