@@ -3,11 +3,13 @@
 //! - [`protocol`]: one request and one message, from the client to the origin and back.
 //! - [`defaults`]: what is set how, and why.
 //! - [`threat_model`]: who attacks what, and what stands in the way.
+//! - [`attacks`]: what was tried against the hub, with what result, each by a command.
 //! - [`deployment`]: with the hub inside, behind it, behind Pushpin, behind Fastly, and what surrounds
 //!   them.
 //!
 //! There is nothing to call in here.
 
+pub mod attacks;
 pub mod defaults;
 pub mod deployment;
 pub mod protocol;

@@ -45,7 +45,8 @@
 //! over plain HTTP to anything but this machine.
 //!
 //! # What a client can do to the hub
-//! The hub meets the public directly, embedded or as a program.
+//! The hub meets the public directly, embedded or as a program. Which attacks were tried, and with
+//! what result, is in [attacks](super::attacks).
 //! - *Headers.* `Grip-*`, `Meta-*` and `Connection-Id` of clients are removed, and so is what names
 //!   their address, unless `trust_forwarded` says that a server in front has set it. `Grip-*` of the
 //!   application's answers never reach a client.
