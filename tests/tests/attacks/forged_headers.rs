@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Names that a client may not send, with `-` between their words.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 19] = [
     "Grip-Sig",
     "Grip-Feature",
     "Grip-Last",
@@ -24,10 +24,17 @@ const NAMES: [&str; 12] = [
     "X-Forwarded-Host",
     "X-Forwarded-Proto",
     "X-Real-Ip",
+    "Forwarded",
+    "Client-Ip",
+    "True-Client-Ip",
+    "Cf-Connecting-Ip",
+    "Fastly-Client-Ip",
+    "X-Client-Ip",
+    "X-Cluster-Client-Ip",
 ];
 
 /// What may stand between the words: to a CGI or WSGI application some of these are the same name.
-const SEPARATORS: [char; 2] = ['-', '_'];
+const SEPARATORS: [char; 4] = ['-', '_', '.', '~'];
 
 #[tokio::test]
 async fn over_http_1_none_arrives() {

@@ -182,7 +182,7 @@ pub(crate) const FRAMING: &[Shape] = &[
     (
         "chunked twice",
         disguised!("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
-        Body(""),
+        Refused,
     ),
     (
         "chunked, then another header of a coding",

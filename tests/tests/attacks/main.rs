@@ -5,6 +5,7 @@
 //! the same attack where nothing stands in its way.
 
 mod control_api;
+mod faults;
 mod floods;
 mod forged_headers;
 mod frames;
