@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use gripware_core::header::CONNECTION_ID;
+use gripware_core::header::{CONNECTION_ID, trim_ows};
 use http::HeaderMap;
 
 /// A client, as far as turns are shared out between clients.
@@ -29,7 +29,7 @@ impl Client {
         let mut list: Vec<_> = values
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .map(|address| parse(address.trim()))
+            .map(|address| parse(trim_ows(address)))
             .collect();
         let last = list.pop().flatten();
         let address = match list.pop().flatten() {

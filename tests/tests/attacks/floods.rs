@@ -196,6 +196,6 @@ async fn is_unharmed(hub: &HubProgram, before: u64) {
 fn resident(hub: &HubProgram) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", hub.id())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let kibibytes = line.and_then(|line| line.trim_ascii().strip_suffix(" kB")?.parse::<u64>().ok());
     kibibytes.expect("a size") * 1024
 }
