@@ -78,6 +78,7 @@
 //! | [`HttpHandler`] | a handler that is an HTTP server, in any language |
 //! | [`Identity`], `Authority` | certificates that are read again, and a small authority to make them |
 //! | [`Hooks`] | what is told of connections made and lost |
+//! | `program` | `restpipe-server`, `restpipe-client` and `restpipe-cert` as functions |
 //! | [`design`] | how it is built, the threat model, the limits |
 //! | [`differences`] | what it does otherwise than RestPipe, and what became of its variables |
 //!
@@ -99,7 +100,8 @@
 //! # Features
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `authority` | no | `Authority`: makes and revokes certificates |
+//! | `authority` | by `program` | `Authority`: makes and revokes certificates |
+//! | `program` | yes | the programs, and the module `program` |
 
 mod answer;
 #[cfg(feature = "authority")]
@@ -122,6 +124,8 @@ mod link;
 mod message;
 mod name;
 mod peer;
+#[cfg(feature = "program")]
+pub mod program;
 mod registry;
 mod remote;
 mod scope;
