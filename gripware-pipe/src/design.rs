@@ -73,6 +73,7 @@
 //! | request smuggling | HTTP/2 has one length for each body; headers about one connection are removed on the way in and out |
 //! | rapid reset (CVE-2023-44487) | streams in each direction are bounded, and resets that are not yet handled to four times as many |
 //! | a slow reader | each body has a window of its own (256 KiB); a connection's window is that of all calls together, so that those who do not read starve nobody |
+//! | a caller at an entrance that does not read | it is cut off after the idle timeout |
 //! | a head that the peer's HTTP/2 would end the connection for | it is measured before it is sent, in both directions |
 //! | a page in a browser, DNS rebinding | see [`Entrance`](crate::Entrance) |
 //! | a flood of calls | 256 at once and 1024 that wait, in each direction of each pipe; any more get 503 |

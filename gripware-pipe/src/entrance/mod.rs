@@ -2,6 +2,7 @@
 
 mod access;
 mod listener;
+mod patient;
 mod route;
 
 use std::{convert::Infallible, fmt, io, sync::Arc, time::Duration};
@@ -21,7 +22,7 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 pub use self::listener::Listener;
-use self::{access::Access, route::Route};
+use self::{access::Access, patient::Patient, route::Route};
 use crate::{
     Body, BoxError, CallErrorKind, Exception, Name, PipeClient, PipeServer, Remote, Serve,
     events::{FAILED, NO_HANDLER, RETURN_CODE},
@@ -164,6 +165,7 @@ impl Entrance {
 
     /// Serves one connection.
     async fn attend(self, socket: Socket, access: Arc<Access>, stop: CancellationToken) {
+        let socket = Patient::new(socket, self.settings().idle_timeout);
         let service = service_fn(move |request: Request<Incoming>| {
             let (this, access) = (self.clone(), Arc::clone(&access));
             async move { Ok::<_, Infallible>(this.answer(request, &access).await) }
