@@ -1,19 +1,24 @@
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+//! A small certificate authority.
+
+mod error;
+mod folder;
+mod issued;
+
+use std::{fs, net::IpAddr, path::PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     RevocationReason, RevokedCertParams, SerialNumber,
 };
-use thiserror::Error;
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{Duration, OffsetDateTime};
 
-use crate::{MAX_NAME_LEN, Name, NameError};
+pub use self::error::AuthorityError;
+use self::{
+    error::at,
+    issued::{Issued, Role},
+};
+use crate::{MAX_NAME_LEN, Name};
 
 /// How long an authority is valid: it is replaced by hand, on every machine.
 const AUTHORITY_DAYS: i64 = 3650;
@@ -46,84 +51,6 @@ const AUTHORITY_DAYS: i64 = 3650;
 #[derive(Clone, Debug)]
 pub struct Authority {
     folder: PathBuf,
-}
-
-/// Why a certificate was not made or revoked.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum AuthorityError {
-    /// There is an authority in the folder.
-    #[error("{path} is there: an authority is not replaced")]
-    Exists {
-        /// Its certificate.
-        path: PathBuf,
-    },
-    /// A file cannot be read or written.
-    #[error("{path}: it cannot be read or written")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The name is none that a certificate can have.
-    #[error("{name:?} cannot be in a certificate")]
-    Name {
-        /// The name.
-        name: String,
-        /// Why.
-        #[source]
-        source: NameError,
-    },
-    /// The name is that of the authority's own files.
-    #[error("{name:?} is the name of the authority itself")]
-    Reserved {
-        /// The name.
-        name: String,
-    },
-    /// A server and a client would have the same files.
-    #[error("{name:?} is the name of a {kind}")]
-    Taken {
-        /// The name.
-        name: String,
-        /// `server` or `client`.
-        kind: String,
-    },
-    /// No certificate of this name is valid.
-    #[error("there is no valid certificate of {name:?} to revoke")]
-    NotIssued {
-        /// The name.
-        name: String,
-    },
-    /// A line of the list of certificates cannot be read.
-    #[error("{path}, line {line}: it cannot be read")]
-    Issued {
-        /// The list.
-        path: PathBuf,
-        /// The line's number.
-        line: usize,
-    },
-    /// The cryptography failed.
-    #[error("the certificate cannot be made")]
-    Certificate(#[source] rcgen::Error),
-}
-
-/// What a certificate is for. It is no good for the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Server,
-    Client,
-}
-
-/// A line of the list of certificates.
-#[derive(Debug, PartialEq, Eq)]
-struct Issued {
-    serial: Vec<u8>,
-    role: Role,
-    name: String,
-    until: OffsetDateTime,
-    revoked: Option<OffsetDateTime>,
 }
 
 impl Authority {
@@ -321,140 +248,6 @@ impl Authority {
         let list = list.pem().map_err(AuthorityError::Certificate)?;
         self.write("revoked", list.as_bytes(), false)
     }
-
-    fn issued(&self) -> Result<Vec<Issued>, AuthorityError> {
-        let path = self.path("issued");
-        let text = fs::read_to_string(&path).map_err(at(&path))?;
-        let lines = text.lines().enumerate();
-        lines
-            .map(|(number, line)| {
-                Issued::parse(line).ok_or_else(|| AuthorityError::Issued {
-                    path: path.clone(),
-                    line: number + 1,
-                })
-            })
-            .collect()
-    }
-
-    fn write_issued(&self, issued: &[Issued]) -> Result<(), AuthorityError> {
-        let text: String = issued.iter().map(Issued::line).collect();
-        self.write("issued", text.as_bytes(), false)
-    }
-
-    /// Keeps other processes out until it is dropped.
-    fn lock(&self) -> Result<File, AuthorityError> {
-        let path = self.path("issued");
-        let open = |path: &Path| OpenOptions::new().append(true).create(true).open(path);
-        // The file is replaced by whoever has the lock: then it is another one that counts.
-        loop {
-            let file = open(&path).map_err(at(&path))?;
-            file.lock().map_err(at(&path))?;
-            let (locked, there) = (file.metadata(), fs::metadata(&path));
-            if is_same(&locked.map_err(at(&path))?, &there.map_err(at(&path))?) {
-                return Ok(file);
-            }
-        }
-    }
-
-    fn read(&self, name: &str) -> Result<String, AuthorityError> {
-        let path = self.path(name);
-        let mut text = String::new();
-        let read = File::open(&path).and_then(|mut file| file.read_to_string(&mut text));
-        read.map_err(at(&path))?;
-        Ok(text)
-    }
-
-    fn write(&self, name: &str, content: &[u8], is_secret: bool) -> Result<(), AuthorityError> {
-        let (path, new) = (self.path(name), self.path(&format!(".{name}.new")));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(if is_secret { 0o600 } else { 0o644 });
-        }
-        #[cfg(not(unix))]
-        let _ = is_secret;
-        let written = options.open(&new).and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        });
-        written.map_err(at(&new))?;
-        fs::rename(&new, &path).map_err(at(&path))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-}
-
-#[cfg(unix)]
-fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
-}
-
-impl Role {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
-    }
-}
-
-impl Issued {
-    fn line(&self) -> String {
-        let serial: String = self
-            .serial
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        // Times of this century can always be written.
-        let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
-        let role = self.role.as_str();
-        let line = format!("{serial} {role} {} {}", self.name, text(self.until));
-        match self.revoked {
-            Some(time) => format!("{line} revoked {}\n", text(time)),
-            None => format!("{line}\n"),
-        }
-    }
-
-    fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split(' ');
-        let serial = words.next()?;
-        let pairs = (0..serial.len()).step_by(2);
-        let serial: Option<Vec<u8>> = pairs
-            .map(|at| u8::from_str_radix(serial.get(at..at + 2)?, 16).ok())
-            .collect();
-        let role = match words.next()? {
-            "server" => Role::Server,
-            "client" => Role::Client,
-            _ => return None,
-        };
-        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
-        Some(Self {
-            serial: serial.filter(|it| !it.is_empty())?,
-            role,
-            name: words.next()?.to_owned(),
-            until: time(words.next()?)?,
-            revoked: match words.next() {
-                None => None,
-                Some("revoked") => Some(time(words.next()?)?),
-                Some(_) => return None,
-            },
-        })
-    }
-}
-
-fn at(path: &Path) -> impl FnOnce(io::Error) -> AuthorityError {
-    let path = path.to_owned();
-    |source| AuthorityError::File { path, source }
 }
 
 fn named(name: &str) -> DistinguishedName {
@@ -483,7 +276,6 @@ fn serial() -> Result<Vec<u8>, AuthorityError> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use tempfile::tempdir;
 
     use super::*;
@@ -520,6 +312,19 @@ mod tests {
         authority.server("::1", 1).unwrap();
     }
 
+    #[test]
+    fn certificates_that_are_made_at_once_are_all_noted() {
+        let folder = tempdir().unwrap();
+        let authority = Authority::create(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let authority = &authority;
+                scope.spawn(move || authority.client(&format!("client-{number}"), 1).unwrap());
+            }
+        });
+        assert_eq!(authority.issued().unwrap().len(), 8);
+    }
+
     #[cfg(unix)]
     #[test]
     fn keys_are_for_their_owner_only() {
@@ -532,25 +337,6 @@ mod tests {
                 .unwrap()
                 .permissions();
             assert_eq!(mode.mode() & 0o777, 0o600, "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_line_reads_as_it_was_written(
-            serial in prop::collection::vec(any::<u8>(), 1..20),
-            seconds in 0_i64..4_000_000_000,
-            is_revoked: bool,
-        ) {
-            let until = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-            let (role, name) = (Role::Client, "app".to_owned());
-            let issued = Issued { serial, role, name, until, revoked: is_revoked.then_some(until) };
-            prop_assert_eq!(Issued::parse(issued.line().trim_end()), Some(issued));
-        }
-
-        #[test]
-        fn no_line_panics(line in "[0-9a-fé]{0,5} (server|client)? ?.{0,30}") {
-            let _ = Issued::parse(&line);
         }
     }
 }
