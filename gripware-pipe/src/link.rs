@@ -3,7 +3,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -36,7 +36,7 @@ pub(crate) struct Link {
 /// A call that has no response.
 pub(crate) enum Failed {
     /// The request has not left this machine, and can go elsewhere.
-    Unsent(Box<Request<Body>>, CallErrorKind),
+    Unsent(Box<Request<Body>>),
     Error(CallError),
 }
 
@@ -62,7 +62,13 @@ impl Link {
     }
 
     /// Sends a request. Dropping the future cancels the call (`RST_STREAM`).
-    pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Failed> {
+    ///
+    /// `is_sent` becomes true when the request leaves its queue.
+    pub(crate) async fn call(
+        &self,
+        request: Request<Body>,
+        is_sent: &AtomicBool,
+    ) -> Result<Response<Body>, Failed> {
         let Ok(admitted) = Arc::clone(&self.admitted).try_acquire_owned() else {
             return Err(self.failed(CallErrorKind::Overloaded));
         };
@@ -70,6 +76,7 @@ impl Link {
         let Ok(running) = Arc::clone(&self.running).acquire_owned().await else {
             return Err(self.failed(CallErrorKind::Lost));
         };
+        is_sent.store(true, Ordering::Relaxed);
         let mut sender = self.sender.clone();
         match sender.try_send_request(request).await {
             Ok(response) => Ok(response.map(|body| {
@@ -79,7 +86,7 @@ impl Link {
             })),
             Err(mut error) => {
                 if let Some(request) = error.take_message() {
-                    return Err(Failed::Unsent(Box::new(request), CallErrorKind::Lost));
+                    return Err(Failed::Unsent(Box::new(request)));
                 }
                 let error = error.into_error();
                 let kind = match reset(&error) {
@@ -102,7 +109,9 @@ impl Link {
         request.headers_mut().insert(PIPE_SESSION, session.into());
         let (mut parts, body) = request.into_parts();
         message::outgoing(&mut parts, self.peer.name());
-        let _ = timeout(limit, self.call(Request::from_parts(parts, body))).await;
+        let is_sent = AtomicBool::new(false);
+        let calling = self.call(Request::from_parts(parts, body), &is_sent);
+        let _ = timeout(limit, calling).await;
     }
 
     fn failed(&self, kind: CallErrorKind) -> Failed {

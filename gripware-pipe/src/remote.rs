@@ -187,19 +187,18 @@ impl Remote {
         }
         let spare = self.spare(&parts, &body);
         let link = self.link(None, self.settings.wait).await?;
-        is_sent.store(true, Ordering::Relaxed);
         let body = body.within(self.settings.idle_timeout);
-        let failed = match link.call(Request::from_parts(parts, body)).await {
+        let failed = match link.call(Request::from_parts(parts, body), is_sent).await {
             Ok(response) => return self.arrived(response),
             Err(failed) => failed,
         };
         let (request, error) = match (failed, spare) {
-            (Failed::Unsent(request, kind), _) => {
+            (Failed::Unsent(request), _) => {
                 is_sent.store(false, Ordering::Relaxed);
-                (*request, CallError::new(kind, self.name()))
+                let error = CallError::new(CallErrorKind::NotConnected, self.name());
+                (*request, error)
             }
             (Failed::Error(error), Some(spare)) if error.kind() == CallErrorKind::Lost => {
-                self.telemetry.counters.repeated.add(1);
                 (spare, error)
             }
             (Failed::Error(error), _) => return Err(error),
@@ -208,11 +207,14 @@ impl Remote {
         let Ok(link) = self.link(Some(link.generation), self.settings.wait).await else {
             return Err(error);
         };
-        is_sent.store(true, Ordering::Relaxed);
-        match link.call(request).await {
+        if error.may_have_been_handled() {
+            self.telemetry.counters.repeated.add(1);
+        }
+        match link.call(request, is_sent).await {
             Ok(response) => self.arrived(response),
-            Err(Failed::Error(error)) => Err(error),
-            Err(Failed::Unsent(_, kind)) => Err(CallError::new(kind, self.name())),
+            Err(Failed::Error(second)) if error.may_have_been_handled() => Err(second.sent()),
+            Err(Failed::Error(second)) => Err(second),
+            Err(Failed::Unsent(_)) => Err(error),
         }
     }
 

@@ -184,6 +184,28 @@ async fn calls_over_the_limit_wait_and_more_than_can_wait_fail_at_once() {
 }
 
 #[tokio::test]
+async fn a_call_that_takes_too_long_in_the_queue_has_not_been_handled() {
+    let site = Site::new();
+    let settings = quick()
+        .max_calls(1)
+        .response_timeout(Duration::from_millis(500));
+    let server = site.server_builder().settings(settings).build().unwrap();
+    let (address, _serving) = serve(&server).await;
+    let (_client, _dialling) = site.client("app", address).await;
+    let app = server.client(&name("app"));
+    // A call is under way until its response has been read.
+    let request = Request::get("/time").body(Body::empty()).unwrap();
+    let unread = within(app.clone().oneshot(request)).await.unwrap();
+    let error = get(&app, "/time").await.unwrap_err();
+    assert!(
+        error.is_timeout() && !error.may_have_been_handled(),
+        "{error}"
+    );
+    drop(unread);
+    assert_eq!(get(&app, "/time").await.unwrap().0, 200);
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_hurts_nobody_else() {
     let site = Site::new();
     let (server, address, _serving) = site.server().await;
