@@ -17,6 +17,7 @@ use std::{
     fs,
     future::IntoFuture,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,7 +27,15 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::{client::conn::http2::SendRequest, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs::default_provider,
+    pki_types::PrivateKeyDer,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tower::ServiceExt;
 
 /// Rounds in turns, so that what else the machine does hits all alike.
@@ -65,25 +74,56 @@ impl Call for Piped {
 
 const ANSWER: &[u8] = br#"{"time_from_server": 1402897823.882672}"#;
 
-async fn plain() -> Plain {
+/// Two sockets that are connected, on loopback.
+async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let answer =
-            |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(ANSWER)))) };
-        let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = builder
-            .serve_connection(TokioIo::new(stream), service_fn(answer))
-            .await;
-    });
-    let stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (near, (far, _)) = (near.unwrap(), far.unwrap());
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    (near, far)
+}
+
+/// HTTP/2 without any of this crate.
+async fn plain<S>(near: S, far: S) -> Plain
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let answer = |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(ANSWER)))) };
+    let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    tokio::spawn(builder.serve_connection(TokioIo::new(far), service_fn(answer)));
     let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = builder.handshake(TokioIo::new(near)).await.unwrap();
     tokio::spawn(connection);
     Plain(sender)
+}
+
+/// The same two sockets with TLS, without certificates of clients.
+async fn with_tls() -> (TlsStream<TcpStream>, TlsStream<TcpStream>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(config));
+    let (near, far) = sockets().await;
+    let name = "localhost".try_into().unwrap();
+    let (near, far) = tokio::join!(connector.connect(name, near), acceptor.accept(far));
+    (near.unwrap().into(), far.unwrap().into())
 }
 
 /// A server and its only client, which answers, counts and sends.
@@ -177,14 +217,21 @@ fn median<T: PartialOrd + Copy>(mut all: Vec<T>) -> T {
 }
 
 async fn calls() {
-    let plain = plain().await;
+    let (near, far) = sockets().await;
+    let bare = plain(near, far).await;
+    let (near, far) = with_tls().await;
+    let over_tls = plain(near, far).await;
     let (server, client) = pipe().await;
     let to_client = Piped(server.client(&"app".parse().unwrap()));
     let to_server = Piped(client.server());
-    let mut rows = [(); 3].map(|()| (Vec::new(), Vec::new(), Vec::new()));
+    let mut rows = [(); 4].map(|()| (Vec::new(), Vec::new(), Vec::new()));
     for round in 0..=ROUNDS {
         let of = [
-            (one_at_a_time(&plain).await, many_at_once(&plain).await),
+            (one_at_a_time(&bare).await, many_at_once(&bare).await),
+            (
+                one_at_a_time(&over_tls).await,
+                many_at_once(&over_tls).await,
+            ),
             (
                 one_at_a_time(&to_client).await,
                 many_at_once(&to_client).await,
@@ -206,6 +253,7 @@ async fn calls() {
     println!("{:<28} {:>10} {:>10} {:>12}", "", "p50", "p99", "calls/s");
     let names = [
         "plain HTTP/2",
+        "plain HTTP/2 over TLS",
         "pipe, server to client",
         "pipe, client to server",
     ];

@@ -27,7 +27,6 @@ use crate::{
 };
 
 /// Answers the requests of one peer.
-#[derive(Clone)]
 pub(crate) struct Answerer {
     pub(crate) peer: Peer,
     pub(crate) handler: Handler,
@@ -37,7 +36,6 @@ pub(crate) struct Answerer {
 }
 
 /// What is different about a server's and a client's.
-#[derive(Clone)]
 pub(crate) enum Side {
     Server(Arc<dyn Exchange>),
     Client(Arc<Accepted>),
@@ -94,8 +92,9 @@ impl Answerer {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let builder = http2::server(scope, &self.settings);
-        let service = service_fn(move |request| self.clone().answer(request));
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let this = Arc::new(self);
+        let service = service_fn(move |request| Arc::clone(&this).answer(request));
+        let connection = builder.serve_connection(TokioIo::new(scope.cuttable(stream)), service);
         tokio::pin!(connection, stop);
         let mut is_stopping = false;
         loop {
@@ -110,7 +109,10 @@ impl Answerer {
         }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
         self.telemetry.counters.requests.add(1);
         self.telemetry.tick("message.receive.tick");
         let (mut parts, body) = request.into_parts();
@@ -143,7 +145,7 @@ impl Answerer {
         let begun = Instant::now();
         let name = self.telemetry.handler_name(&parts.method, parts.uri.path());
         let request = Request::from_parts(parts, body);
-        let handling = AssertUnwindSafe(self.handler.oneshot(request)).catch_unwind();
+        let handling = AssertUnwindSafe(self.handler.clone().oneshot(request)).catch_unwind();
         let mut response = match handling.await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},

@@ -41,11 +41,8 @@ pub struct Body {
     kind: Kind,
     idle: Option<Idle>,
     /// A call is under way until its response has been read.
-    _permits: Option<Permits>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
-
-/// What a call occupies.
-pub(crate) type Permits = [OwnedSemaphorePermit; 2];
 
 enum Kind {
     Whole(Bytes),
@@ -94,7 +91,7 @@ impl Body {
         Self {
             kind,
             idle: None,
-            _permits: None,
+            _permit: None,
         }
     }
 
@@ -107,8 +104,8 @@ impl Body {
         self
     }
 
-    pub(crate) fn holding(mut self, permits: Permits) -> Self {
-        self._permits = Some(permits);
+    pub(crate) fn holding(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self._permit = Some(permit);
         self
     }
 }

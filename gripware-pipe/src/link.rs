@@ -10,7 +10,10 @@ use std::{
 
 use http::{Method, Request, Response, Uri};
 use hyper::client::conn::http2::SendRequest;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use crate::{
     Body, CallError, CallErrorKind, Peer,
@@ -25,9 +28,9 @@ pub(crate) struct Link {
     pub(crate) generation: u64,
     pub(crate) peer: Peer,
     sender: SendRequest<Body>,
-    /// Calls that are under way, and those together with the ones that wait.
+    /// Room for calls that are under way, and for those that wait.
     running: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
+    waiting: Semaphore,
     settings: Arc<Settings>,
     pub(crate) ending: Ending,
     pub(crate) since: SystemTime,
@@ -48,13 +51,12 @@ impl Link {
         ending: Ending,
     ) -> Self {
         static GENERATION: AtomicU64 = AtomicU64::new(1);
-        let (running, waiting) = (settings.max_calls as usize, settings.max_queued as usize);
         Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
             peer,
             sender,
-            running: Arc::new(Semaphore::new(running)),
-            admitted: Arc::new(Semaphore::new(running + waiting)),
+            running: Arc::new(Semaphore::new(settings.max_calls as usize)),
+            waiting: Semaphore::new(settings.max_queued as usize),
             settings: Arc::clone(settings),
             ending,
             since: SystemTime::now(),
@@ -69,12 +71,9 @@ impl Link {
         request: Request<Body>,
         is_sent: &AtomicBool,
     ) -> Result<Response<Body>, Failed> {
-        let Ok(admitted) = Arc::clone(&self.admitted).try_acquire_owned() else {
-            return Err(self.failed(CallErrorKind::Overloaded));
-        };
-        // Neither is ever closed.
-        let Ok(running) = Arc::clone(&self.running).acquire_owned().await else {
-            return Err(self.failed(CallErrorKind::Lost));
+        let running = match Arc::clone(&self.running).try_acquire_owned() {
+            Ok(running) => running,
+            Err(_) => self.wait().await?,
         };
         is_sent.store(true, Ordering::Relaxed);
         let mut sender = self.sender.clone();
@@ -82,7 +81,7 @@ impl Link {
             Ok(response) => Ok(response.map(|body| {
                 Body::incoming(body)
                     .within(self.settings.idle_timeout)
-                    .holding([admitted, running])
+                    .holding(running)
             })),
             Err(mut error) => {
                 if let Some(request) = error.take_message() {
@@ -98,6 +97,16 @@ impl Link {
                 Err(Failed::Error(failed.because(error)))
             }
         }
+    }
+
+    /// Waits for another call to end, unless too many wait already.
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, Failed> {
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return Err(self.failed(CallErrorKind::Overloaded));
+        };
+        let running = Arc::clone(&self.running).acquire_owned().await;
+        // It is never closed.
+        running.map_err(|_| self.failed(CallErrorKind::Overloaded))
     }
 
     /// Says something to the other end itself: see [`CONTROL`]. Whether it is understood does not
@@ -121,7 +130,8 @@ impl Link {
     /// How many calls are under way or wait.
     pub(crate) fn calls(&self) -> usize {
         let all = (self.settings.max_calls as usize) + (self.settings.max_queued as usize);
-        all.saturating_sub(self.admitted.available_permits())
+        let free = self.running.available_permits() + self.waiting.available_permits();
+        all.saturating_sub(free)
     }
 }
 

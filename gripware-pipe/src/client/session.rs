@@ -98,7 +98,11 @@ impl Session {
             let tcp = connect(place, silence).await?;
             let stream = shake_hands(tcp, &tls.forward, &name).await?;
             let builder = http2::client(&scope, &inner.settings);
-            Ok::<_, BoxError>(builder.handshake(TokioIo::new(stream)).await?)
+            Ok::<_, BoxError>(
+                builder
+                    .handshake(TokioIo::new(scope.cuttable(stream)))
+                    .await?,
+            )
         };
         let accepting = async {
             tokio::select! {

@@ -187,7 +187,8 @@ impl Accepting {
         ending: &Ending,
     ) {
         let settings = &self.inner.settings;
-        let handshake = http2::client(scope, settings).handshake(TokioIo::new(stream));
+        let handshake =
+            http2::client(scope, settings).handshake(TokioIo::new(scope.cuttable(stream)));
         let Ok(Ok((sender, connection))) = timeout(settings.connect_timeout, handshake).await
         else {
             return;
