@@ -60,6 +60,25 @@
 //! in that header is removed. A handler sees it as [`Peer::from`](crate::Peer::from). All headers that
 //! begin with `Pipe-` and are the pipe's own are removed from what callers and handlers send.
 //!
+//! # What a call costs
+//! A `GET` with 39 bytes of answer on loopback, both ends in one process, on two cores of an AMD EPYC
+//! with Rust 1.95 and hyper 1.12; all four took turns in one run (`cargo bench -p gripware-pipe`), and
+//! what stands here is the median of five rounds. Read the ratios.
+//!
+//! | | p50, one at a time | calls per second, 64 at once |
+//! |---|---:|---:|
+//! | HTTP/2 without TLS | 109 µs | 66 300 |
+//! | HTTP/2 over TLS | 120 µs | 55 700 |
+//! | a pipe, server to client | 152 µs | 43 800 |
+//! | a pipe, client to server | 159 µs | 44 800 |
+//!
+//! 2 GB streamed to the client and 2 GB back took 3.0 s and 2.9 s, and the process with both ends grew
+//! from 8.9 to 9.6 MB (`cargo bench -p gripware-pipe -- bulk`).
+//!
+//! A connection is cut at its socket. Watching for that in each task of each call was tried first, two
+//! turns at the same lock for every stream: 21 200 to 24 700 calls per second, which became 29 100 on
+//! the same machine, while it was busy with other things.
+//!
 //! # Threats
 //! | threat | what is done |
 //! |---|---|
