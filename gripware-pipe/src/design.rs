@@ -34,6 +34,9 @@
 //!    lost, and the client dials again: after 100 ms, then twice as long each time up to 5 s, each up to
 //!    half less by chance. A pipe that lived for 10 s begins anew at 100 ms.
 //!
+//! A client with new certificates dials again, and leaves the older pipe when it has the newer one, so
+//! that there is no gap.
+//!
 //! A client that connects again while its earlier connection is not yet known to be dead takes its own
 //! place: new calls go to the newer connection, and calls under way on the older one may end there.
 //!

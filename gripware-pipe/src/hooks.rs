@@ -54,7 +54,7 @@ pub enum Lost {
     Replaced,
     /// The other end's certificate has expired or is revoked.
     Untrusted,
-    /// This end has new certificates, and connects anew.
+    /// This end has new certificates, and has connected anew.
     Renewed,
     /// This end stops.
     Stopped,

@@ -143,6 +143,13 @@ impl Identity {
 }
 
 impl Pem {
+    /// Whether it differs from the other in revocations at most.
+    pub(crate) fn is_same_identity(&self, other: &Self) -> bool {
+        self.authority == other.authority
+            && self.certificate == other.certificate
+            && self.key == other.key
+    }
+
     pub(crate) fn parse(&self) -> Result<Parsed, IdentityError> {
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(&self.authority) {

@@ -270,7 +270,7 @@ async fn both_ends_notice_a_network_that_falls_silent() {
 }
 
 #[tokio::test]
-async fn new_certificates_count_without_a_restart() {
+async fn new_certificates_count_without_a_restart_and_without_a_gap() {
     let site = Site::new();
     let (server, address, _serving) = site.server().await;
     let diary = Diary::default();
@@ -278,17 +278,19 @@ async fn new_certificates_count_without_a_restart() {
     let client = client.build().unwrap();
     let _dialling = Running::client(&client, Events::built_in("client"));
     within(client.connected()).await;
+    let app = server.client(&name("app"));
     site.authority.client("app", 2).unwrap();
-    until("it has connected anew", || {
-        diary.has("lost 127.0.0.1: Renewed")
-    })
-    .await;
-    within(client.connected()).await;
+    while !diary.has("lost 127.0.0.1: Renewed") {
+        assert_eq!(get(&app, "/time").await.unwrap().0, 200);
+        assert_eq!(get(&client.server(), "/time").await.unwrap().0, 200);
+    }
+    let entries = diary.entries();
+    assert_eq!(entries.len(), 3, "{entries:?}");
+
     // What is half written stays without effect.
     std::fs::write(site.path("localhost.crt.pem"), "half").unwrap();
-    site.authority.server("localhost", 2).unwrap();
-    assert_eq!(
-        get(&server.client(&name("app")), "/time").await.unwrap().0,
-        200
-    );
+    std::fs::write(site.path("app.crt.pem"), "half").unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(get(&app, "/time").await.unwrap().0, 200);
+    assert_eq!(diary.entries().len(), 3);
 }

@@ -61,6 +61,16 @@ struct Inner {
     slot: Arc<Slot>,
 }
 
+/// What has changed in the files of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    None,
+    /// Open connections are verified again.
+    Revocations,
+    /// The server is dialled again.
+    Identity,
+}
+
 impl PipeClient {
     /// Settings for a client.
     pub fn builder(identity: Identity) -> PipeClientBuilder {
@@ -138,19 +148,24 @@ impl Inner {
         Arc::clone(&self.tls.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the certificates again. Returns whether anything is new.
-    fn read(&self) -> Result<bool, IdentityError> {
+    /// Reads the certificates again.
+    fn read(&self) -> Result<News, IdentityError> {
         if self.identity.is_constant() {
-            return Ok(false);
+            return Ok(News::None);
         }
-        let pem = self.identity.read()?;
-        if *pem == *self.tls().pem {
-            return Ok(false);
+        let (pem, old) = (self.identity.read()?, self.tls());
+        if *pem == *old.pem {
+            return Ok(News::None);
         }
+        let news = if pem.is_same_identity(&old.pem) {
+            News::Revocations
+        } else {
+            News::Identity
+        };
         let tls = Arc::new(ClientTls::new(pem)?);
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
         tracing::info!("certificates or revocations are new");
-        Ok(true)
+        Ok(news)
     }
 }
 

@@ -3,7 +3,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Inner, backoff::Backoff, session::Session};
+use super::{Inner, News, ServerAddress, backoff::Backoff, session::Session};
 use crate::{BoxError, Failure, Lost, causes::causes, remote::Handler};
 
 /// A pipe that lived this long was a success, and the next attempts begin quickly again. A shorter
@@ -12,6 +12,23 @@ const STABLE: Duration = Duration::from_secs(10);
 
 /// The server's certificate expires without any file changing, so that it is verified again.
 const VERIFY_AGAIN: Duration = Duration::from_secs(60);
+
+/// What one server is dialled with.
+struct Dialler<'a> {
+    inner: &'a Arc<Inner>,
+    address: &'a ServerAddress,
+    handler: &'a Handler,
+    stop: &'a CancellationToken,
+}
+
+impl Dialler<'_> {
+    async fn dial(&self) -> Result<Session, BoxError> {
+        let limit = self.inner.settings.connect_timeout;
+        let dialling = Session::dial(self.inner, self.address, self.handler, self.stop);
+        let dialled = timeout(limit, dialling).await;
+        dialled.unwrap_or_else(|_| Err(format!("it took {limit:?}").into()))
+    }
+}
 
 /// Dials until the client is to stop, and then lets calls end.
 pub(super) async fn run(
@@ -25,21 +42,24 @@ pub(super) async fn run(
         reload(&inner).await;
         inner.telemetry.tick("client.connect.new.tick");
         let begun = Instant::now();
-        let limit = inner.settings.connect_timeout;
-        let dialling = timeout(limit, Session::dial(&inner, address, &handler, &stop));
+        let dialler = Dialler {
+            inner: &inner,
+            address,
+            handler: &handler,
+            stop: &stop,
+        };
         let dialled = tokio::select! {
-            dialled = dialling => dialled,
+            dialled = dialler.dial() => dialled,
             () = stop.cancelled() => break,
         };
         let took = begun.elapsed();
         inner
             .telemetry
             .timing("client.connect.new.attempt.timing", took);
-        let dialled = dialled.unwrap_or_else(|_| Err(format!("it took {limit:?}").into()));
         let why = match dialled {
             Ok(session) => {
                 let begun = Instant::now();
-                let why = attend(&inner, session, &closing).await;
+                let why = attend(&dialler, session, &closing).await;
                 if begun.elapsed() >= STABLE {
                     backoff.reset();
                 }
@@ -49,9 +69,6 @@ pub(super) async fn run(
         };
         if stop.is_cancelled() {
             break;
-        }
-        if matches!(why, Ok(Lost::Renewed)) {
-            continue;
         }
         let delay = backoff.next(getrandom::u32().unwrap_or_default());
         if let Err(error) = &why {
@@ -75,52 +92,82 @@ pub(super) async fn run(
 }
 
 /// Stays with a pipe until it is lost, and lets its last calls end in the background.
-async fn attend(inner: &Arc<Inner>, mut session: Session, closing: &TaskTracker) -> Lost {
-    let counters = &inner.telemetry.counters;
-    counters.connections.add(1);
-    inner.telemetry.tick("client.connect.connected.tick");
-    let peer = session.peer().clone();
-    tracing::info!(%peer, "connected");
-    inner.slot.put(Arc::clone(&session.link));
-    inner.hooks.connected(&peer);
+///
+/// With new certificates it dials the same server again, and the newer pipe takes the place of the
+/// older one without a gap.
+async fn attend(dialler: &Dialler<'_>, mut session: Session, closing: &TaskTracker) -> Lost {
+    let inner = dialler.inner;
+    begin(inner, &session);
     let mut ticks = interval(inner.settings.refresh);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut verified = Instant::now();
+    let mut is_outdated = false;
     let why = loop {
         tokio::select! {
             why = session.lost() => break why,
             _ = ticks.tick() => {}
         }
-        if reload(inner).await {
-            break Lost::Renewed;
-        }
-        if verified.elapsed() >= VERIFY_AGAIN {
+        let news = reload(inner).await;
+        if news != News::None || verified.elapsed() >= VERIFY_AGAIN {
             verified = Instant::now();
             if !session.is_trusted(&inner.tls()) {
                 break Lost::Untrusted;
             }
         }
+        is_outdated |= news == News::Identity;
+        if is_outdated {
+            let dialled = tokio::select! {
+                dialled = dialler.dial() => dialled,
+                why = session.lost() => break why,
+            };
+            match dialled {
+                Ok(newer) => {
+                    is_outdated = false;
+                    begin(inner, &newer);
+                    let older = std::mem::replace(&mut session, newer);
+                    end(inner, older, Lost::Renewed, closing);
+                }
+                // It is tried again at the next tick.
+                Err(error) => {
+                    let why = causes(&*error);
+                    tracing::warn!(why, "there is no pipe with the new certificates yet");
+                }
+            }
+        }
     };
-    inner.slot.remove(session.link.generation);
-    session.ending.end(why);
-    counters.lost.add(1);
-    inner.telemetry.tick("client.connect.broken.tick");
-    tracing::info!(%peer, %why, "the pipe is lost");
-    inner.hooks.lost(&peer, why);
-    let drain = inner.settings.drain;
-    closing.spawn(session.close(drain));
+    end(inner, session, why, closing);
     why
 }
 
-async fn reload(inner: &Arc<Inner>) -> bool {
+fn begin(inner: &Inner, session: &Session) {
+    let peer = session.peer();
+    inner.telemetry.counters.connections.add(1);
+    inner.telemetry.tick("client.connect.connected.tick");
+    tracing::info!(%peer, "connected");
+    inner.slot.put(Arc::clone(&session.link));
+    inner.hooks.connected(peer);
+}
+
+fn end(inner: &Inner, session: Session, why: Lost, closing: &TaskTracker) {
+    let peer = session.peer().clone();
+    inner.slot.remove(session.link.generation);
+    session.ending.end(why);
+    inner.telemetry.counters.lost.add(1);
+    inner.telemetry.tick("client.connect.broken.tick");
+    tracing::info!(%peer, %why, "the pipe is lost");
+    inner.hooks.lost(&peer, why);
+    closing.spawn(session.close(inner.settings.drain));
+}
+
+async fn reload(inner: &Arc<Inner>) -> News {
     let reading = Arc::clone(inner);
     match tokio::task::spawn_blocking(move || reading.read()).await {
-        Ok(Ok(is_new)) => is_new,
+        Ok(Ok(news)) => news,
         Ok(Err(error)) => {
             tracing::warn!(%error, "certificates cannot be read again: the old ones stay");
-            false
+            News::None
         }
-        Err(_) => false,
+        Err(_) => News::None,
     }
 }
 
