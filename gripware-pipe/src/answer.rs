@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -19,7 +19,7 @@ use crate::{
     Body, CallErrorKind, Exception, Lost, Name, Peer,
     ending::Ending,
     http2,
-    message::{self, CONTROL, PIPE_FROM, PIPE_SESSION, PIPE_TO},
+    message::{self, CONTROL, PIPE_FROM, PIPE_GENERATION, PIPE_TO},
     remote::Handler,
     scope::Scope,
     settings::{MAX_HEAD, Settings},
@@ -47,30 +47,30 @@ pub(crate) trait Exchange: Send + Sync {
     fn pass_on(&self, from: Name, to: Name, request: Request<Body>) -> PassingOn;
 
     /// Ends calls to a client on one of its connections.
-    fn leaves(&self, name: &Name, session: u64);
+    fn leaves(&self, name: &Name, generation: u64);
 }
 
 /// What a client hears of the server's acceptance.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    session: watch::Sender<Option<u64>>,
+    generation: watch::Sender<Option<u64>>,
     ending: Ending,
 }
 
 impl Accepted {
     pub(crate) fn new(ending: Ending) -> Self {
         Self {
-            session: watch::Sender::new(None),
+            generation: watch::Sender::new(None),
             ending,
         }
     }
 
     /// Waits until the server accepts this client, and returns how it calls the connection. Safe to
     /// cancel.
-    pub(crate) async fn session(&self) -> u64 {
-        let mut sessions = self.session.subscribe();
-        match sessions.wait_for(Option::is_some).await {
-            Ok(session) => session.unwrap_or_default(),
+    pub(crate) async fn generation(&self) -> u64 {
+        let mut generations = self.generation.subscribe();
+        match generations.wait_for(Option::is_some).await {
+            Ok(generation) => generation.unwrap_or_default(),
             // The sender is in `self`.
             Err(_) => 0,
         }
@@ -116,8 +116,9 @@ impl Answerer {
         self.telemetry.counters.requests.add(1);
         self.telemetry.tick("message.receive.tick");
         let (mut parts, body) = request.into_parts();
-        if parts.uri.path() == CONTROL {
-            self.control(&parts);
+        let generation = parts.headers.get(PIPE_GENERATION).cloned();
+        if let Some(generation) = generation.filter(|_| parts.uri.path() == CONTROL) {
+            self.control(&parts.method, &generation);
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NO_CONTENT;
             return Ok(response);
@@ -163,19 +164,19 @@ impl Answerer {
         Ok(response.map(|body| body.within(limit)))
     }
 
-    fn control(&self, parts: &Parts) {
-        let session = parts.headers.get(PIPE_SESSION);
-        let session = session.and_then(|it| it.to_str().ok()?.parse().ok());
-        match (&self.side, &parts.method) {
+    fn control(&self, method: &Method, generation: &HeaderValue) {
+        let generation = generation.to_str().ok().and_then(|it| it.parse().ok());
+        match (&self.side, method) {
             (Side::Client(accepted), &Method::GET) => {
                 accepted
-                    .session
-                    .send_replace(Some(session.unwrap_or_default()));
+                    .generation
+                    .send_replace(Some(generation.unwrap_or_default()));
             }
             (Side::Client(accepted), &Method::DELETE) => accepted.ending.end(Lost::Ended),
             (Side::Server(exchange), &Method::DELETE) => {
-                if let (Ok(name), Some(session)) = (Name::try_from(self.peer.name()), session) {
-                    exchange.leaves(&name, session);
+                if let (Ok(name), Some(generation)) = (Name::try_from(self.peer.name()), generation)
+                {
+                    exchange.leaves(&name, generation);
                 }
             }
             _ => {}

@@ -93,6 +93,7 @@
 //! | a certificate that expires | every connection is verified again once a minute |
 //! | an old session | no TLS resumption, so that every connection is verified |
 //! | request smuggling | HTTP/2 has one length for each body; headers about one connection are removed on the way in and out |
+//! | a caller says what only the ends say to each other | headers of the pipe's own are removed from every request, and without them the path is a handler's |
 //! | rapid reset (CVE-2023-44487) | streams in each direction are bounded, and resets that are not yet handled to four times as many |
 //! | a slow reader | each body has a window of its own (256 KiB); a connection's window is that of all calls together, so that those who do not read starve nobody |
 //! | a caller at an entrance that does not read | it is cut off after the idle timeout |

@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     Body, CallError, CallErrorKind, Peer,
     ending::Ending,
-    message::{self, CONTROL, PIPE_SESSION},
+    message::{self, CONTROL, PIPE_GENERATION},
     settings::Settings,
 };
 
@@ -111,13 +111,13 @@ impl Link {
 
     /// Says something to the other end itself: see [`CONTROL`]. Whether it is understood does not
     /// matter, and after a time nor does it whether it arrives.
-    pub(crate) async fn say(self: Arc<Self>, method: Method, session: u64, limit: Duration) {
+    pub(crate) async fn say(self: Arc<Self>, method: Method, generation: u64, limit: Duration) {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
         *request.uri_mut() = Uri::from_static(CONTROL);
-        request.headers_mut().insert(PIPE_SESSION, session.into());
         let (mut parts, body) = request.into_parts();
         message::outgoing(&mut parts, self.peer.name());
+        parts.headers.insert(PIPE_GENERATION, generation.into());
         let is_sent = AtomicBool::new(false);
         let calling = self.call(Request::from_parts(parts, body), &is_sent);
         let _ = timeout(limit, calling).await;

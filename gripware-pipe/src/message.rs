@@ -18,7 +18,7 @@ pub(crate) const PIPE_FROM: HeaderName = HeaderName::from_static("pipe-from");
 pub(crate) const PIPE_ERROR: HeaderName = HeaderName::from_static("pipe-error");
 
 /// Which connection of a client a server's greeting was about, and its farewell is.
-pub(crate) const PIPE_SESSION: HeaderName = HeaderName::from_static("pipe-session");
+pub(crate) const PIPE_GENERATION: HeaderName = HeaderName::from_static("pipe-generation");
 
 /// What the ends of a pipe say to each other, as requests that no handler sees.
 ///
@@ -26,6 +26,9 @@ pub(crate) const PIPE_SESSION: HeaderName = HeaderName::from_static("pipe-sessio
 /// says that the sender leaves: it answers what is under way, and should be asked nothing more.
 /// HTTP/2 has `GOAWAY` for that, but a peer's HTTP/2 need not tell anybody before the next request.
 /// A peer that knows neither answers 404, which is as good.
+///
+/// Such a request has [`PIPE_GENERATION`], which is removed from all others: a caller that names this
+/// path, which may be anybody on the web where a hub stands in front, reaches a handler.
 pub(crate) const CONTROL: &str = "/.well-known/gripware-pipe";
 
 /// The scheme of requests on a pipe: it is always TLS.
@@ -60,7 +63,8 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         // It did not count, and would now: request smuggling (RFC 9112, section 6.3).
         headers.remove(CONTENT_LENGTH);
     }
-    let is_ours = |name: &HeaderName| *name == PIPE_TO || *name == PIPE_FROM || *name == PIPE_ERROR;
+    let is_ours =
+        |name: &HeaderName| [PIPE_TO, PIPE_FROM, PIPE_ERROR, PIPE_GENERATION].contains(name);
     let goes = |name: &HeaderName| is_hop_by_hop(name) || is_ours(name) || *name == EXPECT;
     if headers.keys().any(goes) {
         let gone: Vec<_> = headers.keys().filter(|name| goes(name)).cloned().collect();

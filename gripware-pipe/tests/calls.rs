@@ -306,6 +306,27 @@ async fn a_thousand_calls_that_are_given_up_do_not_end_the_pipe() {
 }
 
 #[tokio::test]
+async fn what_the_ends_say_to_each_other_cannot_be_said_by_callers() {
+    let site = Site::new();
+    let (server, address, _serving) = site.server().await;
+    let (client, _dialling) = site.client("app", address).await;
+    for remote in [server.client(&name("app")), client.server()] {
+        for generation in 0..5 {
+            let request = Request::delete("/.well-known/gripware-pipe");
+            let request = request.header("pipe-generation", generation);
+            let request = request.body(Body::empty()).unwrap();
+            let response = within(remote.clone().oneshot(request)).await.unwrap();
+            assert_eq!(response.status(), 404);
+        }
+    }
+    let metrics = server.metrics();
+    assert!(
+        metrics.contains("gripware_pipe_lost_total 0\n"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
 async fn a_tunnel_is_not_carried() {
     let site = Site::new();
     let (server, ..) = site.server().await;

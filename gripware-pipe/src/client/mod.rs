@@ -3,8 +3,8 @@
 mod address;
 mod backoff;
 mod builder;
+mod pipe;
 mod run;
-mod session;
 
 use std::{
     fmt,

@@ -3,7 +3,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Inner, News, ServerAddress, backoff::Backoff, session::Session};
+use super::{Inner, News, ServerAddress, backoff::Backoff, pipe::Pipe};
 use crate::{BoxError, Failure, Lost, causes::causes, remote::Handler};
 
 /// A pipe that lived this long was a success, and the next attempts begin quickly again. A shorter
@@ -22,9 +22,9 @@ struct Dialler<'a> {
 }
 
 impl Dialler<'_> {
-    async fn dial(&self) -> Result<Session, BoxError> {
+    async fn dial(&self) -> Result<Pipe, BoxError> {
         let limit = self.inner.settings.connect_timeout;
-        let dialling = Session::dial(self.inner, self.address, self.handler, self.stop);
+        let dialling = Pipe::dial(self.inner, self.address, self.handler, self.stop);
         let dialled = timeout(limit, dialling).await;
         dialled.unwrap_or_else(|_| Err(format!("it took {limit:?}").into()))
     }
@@ -57,9 +57,9 @@ pub(super) async fn run(
             .telemetry
             .timing("client.connect.new.attempt.timing", took);
         let why = match dialled {
-            Ok(session) => {
+            Ok(pipe) => {
                 let begun = Instant::now();
-                let why = attend(&dialler, session, &closing).await;
+                let why = attend(&dialler, pipe, &closing).await;
                 if begun.elapsed() >= STABLE {
                     backoff.reset();
                 }
@@ -95,22 +95,22 @@ pub(super) async fn run(
 ///
 /// With new certificates it dials the same server again, and the newer pipe takes the place of the
 /// older one without a gap.
-async fn attend(dialler: &Dialler<'_>, mut session: Session, closing: &TaskTracker) -> Lost {
+async fn attend(dialler: &Dialler<'_>, mut pipe: Pipe, closing: &TaskTracker) -> Lost {
     let inner = dialler.inner;
-    begin(inner, &session);
+    begin(inner, &pipe);
     let mut ticks = interval(inner.settings.refresh);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut verified = Instant::now();
     let mut is_outdated = false;
     let why = loop {
         tokio::select! {
-            why = session.lost() => break why,
+            why = pipe.lost() => break why,
             _ = ticks.tick() => {}
         }
         let news = reload(inner).await;
         if news != News::None || verified.elapsed() >= VERIFY_AGAIN {
             verified = Instant::now();
-            if !session.is_trusted(&inner.tls()) {
+            if !pipe.is_trusted(&inner.tls()) {
                 break Lost::Untrusted;
             }
         }
@@ -118,13 +118,13 @@ async fn attend(dialler: &Dialler<'_>, mut session: Session, closing: &TaskTrack
         if is_outdated {
             let dialled = tokio::select! {
                 dialled = dialler.dial() => dialled,
-                why = session.lost() => break why,
+                why = pipe.lost() => break why,
             };
             match dialled {
                 Ok(newer) => {
                     is_outdated = false;
                     begin(inner, &newer);
-                    let older = std::mem::replace(&mut session, newer);
+                    let older = std::mem::replace(&mut pipe, newer);
                     end(inner, older, Lost::Renewed, closing);
                 }
                 // It is tried again at the next tick.
@@ -135,28 +135,28 @@ async fn attend(dialler: &Dialler<'_>, mut session: Session, closing: &TaskTrack
             }
         }
     };
-    end(inner, session, why, closing);
+    end(inner, pipe, why, closing);
     why
 }
 
-fn begin(inner: &Inner, session: &Session) {
-    let peer = session.peer();
+fn begin(inner: &Inner, pipe: &Pipe) {
+    let peer = pipe.peer();
     inner.telemetry.counters.connections.add(1);
     inner.telemetry.tick("client.connect.connected.tick");
     tracing::info!(%peer, "connected");
-    inner.slot.put(Arc::clone(&session.link));
+    inner.slot.put(Arc::clone(&pipe.link));
     inner.hooks.connected(peer);
 }
 
-fn end(inner: &Inner, session: Session, why: Lost, closing: &TaskTracker) {
-    let peer = session.peer().clone();
-    inner.slot.remove(session.link.generation);
-    session.ending.end(why);
+fn end(inner: &Inner, pipe: Pipe, why: Lost, closing: &TaskTracker) {
+    let peer = pipe.peer().clone();
+    inner.slot.remove(pipe.link.generation);
+    pipe.ending.end(why);
     inner.telemetry.counters.lost.add(1);
     inner.telemetry.tick("client.connect.broken.tick");
     tracing::info!(%peer, %why, "the pipe is lost");
     inner.hooks.lost(&peer, why);
-    closing.spawn(session.close(inner.settings.drain));
+    closing.spawn(pipe.close(inner.settings.drain));
 }
 
 async fn reload(inner: &Arc<Inner>) -> News {

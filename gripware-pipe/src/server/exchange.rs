@@ -35,10 +35,10 @@ impl Exchange for Clients {
         })
     }
 
-    fn leaves(&self, name: &Name, session: u64) {
+    fn leaves(&self, name: &Name, generation: u64) {
         let link = self.0.registry.slot(name).and_then(|slot| slot.current());
         // Not another connection of the same client, which has taken its place.
-        if let Some(link) = link.filter(|link| link.generation == session) {
+        if let Some(link) = link.filter(|link| link.generation == generation) {
             link.ending.end(Lost::Ended);
         }
     }

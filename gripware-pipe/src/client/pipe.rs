@@ -36,11 +36,11 @@ type Ended = Result<(), hyper::Error>;
 
 /// A pipe: two connections to one server, one for each direction of calls. They live and die
 /// together.
-pub(super) struct Session {
+pub(super) struct Pipe {
     pub(super) link: Arc<Link>,
     pub(super) ending: Ending,
     /// How the server calls the connection of its calls.
-    session: u64,
+    generation: u64,
     scope: Scope,
     reverse_ended: oneshot::Receiver<Ended>,
     forward_ended: oneshot::Receiver<Ended>,
@@ -50,7 +50,7 @@ pub(super) struct Session {
     cut: DropGuard,
 }
 
-impl Session {
+impl Pipe {
     /// Dials, and waits until the server accepts this client.
     pub(super) async fn dial(
         inner: &Inner,
@@ -108,7 +108,7 @@ impl Session {
             tokio::select! {
                 // It may come and end at once.
                 biased;
-                session = accepted.session() => Ok(session),
+                generation = accepted.generation() => Ok(generation),
                 // A client that is refused has its handshake behind it (TLS 1.3), and the reason is
                 // what it reads first.
                 ended = &mut reverse_ended => Err(match ended {
@@ -117,7 +117,7 @@ impl Session {
                 }),
             }
         };
-        let ((sender, connection), session) = tokio::try_join!(forwarding, accepting)?;
+        let ((sender, connection), generation) = tokio::try_join!(forwarding, accepting)?;
         let link = Link::new(peer, sender, &inner.settings, ending.clone());
         let (ended, forward_ended) = oneshot::channel();
         scope.execute(async move {
@@ -126,7 +126,7 @@ impl Session {
         Ok(Self {
             link: Arc::new(link),
             ending,
-            session,
+            generation,
             scope,
             reverse_ended,
             forward_ended,
@@ -162,7 +162,7 @@ impl Session {
 
     /// Lets the calls under way end, and closes both connections.
     pub(super) async fn close(self, drain: Duration) {
-        let saying = self.link.say(Method::DELETE, self.session, drain);
+        let saying = self.link.say(Method::DELETE, self.generation, drain);
         self.scope.execute(saying);
         tokio::select! {
             () = self.scope.finish(drain) => {}
