@@ -106,6 +106,7 @@ impl Play {
             Handle::current(),
             Arc::new(Signature::new(None)),
             MAX_ASKS,
+            MAX_ASKS,
             ORIGIN_TIMEOUT,
         );
         let mut play = Self {
