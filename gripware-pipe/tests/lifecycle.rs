@@ -279,6 +279,7 @@ async fn new_certificates_count_without_a_restart_and_without_a_gap() {
     let _dialling = Running::client(&client, Events::built_in("client"));
     within(client.connected()).await;
     let app = server.client(&name("app"));
+    until("the server knows", || app.is_connected()).await;
     site.authority.client("app", 2).unwrap();
     while !diary.has("lost 127.0.0.1: Renewed") {
         assert_eq!(get(&app, "/time").await.unwrap().0, 200);

@@ -53,18 +53,30 @@
 //! - *Two requests in one.* A connection leaves the HTTP server only after the body of its request
 //!   has been read to the end, so that what is left of one is never taken for the next. `Host` is
 //!   there once, or the request is refused; `TRACE` is refused, as it would show the signature.
-//! - *Slow heads and bodies.* A head has 60 s and 64 KiB. A body is the application's to read, in its
-//!   own time: a layer with a timeout bounds that, as without a hub. `max_connections` bounds how
-//!   many there are that are not held.
-//! - *Not reading.* A queue has 1 MiB and 10 000 messages; then the client is disconnected. Items are
-//!   shared between all who wait for them.
-//! - *Sending while held.* Nothing is read beyond 16 KiB, and beyond 200 000 bytes or 1024 messages of
-//!   a WebSocket that the application has not taken. A message has 512 KiB, however it is cut into
-//!   frames.
+//! - *Slow heads and bodies.* A head has 60 s and 64 KiB, over HTTP/2 as over HTTP/1.1, and so has a
+//!   connection that asks for nothing. A body is the application's to read, in its own time: a layer
+//!   with a timeout bounds that, as without a hub. `max_connections` bounds how many there are that
+//!   are not held.
+//! - *Not reading (slow consumers).* A queue has 1 MiB and 10 000 messages; then the client is
+//!   disconnected. Items are shared between all who wait for them. An answer that is not held ends
+//!   when the client takes less than 16 KiB of it in 60 s.
+//! - *Keeping the application busy.* One address has up to 256 requests in progress, and 128 turns of
+//!   WebSockets; more wait in line, and addresses take turns. Behind a server in front these are the
+//!   server's, unless `trust_forwarded` says that it names the clients.
+//! - *Sending while held.* Whoever sends more than 16 KiB ahead is cut off. A WebSocket is not read
+//!   beyond 200 000 bytes or 1024 messages that the application has not taken (backpressure), and is
+//!   still noticed when it leaves. A message has 512 KiB, however it is cut into frames, and 60 s
+//!   without progress.
+//! - *Floods.* Of the frames of a WebSocket 128 messages are read at a time, then others have their
+//!   turn; of many pings the latest is answered. An HTTP/2 connection that sends control frames,
+//!   resets or empty frames at a rate no honest client has is ended with `ENHANCE_YOUR_CALM`.
+//! - *Large heads.* A request is held with up to 16 KiB of head, since that is kept and sent again.
+//! - *Pretending to be the hub.* `application/websocket-events` from a client is refused with 403, and
+//!   a path that leaves the origin's base path with 400.
 //! - *Holding many.* Held connections have no bound but the system's: how many one address may have
 //!   is for a firewall, a web server in front, or the handler to say.
 //! - *Making the hub ask.* Turns of WebSockets, next links and repeats are 1024 at a time in all, and
-//!   a client has one under way.
+//!   a client has one under way. Empty pages of a next link are followed by a pause that grows.
 //!
 //! # What an application can do to the hub
 //! It is trusted with its clients, and not with the process: channels, meta, links, control messages
@@ -77,8 +89,9 @@
 //! hub's control API is on loopback by default; with `--control-key`, every request but `GET /` needs
 //! the key, which is compared in constant time. Without a key, requests that pages in browsers send
 //! are refused, by `Origin`, `Sec-Fetch-Site` and host names that were made to point to this
-//! machine. Its bodies have 1 000 000 bytes and 30 s, and it has 256 connections. An embedded hub has
-//! no control API unless it is asked for one.
+//! machine. A head has 5 s there, a body 1 000 000 bytes and 30 s. It has 256 connections, of which at
+//! most 128 have shown no key: publishers find a place whatever others do. An embedded hub has no
+//! control API unless it is asked for one.
 //!
 //! # What is not defended
 //! - The control endpoint of Pushpin has no authentication: who reaches it can publish. Keep it on

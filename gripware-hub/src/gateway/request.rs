@@ -137,7 +137,10 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
 /// an origin that is not told so.
 fn is_decodable(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    codings.all(|coding| trim_ows_bytes(coding.as_bytes()).eq_ignore_ascii_case(b"chunked"))
+    let is_chunked = codings
+        .next()
+        .is_none_or(|coding| trim_ows_bytes(coding.as_bytes()).eq_ignore_ascii_case(b"chunked"));
+    is_chunked && codings.next().is_none()
 }
 
 /// Whether a request pretends to be a turn of a WebSocket, which the origin would take for the

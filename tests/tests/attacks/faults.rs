@@ -260,27 +260,6 @@ async fn idle_connections_to_the_control_port_keep_no_publisher_out() {
     assert!(let_in.await.is_ok(), "no publisher is let in");
 }
 
-/// Frames of HTTP/2 that ask for nothing, at a rate no honest client has: they cost a core.
-#[tokio::test]
-async fn frames_that_ask_for_nothing_end_their_connection() {
-    let witness = Witness::start().await;
-    let hub = hub(witness.address(), &[]).await;
-    for (what, frame) in [
-        ("SETTINGS", frame(4, 0, 0, &[])),
-        ("PING", frame(6, 0, 0, &[0; 8])),
-        ("PRIORITY", frame(2, 0, 1, &[0, 0, 0, 0, 16])),
-        ("WINDOW_UPDATE", frame(8, 0, 0, &[0, 0, 0, 1])),
-    ] {
-        let mut client = Http2::connect(hub.client()).await;
-        let frames = frame.repeat(10_000);
-        let mut sent = 0;
-        while sent < 500 && client.wire.is_open_for(&frames).await {
-            sent += 1;
-        }
-        assert!(sent < 500, "5 000 000 frames of {what} were taken");
-    }
-}
-
 /// Nobody but the hub speaks WebSocket-over-HTTP to the origin, which could not tell: the hub signs
 /// what it forwards.
 #[tokio::test]

@@ -9,7 +9,7 @@ use gripware_interop::{HubProgram, Request, until};
 
 use crate::{
     frames::{
-        CONTINUATION, END_HEADERS, END_STREAM, HEADERS, Http2, Outcome, RST_STREAM, field, frame,
+        CONTINUATION, END_HEADERS, END_STREAM, HEADERS, Http2, Outcome, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, field, frame,
         integer,
     },
     front::hub,
@@ -44,6 +44,26 @@ async fn rapid_reset_ends_the_connection() {
     assert_eq!(ended(&mut client).await, Some(ENHANCE_YOUR_CALM));
     let asked = witness.seen().len();
     assert!(asked < 1_000, "{asked} requests have reached the origin");
+    is_unharmed(&hub, before).await;
+}
+
+/// Frames that ask for nothing, at a rate no honest client has: they cost a core.
+#[tokio::test]
+async fn frames_that_ask_for_nothing_end_the_connection() {
+    let witness = Witness::start().await;
+    let hub = hub(witness.address(), &[]).await;
+    let before = resident(&hub);
+    for (what, frame) in [
+        ("SETTINGS", frame(SETTINGS, 0, 0, &[])),
+        ("PING", frame(PING, 0, 0, &[0; 8])),
+        ("PRIORITY", frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 16])),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+    ] {
+        let mut client = Http2::connect(hub.client()).await;
+        client.wire.sends(frame.repeat(100_000)).await;
+        let code = ended(&mut client).await;
+        assert_eq!(code, Some(ENHANCE_YOUR_CALM), "100 000 frames of {what}");
+    }
     is_unharmed(&hub, before).await;
 }
 
