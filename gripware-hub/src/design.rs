@@ -176,3 +176,24 @@
 //! rather than `Rc`, because the queues also hold slices of a response and of a frame.
 //!
 //! **Cost:** one copy of a small item for each thread.
+//!
+//! # What a burst of connections leaves behind
+//! Seven bursts of 3 000 connections, each with a head of 30 kB; resident memory of the release
+//! program before the first and after the last, when every descriptor was closed again.
+//!
+//! | allocator | heads | before | after |
+//! |---|---|---:|---:|
+//! | glibc | not finished | 8.7 MB | 225 MB |
+//! | glibc, `MALLOC_ARENA_MAX=1` | not finished | 8.4 MB | 226 MB |
+//! | glibc | finished | 8.3 MB | 101 MB |
+//! | glibc, `MALLOC_ARENA_MAX=1` | finished | 8.3 MB | 99 MB |
+//! | mimalloc, five bursts | not finished | 16.5 MB | 203 MB |
+//! | mimalloc that purges at once, two bursts | not finished | 16.5 MB | 52 MB |
+//! | glibc, two bursts | not finished | 8.3 MB | 189 MB |
+//!
+//! **Decision:** the program keeps the system's allocator. What stays is free memory of the
+//! allocator, which the next burst uses again: it does not grow from burst to burst, and no
+//! connection, buffer or channel of the hub is left.
+//!
+//! **Cost:** a program that has seen a crowd keeps the pages of the largest one. mimalloc gives back
+//! more only where it purges at once, whose price in deliveries a second is not measured yet.
