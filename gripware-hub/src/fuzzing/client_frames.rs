@@ -11,7 +11,8 @@ use http::{HeaderMap, Response};
 
 use super::frames::{self, BINARY, CLOSE, PING, PONG, Said, TEXT};
 use crate::ws::{
-    Action, Conversation, ConversationSettings, Incoming, Memory, Opening, Reader, judge,
+    Action, Conversation, ConversationSettings, Incoming, Memory, Opcode, Opening, Reader, encode,
+    judge,
 };
 
 /// What the client may send at most in one message, if it is not much.
@@ -266,6 +267,10 @@ impl Talk {
                 Action::Send(bytes) | Action::Close(bytes) => {
                     assert!(!self.is_ended, "something is sent behind the end");
                     self.sent.extend_from_slice(&bytes);
+                }
+                Action::Pong(content) => {
+                    assert!(!self.is_ended, "a pong behind the end");
+                    self.sent.extend_from_slice(&encode(Opcode::Pong, &content));
                 }
                 Action::End => {
                     assert!(!self.is_ended, "the second end");
