@@ -38,8 +38,9 @@ const SMALL_QUEUE: usize = 2000;
 /// How the witnesses are held.
 const WITNESSES: [Kind; 2] = [Kind::OpenStream, Kind::OpenWebSocket];
 
-/// When all have gone, nothing may be left after this time.
-const AFTERWARDS: Duration = Duration::from_secs(3600);
+/// When all have gone, nothing may be left after this time: more than any number of failing requests
+/// for them takes. The hub looks for memory to give back in each second of it, so more costs.
+const AFTERWARDS: Duration = Duration::from_secs(600);
 
 pub(super) struct Play {
     pub(super) inner: Inner,
