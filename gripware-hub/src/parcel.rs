@@ -88,6 +88,16 @@ impl Parcel {
         is_any && self.id.is_none() && self.prev_id.is_none()
     }
 
+    /// How many bytes it takes at most in the queue of a client that follows its channel.
+    pub(crate) fn bytes_in_queue(&self) -> usize {
+        let chunk = self.stream.as_ref().map_or(0, |it| it.chunk.len());
+        let frame = match &self.socket {
+            Some(SocketPart::Send { frame, .. }) => frame.len(),
+            _ => 0,
+        };
+        chunk.max(frame)
+    }
+
     /// How many bytes an item keeps until it is delivered, about.
     pub(crate) fn cost(item: &ItemParts) -> usize {
         const FIXED: usize = 512;

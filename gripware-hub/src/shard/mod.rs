@@ -10,6 +10,7 @@
 mod answer;
 mod ask;
 mod attend;
+mod batch;
 mod begin;
 mod common;
 mod connection;
@@ -55,12 +56,14 @@ pub(crate) use self::common::{Common, Message};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::here::{Here, Left};
 use self::{
-    connection::Connection, fetch::Fetches, guard::guarded, subscribe::Followers, timers::Timers,
+    batch::{portion, receive},
+    connection::Connection,
+    fetch::Fetches,
+    guard::guarded,
+    subscribe::Followers,
+    timers::Timers,
 };
 use crate::{clock, connection_id::Id, parcel::Parcel};
-
-/// How many messages a shard takes from its inbox at once, which is how much it gathers.
-const MAX_BATCH: usize = 1024;
 
 /// How much is read from a connection at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -146,7 +149,7 @@ impl Shard {
             };
             tokio::select! {
                 biased;
-                count = inbox.recv_many(&mut batch, MAX_BATCH) => {
+                count = receive(&mut inbox, &mut batch) => {
                     if count == 0 || self.take(&mut batch).is_break() {
                         return;
                     }
@@ -162,12 +165,12 @@ impl Shard {
         }
     }
 
-    /// Deals with what has come; items of one channel in a row at once.
+    /// Deals with a portion of what has come; items of one channel in a row at once.
     fn take(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
         let mut run: Vec<Arc<Parcel>> = Vec::new();
         // What the items occupy is given back when all of them are written, or wait for clients.
         let mut rooms = Vec::new();
-        for message in batch.drain(..) {
+        for message in batch.drain(..portion(batch, &self.common.settings)) {
             let next = match &message {
                 Message::Parcel { parcel, .. } => Some(&parcel.channel),
                 _ => None,
