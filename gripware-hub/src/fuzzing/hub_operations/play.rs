@@ -35,11 +35,14 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(super) const LONGEST: usize = 1200;
 const SMALL_QUEUE: usize = 2000;
 
+/// What the end of a hold takes at most: a close frame, which is the longest.
+const END_BYTES: usize = 127;
+
 /// How the witnesses are held.
 const WITNESSES: [Kind; 2] = [Kind::OpenStream, Kind::OpenWebSocket];
 
-/// When all have gone, nothing may be left after this time: more than any number of failing requests
-/// for them takes. The hub looks for memory to give back in each second of it, so more costs.
+/// When all have gone, nothing may be left after this time: a request that waits for its turn as long
+/// as for its answer, five times more, takes less. What the hub does each second costs in all of it.
 const AFTERWARDS: Duration = Duration::from_secs(600);
 
 pub(super) struct Play {
@@ -436,8 +439,8 @@ impl Play {
                 let channel = CHANNELS.iter().position(|it| it == channel).unwrap();
                 assert!(known.model.follows(channel), "{channel} {known:?}");
             }
-            // Pages are written whatever there is, and one message may be larger than the queue.
-            let most = settings.queue_bytes + 4 * LONGEST + page_bytes(&known.model, &self.model);
+            // No item is larger than a queue. Pages and ends are written whatever there is.
+            let most = settings.queue_bytes + END_BYTES + page_bytes(&known.model, &self.model);
             assert!(one.queued <= most, "{} bytes for {known:?}", one.queued);
         }
         let metrics = &self.inner.metrics;
