@@ -2,11 +2,14 @@
 
 mod answers;
 mod client;
+mod ends;
+mod look;
 mod model;
 mod opening;
 mod operation;
 mod origin;
 mod play;
+mod publish;
 mod token;
 
 use tokio::{runtime::Builder, task::LocalSet};
