@@ -1,4 +1,4 @@
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -116,19 +116,16 @@ async fn attend(dialler: &Dialler<'_>, mut pipe: Pipe, closing: &TaskTracker) ->
         }
         is_outdated |= news == News::Identity;
         if is_outdated {
-            let dialled = tokio::select! {
-                dialled = dialler.dial() => dialled,
-                why = pipe.lost() => break why,
-            };
-            match dialled {
-                Ok(newer) => {
+            match dial_beside(dialler, &mut pipe).await {
+                (Ok(newer), _) => {
                     is_outdated = false;
                     begin(inner, &newer);
                     let older = std::mem::replace(&mut pipe, newer);
                     end(inner, older, Lost::Renewed, closing);
                 }
+                (Err(_), Some(why)) => break why,
                 // It is tried again at the next tick.
-                Err(error) => {
+                (Err(error), None) => {
                     let why = causes(&*error);
                     tracing::warn!(why, "there is no pipe with the new certificates yet");
                 }
@@ -137,6 +134,26 @@ async fn attend(dialler: &Dialler<'_>, mut pipe: Pipe, closing: &TaskTracker) ->
     };
     end(inner, pipe, why, closing);
     why
+}
+
+/// Dials a newer pipe, and says why the older one was lost meanwhile, if it was.
+///
+/// The server ends the older one as soon as it has accepted half of the newer one, and sends its
+/// calls there. To stop dialling then would cut those calls off.
+async fn dial_beside(
+    dialler: &Dialler<'_>,
+    older: &mut Pipe,
+) -> (Result<Pipe, BoxError>, Option<Lost>) {
+    let mut dialling = pin!(dialler.dial());
+    let why = tokio::select! {
+        dialled = &mut dialling => return (dialled, None),
+        why = older.lost() => why,
+    };
+    let dialled = tokio::select! {
+        dialled = dialling => dialled,
+        () = dialler.stop.cancelled() => Err("the client stops".into()),
+    };
+    (dialled, Some(why))
 }
 
 fn begin(inner: &Inner, pipe: &Pipe) {
