@@ -23,7 +23,7 @@ macro_rules! counters {
             fn write(&self, text: &mut String) {
                 $(
                     let name = concat!("gripware_pipe_", stringify!($name), "_total");
-                    let help = concat!($($help),+).trim_start();
+                    let help = concat!($($help),+).trim_ascii_start();
                     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
                     let _ = writeln!(text, "{name} {}", self.$name.value());
                 )*

@@ -51,7 +51,7 @@ impl Answer {
                 .lines()
                 .find_map(|line| line.strip_prefix(name))
                 .unwrap_or_default();
-            line.trim().to_owned()
+            line.trim_ascii().to_owned()
         };
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let code = header("x-event-return-code:");

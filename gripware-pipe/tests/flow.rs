@@ -73,7 +73,12 @@ fn peak() -> usize {
         .lines()
         .find(|line| line.starts_with("VmHWM:"))
         .unwrap();
-    let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let kilobytes: usize = line
+        .split_ascii_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     kilobytes * 1024
 }
 

@@ -555,11 +555,11 @@ fn read(reader: &mut impl BufRead) -> (u16, String) {
     loop {
         line.clear();
         reader.read_line(&mut line).unwrap();
-        let Some((name, value)) = line.trim_end().split_once(':') else {
+        let Some((name, value)) = line.trim_ascii_end().split_once(':') else {
             break;
         };
         if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().unwrap();
+            length = value.trim_ascii().parse().unwrap();
         }
     }
     let mut body = vec![0; length];

@@ -86,7 +86,7 @@ mod tests {
             let until = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
             let (role, name) = (Role::Client, "app".to_owned());
             let issued = Issued { serial, role, name, until, revoked: is_revoked.then_some(until) };
-            prop_assert_eq!(Issued::parse(issued.line().trim_end()), Some(issued));
+            prop_assert_eq!(Issued::parse(issued.line().trim_ascii_end()), Some(issued));
         }
 
         #[test]

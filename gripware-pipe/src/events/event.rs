@@ -55,7 +55,7 @@ impl Event {
         let value = self.headers.get(CONTENT_TYPE);
         let value = value.and_then(|value| value.to_str().ok());
         let value = value.unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim()
+        value.split(';').next().unwrap_or_default().trim_ascii()
     }
 
     /// Returns what was posted.

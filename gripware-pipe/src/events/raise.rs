@@ -52,7 +52,7 @@ where
 {
     let status = response.status();
     let code = response.headers().get(RETURN_CODE);
-    let code = code.and_then(|code| code.to_str().ok()?.trim().parse().ok());
+    let code = code.and_then(|code| code.to_str().ok()?.trim_ascii().parse().ok());
     let is_error = status.is_client_error() || status.is_server_error();
     if !is_error && code.is_none_or(|code| code == 0) {
         return Ok(response);

@@ -8,7 +8,7 @@ pub(super) fn start(
 ) -> Result<impl Future<Output = Result<(), Failure>> + use<>, Failure> {
     // It is looked at first, since it has no default: without it nothing else matters.
     let servers = |text: &str| {
-        let servers = text.split(',').map(|one| one.trim().parse());
+        let servers = text.split(',').map(|one| one.trim_ascii().parse());
         servers.collect::<Result<Vec<ServerAddress>, _>>()
     };
     let servers = values.require(&s::SERVER_ADDRESS, servers)?;

@@ -99,7 +99,7 @@ impl Values {
         setting: &Setting,
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Vec<T>, ConfigError> {
-        let all = |text: &str| text.split(',').map(|one| read(one.trim())).collect();
+        let all = |text: &str| text.split(',').map(|one| read(one.trim_ascii())).collect();
         Ok(self.read(setting, all)?.unwrap_or_default())
     }
 

@@ -105,7 +105,7 @@ fn split(text: &str) -> (&str, &str) {
         .find(|character: char| character.is_ascii_alphabetic() || character == ' ')
         .unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end).unwrap_or((text, ""));
-    (number, unit.trim_start())
+    (number, unit.trim_ascii_start())
 }
 
 #[cfg(test)]

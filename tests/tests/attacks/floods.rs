@@ -9,8 +9,8 @@ use gripware_interop::{HubProgram, Request, until};
 
 use crate::{
     frames::{
-        CONTINUATION, END_HEADERS, END_STREAM, HEADERS, Http2, Outcome, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, field, frame,
-        integer,
+        CONTINUATION, END_HEADERS, END_STREAM, HEADERS, Http2, Outcome, PING, PRIORITY, RST_STREAM,
+        SETTINGS, WINDOW_UPDATE, field, frame, integer,
     },
     front::hub,
     witness::Witness,
@@ -216,6 +216,7 @@ async fn is_unharmed(hub: &HubProgram, before: u64) {
 fn resident(hub: &HubProgram) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", hub.id())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim_ascii().strip_suffix(" kB")?.parse::<u64>().ok());
+    let kibibytes =
+        line.and_then(|line| line.trim_ascii().strip_suffix(" kB")?.parse::<u64>().ok());
     kibibytes.expect("a size") * 1024
 }
