@@ -47,7 +47,7 @@ pub(super) fn wrong(error: &clap::Error) -> ConfigError {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     let what = line.strip_prefix("error: ").unwrap_or(line);
-    let missing = text.lines().nth(1).map_or("", str::trim);
+    let missing = text.lines().nth(1).map_or("", str::trim_ascii);
     let what = if what.ends_with(':') {
         format!("{what} {missing}")
     } else {

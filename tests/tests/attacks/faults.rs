@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    frames::{END_HEADERS, END_STREAM, HEADERS, Http2, field, frame},
+    frames::{END_HEADERS, END_STREAM, HEADERS, Http2, field},
     front::hub,
     wire::Wire,
     witness::{Witness, answer, ok},
