@@ -6,12 +6,12 @@ use thiserror::Error;
 
 use crate::{
     Hub,
+    channels::registry::MAX_SHARDS,
     control::{ControlKey, ControlKeyError},
     gateway::Options,
     hub::Place,
-    inner::Inner,
-    item_sink::ItemSink,
-    registry::MAX_SHARDS,
+    local_publisher::ItemSink,
+    node::Inner,
     settings::{Settings, SlowClients},
 };
 

@@ -11,14 +11,15 @@ use tower_service::Service;
 use crate::{
     Body, BuildError, HubBuilder,
     connection_id::Id,
-    control::{self, ControlKey},
+    control,
+    control::ControlKey,
     gateway::{Gateway, Options},
-    inner::Inner,
-    looking::{ChannelInfo, ConnectionInfo, Subscribers},
+    inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Gauges,
+    node::Inner,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
-    plain,
     serve::{Serve, both_within},
+    server::passthrough,
 };
 
 /// How long an application at another address may take, where nobody is held here.
@@ -127,7 +128,7 @@ impl Hub {
                 both_within(serving, draining, stop.clone().wait(), drain).await;
                 Ok(())
             }),
-            Place::Elsewhere => Serve::new(move |stop| plain::serve(listener, app, stop)),
+            Place::Elsewhere => Serve::new(move |stop| passthrough::serve(listener, app, stop)),
         }
     }
 

@@ -172,49 +172,44 @@ pub mod differences;
 #[doc(hidden)]
 pub mod fuzzing;
 
-mod asker;
-mod body;
 mod builder;
+mod channels;
 mod client_addr;
 mod clock;
 mod connection_id;
 mod control;
 mod gateway;
-mod held;
-mod hop_by_hop;
+mod handoff;
+mod http;
 mod hub;
-mod inner;
-mod item_sink;
-mod kept;
-mod looking;
+mod inspect;
+mod local_publisher;
 mod metrics;
+mod node;
 mod origin;
-mod packed;
-mod parcel;
-mod plain;
-mod registry;
-mod reserved;
-mod room;
 mod serve;
+mod server;
+mod session;
 mod settings;
 mod shard;
 mod signature;
-mod sink;
 mod turns;
 mod ws;
 
 #[cfg(feature = "tls")]
 pub use self::gateway::{Tls, TlsError};
 pub use self::{
-    body::{Body, BodyError},
     builder::{BuildError, HubBuilder},
     client_addr::ClientAddr,
     control::ControlKeyError,
     hub::{Hub, HubError},
-    looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
     origin::OriginAddressError,
     serve::Serve,
     settings::SlowClients,
+};
+pub use crate::{
+    http::body::{Body, BodyError},
+    inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
 };
 
 #[cfg(doctest)]

@@ -3,7 +3,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers};
+use crate::inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers};
 
 /// The comment of a counter is what the exposition says about it.
 macro_rules! counters {

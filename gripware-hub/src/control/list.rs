@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use serde::Serialize;
 
-use crate::looking::{ChannelInfo, ConnectionInfo};
+use crate::inspect::{ChannelInfo, ConnectionInfo};
 
 /// About how many bytes are written at a time.
 const PIECE: usize = 32 * 1024;
@@ -142,7 +142,7 @@ fn json(entry: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::looking::Subscribers;
+    use crate::inspect::Subscribers;
 
     #[test]
     fn a_list_comes_in_pieces_that_are_json_together() {

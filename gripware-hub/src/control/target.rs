@@ -4,9 +4,9 @@ use gripware_core::{Channel, Item};
 
 use crate::{
     connection_id::Id,
-    inner::Inner,
-    looking::{ChannelInfo, ConnectionInfo, Subscribers},
+    inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::{Gauges, Metrics},
+    node::Inner,
 };
 
 /// What the control API acts on: a hub, or in tests what notes the calls.

@@ -18,7 +18,7 @@ use tokio::{
 use super::{ControlKey, serve, target::Target};
 use crate::{
     connection_id::Id,
-    looking::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
+    inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
     metrics::{Gauges, Metrics},
 };
 

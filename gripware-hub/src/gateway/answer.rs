@@ -8,9 +8,9 @@ use gripware_core::header::is_instruction;
 use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
 
-use super::pipe::PipeBody;
+use super::h2_stream::PipeBody;
 use crate::{
-    hop_by_hop::{is_hop_by_hop, retain},
+    http::hop_by_hop::{is_hop_by_hop, retain},
     origin::BoxError,
 };
 

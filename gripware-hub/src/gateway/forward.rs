@@ -8,23 +8,22 @@ use hyper::{body::Incoming, service::Service};
 use super::{
     answer::Answer,
     delivery::Delivery,
+    disposition::Decision,
+    error_response::{bad_gateway, busy, fault_of_client, reason, refusal},
     exchange::Exchange,
-    hold::Decision,
-    refuse::{bad_gateway, busy, fault_of_client, reason, refusal},
+    handoff_slot::{Slot, Ticket},
     request,
     server::Gateway,
-    share::{self, Counted, Share, Shares},
-    slot::{Slot, Ticket},
+    share,
+    share::{Counted, Share, Shares},
     streams::StreamWatch,
     websocket,
 };
 use crate::{
-    asker::AskError,
-    body::Body,
     client_addr::ClientAddr,
     clock,
-    kept::Kept,
-    origin::{Origin, OriginError},
+    http::{body::Body, replay_request::Kept},
+    origin::{Origin, OriginError, client::AskError},
 };
 
 /// What hyper asks about each request of one connection.

@@ -11,13 +11,13 @@ use hyper_util::rt::TokioTimer;
 
 use super::{
     Socket,
-    client_io::ClientIo,
     forward::{Client, Peer},
+    handoff_slot::Slot,
     progress::StallTimer,
+    rewind::ClientIo,
     server::{Connected, Gateway, Returning, stopped},
-    slot::Slot,
 };
-use crate::{held::Line, origin::Origin};
+use crate::{handoff::Line, origin::Origin};
 
 /// How hyper is done with a connection.
 enum End {

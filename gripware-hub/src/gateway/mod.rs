@@ -5,28 +5,27 @@
 //! a [`Holder`] together with what is needed to ask the application again.
 
 mod answer;
-mod client_io;
+mod body_prefix;
 mod delivery;
+mod disposition;
+mod error_response;
 mod exchange;
 mod forward;
 mod frame_meter;
 mod frame_scanner;
-mod gather;
-mod hold;
+mod h2_stream;
+mod handoff_slot;
 mod http1;
-mod http1_head;
 mod http2;
 mod http2_io;
 mod listener;
 mod options;
-mod pipe;
 mod progress;
-mod refuse;
 mod refused;
 mod request;
+mod rewind;
 mod server;
 mod share;
-mod slot;
 mod socket;
 mod stream;
 mod streams;
@@ -38,10 +37,5 @@ mod websocket;
 
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
-pub(crate) use self::{
-    http1_head::{response_bytes, set_reason},
-    listener::Listener,
-    options::Options,
-    server::Gateway,
-    socket::Socket,
-};
+pub(crate) use self::{listener::Listener, options::Options, server::Gateway, socket::Socket};
+pub(crate) use crate::http::http1_head::{response_bytes, set_reason};

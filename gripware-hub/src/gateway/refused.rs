@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::refuse::{bad_gateway, cut_off, head_too_large, refusal};
+use super::error_response::{bad_gateway, cut_off, head_too_large, refusal};
 use crate::settings::Settings;
 
 /// Why an answer is not passed on.

@@ -10,7 +10,7 @@ use http::{
     uri::{Authority, PathAndQuery},
 };
 
-use crate::{
+use crate::http::{
     hop_by_hop::{KEEP_ALIVE, has_connection_token, retain, strip_hop_by_hop},
     reserved::{is_disguised, is_forwarding, is_reserved},
 };

@@ -16,11 +16,10 @@ use tokio::{
 
 use super::{Listener, Options, Socket, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
-    asker::Asker,
-    held::{Held, TakeBack, Wire},
-    inner::Inner,
+    handoff::{Held, TakeBack, Wire},
     metrics::Metrics,
-    origin::{Origin, ServiceFetch},
+    node::Inner,
+    origin::{Origin, ServiceFetch, client::Asker},
     settings::Settings,
     signature::Signature,
     ws::ConversationSettings,

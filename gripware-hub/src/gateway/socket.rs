@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::held::{Io, Wire};
+use crate::handoff::{Io, Wire};
 
 /// A connection on the runtime that it was made on.
 pub(crate) enum Socket {

@@ -8,16 +8,16 @@ use http::{Response, Version, header::CONTENT_LENGTH};
 
 use super::{
     answer::{Answer, Then},
+    body_prefix::{Begun, gather},
+    disposition::{Decision, Prepared, head_of},
     forward::Outcome,
-    gather::{Begun, gather},
-    hold::{Decision, Prepared, head_of},
-    http1_head::{Length, allows_body, write_head},
-    pipe::{PipeBody, pipe},
+    h2_stream::{PipeBody, pipe},
+    handoff_slot::Ticket,
     refused::Refused,
-    slot::Ticket,
 };
 use crate::{
-    held::{Framing, Line, What, Wire},
+    handoff::{Framing, Line, What, Wire},
+    http::http1_head::{Length, allows_body, write_head},
     origin::BoxError,
 };
 

@@ -40,8 +40,8 @@ use tokio::{
 
 use super::{server::Holder, *};
 use crate::{
-    held::{Framing, Held, Line, Reply, What, Wire},
-    kept::Kept,
+    handoff::{Framing, Held, Line, Reply, What, Wire},
+    http::replay_request::Kept,
     metrics::Metrics,
     origin::HttpOrigin,
     settings::{Settings, SlowClients},

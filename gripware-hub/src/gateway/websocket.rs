@@ -15,23 +15,25 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     answer::Answer,
+    error_response::{bad_gateway, busy, fault_of_client, head_too_large, refusal},
     exchange::Exchange,
     forward::{Outcome, failure},
-    http1_head::switching_bytes,
-    refuse::{bad_gateway, busy, fault_of_client, head_too_large, refusal},
+    handoff_slot::{Slot, Ticket},
     request::absolute,
     server::{Gateway, Holder},
-    share::{self, Counted, Share},
-    slot::{Slot, Ticket},
+    share,
+    share::{Counted, Share},
 };
 use crate::{
-    asker::{AskError, Asker},
     client_addr::ClientAddr,
     connection_id::Id,
-    held::{Held, Io, Line, What, Wire},
-    hop_by_hop::strip_hop_by_hop,
-    kept::Kept,
-    origin::{Origin, fetch},
+    handoff::{Held, Io, Line, What, Wire},
+    http::{hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::Kept},
+    origin::{
+        Origin,
+        client::{AskError, Asker},
+        fetch,
+    },
     turns::Client,
     ws::{Accepted, Memory, Opening, Turn, handshake, judge, request},
 };

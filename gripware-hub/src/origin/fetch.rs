@@ -7,11 +7,11 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use http_body_util::BodyExt as _;
 
-use super::{BoxError, Origin, OriginError};
-use crate::{
-    asker::{AskError, Fetch},
-    body::Body,
+use super::{
+    BoxError, Origin, OriginError,
+    client::{AskError, Fetch},
 };
+use crate::http::body::Body;
 
 /// Asks the application whole requests.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use hyper_util::{
 use tower_service::Service;
 
 use super::{OriginAddress, OriginError, connect::Connector};
-use crate::body::Body;
+use crate::http::body::Body;
 
 /// An application behind an HTTP address, over HTTP/1.1 connections that are kept for the next
 /// request.

@@ -1,6 +1,7 @@
 //! Towards the application: a tower service in this process, or an HTTP address.
 
 mod address;
+pub(crate) mod client;
 mod connect;
 mod dot_segments;
 mod error;

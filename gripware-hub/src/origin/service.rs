@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::body::Body;
+use crate::http::body::Body;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -8,13 +8,13 @@ use http::Response;
 
 use super::{Shard, connection::Connection};
 use crate::{
-    asker::AskError,
+    channels::encoded_item::Parcel,
     clock,
-    parcel::Parcel,
-    sink::{
+    origin::client::AskError,
+    session::{
         Sink,
-        hold::Update,
         response::{bad_gateway, passed_on, whole},
+        resync::Update,
     },
 };
 

@@ -12,12 +12,12 @@ use super::{
     fetch::jitter,
 };
 use crate::{
-    asker::AskError,
     clock,
     connection_id::Id,
-    sink::{
+    origin::client::AskError,
+    session::{
         Sink,
-        hold::{Update, write_last},
+        resync::{Update, write_last},
     },
     turns::Client,
     ws::{Action, Opcode, TurnError, encode},

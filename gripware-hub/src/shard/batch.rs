@@ -1,38 +1,100 @@
-//! What a shard takes from its inbox, and how much of that it deals with at once.
+//! Items of one channel that came in a row.
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use std::{cell::OnceCell, sync::Arc};
 
-use super::Message;
-use crate::settings::Settings;
+use bytes::{Bytes, BytesMut};
+use gripware_core::item::Action as ItemAction;
 
-/// How many messages a shard takes from its inbox at once, which is how much it gathers.
-const MAX_BATCH: usize = 1024;
+use crate::{
+    channels::encoded_item::{Parcel, SocketPart},
+    handoff::Framing,
+};
 
-/// Waits for messages, unless some are left. Gives how many there are: none where no more can come.
-pub(super) async fn receive(
-    inbox: &mut UnboundedReceiver<Message>,
-    batch: &mut Vec<Message>,
-) -> usize {
-    if batch.is_empty() {
-        inbox.recv_many(batch, MAX_BATCH).await;
-    }
-    batch.len()
+/// A single item of more bytes than that is shared between threads rather than copied for each.
+const MAX_COPIED: usize = 16 * 1024;
+
+/// Items of one channel that came in a row, for all connections of the shard.
+///
+/// Those who get each item as it is get all of them as one piece of bytes, which is put together
+/// once. It is a copy of the shard's own: counting who shares it takes no turns between threads.
+pub(super) struct Run<'a> {
+    pub(super) parcels: &'a [Arc<Parcel>],
+    chunks: OnceCell<Piece>,
+    raw: OnceCell<Piece>,
+    frames: OnceCell<Piece>,
+    pub(super) streams_are_plain: bool,
+    pub(super) sockets_are_plain: bool,
 }
 
-/// How many messages, from the beginning of a batch, are dealt with before clients are written to.
-///
-/// Their items together take half of a queue at most, or are a single one: items in a row reach a
-/// client as one piece, for which an empty queue has room whatever its size. So what waits for a
-/// client is never more than its queue or one message, and a client of whose queue half is free is
-/// not cut off for what came at once.
-pub(super) fn portion(batch: &[Message], settings: &Settings) -> usize {
-    let (mut bytes, mut items) = (0_usize, 0);
-    let fits = |message: &&Message| {
-        if let Message::Parcel { parcel, .. } | Message::PublishTo { parcel, .. } = message {
-            bytes = bytes.saturating_add(parcel.bytes_in_queue());
-            items += 1;
+#[derive(Clone, Default)]
+pub(super) struct Piece {
+    pub(super) bytes: Bytes,
+    pub(super) messages: u32,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(parcels: &'a [Arc<Parcel>]) -> Self {
+        let streams_are_plain = parcels.iter().all(|parcel| {
+            parcel.stream.as_ref().is_none_or(|part| {
+                part.action == ItemAction::Send && part.content_filters.is_empty()
+            })
+        });
+        let sockets_are_plain = parcels.iter().all(|parcel| match &parcel.socket {
+            None => true,
+            Some(SocketPart::Send {
+                content_filters, ..
+            }) => content_filters.is_empty(),
+            Some(_) => false,
+        });
+        Self {
+            parcels,
+            chunks: OnceCell::new(),
+            raw: OnceCell::new(),
+            frames: OnceCell::new(),
+            streams_are_plain,
+            sockets_are_plain,
         }
-        items <= 1 || (bytes <= settings.queue_bytes / 2 && items <= settings.queue_messages / 2)
-    };
-    batch.iter().take_while(fits).count()
+    }
+
+    pub(super) fn stream(&self, framing: Framing) -> &Piece {
+        match framing {
+            Framing::Chunked => self.chunks.get_or_init(|| {
+                self.gather(|parcel| parcel.stream.as_ref().map(|part| &part.chunk))
+            }),
+            Framing::Raw => self.raw.get_or_init(|| {
+                self.gather(|parcel| parcel.stream.as_ref().map(|part| &part.content))
+            }),
+        }
+    }
+
+    pub(super) fn frames(&self) -> &Piece {
+        self.frames.get_or_init(|| {
+            self.gather(|parcel| match &parcel.socket {
+                Some(SocketPart::Send { frame, .. }) => Some(frame),
+                _ => None,
+            })
+        })
+    }
+
+    fn gather(&self, part: impl Fn(&'a Parcel) -> Option<&'a Bytes>) -> Piece {
+        let parts = || self.parcels.iter().filter_map(|parcel| part(parcel));
+        if let ([_], Some(bytes)) = (self.parcels, parts().next())
+            && bytes.len() > MAX_COPIED
+        {
+            return Piece {
+                bytes: bytes.clone(),
+                messages: 1,
+            };
+        }
+        let mut bytes = BytesMut::with_capacity(parts().map(Bytes::len).sum());
+        let mut messages = 0;
+        for part in parts() {
+            bytes.extend_from_slice(part);
+            messages += 1;
+        }
+        Piece {
+            bytes: bytes.freeze(),
+            messages,
+        }
+    }
 }

@@ -8,20 +8,20 @@ use std::{
 
 use bytes::BytesMut;
 
-use super::{outbox::Outbox, pressure::Pressure, timers::Ticket, wire::Wire};
+use super::{client_socket::Wire, outbox::Outbox, pressure::Pressure, timers::Ticket};
 use crate::{
-    asker::Asker,
     clock,
     connection_id::Id,
-    held::TakeBack,
-    kept::Kept,
-    looking::ConnectionInfo,
-    settings::Settings,
-    sink::{
+    handoff::TakeBack,
+    http::replay_request::Kept,
+    inspect::ConnectionInfo,
+    origin::client::Asker,
+    session::{
         Sink, Then,
-        hold::Update,
+        resync::Update,
         subscription::{Meta, Subscription},
     },
+    settings::Settings,
 };
 
 /// How long a client may take to read what is left when its connection ends.

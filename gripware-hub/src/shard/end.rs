@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock,
     gateway::response_bytes,
-    sink::{Sink, Then, response::ResponseReply},
+    session::{Sink, Then, response::ResponseReply},
 };
 
 /// How long is waited for a client to see that the connection is shut down. Closing at once could

@@ -4,14 +4,14 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     Shard,
+    batch::Run,
     connection::{Connection, State},
-    run::Run,
-    take::Taker,
+    deliver::Taker,
 };
 use crate::{
+    channels::encoded_item::Parcel,
     clock,
-    parcel::Parcel,
-    sink::{Sink, Then, subscription::Subscription},
+    session::{Sink, Then, subscription::Subscription},
     ws::Action,
 };
 

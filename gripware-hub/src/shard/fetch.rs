@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, Uri};
 use tokio::{task::spawn_local, time::sleep};
 
 use super::{Shard, connection::Connection};
-use crate::asker::{AskError, Asker};
+use crate::origin::client::{AskError, Asker};
 
 /// How often a next link that could not be fetched is tried again.
 const RETRIES: u32 = 5;

@@ -2,7 +2,7 @@ use std::{rc::Rc, sync::Arc};
 
 use tokio::{sync::mpsc::UnboundedReceiver, task::spawn_local};
 
-use super::{Common, Message, Shard, guard::FAULTS};
+use super::{Common, Message, Shard, isolate::FAULTS};
 
 /// A shard in the thread and the runtime of who plays with it.
 pub(crate) struct Here {

@@ -7,29 +7,29 @@
 //! A panic, which is a fault of the hub, costs the connection that it was about and no other; see
 //! `guard`.
 
+mod admit;
 mod answer;
 mod ask;
-mod attend;
 mod batch;
-mod begin;
-mod common;
+mod client_socket;
 mod connection;
+mod deliver;
+mod drive;
 mod end;
 mod fan_out;
 mod fetch;
-mod guard;
 #[cfg(any(test, fuzzing))]
 mod here;
+mod inbox;
+mod isolate;
 mod outbox;
 mod pressure;
-mod run;
+mod shared;
 mod subscribe;
 mod sweep;
-mod take;
 #[cfg(test)]
 mod tests;
 mod timers;
-mod wire;
 mod write;
 
 use std::{
@@ -52,18 +52,18 @@ use tokio::{
     time::{sleep, sleep_until},
 };
 
-pub(crate) use self::common::{Common, Message};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::here::{Here, Left};
+pub(crate) use self::shared::{Common, Message};
 use self::{
-    batch::{portion, receive},
     connection::Connection,
     fetch::Fetches,
-    guard::guarded,
+    inbox::{portion, receive},
+    isolate::guarded,
     subscribe::Followers,
     timers::Timers,
 };
-use crate::{clock, connection_id::Id, parcel::Parcel};
+use crate::{channels::encoded_item::Parcel, clock, connection_id::Id};
 
 /// How much is read from a connection at once.
 const READ_BUFFER: usize = 64 * 1024;

@@ -7,8 +7,8 @@ use super::{
     connection::{Connection, End, Posted, State},
 };
 use crate::{
+    session::{Sink, resync::Update},
     settings::SlowClients,
-    sink::{Sink, hold::Update},
     ws::{Opcode, encode},
 };
 

@@ -7,25 +7,25 @@
 
 mod action;
 mod close;
-mod conversation;
+mod connection_meta;
+mod event_queue;
+mod events_request;
 mod extension;
 mod frame;
+mod frame_decoder;
 pub(crate) mod handshake;
-mod memory;
 mod opening;
-mod queue;
-mod reader;
 pub(crate) mod request;
+mod session;
 mod settings;
-mod turn;
 
 pub(crate) use self::{
     action::Action,
-    conversation::Conversation,
+    connection_meta::Memory,
+    events_request::{Turn, TurnError},
     frame::{Opcode, append, encode, encode_close},
-    memory::Memory,
+    frame_decoder::{Incoming, ProtocolError, Reader},
     opening::{Accepted, Opening, judge},
-    reader::{Incoming, ProtocolError, Reader},
+    session::Conversation,
     settings::ConversationSettings,
-    turn::{Turn, TurnError},
 };

@@ -23,7 +23,7 @@ use http::{
 };
 
 use super::{ConversationSettings, Memory, extension::Mode};
-use crate::hop_by_hop::{retain, strip_hop_by_hop};
+use crate::http::hop_by_hop::{retain, strip_hop_by_hop};
 
 /// What becomes of a client that asks for a WebSocket.
 #[derive(Debug)]

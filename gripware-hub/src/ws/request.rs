@@ -6,7 +6,7 @@ use http::{
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, SEC_WEBSOCKET_EXTENSIONS, TRAILER},
 };
 
-use crate::{
+use crate::http::{
     hop_by_hop::{retain, strip_hop_by_hop},
     reserved::is_reserved,
 };

@@ -16,8 +16,8 @@ use super::{
     token::Token,
 };
 use crate::{
-    asker::AskError,
     fuzzing::frames::{BINARY, PING, PONG, Said, TEXT},
+    origin::client::AskError,
 };
 
 type Answer = Result<Response<Bytes>, AskError>;

@@ -18,8 +18,11 @@ use super::token::Token;
 use crate::{
     ConnectionKind,
     connection_id::Id,
-    fuzzing::frames::{self, BINARY, CLOSE, PING, PONG, Said, TEXT},
-    held::{TakeBack, Wire},
+    fuzzing::{
+        frames,
+        frames::{BINARY, CLOSE, PING, PONG, Said, TEXT},
+    },
+    handoff::{TakeBack, Wire},
 };
 
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     ConnectionKind, clock,
     connection_id::Id,
-    held::{Framing, Held, Line, Reply, What, Wire},
-    kept::Kept,
+    handoff::{Framing, Held, Line, Reply, What, Wire},
+    http::replay_request::Kept,
     ws::{Memory, Opening, judge, request},
 };
 

@@ -12,7 +12,7 @@ use gripware_core::header::{CONNECTION_ID, is_websocket_events};
 use http::{Request, Response};
 use tokio::sync::oneshot;
 
-use crate::asker::{AskError, Fetch};
+use crate::origin::client::{AskError, Fetch};
 
 /// The requests that wait for an answer, the oldest first.
 #[derive(Clone, Debug, Default)]

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     ConnectionInfo, ConnectionKind, Hub, SlowClients,
-    asker::Asker,
     fuzzing::frames::{BINARY, CLOSE, PING, PONG, Said, TEXT},
-    inner::Inner,
+    node::Inner,
+    origin::client::Asker,
     settings::Settings,
     shard::Here,
     signature::Signature,

@@ -26,12 +26,12 @@ use tokio::{
 use super::super::{Common, Message, Shard, connection::Connection};
 use crate::{
     Hub,
-    asker::{AskError, Asker, Fetch},
+    channels::{encoded_item::Parcel, registry::Registry},
     connection_id::Id,
-    held::{self, Framing, Held, Reply, TakeBack, What, Wire},
-    kept::Kept,
-    parcel::Parcel,
-    registry::Registry,
+    handoff,
+    handoff::{Framing, Held, Reply, TakeBack, What, Wire},
+    http::replay_request::Kept,
+    origin::client::{AskError, Asker, Fetch},
     settings::Settings,
     signature::Signature,
     ws::{Memory, Opening, judge},
@@ -173,7 +173,7 @@ impl Line {
         let id = Id::random();
         let what = What::Stream {
             instruction: Instruction::read(answer).unwrap().unwrap(),
-            line: held::Line {
+            line: handoff::Line {
                 wire: Wire::Other(Box::new(wire)),
                 unread: Bytes::new(),
                 take_back: None,
@@ -216,7 +216,7 @@ impl Line {
         let id = Id::random();
         let what = What::WebSocket {
             accepted,
-            line: held::Line {
+            line: handoff::Line {
                 wire,
                 unread: Bytes::new(),
                 take_back: None,
@@ -242,7 +242,7 @@ impl Line {
         take_back: Arc<dyn TakeBack>,
     ) -> Id {
         let instruction = Instruction::read(answer).unwrap().unwrap();
-        let line = held::Line {
+        let line = handoff::Line {
             wire,
             unread: Bytes::new(),
             take_back: Some(take_back),

@@ -18,13 +18,14 @@ use tokio::{
 };
 
 use super::{
-    super::{Message, attend::MAX_UNREAD},
+    super::Message,
     line::{Client, answer},
     *,
 };
 use crate::{
-    held::{TakeBack, Wire},
-    sink::Sink,
+    handoff::{TakeBack, Wire},
+    session::Sink,
+    shard::drive::MAX_UNREAD,
 };
 
 const RESPONSE: &str = "Grip-Hold: response\nGrip-Channel: a";

@@ -6,8 +6,8 @@ use super::{
     *,
 };
 use crate::{
-    sink::{
-        hold::Dealings, response::ResponseSink, stream::StreamSink, subscription::Subscription,
+    session::{
+        response::ResponseSink, resync::Dealings, stream::StreamSink, subscription::Subscription,
         websocket::WebSocketSink,
     },
     ws::Conversation,

@@ -1,0 +1,337 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    encoded_item::Parcel,
+    sequencer::{Order, Turn},
+};
+use crate::inspect::{ConnectionKind, Subscribers};
+
+/// How many channels without subscribers are remembered for their last id, in each home.
+const MAX_LINGERING: usize = 4096;
+
+/// How many channels are looked at in one go when memory is given back, which bounds the time that
+/// others wait for the home.
+const MAX_SWEPT: usize = 1024;
+
+/// How many bytes of items wait for earlier ones, in each home, which is 64 MiB in all. With more,
+/// the gap counts as lost.
+const MAX_WAITING_BYTES: usize = 1 << 20;
+
+/// Some of the channels: who follows them, and where each is.
+#[derive(Debug, Default)]
+pub(crate) struct Home {
+    channels: HashMap<Arc<str>, Entry>,
+    /// Channels with items that wait for an earlier one.
+    waited_for: Vec<Arc<str>>,
+    /// How many bytes these have, about.
+    waiting_bytes: usize,
+    /// Channels that nobody followed at that time.
+    lingering: VecDeque<(Instant, Arc<str>)>,
+    /// Where looking for memory to give back goes on: how many channels come before that.
+    swept: usize,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// The shards with subscribers, a bit each.
+    shards: u64,
+    response: u32,
+    stream: u32,
+    websocket: u32,
+    order: Option<Box<Order>>,
+    /// Whether it is in the list of channels that nobody followed.
+    lingers: bool,
+}
+
+impl Entry {
+    fn count(&mut self, kind: ConnectionKind) -> &mut u32 {
+        match kind {
+            ConnectionKind::Response => &mut self.response,
+            ConnectionKind::Stream => &mut self.stream,
+            ConnectionKind::WebSocket => &mut self.websocket,
+        }
+    }
+
+    fn subscribers(&self) -> Subscribers {
+        Subscribers {
+            response: self.response as usize,
+            stream: self.stream as usize,
+            websocket: self.websocket as usize,
+        }
+    }
+}
+
+/// What became of a published item.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    pub(crate) subscribers: Subscribers,
+    /// The shards with subscribers, a bit each.
+    pub(crate) shards: u64,
+    pub(crate) ready: Vec<Arc<Parcel>>,
+    pub(crate) is_duplicate: bool,
+    pub(crate) waits: bool,
+}
+
+impl Home {
+    /// Counts a subscriber. Gives the name under which the channel is known, and its last id.
+    pub(crate) fn subscribe(
+        &mut self,
+        name: &str,
+        shard: usize,
+        kind: ConnectionKind,
+    ) -> (Arc<str>, Option<Box<str>>) {
+        let known = self
+            .channels
+            .get_key_value(name)
+            .map(|(name, _)| Arc::clone(name));
+        let name = known.unwrap_or_else(|| name.into());
+        let entry = self.channels.entry(Arc::clone(&name)).or_default();
+        entry.shards |= 1 << shard;
+        *entry.count(kind) += 1;
+        let last = entry
+            .order
+            .as_ref()
+            .and_then(|order| order.last_id().map(Into::into));
+        (name, last)
+    }
+
+    /// Counts a subscriber less, who may have been the last one of its shard.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        name: &Arc<str>,
+        shard: usize,
+        kind: ConnectionKind,
+        is_last_of_shard: bool,
+        now: Instant,
+    ) {
+        let Some(entry) = self.channels.get_mut(name) else {
+            return;
+        };
+        let count = entry.count(kind);
+        *count = count.saturating_sub(1);
+        if is_last_of_shard {
+            entry.shards &= !(1 << shard);
+        }
+        if entry.shards == 0 {
+            if entry.order.is_none() {
+                self.channels.remove(name);
+            } else if !entry.lingers {
+                entry.lingers = true;
+                self.lingering.push_back((now, Arc::clone(name)));
+            }
+        }
+    }
+
+    pub(crate) fn is_followed(&self, name: &str) -> bool {
+        self.channels
+            .get(name)
+            .is_some_and(|entry| entry.shards != 0)
+    }
+
+    pub(crate) fn forget_last(&mut self, name: &str) {
+        if let Some(order) = self.channels.get_mut(name).and_then(|it| it.order.as_mut()) {
+            order.forget_last();
+        }
+    }
+
+    pub(crate) fn place(&mut self, parcel: Arc<Parcel>, now: Instant, memory: Duration) -> Placed {
+        self.forget_lingering(now, memory);
+        let name = Arc::clone(&parcel.channel);
+        if parcel.id.is_none() && !self.channels.contains_key(&name) {
+            return Placed::default();
+        }
+        let entry = self.channels.entry(Arc::clone(&name)).or_default();
+        let is_followed = entry.shards != 0;
+        let mut placed = Placed {
+            subscribers: entry.subscribers(),
+            shards: entry.shards,
+            ..Placed::default()
+        };
+        // Without an id nothing is ordered, but an item with a previous id may have to wait.
+        if parcel.id.is_none() && (parcel.prev_id.is_none() || entry.order.is_none()) {
+            placed.ready.push(parcel);
+            return placed;
+        }
+        if !is_followed && !entry.lingers {
+            entry.lingers = true;
+            self.lingering.push_back((now, Arc::clone(&name)));
+        }
+        let order = entry.order.get_or_insert_with(|| Box::new(Order::new(now)));
+        let was_waited_for = order.is_waited_for();
+        let before = order.waiting_bytes();
+        let may_wait = is_followed && self.waiting_bytes + parcel.cost <= MAX_WAITING_BYTES;
+        match order.accept(parcel, may_wait, now, memory) {
+            Turn::Duplicate => placed.is_duplicate = true,
+            Turn::Waits => placed.waits = true,
+            Turn::Ready(ready) => placed.ready = ready,
+        }
+        self.waiting_bytes = self.waiting_bytes + order.waiting_bytes() - before;
+        if order.is_waited_for() && !was_waited_for {
+            self.waited_for.push(name);
+        }
+        placed
+    }
+
+    /// The items that have waited long enough, with the shards that they go to.
+    pub(crate) fn expire(
+        &mut self,
+        now: Instant,
+        wait: Duration,
+        mut deliver: impl FnMut(u64, Vec<Arc<Parcel>>),
+    ) {
+        let channels = &mut self.channels;
+        let mut waiting_bytes = 0;
+        self.waited_for.retain(|name| {
+            let Some(entry) = channels.get_mut(name) else {
+                return false;
+            };
+            let Some(order) = entry.order.as_mut() else {
+                return false;
+            };
+            let ready = order.expire(now, wait);
+            if !ready.is_empty() {
+                deliver(entry.shards, ready);
+            }
+            waiting_bytes += order.waiting_bytes();
+            order.is_waited_for()
+        });
+        self.waiting_bytes = waiting_bytes;
+    }
+
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.waited_for.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.channels.len()
+    }
+
+    pub(crate) fn followed(&self) -> impl Iterator<Item = (&str, Subscribers)> {
+        let followed = self.channels.iter().filter(|(_, entry)| entry.shards != 0);
+        followed.map(|(name, entry)| (&**name, entry.subscribers()))
+    }
+
+    /// Gives memory back that is needed no longer, a part of it in each call: channels that nobody
+    /// follows and nothing came on, ids that are old, and the room of maps that had more.
+    pub(crate) fn sweep(&mut self, now: Instant, memory: Duration) {
+        self.forget_lingering(now, memory);
+        let mut count = 0;
+        // What moves in the map meanwhile is met next time.
+        for entry in self.channels.values_mut().skip(self.swept).take(MAX_SWEPT) {
+            count += 1;
+            if let Some(order) = &mut entry.order {
+                order.sweep(now, memory);
+            }
+        }
+        self.swept = if count < MAX_SWEPT {
+            0
+        } else {
+            self.swept + count
+        };
+        shrink(&mut self.channels);
+        if self.lingering.len() < self.lingering.capacity() / 4 {
+            self.lingering.shrink_to(2 * self.lingering.len());
+        }
+    }
+
+    /// Forgets the channels that nobody has followed for long, and on which nothing came.
+    fn forget_lingering(&mut self, now: Instant, memory: Duration) {
+        for _ in 0..MAX_SWEPT {
+            let Some((since, _)) = self.lingering.front() else {
+                return;
+            };
+            let is_old = now.saturating_duration_since(*since) >= memory;
+            if !is_old && self.lingering.len() <= MAX_LINGERING {
+                return;
+            }
+            let Some((_, name)) = self.lingering.pop_front() else {
+                return;
+            };
+            let Some(entry) = self.channels.get_mut(&name) else {
+                continue;
+            };
+            if entry.shards != 0 {
+                entry.lingers = false;
+                continue;
+            }
+            let changed = entry.order.as_ref().map(|order| order.changed);
+            let is_fresh = changed.is_some_and(|it| now.saturating_duration_since(it) < memory);
+            if is_fresh && self.lingering.len() <= MAX_LINGERING {
+                self.lingering.push_back((now, name));
+            } else {
+                self.channels.remove(&name);
+            }
+        }
+    }
+}
+
+/// Gives back the room of a map that had four times as much and more.
+pub(crate) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.len() < map.capacity() / 4 {
+        map.shrink_to(2 * map.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gripware_core::{HttpStream, Item};
+
+    use super::*;
+
+    #[test]
+    fn the_memory_of_many_channels_is_given_back_with_time() {
+        const MEMORY: Duration = Duration::from_secs(60);
+        let mut home = Home::default();
+        let now = Instant::now();
+        let item = Item::from(HttpStream::text("x")).id("1");
+        for n in 0..MAX_LINGERING {
+            let parcel = Parcel::new(n.to_string().into(), item.parts().unwrap());
+            home.place(Arc::new(parcel), now, MEMORY);
+        }
+        // One that is followed is kept, with its last id, and not the ids that came.
+        home.subscribe("0", 0, ConnectionKind::Stream);
+        let mut sweeps = 0;
+        while home.channels.len() > 1 {
+            home.sweep(now + MEMORY, MEMORY);
+            sweeps += 1;
+            assert!(sweeps < 10, "{} channels", home.channels.len());
+        }
+        assert!(sweeps > 1, "all were looked at in one go");
+        home.sweep(now + MEMORY, MEMORY);
+        assert!(home.channels.capacity() < 100 && home.lingering.capacity() < 100);
+        let (_, last) = home.subscribe("0", 0, ConnectionKind::Stream);
+        assert_eq!(last.as_deref(), Some("1"));
+        home.unsubscribe(&"0".into(), 0, ConnectionKind::Stream, true, now + MEMORY);
+        home.sweep(now + 2 * MEMORY, MEMORY);
+        assert!(home.channels.is_empty());
+    }
+
+    #[test]
+    fn items_wait_in_a_bounded_room() {
+        let mut home = Home::default();
+        let now = Instant::now();
+        let memory = Duration::from_secs(60);
+        let mut place = |channel: &str, id: &str, prev_id: &str| {
+            let item = Item::from(HttpStream::text("x".repeat(MAX_WAITING_BYTES / 5)));
+            let item = item.id(id).prev_id(prev_id);
+            let parcel = Parcel::new(channel.into(), item.parts().unwrap());
+            home.subscribe(channel, 0, ConnectionKind::Stream);
+            home.place(Arc::new(parcel), now, memory).waits
+        };
+        let mut waiting = 0;
+        for n in 0..4 {
+            let channel = format!("c{n}");
+            assert!(!place(&channel, "1", "0"));
+            waiting += usize::from(place(&channel, "3", "2"));
+        }
+        assert_eq!(waiting, 2);
+        home.expire(now, Duration::ZERO, |_, _| {});
+        assert_eq!(home.waiting_bytes, 0);
+    }
+}

@@ -1,0 +1,67 @@
+//! Bodies that a hold needs, from either side.
+
+use std::{future::poll_fn, pin::Pin, task::Poll};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::oneshot::Receiver;
+
+use super::{error_response::reason, refused::Refused};
+use crate::{
+    http::body::Rest,
+    origin::{BoxError, client::AskError, collect},
+};
+
+/// How much of a stream's first bytes is gathered, to be sent with the head, in bytes.
+const GATHERED: usize = 16 * 1024;
+
+/// The first bytes of a stream, and the rest where there is one.
+pub(super) enum Begun<B> {
+    Whole(Bytes),
+    More(Bytes, Pin<Box<B>>),
+}
+
+/// Reads what is there of a body, without waiting for more.
+pub(super) async fn gather<B>(body: B) -> Result<Begun<B>, Refused>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if body.is_end_stream() {
+        return Ok(Begun::Whole(Bytes::new()));
+    }
+    let mut body = Box::pin(body);
+    let mut gathered = BytesMut::new();
+    while gathered.len() < GATHERED {
+        let polled = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    gathered.extend_from_slice(&data);
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let error: BoxError = error.into();
+                return Err(Refused::Failed(reason(&*error)));
+            }
+            Poll::Ready(None) => return Ok(Begun::Whole(gathered.freeze())),
+            Poll::Pending => break,
+        }
+    }
+    Ok(Begun::More(gathered.freeze(), body))
+}
+
+/// The whole body of a request: what the application has read, and what it has not.
+pub(super) async fn whole(rest: Receiver<Rest>, limit: usize) -> Result<Bytes, Refused> {
+    let rest = rest.await.map_err(|_| Refused::RequestFailed)?;
+    let Some(room) = limit.checked_sub(rest.length) else {
+        return Err(Refused::RequestTooLarge);
+    };
+    let unread = collect(rest.incoming, room).await;
+    let unread = unread.map_err(|error| match error {
+        AskError::TooLarge { .. } => Refused::RequestTooLarge,
+        _ => Refused::RequestFailed,
+    })?;
+    let mut body = rest.taken;
+    // A copy, so that the client's few bytes do not keep the buffers that they were read into.
+    body.extend_from_slice(&unread);
+    Ok(Bytes::from(body.freeze().to_vec().into_boxed_slice()))
+}

@@ -1,0 +1,260 @@
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use gripware_core::{
+    HoldMode,
+    header::is_instruction,
+    proxy::{Head, Instruction},
+};
+use http::{Response, StatusCode, header::CONTENT_LENGTH};
+use tokio::{
+    sync::oneshot::{self, Receiver},
+    time::timeout,
+};
+
+use super::{
+    answer::Answer,
+    body_prefix::{Begun, whole},
+    error_response::reason,
+    exchange::Exchange,
+    forward::Outcome,
+    handoff_slot::{Slot, Ticket},
+    refused::Refused,
+    request::absolute,
+    server::Holder,
+};
+use crate::{
+    connection_id::Id,
+    handoff::{Held, Line, Reply, What},
+    http::{
+        body::Rest,
+        hop_by_hop::strip_hop_by_hop,
+        http1_head::{allows_body, set_reason},
+        replay_request::Kept,
+    },
+    origin::{
+        BoxError,
+        client::{AskError, Asker},
+        collect,
+    },
+};
+
+/// All that is needed to say what becomes of an answer of the origin.
+pub(super) struct Decision<'a> {
+    pub(super) holder: &'a Arc<dyn Holder>,
+    pub(super) asker: &'a Asker,
+    pub(super) slot: Option<&'a Arc<Slot>>,
+    pub(super) exchange: Exchange,
+    pub(super) kept: Kept,
+    pub(super) rest: Option<Receiver<Rest>>,
+}
+
+impl Decision<'_> {
+    /// Passes an answer on, or holds the client (GRIP 1.4, 1.7).
+    pub(super) async fn make<B>(mut self, response: Response<B>) -> Outcome<B>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        match self.decide(response).await {
+            Ok(outcome) => outcome,
+            Err(refused) => self.refuse(&refused).into(),
+        }
+    }
+
+    async fn decide<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let (mut parts, body) = response.into_parts();
+        strip_hop_by_hop(&mut parts.headers);
+        if parts.status.is_informational() {
+            let status = parts.status.as_u16();
+            return Err(Refused::Failed(format!("it answered with status {status}")));
+        }
+        let wrong = |error| Refused::Instruction(reason(&error));
+        match Instruction::read_head(parts.status, &parts.headers).map_err(wrong)? {
+            Head::Plain => {
+                let response = Response::from_parts(parts, Answer::Origin(body));
+                self.exchange.log(response.status(), "none");
+                Ok(Outcome::Answer(response))
+            }
+            // In boxes, since the future of each plain request would have room for them.
+            Head::Held(instruction) => match instruction.mode() {
+                Some(HoldMode::Stream) => Box::pin(self.stream(instruction, body)).await,
+                // The first of several pages.
+                None if instruction.next().is_some() => {
+                    Box::pin(self.stream(instruction, body)).await
+                }
+                Some(_) => {
+                    let response = Response::from_parts(parts, body);
+                    Box::pin(self.hold(response)).await
+                }
+                None => {
+                    let response = head_of(&instruction).map(|()| Answer::Origin(body));
+                    self.exchange.log(response.status(), "none");
+                    Ok(Outcome::Answer(response))
+                }
+            },
+            Head::InBody => {
+                let response = Response::from_parts(parts, body);
+                Box::pin(self.hold(response)).await
+            }
+            _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
+        }
+    }
+
+    /// Goes by an instruction that needs the body.
+    async fn hold<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let (parts, body) = response.into_parts();
+        let body = self.collect(body).await?;
+        let instruction = Instruction::read(&Response::from_parts(parts, body));
+        let instruction = instruction.map_err(|error| Refused::Instruction(reason(&error)))?;
+        let Some(instruction) = instruction else {
+            return Err(Refused::Instruction("it has gone".to_owned()));
+        };
+        match instruction.mode() {
+            None if instruction.next().is_none() => {
+                let body = instruction.response().body().clone();
+                let mut response = head_of(&instruction).map(|()| body);
+                response.headers_mut().remove(CONTENT_LENGTH);
+                self.exchange.log(response.status(), "none");
+                Ok(response.into())
+            }
+            Some(HoldMode::Stream) | None => {
+                let body = instruction.response().body().clone();
+                self.begin_stream(instruction, Begun::Whole(body)).await
+            }
+            Some(_) => self.hold_response(instruction).await,
+        }
+    }
+
+    async fn hold_response<B>(&mut self, instruction: Instruction) -> Result<Outcome<B>, Refused> {
+        let held = self.prepare().await?;
+        let metrics = self.holder.metrics();
+        metrics.held_responses.add(1);
+        self.exchange
+            .log(instruction.response().status(), "response");
+        let (version, is_head) = (self.exchange.version, self.exchange.is_head());
+        if self.slot.is_some() {
+            return Ok(Outcome::Leave(self.ticket(move |line| {
+                let reply = Reply::Http1 {
+                    line,
+                    version,
+                    is_head,
+                };
+                held.with(What::Response { instruction, reply })
+            })));
+        }
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Channel(reply);
+        self.holder
+            .hold(held.with(What::Response { instruction, reply }));
+        let Ok(mut response) = answer.await else {
+            return Ok(Outcome::Abandon);
+        };
+        let length = response.body().len();
+        strip_hop_by_hop(response.headers_mut());
+        response.headers_mut().remove(CONTENT_LENGTH);
+        if is_head && allows_body(response.status()) {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            *response.body_mut() = Bytes::new();
+        }
+        Ok(response.into())
+    }
+
+    pub(super) fn ticket(&self, held: impl FnOnce(Line) -> Held + Send + 'static) -> Ticket {
+        let holder = Arc::clone(self.holder);
+        Ticket {
+            keep_alive: self.exchange.keep_alive,
+            hold: Box::new(move |line| holder.hold(held(line))),
+        }
+    }
+
+    /// Reads what the client still sends, since a request has to be whole to be asked again.
+    pub(super) async fn prepare(&mut self) -> Result<Prepared, Refused> {
+        let settings = self.holder.settings();
+        if self.kept.head_len() > settings.max_held_head {
+            return Err(Refused::HeadTooLarge);
+        }
+        let mut kept = self.kept.clone();
+        if let Some(rest) = self.rest.take() {
+            let body = whole(rest, settings.max_held_request);
+            let body = timeout(settings.origin_timeout, body).await;
+            kept = kept.with_body(body.unwrap_or(Err(Refused::RequestFailed))?);
+        }
+        let uri = absolute(kept.uri(), &kept.headers(), self.exchange.is_tls);
+        Ok(Prepared {
+            id: Id::random(),
+            exchange: (self.exchange.peer, self.exchange.since),
+            kept: kept.with_uri(uri),
+            asker: self.asker.clone(),
+        })
+    }
+
+    async fn collect<B>(&self, body: B) -> Result<Bytes, Refused>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        let settings = self.holder.settings();
+        let (limit, wait) = (settings.max_held_response, settings.origin_timeout);
+        let collected = timeout(wait, collect(body, limit)).await;
+        let collected = collected.unwrap_or(Err(AskError::TimedOut { limit: wait }));
+        collected.map_err(|error| match error {
+            AskError::TooLarge { .. } => Refused::TooLarge,
+            error => Refused::Failed(reason(&error)),
+        })
+    }
+
+    fn refuse(&self, refused: &Refused) -> Response<Bytes> {
+        let (why, response) = refused.to_response(self.holder.settings());
+        tracing::warn!(
+            target: "gripware_hub",
+            method = %self.exchange.method,
+            path = self.exchange.uri.path(),
+            reason = %why,
+            "an answer of the origin cannot be obeyed"
+        );
+        if response.status() == StatusCode::BAD_GATEWAY {
+            self.holder.metrics().bad_gateway.add(1);
+        }
+        self.exchange.log(response.status(), "none");
+        response
+    }
+}
+
+/// A hold but for its line.
+pub(super) struct Prepared {
+    id: Id,
+    exchange: (Option<SocketAddr>, Instant),
+    kept: Kept,
+    asker: Asker,
+}
+
+impl Prepared {
+    pub(super) fn with(self, what: What) -> Held {
+        let (peer, since) = self.exchange;
+        Held {
+            id: self.id,
+            peer,
+            since,
+            request: self.kept,
+            asker: self.asker,
+            what,
+        }
+    }
+}
+
+/// What the client sees, without a body.
+pub(super) fn head_of(instruction: &Instruction) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = instruction.response().status();
+    let headers = response.headers_mut();
+    headers.clone_from(instruction.response().headers());
+    strip_hop_by_hop(headers);
+    debug_assert!(!headers.keys().any(is_instruction));
+    set_reason(&mut response, instruction.reason());
+    response
+}

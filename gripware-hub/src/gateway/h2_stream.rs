@@ -1,0 +1,116 @@
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+
+use crate::handoff::Io;
+
+/// What may be on its way from a hold to hyper, in bytes.
+const CAPACITY: usize = 16 * 1024;
+const CHUNK: usize = 8 * 1024;
+
+/// The wire of a stream on HTTP/2, and what hyper reads from it.
+///
+/// A wire that is shut down is a response that ended. One that is dropped was cut off, and hyper
+/// resets the stream. A client that is gone is the wire's end of file.
+pub(super) fn pipe() -> (Wire, PipeBody) {
+    let (near, far) = tokio::io::duplex(CAPACITY);
+    let ended = Arc::new(AtomicBool::new(false));
+    let hold = Arc::new(());
+    let body = PipeBody {
+        io: far,
+        ended: Arc::clone(&ended),
+        hold: Arc::downgrade(&hold),
+    };
+    let wire = Wire {
+        io: near,
+        ended,
+        _hold: hold,
+    };
+    (wire, body)
+}
+
+pub(super) struct Wire {
+    io: DuplexStream,
+    ended: Arc<AtomicBool>,
+    _hold: Arc<()>,
+}
+
+impl Io for Wire {}
+
+pub(super) struct PipeBody {
+    io: DuplexStream,
+    ended: Arc<AtomicBool>,
+    hold: Weak<()>,
+}
+
+impl PipeBody {
+    /// Lives as long as the wire.
+    pub(super) fn hold(&self) -> Weak<()> {
+        Weak::clone(&self.hold)
+    }
+
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        // On the stack, so that an idle stream has no buffer.
+        let mut chunk = [0; CHUNK];
+        let mut buf = ReadBuf::new(&mut chunk);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
+        let data = buf.filled();
+        Poll::Ready(if !data.is_empty() {
+            Some(Ok(Bytes::copy_from_slice(data)))
+        } else if self.ended.load(Ordering::Acquire) {
+            None
+        } else {
+            Some(Err(io::ErrorKind::ConnectionAborted.into()))
+        })
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ended.store(true, Ordering::Release);
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,68 @@
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::progress::Progress;
+use crate::handoff::Line;
+
+/// What becomes of a connection once it has left hyper.
+pub(super) struct Ticket {
+    /// Whether the connection may be used again after the hold.
+    pub(super) keep_alive: bool,
+    pub(super) hold: Box<dyn FnOnce(Line) + Send>,
+}
+
+/// Where the service of a connection leaves a ticket for the task that polls the connection.
+///
+/// A ticket is taken only when everything hyper has written is with the socket: an interim response,
+/// or the end of an earlier response where requests were pipelined. hyper flushes its IO only when
+/// its own buffer is empty, and after everything that it writes, so the last thing it did tells.
+///
+/// It is also where the connection's IO leaves how the client takes what is written.
+pub(super) struct Slot {
+    ticket: Mutex<Option<Ticket>>,
+    flushed: AtomicBool,
+    progress: Mutex<Progress>,
+}
+
+impl Slot {
+    /// `limit` is how long the client may stall.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            ticket: Mutex::default(),
+            flushed: AtomicBool::new(false),
+            progress: Mutex::new(Progress::new(limit)),
+        }
+    }
+
+    pub(super) fn put(&self, ticket: Ticket) {
+        *self.lock() = Some(ticket);
+    }
+
+    pub(super) fn take(&self) -> Option<Ticket> {
+        self.lock().take()
+    }
+
+    /// To be called before hyper is polled, so that only a flush in that very poll counts.
+    pub(super) fn set_flushed(&self, flushed: bool) {
+        // Both sides run in one task.
+        self.flushed.store(flushed, Ordering::Relaxed);
+    }
+
+    /// Whether hyper can be left now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.flushed.load(Ordering::Relaxed) && self.lock().is_some()
+    }
+
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Ticket>> {
+        self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,144 @@
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead as _, ReadBuf};
+
+use super::{Socket, handoff_slot::Slot};
+
+/// How much is read ahead of hyper, in bytes: a few pipelined requests. A client that sends more is
+/// not seen to go until there is room.
+const AHEAD: usize = 16 * 1024;
+const CHUNK: usize = 4096;
+
+/// A client's connection as hyper sees it where HTTP/1.x is spoken: what was read before comes first,
+/// and the slot learns whether everything is written.
+///
+/// hyper does not read while it has bytes that it cannot use yet, such as a pipelined request, and
+/// would not notice that the client is gone while the origin thinks. So what it leaves is read ahead
+/// of it, up to a bound. A reset ends the connection, and with it what is in progress. An end of file
+/// does not: a client that has no more to ask sends it too and waits for its answers, and TCP does
+/// not tell the two apart.
+pub(super) struct ClientIo {
+    socket: TokioIo<Socket>,
+    ahead: BytesMut,
+    /// Whether the end of file was read ahead.
+    has_ended: bool,
+    /// Whether hyper itself waits for more, since the last flush.
+    is_awaited: bool,
+    slot: Arc<Slot>,
+}
+
+impl ClientIo {
+    pub(super) fn new(socket: Socket, prefix: Bytes, slot: Arc<Slot>) -> Self {
+        Self {
+            socket: TokioIo::new(socket),
+            ahead: prefix.into(),
+            has_ended: false,
+            is_awaited: false,
+            slot,
+        }
+    }
+
+    /// The connection, and what of it hyper has not read.
+    pub(super) fn into_parts(self) -> (Socket, Bytes) {
+        (self.socket.into_inner(), self.ahead.freeze())
+    }
+
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while !self.has_ended && self.ahead.len() < AHEAD {
+            let mut chunk = [0; CHUNK];
+            let mut buf = ReadBuf::new(&mut chunk);
+            let socket = Pin::new(self.socket.inner_mut());
+            match socket.poll_read(cx, &mut buf) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => break,
+            }
+            self.has_ended = buf.filled().is_empty();
+            self.ahead.extend_from_slice(buf.filled());
+        }
+        Ok(())
+    }
+
+    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+        let mut progress = self.slot.progress();
+        match written {
+            Poll::Ready(Ok(bytes)) => progress.takes(*bytes),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => progress.waits(),
+        }
+    }
+}
+
+impl Read for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            if self.has_ended {
+                return Poll::Ready(Ok(()));
+            }
+            let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+            self.is_awaited = read.is_pending();
+            return read;
+        }
+        let length = self.ahead.len().min(buf.remaining());
+        buf.put_slice(self.ahead.get(..length).unwrap_or_default());
+        self.ahead.advance(length);
+        if self.ahead.is_empty() {
+            // It would keep its memory for as long as the connection is idle.
+            self.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for ClientIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.slot.set_flushed(false);
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.wrote(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.slot.set_flushed(false);
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.wrote(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::take(&mut self.is_awaited) {
+            self.read_ahead(cx)?;
+        }
+        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        self.slot.progress().settles();
+        self.slot.set_flushed(true);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,186 @@
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+
+use super::{
+    hop_by_hop::{is_hop_by_hop, retain},
+    reserved::{is_forwarding, is_reserved},
+};
+
+/// The body of a request as an application in the same process gets it: what the client sends, as it
+/// arrives, or bytes that the hub has whole.
+///
+/// A request that the application answers with a hold can be asked again, so the hub keeps a copy of
+/// what passes, of up to 100 000 bytes, until the answer is there. Nothing else is copied.
+pub struct Body {
+    kind: Kind,
+}
+
+enum Kind {
+    Whole(Bytes),
+    Client(Client),
+}
+
+struct Client {
+    /// Nothing once it was given back.
+    incoming: Option<Incoming>,
+    /// One piece, however many the client sends: a thousand frames of a byte each are a kilobyte.
+    taken: BytesMut,
+    length: usize,
+    limit: usize,
+    back: Option<oneshot::Sender<Rest>>,
+}
+
+/// What the application has read of a body, and what it has not.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) taken: BytesMut,
+    /// Over the limit nothing is kept.
+    pub(crate) length: usize,
+    pub(crate) incoming: Incoming,
+}
+
+impl Body {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self {
+            kind: Kind::Whole(bytes),
+        }
+    }
+
+    /// What passes is not kept.
+    pub(crate) fn passing(incoming: Incoming) -> Self {
+        Self::kept(incoming, 0).0
+    }
+
+    /// What passes is kept up to a limit, and comes back once the application has dropped the body.
+    pub(crate) fn kept(incoming: Incoming, limit: usize) -> (Self, oneshot::Receiver<Rest>) {
+        let (back, rest) = oneshot::channel();
+        // What is known to be over the limit is not kept for nothing.
+        let announced = http_body::Body::size_hint(&incoming).lower();
+        let is_over = usize::try_from(announced).is_ok_and(|announced| announced > limit);
+        let limit = if is_over { 0 } else { limit };
+        let client = Client {
+            incoming: Some(incoming),
+            taken: BytesMut::new(),
+            length: 0,
+            limit,
+            back: Some(back),
+        };
+        let kind = Kind::Client(client);
+        (Self { kind }, rest)
+    }
+}
+
+impl Client {
+    fn keep(&mut self, data: &Bytes) {
+        self.length = self.length.saturating_add(data.len());
+        if self.length > self.limit {
+            self.taken = BytesMut::new();
+        } else {
+            self.taken.extend_from_slice(data);
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let (Some(back), Some(incoming)) = (self.back.take(), self.incoming.take()) {
+            let rest = Rest {
+                taken: std::mem::take(&mut self.taken),
+                length: self.length,
+                incoming,
+            };
+            // Where the client is gone nobody waits for it.
+            let _ = back.send(rest);
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let client = match &mut self.get_mut().kind {
+            Kind::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Kind::Whole(bytes) => {
+                let frame = Frame::data(std::mem::take(bytes));
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            Kind::Client(client) => client,
+        };
+        let Some(incoming) = &mut client.incoming else {
+            return Poll::Ready(None);
+        };
+        let mut frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame {
+            if let Some(data) = frame.data_ref() {
+                client.keep(data);
+            } else if let Some(trailers) = frame.trailers_mut() {
+                clean(trailers);
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Client(client) => client
+                .incoming
+                .as_ref()
+                .is_none_or(http_body::Body::is_end_stream),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Client(client) => client
+                .incoming
+                .as_ref()
+                .map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint),
+        }
+    }
+}
+
+/// Trailers are no way around what is removed of the headers.
+fn clean(trailers: &mut HeaderMap) {
+    retain(trailers, |name| {
+        !is_reserved(name) && !is_forwarding(name) && !is_hop_by_hop(name)
+    });
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+/// Why the body of a request ended early: mostly the client has gone.
+#[derive(Debug)]
+pub struct BodyError(hyper::Error);
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client's request was cut off")
+    }
+}
+
+impl Error for BodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}

@@ -1,0 +1,124 @@
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Uri, request::Parts};
+
+use super::compact_headers::PackedHeaders;
+
+/// A client's request in few bytes, kept for as long as the client is held so that the origin can be
+/// asked again (GRIP 1.8, 2.2).
+///
+/// It is what goes to the origin, without `Grip-Sig` and `Grip-Feature`, which are added anew each
+/// time.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    method: Method,
+    uri: Uri,
+    headers: PackedHeaders,
+    body: Bytes,
+}
+
+impl Kept {
+    /// Keeps a request. Its URI has to be absolute, as it goes to the origin.
+    pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: (&parts.headers).into(),
+            body,
+        }
+    }
+
+    /// Puts in the body, where it was not there yet.
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub(crate) fn with_uri(mut self, uri: Uri) -> Self {
+        self.uri = uri;
+        self
+    }
+
+    /// Lets go of the buffer that the request was read into, which the address and the body are
+    /// slices of and would keep.
+    pub(crate) fn let_go(mut self) -> Self {
+        if let Ok(uri) = self.uri.to_string().parse() {
+            self.uri = uri;
+        }
+        self.body = Bytes::copy_from_slice(&self.body);
+        self
+    }
+
+    /// Forgets the body and the headers but `Host`, as for next links, which have none of the
+    /// client's.
+    pub(crate) fn without_headers(mut self) -> Self {
+        let headers = self.headers();
+        let mut host = HeaderMap::new();
+        if let Some(value) = headers.get(http::header::HOST) {
+            host.insert(http::header::HOST, value.clone());
+        }
+        self.headers = (&host).into();
+        self.body = Bytes::new();
+        self
+    }
+
+    /// Returns the bytes of the address and the headers, which go out again with every request on
+    /// behalf of the client.
+    pub(crate) fn head_len(&self) -> usize {
+        let uri = &self.uri;
+        let authority = uri.authority().map_or(0, |it| it.as_str().len());
+        let target = uri.path_and_query().map_or(0, |it| it.as_str().len());
+        authority + target + self.headers.len()
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(crate) fn headers(&self) -> HeaderMap {
+        self.headers.unpack()
+    }
+
+    /// The request once more.
+    pub(crate) fn to_request(&self) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers();
+        request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_kept_as_it_was() {
+        let request = Request::builder()
+            .method("POST")
+            .uri("http://example.org/a?b=c")
+            .header("host", "example.org")
+            .header("cookie", "a=1")
+            .header("x-empty", "")
+            .header("cookie", "b=2; \u{e9}")
+            .body(())
+            .unwrap();
+        let (parts, ()) = request.into_parts();
+        let kept = Kept::new(&parts, Bytes::from("body"));
+        let again = kept.to_request();
+        assert_eq!(again.method(), Method::POST);
+        assert_eq!(again.uri(), "http://example.org/a?b=c");
+        assert_eq!(*again.headers(), parts.headers);
+        assert_eq!(again.body(), "body");
+
+        assert_eq!(
+            kept.head_len(),
+            "example.org/a?b=c".len() + kept.headers.len()
+        );
+
+        let bare = kept.without_headers().to_request();
+        assert_eq!(bare.headers().len(), 1);
+        assert_eq!(bare.headers()["host"], "example.org");
+        assert_eq!(bare.body(), "");
+    }
+}

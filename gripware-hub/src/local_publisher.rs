@@ -1,0 +1,39 @@
+use std::{pin::Pin, sync::Arc};
+
+use gripware_core::{Channel, Item};
+use gripware_publish::{Sink, SinkError};
+
+use crate::node::Inner;
+
+/// Where the application's publisher hands items to the hub, in memory.
+#[derive(Debug)]
+pub(crate) struct ItemSink {
+    inner: Arc<Inner>,
+}
+
+impl ItemSink {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+}
+
+impl Sink for ItemSink {
+    fn name(&self) -> &str {
+        "the hub"
+    }
+
+    fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        let waiting = self.inner.waits_for_room()?;
+        Some(Box::pin(waiting))
+    }
+
+    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
+        let parts = item
+            .parts()
+            .map_err(|error| SinkError::new(error.to_string()))?;
+        match self.inner.try_publish(channel, parts) {
+            Some(_) => Ok(()),
+            None => Err(SinkError::new("too many items wait to be delivered")),
+        }
+    }
+}

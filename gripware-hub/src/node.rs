@@ -1,0 +1,222 @@
+use std::{
+    cmp::Reverse,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use gripware_core::{Channel, item::ItemParts};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    channels::{
+        backlog::Room,
+        encoded_item::Parcel,
+        registry::{Published, Registry},
+    },
+    connection_id::Id,
+    handoff::Held,
+    inspect::{ChannelInfo, ConnectionInfo, Subscribers},
+    metrics::Metrics,
+    settings::Settings,
+    shard,
+    shard::{Common, Message},
+    signature::Signature,
+};
+
+/// What all handles to a hub share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) signature: Arc<Signature>,
+    pub(crate) metrics: Arc<Metrics>,
+    common: Arc<Common>,
+    room: Arc<Room>,
+    next_shard: AtomicUsize,
+}
+
+impl Inner {
+    /// Starts the shards.
+    pub(crate) fn start(settings: Settings) -> io::Result<Self> {
+        Self::start_with(settings, |index, common, inbox| {
+            shard::start(index, common, inbox).map(drop)
+        })
+    }
+
+    /// Has each shard started by the caller.
+    pub(crate) fn start_with(
+        settings: Settings,
+        mut start: impl FnMut(usize, Arc<Common>, UnboundedReceiver<Message>) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let registry = Registry::new(settings.message_wait, settings.id_memory);
+        let (common, inboxes) = Common::new(settings.clone(), registry);
+        let common = Arc::new(common);
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            if let Err(error) = start(index, Arc::clone(&common), inbox) {
+                // Those that run already would wait for ever.
+                stop(&common);
+                return Err(error);
+            }
+        }
+        Ok(Self {
+            signature: Arc::new(Signature::new(settings.signer.clone())),
+            metrics: Arc::clone(&common.metrics),
+            room: Arc::new(Room::new(settings.backlog_bytes)),
+            next_shard: AtomicUsize::new(0),
+            common,
+            settings,
+        })
+    }
+
+    /// Holds a client from now on.
+    pub(crate) fn hold(&self, held: Held) {
+        let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
+        // Where the shard has ended the client is dropped, as every other one was.
+        self.common
+            .send(next % self.common.shards(), Message::Hold(Box::new(held)));
+    }
+
+    /// Takes a valid item, as soon as there is room for it, and says how many subscribers it is
+    /// for.
+    pub(crate) async fn publish(&self, channel: &Channel, item: &ItemParts) -> Subscribers {
+        loop {
+            self.room.free().await;
+            if let Some(subscribers) = self.try_publish(channel, item) {
+                return subscribers;
+            }
+        }
+    }
+
+    /// Waits until there is room for an item. Nothing where there is now.
+    pub(crate) fn waits_for_room(&self) -> Option<impl Future<Output = ()> + Send + '_> {
+        (!self.room.is_free()).then(|| self.room.free())
+    }
+
+    /// Takes a valid item, and says how many subscribers it is for. Nothing where far too many
+    /// wait to be delivered.
+    pub(crate) fn try_publish(&self, channel: &Channel, item: &ItemParts) -> Option<Subscribers> {
+        let registry = &self.common.registry;
+        if item.id.is_none() && !registry.is_followed(channel.name()) {
+            self.metrics.items.add(1);
+            return Some(Subscribers::default());
+        }
+        let room = Arc::new(self.room.take(Parcel::cost(item))?);
+        self.metrics.items.add(1);
+        let parcel = Arc::new(Parcel::new(channel.name().into(), item));
+        let published = registry.publish(parcel, |shards, parcel| {
+            self.common.deliver(shards, &parcel, Some(&room));
+        });
+        let Published {
+            subscribers,
+            is_duplicate,
+            waits,
+        } = published;
+        if is_duplicate {
+            self.metrics.duplicates.add(1);
+            return Some(Subscribers::default());
+        }
+        if waits {
+            self.common.send(0, Message::Waits);
+        }
+        Some(subscribers.of_formats(item))
+    }
+
+    /// Hands an item to one connection, whatever it is subscribed to. Whether it is there, and the
+    /// item has a format for it.
+    pub(crate) async fn publish_to(&self, id: Id, item: &ItemParts) -> bool {
+        self.room.free().await;
+        let parcel = Arc::new(Parcel::new("".into(), item));
+        let mut is_reached = false;
+        for answer in self.ask_all(|reached| Message::PublishTo {
+            id,
+            parcel: Arc::clone(&parcel),
+            reached,
+        }) {
+            is_reached |= answer.await.unwrap_or(false);
+        }
+        is_reached
+    }
+
+    /// How many bytes of items have been accepted and not been handed out yet.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn occupied(&self) -> usize {
+        self.room.used()
+    }
+
+    pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
+        self.common.registry.channels()
+    }
+
+    pub(crate) async fn connections(&self) -> Vec<ConnectionInfo> {
+        let mut connections = Vec::new();
+        for answer in self.ask_all(Message::List) {
+            connections.append(&mut answer.await.unwrap_or_default());
+        }
+        connections.sort_by_key(|it| Reverse(it.age));
+        connections
+    }
+
+    /// Ends a connection in the way its kind allows. Whether there was one.
+    pub(crate) async fn close(&self, id: Id) -> bool {
+        let mut is_found = false;
+        for answer in self.ask_all(|found| Message::Close { id, found }) {
+            is_found |= answer.await.unwrap_or(false);
+        }
+        is_found
+    }
+
+    /// Makes every stream with a next link, and every response hold, ask the origin what it missed.
+    pub(crate) fn recover(&self) {
+        for shard in 0..self.common.shards() {
+            self.common.send(shard, Message::Recover);
+        }
+    }
+
+    /// Ends every hold in the way its kind allows, after what was accepted is delivered. Whether
+    /// all clients have got what is theirs in time.
+    pub(crate) async fn drain(&self, limit: Duration) -> bool {
+        let common = &self.common;
+        let released = common
+            .registry
+            .release(|shards, parcel| common.deliver(shards, &parcel, None));
+        self.metrics.gaps.add(released.gaps);
+        let all = self.ask_all(Message::Drain);
+        let drained = async {
+            for one in all {
+                let _ = one.await;
+            }
+        };
+        timeout(limit, drained).await.is_ok()
+    }
+
+    /// Asks every shard; those that have ended do not answer.
+    fn ask_all<T>(
+        &self,
+        message: impl Fn(oneshot::Sender<T>) -> Message,
+    ) -> Vec<oneshot::Receiver<T>> {
+        let ask = |shard| {
+            let (sender, receiver) = oneshot::channel();
+            self.common.send(shard, message(sender));
+            receiver
+        };
+        (0..self.common.shards()).map(ask).collect()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        stop(&self.common);
+    }
+}
+
+fn stop(common: &Common) {
+    for shard in 0..common.shards() {
+        common.send(shard, Message::Stop);
+    }
+}

@@ -1,0 +1,211 @@
+//! What response and stream holds have in common: a place in their channels, and the origin to ask
+//! where something was missed (GRIP 1.8).
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gripware_core::{header::GRIP_LAST, proxy::Instruction};
+use http::{HeaderMap, HeaderValue, Uri};
+
+use super::subscription::Subscription;
+use crate::channels::encoded_item::Parcel;
+
+/// How many items are kept while the origin is being asked. With more, it is asked again.
+const MAX_KEPT: usize = 100;
+
+/// The same in bytes.
+const MAX_KEPT_BYTES: usize = 1 << 20;
+
+/// Whether the origin has to be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Update {
+    #[default]
+    No,
+    Wanted,
+    Asked,
+}
+
+/// A hold's dealings with the origin.
+#[derive(Debug, Default)]
+pub(crate) struct Dealings {
+    pub(crate) update: Update,
+    /// Items that came while the origin was being asked.
+    kept: VecDeque<Arc<Parcel>>,
+    kept_bytes: usize,
+    /// Whether the answer to what is being asked may be too old, so that it is asked again.
+    is_outdated: bool,
+    /// Links are behind pointers: most holds have none.
+    pub(crate) next: Option<Box<Next>>,
+    pub(crate) gone: Option<Box<Uri>>,
+    /// Where the last links came from, where that is not the client's own request.
+    pub(crate) base: Option<Box<Uri>>,
+}
+
+/// Where a stream goes on.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) uri: Uri,
+    /// Fetched anyway when nothing has come for so long; zero is never.
+    timeout: Duration,
+    due: Instant,
+    /// Not fetched before, since pages before it were empty.
+    pub(crate) not_before: Option<Instant>,
+}
+
+impl Next {
+    /// When it is fetched anyway.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        (!self.timeout.is_zero()).then_some(self.due)
+    }
+
+    /// Notes that something has come.
+    pub(crate) fn put_off(&mut self, now: Instant) {
+        self.due = now + self.timeout;
+    }
+}
+
+impl Dealings {
+    /// Follows the links of an instruction. `request` is the address of the client's own request.
+    pub(crate) fn obey(&mut self, instruction: &Instruction, request: &Uri, now: Instant) {
+        let base = self.base.as_deref().unwrap_or(request);
+        self.update = Update::No;
+        self.next = instruction.next().and_then(|link| {
+            let timeout = instruction.next_timeout();
+            Some(Box::new(Next {
+                uri: resolve(base, link)?,
+                timeout,
+                due: now + timeout,
+                not_before: None,
+            }))
+        });
+        let gone = instruction.gone().and_then(|link| resolve(base, link));
+        self.gone = gone.map(Box::new);
+    }
+
+    /// Keeps an item for after the answer; whether the origin is being asked at all.
+    pub(crate) fn keeps(&mut self, parcel: &Arc<Parcel>) -> bool {
+        // What is for this connection alone has no place among the others.
+        if self.update == Update::No || parcel.channel.is_empty() {
+            return false;
+        }
+        self.kept_bytes = self.kept_bytes.saturating_add(parcel.cost);
+        if self.kept.len() < MAX_KEPT && self.kept_bytes <= MAX_KEPT_BYTES {
+            self.kept.push_back(Arc::clone(parcel));
+        } else {
+            self.is_outdated = true;
+        }
+        true
+    }
+
+    /// What came while the origin was asked: of each channel from the first item on that follows
+    /// what it said. Nothing where the answer may be too old: then it has to be asked again.
+    pub(crate) fn take_kept(&mut self, subscriptions: &[Subscription]) -> VecDeque<Arc<Parcel>> {
+        let mut kept = self.forget_kept();
+        if std::mem::take(&mut self.is_outdated) {
+            self.update = Update::Wanted;
+            return VecDeque::new();
+        }
+        let mut followed: Vec<Arc<str>> = Vec::new();
+        kept.retain(|parcel| {
+            let found = subscriptions.iter().find(|it| it.channel == parcel.channel);
+            let Some(subscription) = found else {
+                return false;
+            };
+            let is_unordered = parcel.is_signal() || parcel.no_seq;
+            let follows = followed.contains(&parcel.channel) || is_unordered;
+            if !follows && subscription.fits(parcel) {
+                followed.push(Arc::clone(&parcel.channel));
+                return true;
+            }
+            follows
+        });
+        kept
+    }
+
+    /// Wants the origin to be asked, and what came before does not count. Where it is being asked,
+    /// it may not have known yet what there is now, and is asked once more.
+    pub(crate) fn want_update(&mut self) {
+        self.forget_kept();
+        self.is_outdated = self.update == Update::Asked;
+        if self.update == Update::No {
+            self.update = Update::Wanted;
+        }
+    }
+
+    fn forget_kept(&mut self) -> VecDeque<Arc<Parcel>> {
+        self.kept_bytes = 0;
+        std::mem::take(&mut self.kept)
+    }
+}
+
+/// `Grip-Last` for each channel with a place (GRIP 1.2). What no header can carry is left out.
+pub(crate) fn write_last(headers: &mut HeaderMap, subscriptions: &[Subscription]) {
+    headers.remove(GRIP_LAST);
+    for subscription in subscriptions {
+        let Some(id) = &subscription.place else {
+            continue;
+        };
+        let value = format!("{}; last-id={id}", subscription.channel);
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(GRIP_LAST, value);
+        }
+    }
+}
+
+/// Follows a link from the address where it was given. It stays at the same origin: where a link
+/// names another host, the request would not go there, so there is no such link.
+pub(crate) fn resolve(base: &Uri, link: &str) -> Option<Uri> {
+    let target: Uri = if link.starts_with('?') {
+        format!("{}{link}", base.path()).parse().ok()?
+    } else if link.starts_with("//") {
+        format!("{}:{link}", base.scheme_str()?).parse().ok()?
+    } else if link.starts_with('/') || link.contains("://") {
+        link.parse().ok()?
+    } else {
+        let folder = base
+            .path()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
+        format!("{folder}/{link}").parse().ok()?
+    };
+    if target
+        .authority()
+        .is_some_and(|it| Some(it) != base.authority())
+    {
+        return None;
+    }
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = target.into_parts().path_and_query;
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_followed_from_where_they_were_given() {
+        let base: Uri = "http://app.example/a/b?c=d".parse().unwrap();
+        for (link, target) in [
+            ("/next?after=2", "http://app.example/next?after=2"),
+            ("e?f=g", "http://app.example/a/e?f=g"),
+            ("?h", "http://app.example/a/b?h"),
+            ("http://app.example/other", "http://app.example/other"),
+            ("https://app.example/other", "http://app.example/other"),
+            ("//app.example/other", "http://app.example/other"),
+        ] {
+            assert_eq!(resolve(&base, link).unwrap(), target, "{link}");
+        }
+        for link in [
+            "http://elsewhere.example/",
+            "//elsewhere.example/",
+            "/a b",
+            "http://",
+        ] {
+            assert_eq!(resolve(&base, link), None, "{link}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use gripware_core::{
+    Filter,
+    proxy::{Subject, Verdict},
+};
+
+use crate::channels::encoded_item::Parcel;
+
+/// That a connection follows a channel.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) channel: Arc<str>,
+    pub(crate) filters: Box<[Filter]>,
+    /// The id up to which the client has seen the channel, where the origin named one.
+    pub(crate) place: Option<Box<str>>,
+    /// Where it stands in the shard's list for the channel.
+    pub(crate) position: u32,
+}
+
+/// What is known of a connection beside its channels (GRIP 1.9). Mostly nothing, which takes no
+/// memory.
+#[derive(Debug, Default)]
+pub(crate) struct Meta(Vec<(Box<str>, Box<str>)>);
+
+/// How many items of meta a connection has at most. More are not set.
+const MAX_META: usize = 64;
+
+impl Subscription {
+    /// Whether an item follows what the client has seen. One that is in no order always does.
+    pub(crate) fn fits(&self, parcel: &Parcel) -> bool {
+        self.place.is_none() || parcel.no_seq || self.place == parcel.prev_id
+    }
+
+    /// Notes that the client has seen an item.
+    pub(crate) fn moved(&mut self, parcel: &Parcel) {
+        if self.place.is_some() && !parcel.no_seq {
+            self.place.clone_from(&parcel.id);
+        }
+    }
+}
+
+impl Meta {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| **known == *name);
+        found.map(|(_, value)| &**value)
+    }
+
+    /// Sets an item, or removes it.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
+        let position = self.0.iter().position(|(known, _)| **known == *name);
+        match (position, value) {
+            (Some(position), None) => {
+                self.0.remove(position);
+            }
+            (Some(position), Some(value)) => {
+                if let Some((_, known)) = self.0.get_mut(position) {
+                    *known = value.into();
+                }
+            }
+            (None, Some(value)) if self.0.len() < MAX_META => {
+                self.0.push((name.into(), value.into()));
+            }
+            (None, _) => {}
+        }
+    }
+
+    pub(crate) fn replace(&mut self, meta: &BTreeMap<String, String>) {
+        let own = |(name, value): (&String, &String)| (name.as_str().into(), value.as_str().into());
+        self.0 = meta.iter().take(MAX_META).map(own).collect();
+    }
+}
+
+/// Sends a content through the filters of a subscription.
+pub(crate) fn filtered(
+    index: usize,
+    subscriptions: &[Subscription],
+    meta: &Meta,
+    parcel: &Parcel,
+    content: &Bytes,
+    wanted: &[Filter],
+) -> Verdict {
+    let Some(subscription) = subscriptions.get(index) else {
+        return Verdict::Fail;
+    };
+    if subscription.filters.is_empty() && wanted.is_empty() {
+        return Verdict::Send(content.clone());
+    }
+    let subject = Subject {
+        filters: &subscription.filters,
+        last_id: &|channel| {
+            let found = subscriptions.iter().find(|it| *it.channel == *channel)?;
+            Some(found.place.as_deref().unwrap_or_default())
+        },
+        meta: &|name| meta.get(name),
+        item_meta: &parcel.meta,
+    };
+    let verdict = subject.apply(content, wanted);
+    if verdict == Verdict::Fail {
+        // Perhaps for many connections at once, so that a warning for each would say too much.
+        tracing::debug!(
+            target: "gripware_hub",
+            channel = %parcel.channel,
+            filters = ?subscription.filters,
+            ?wanted,
+            "an item is left out: a filter cannot be applied to it"
+        );
+    }
+    verdict
+}

@@ -1,0 +1,106 @@
+//! The head of a frame.
+
+use super::ProtocolError;
+use crate::ws::frame::{FIN, LENGTH_16, LENGTH_64};
+
+/// The most bytes of a head: two, eight of a length, four of a mask.
+pub(super) const MAX_HEAD_LEN: usize = 14;
+
+const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
+const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7f;
+
+/// What a client's frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Continuation,
+    Text,
+    Binary,
+    Close,
+    Ping,
+    Pong,
+}
+
+impl Kind {
+    pub(super) const fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+/// The head of a frame whose payload is to come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) kind: Kind,
+    pub(super) is_final: bool,
+    /// How many bytes of the payload are still to come.
+    pub(super) left: u64,
+    /// The mask of the payload's next byte, and so on.
+    pub(super) mask: [u8; 4],
+}
+
+impl Head {
+    /// Reads a head and says how long it is. None where there is more to come; what is wrong in
+    /// the first two bytes is found before that.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let Some(([first, second], rest)) = bytes.split_first_chunk() else {
+            return Ok(None);
+        };
+        let (first, second) = (*first, *second);
+        if first & RESERVED != 0 {
+            return Err(ProtocolError::violation("a reserved bit is set"));
+        }
+        let kind = match first & OPCODE {
+            0x0 => Kind::Continuation,
+            0x1 => Kind::Text,
+            0x2 => Kind::Binary,
+            0x8 => Kind::Close,
+            0x9 => Kind::Ping,
+            0xa => Kind::Pong,
+            _ => return Err(ProtocolError::violation("an unknown opcode")),
+        };
+        let is_final = first & FIN != 0;
+        let length = second & LENGTH;
+        if kind.is_control() && (!is_final || length >= LENGTH_16) {
+            return Err(ProtocolError::violation(
+                "a control frame is fragmented or over 125 bytes",
+            ));
+        }
+        if second & MASKED == 0 {
+            return Err(ProtocolError::violation("a frame is not masked"));
+        }
+        let Some((left, rest)) = Self::length(length, rest)? else {
+            return Ok(None);
+        };
+        let Some((mask, rest)) = rest.split_first_chunk() else {
+            return Ok(None);
+        };
+        let head = Self {
+            kind,
+            is_final,
+            left,
+            mask: *mask,
+        };
+        Ok(Some((head, bytes.len() - rest.len())))
+    }
+
+    /// The length of a payload, and what follows. A longer form than needed is refused, as the
+    /// standard says: two ways to say the same are what smuggles.
+    fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
+        let (length, rest, least) = match short {
+            LENGTH_16 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 126),
+                None => return Ok(None),
+            },
+            LENGTH_64 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), rest, 0x1_0000),
+                None => return Ok(None),
+            },
+            _ => (u64::from(short), rest, 0),
+        };
+        if length < least || length > i64::MAX as u64 {
+            return Err(ProtocolError::violation("an invalid length"));
+        }
+        Ok(Some((length, rest)))
+    }
+}

@@ -1,0 +1,238 @@
+//! The conversation between a client's WebSocket and its origin (GRIP 2.4 to 2.7).
+
+mod answer;
+mod control;
+mod ending;
+mod events;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use gripware_core::{
+    header::CONTENT_BYTES_REPLAYED,
+    ws::{Close, EventKind},
+};
+use http::HeaderMap;
+
+use self::{ending::end_with, timers::Timers};
+use super::{
+    Accepted, Action, ConversationSettings, Incoming, Memory, Turn, event_queue::Queue,
+    extension::Mode,
+};
+
+/// The state of one WebSocket that is open, or was.
+///
+/// An idle one is this and nothing more: what is rare stands behind pointers, and a queue that has
+/// become empty is given back.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    settings: Arc<ConversationSettings>,
+    mode: Mode,
+    memory: Memory,
+    queue: Option<Box<Queue>>,
+    timers: Option<Box<Timers>>,
+    /// How the client closed, until it has its answer.
+    client_close: Option<Box<Close>>,
+    /// When the origin is asked although there is nothing to tell.
+    poll_at: Option<Instant>,
+    /// After how many idle seconds the origin is asked; 0 is never.
+    poll: u32,
+    stage: Stage,
+    in_flight: InFlight,
+    /// How often the request under way did not reach the origin.
+    attempts: u8,
+    is_detached: bool,
+    /// Whether the origin is to be asked although there is nothing to tell.
+    is_asking: bool,
+}
+
+/// What is said where the origin has more remembered than the limits allow.
+const FORGETFUL: &str = "meta that is over a limit is not kept";
+
+/// How far a conversation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// The client has closed, and waits for the answer.
+    ClientClosed,
+    /// The client has been told a close, and its answer is waited for.
+    Closing {
+        /// Whether the origin is told how it ends.
+        is_told: bool,
+    },
+    /// The client is gone, and the origin is told.
+    Telling,
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InFlight {
+    Nothing,
+    Events,
+    /// A request without events.
+    Asking,
+}
+
+impl Accepted {
+    /// Starts the conversation. The actions are what the rest of the answer says; they come behind
+    /// the client's 101.
+    pub(crate) fn start(
+        self,
+        settings: Arc<ConversationSettings>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) -> Conversation {
+        let mut conversation = Conversation {
+            settings,
+            mode: self.mode,
+            memory: self.memory,
+            queue: None,
+            timers: None,
+            client_close: None,
+            poll_at: None,
+            poll: self.poll,
+            stage: Stage::Open,
+            in_flight: InFlight::Nothing,
+            attempts: 0,
+            is_detached: false,
+            is_asking: false,
+        };
+        if self.is_forgetful {
+            actions.push(Action::Note(FORGETFUL.into()));
+        }
+        conversation.opened(&self.body, now, actions);
+        conversation
+    }
+}
+
+impl Conversation {
+    /// Takes what the client says. It becomes part of the next turn.
+    ///
+    /// One whole message is always taken; see [`wants_more`](Self::wants_more).
+    pub(crate) fn receive(&mut self, incoming: Incoming, actions: &mut Vec<Action>) {
+        match self.stage {
+            Stage::Open if self.is_detached => self.receive_detached(incoming, actions),
+            Stage::Open => {
+                let (kind, content) = match incoming {
+                    Incoming::Text(content) => (EventKind::Text, content),
+                    Incoming::Binary(content) => (EventKind::Binary, content),
+                    Incoming::Ping(content) => (EventKind::Ping, content),
+                    Incoming::Pong(content) => (EventKind::Pong, content),
+                    Incoming::Close(close) => {
+                        let content = close.to_bytes();
+                        self.client_close = Some(Box::new(close));
+                        self.stage = Stage::ClientClosed;
+                        (EventKind::Close, content)
+                    }
+                };
+                self.tell(kind, content);
+            }
+            Stage::Closing { is_told } => {
+                if let Incoming::Close(close) = incoming {
+                    actions.push(Action::End);
+                    self.client_has_ended(is_told.then_some((EventKind::Close, close.to_bytes())));
+                }
+            }
+            Stage::ClientClosed | Stage::Telling | Stage::Over => {}
+        }
+    }
+
+    /// Has the origin asked, although there is nothing to tell: an item says `refresh`.
+    pub(crate) fn refresh(&mut self) {
+        if self.reaches_client() {
+            self.is_asking = true;
+        }
+    }
+
+    /// The next request to the origin. None where there is nothing to say, or a request is under
+    /// way whose outcome [`answered`](Self::answered) has not got yet.
+    pub(crate) fn next_turn(&mut self) -> Option<Turn> {
+        let is_waiting = self.in_flight != InFlight::Nothing || self.retry_at().is_some();
+        if is_waiting || self.is_over() {
+            return None;
+        }
+        let may_ask = self.is_asking && self.reaches_client();
+        let mut headers = HeaderMap::new();
+        let body = match &mut self.queue {
+            Some(queue) if queue.is_due() => {
+                self.in_flight = InFlight::Events;
+                let (body, replayed) = queue.offer(&self.settings.limits);
+                if replayed > 0 {
+                    headers.insert(CONTENT_BYTES_REPLAYED, replayed.into());
+                }
+                body
+            }
+            _ if may_ask => {
+                self.in_flight = InFlight::Asking;
+                self.is_asking = false;
+                Bytes::new()
+            }
+            _ => return None,
+        };
+        self.poll_at = None;
+        self.memory.write(&mut headers);
+        Some(Turn { headers, body })
+    }
+
+    /// Whether the client is to be read from. Where it is not, the origin is slower than the
+    /// client.
+    pub(crate) fn wants_more(&self) -> bool {
+        let (bytes, events) = (self.settings.queue_bytes, self.settings.queue_events);
+        self.stage != Stage::Open
+            || !self
+                .queue
+                .as_ref()
+                .is_some_and(|queue| queue.is_full(bytes, events))
+    }
+
+    /// How many content bytes and events wait for the origin.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        self.queue.as_ref().map_or((0, 0), |queue| queue.len())
+    }
+
+    /// Whether published items are for the client still.
+    pub(crate) const fn takes_items(&self) -> bool {
+        self.reaches_client()
+    }
+
+    /// Whether there is nothing left to do, and the conversation can be forgotten.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Whether messages still go to the client: it has not been told a close.
+    const fn reaches_client(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::ClientClosed)
+    }
+
+    /// A client that is detached is not heard. Its pings are answered here, since nobody else
+    /// would, and its close is.
+    fn receive_detached(&mut self, incoming: Incoming, actions: &mut Vec<Action>) {
+        match incoming {
+            Incoming::Text(_) | Incoming::Binary(_) | Incoming::Pong(_) => {}
+            Incoming::Ping(content) => {
+                actions.pop_if(|action| matches!(action, Action::Pong(_)));
+                actions.push(Action::Pong(content));
+            }
+            Incoming::Close(close) => {
+                end_with(&close, actions);
+                self.client_has_ended(Some((EventKind::Close, Bytes::new())));
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: EventKind, content: Bytes) {
+        self.queue.get_or_insert_default().push(kind, content);
+    }
+
+    /// Gives back a queue that has become empty.
+    fn tidy(&mut self) {
+        if self.queue.as_ref().is_some_and(|queue| queue.is_empty()) {
+            self.queue = None;
+        }
+    }
+}

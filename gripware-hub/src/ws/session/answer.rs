@@ -1,0 +1,189 @@
+//! Obeying the origin's answers (GRIP 2.3 to 2.5).
+
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use gripware_core::{
+    header::{CONTENT_BYTES_ACCEPTED, trim_ows},
+    ws::scan,
+};
+use http::{HeaderMap, Response};
+
+use super::{Conversation, FORGETFUL, InFlight, Stage, events::Ending};
+use crate::ws::{
+    Action, TurnError,
+    event_queue::Taken,
+    opening::{interval, is_events, poll},
+};
+
+impl Conversation {
+    /// Takes the outcome of the turn under way. Another one may follow at once.
+    pub(crate) fn answered(
+        &mut self,
+        answer: Result<Response<Bytes>, TurnError>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let asked = std::mem::replace(&mut self.in_flight, InFlight::Nothing);
+        if asked == InFlight::Nothing || self.is_over() {
+            return;
+        }
+        if let Err(TurnError::Unreached { jitter }) = answer
+            && self.attempts < self.settings.retries
+        {
+            let delay = Duration::from_secs(1 << self.attempts.min(16));
+            self.timers_mut().retry_at = Some(now + delay + jitter);
+            self.attempts += 1;
+            match &mut self.queue {
+                Some(queue) if asked == InFlight::Events => queue.take_back(),
+                _ => self.is_asking = true,
+            }
+            return;
+        }
+        self.attempts = 0;
+        if self.stage == Stage::Telling {
+            self.told(asked);
+            return;
+        }
+        let obeyed = match answer {
+            Ok(answer) => self.take_answer(asked, &answer, now, actions),
+            Err(TurnError::Unreached { .. }) => Err("the origin is not reached".into()),
+            Err(TurnError::Failed) => Err("the origin does not answer".into()),
+        };
+        if let Err(why) = obeyed {
+            self.broken(why, now, actions);
+        }
+        self.tidy();
+        self.arm_poll(now);
+    }
+
+    /// Obeys what stands behind `OPEN` in the first answer.
+    pub(super) fn opened(&mut self, body: &Bytes, now: Instant, actions: &mut Vec<Action>) {
+        let obeyed = match self.take_events(body, true, now, actions) {
+            Ok(ending) => self.take_ending(ending, None, now, actions),
+            Err(why) => Err(why),
+        };
+        if let Err(why) = obeyed {
+            self.broken(why, now, actions);
+        }
+        self.arm_poll(now);
+    }
+
+    fn take_answer(
+        &mut self,
+        asked: InFlight,
+        answer: &Response<Bytes>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Cow<'static, str>> {
+        if !is_events(answer) {
+            let status = answer.status();
+            return Err(format!("the origin answers {status} without events").into());
+        }
+        let limits = self.settings.limits_of_answers();
+        if let Some(Err(error)) = scan(answer.body(), &limits).find(Result::is_err) {
+            return Err(format!("the origin's answer is not a list of events: {error}").into());
+        }
+        if !self.memory.take(answer.headers(), &limits) {
+            actions.push(Action::Note(FORGETFUL.into()));
+        }
+        if self.reaches_client()
+            && let Some(poll) = poll(answer.headers())
+        {
+            self.poll = poll;
+        }
+        let taken = self.take_acceptance(asked, answer.headers())?;
+        let ending = self.take_events(answer.body(), false, now, actions)?;
+        self.take_ending(ending, taken, now, actions)
+    }
+
+    /// Forgets what the origin has accepted.
+    fn take_acceptance(
+        &mut self,
+        asked: InFlight,
+        headers: &HeaderMap,
+    ) -> Result<Option<Taken>, Cow<'static, str>> {
+        let count = accepted(headers)?;
+        let Some(queue) = self.queue.as_mut().filter(|_| asked == InFlight::Events) else {
+            return match count {
+                None | Some(0) => Ok(None),
+                Some(_) => Err("the origin accepts content where none was offered".into()),
+            };
+        };
+        let Some(count) = count else {
+            queue.take_all();
+            return Ok(None);
+        };
+        let taken = queue.take(count)?;
+        if queue.is_full(self.settings.queue_bytes, self.settings.queue_events) {
+            // The client is not read from, so nothing new would ever come.
+            if !taken.is_some {
+                return Err("the origin accepts nothing, and there is no room for more".into());
+            }
+            queue.refresh();
+        }
+        Ok(Some(taken))
+    }
+
+    fn take_ending(
+        &mut self,
+        ending: Option<Ending>,
+        taken: Option<Taken>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Cow<'static, str>> {
+        self.tidy();
+        let leaves_close = taken.is_some_and(|taken| taken.leaves_close);
+        match ending {
+            Some(Ending::Close(close)) if leaves_close => {
+                // It answers the close that it says it did not take.
+                self.queue = None;
+                self.closed_by_origin(close, now, actions);
+            }
+            Some(Ending::Close(close)) => self.closed_by_origin(close, now, actions),
+            Some(Ending::Drop) => self.dropped_by_origin(actions),
+            None if self.stage == Stage::ClientClosed => {
+                match &mut self.queue {
+                    Some(queue) if leaves_close && taken.is_some_and(|taken| taken.is_some) => {
+                        queue.refresh();
+                    }
+                    Some(_) if leaves_close => {
+                        return Err("the origin does not accept the client's close".into());
+                    }
+                    Some(_) => {}
+                    // A poll may still bring the answer.
+                    None if self.poll > 0 => {}
+                    None => {
+                        let note = "the origin does not answer the client's close";
+                        actions.push(Action::Note(note.into()));
+                        self.answer_close(actions);
+                    }
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn arm_poll(&mut self, now: Instant) {
+        if self.poll > 0 && self.reaches_client() {
+            self.poll_at = Some(now + interval(self.poll, &self.settings));
+        }
+    }
+}
+
+/// How many content bytes an answer accepts; none where it says nothing, which is all of them.
+fn accepted(headers: &HeaderMap) -> Result<Option<usize>, Cow<'static, str>> {
+    let Some(count) = headers.get(CONTENT_BYTES_ACCEPTED) else {
+        return Ok(None);
+    };
+    let digits = count.to_str().ok().map(trim_ows);
+    digits
+        .filter(|count| count.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|count| count.parse().ok())
+        .map(Some)
+        .ok_or_else(|| "Content-Bytes-Accepted is no number".into())
+}

@@ -1,0 +1,204 @@
+//! A client and an origin around a conversation, on a clock of their own.
+
+use std::time::Duration;
+
+use gripware_core::ws::CloseCode;
+use http::Response;
+
+use crate::ws::{Opening, Reader, TurnError, judge, session::tests::*};
+
+pub(super) struct Line {
+    pub(super) conversation: Conversation,
+    pub(super) now: Instant,
+    said: Vec<Action>,
+}
+
+impl Line {
+    /// The origin speaks GRIP.
+    pub(super) fn grip() -> Self {
+        Self::open(&[("sec-websocket-extensions", "grip")], "OPEN\r\n")
+    }
+
+    pub(super) fn plain() -> Self {
+        Self::open(&[], "OPEN\r\n")
+    }
+
+    /// The origin has it polled every 30 seconds.
+    pub(super) fn polled() -> Self {
+        Self::open(&[("keep-alive-interval", "30")], "OPEN\r\n")
+    }
+
+    pub(super) fn open(headers: &[(&str, &str)], body: &str) -> Self {
+        Self::open_with(ConversationSettings::default(), headers, body)
+    }
+
+    pub(super) fn open_with(
+        settings: ConversationSettings,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Self {
+        let response = response(headers, body.as_bytes());
+        let opening = judge(response, &HeaderMap::new(), Memory::default(), &settings);
+        let Opening::Accepted(accepted) = opening else {
+            panic!("{opening:?}");
+        };
+        let (now, mut said) = (Instant::now(), Vec::new());
+        let conversation = accepted.start(Arc::new(settings), now, &mut said);
+        Self {
+            conversation,
+            now,
+            said,
+        }
+    }
+
+    /// The client says `text ..`, `binary ..`, `ping ..`, `pong ..`, `close` or
+    /// `close <code> <reason>`.
+    pub(super) fn client(&mut self, what: &str) {
+        let (kind, content) = what.split_once(' ').unwrap_or((what, ""));
+        let bytes = Bytes::from(content.to_owned());
+        let incoming = match kind {
+            "text" => Incoming::Text(bytes),
+            "binary" => Incoming::Binary(bytes),
+            "ping" => Incoming::Ping(bytes),
+            "pong" => Incoming::Pong(bytes),
+            _ if content.is_empty() => Incoming::Close(Close::without_code()),
+            _ => {
+                let (code, reason) = content.split_once(' ').unwrap_or((content, ""));
+                let code = code.parse::<u16>().unwrap().to_be_bytes();
+                Incoming::Close(Close::parse(&[&code, reason.as_bytes()].concat()))
+            }
+        };
+        self.conversation.receive(incoming, &mut self.said);
+    }
+
+    /// The client sends what no client may.
+    pub(super) fn client_fails(&mut self) {
+        let mut reader = Reader::default();
+        let error = reader.read(&mut &[0x83, 0x80][..], 10).unwrap_err();
+        self.conversation.failed(error, &mut self.said);
+    }
+
+    /// The body of the request that is due, which has no headers.
+    #[track_caller]
+    pub(super) fn turn(&mut self) -> String {
+        let (headers, body) = self.turn_with_headers();
+        assert_eq!(headers, "");
+        body
+    }
+
+    #[track_caller]
+    pub(super) fn turn_with_headers(&mut self) -> (String, String) {
+        let turn = self.conversation.next_turn().expect("a turn is due");
+        assert!(self.conversation.next_turn().is_none(), "one at a time");
+        let headers = turn.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        (headers.join(", "), turn.body.escape_ascii().to_string())
+    }
+
+    #[track_caller]
+    pub(super) fn no_turn(&mut self) {
+        let turn = self.conversation.next_turn();
+        assert!(turn.is_none(), "{turn:?}");
+    }
+
+    pub(super) fn answer(&mut self, body: &str) {
+        self.answer_with(&[], body);
+    }
+
+    pub(super) fn answer_with(&mut self, headers: &[(&str, &str)], body: &str) {
+        self.outcome(Ok(response(headers, body.as_bytes())));
+    }
+
+    pub(super) fn outcome(&mut self, outcome: Result<Response<Bytes>, TurnError>) {
+        self.conversation
+            .answered(outcome, self.now, &mut self.said);
+    }
+
+    pub(super) fn unreached(&mut self) {
+        let jitter = Duration::from_millis(500);
+        self.outcome(Err(TurnError::Unreached { jitter }));
+    }
+
+    pub(super) fn item_closes(&mut self, code: u16, reason: &str) {
+        self.conversation
+            .close_from_item(code, reason, self.now, &mut self.said);
+    }
+
+    pub(super) fn end(&mut self) {
+        self.conversation
+            .end(CloseCode::GOING_AWAY, self.now, &mut self.said);
+    }
+
+    /// Lets time pass, to the next deadline and no further.
+    #[track_caller]
+    pub(super) fn wait(&mut self) -> Duration {
+        let deadline = self.conversation.next_deadline().expect("a deadline");
+        let waited = deadline - self.now;
+        self.now = deadline;
+        self.conversation.elapsed(self.now, &mut self.said);
+        waited
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.conversation.elapsed(self.now, &mut self.said);
+    }
+
+    /// What the conversation had done since the last time.
+    pub(super) fn said(&mut self) -> Vec<String> {
+        let said = std::mem::take(&mut self.said);
+        said.iter().flat_map(described).collect()
+    }
+}
+
+pub(super) fn response(headers: &[(&str, &str)], body: &[u8]) -> Response<Bytes> {
+    let mut response = Response::builder().header("content-type", "application/websocket-events");
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(Bytes::copy_from_slice(body)).unwrap()
+}
+
+fn described(action: &Action) -> Vec<String> {
+    match action {
+        Action::Send(frames) => frames_of(frames),
+        Action::Close(frame) => frames_of(frame),
+        Action::Pong(payload) => frames_of(&crate::ws::encode(crate::ws::Opcode::Pong, payload)),
+        Action::Subscribe(channel) => vec![format!("subscribe {}", channel.name())],
+        Action::Unsubscribe(channel) => vec![format!("unsubscribe {}", channel.name())],
+        Action::SetMeta { name, value } => vec![format!("meta {name} {value:?}")],
+        Action::End => vec!["end".to_owned()],
+        Action::Note(note) => vec![format!("note: {note}")],
+    }
+}
+
+fn frames_of(mut frames: &[u8]) -> Vec<String> {
+    let mut described = Vec::new();
+    while let [first, length, rest @ ..] = frames {
+        let (length, rest) = match length {
+            126 => (
+                usize::from(u16::from_be_bytes([rest[0], rest[1]])),
+                &rest[2..],
+            ),
+            127 => panic!("a test has no frame as long as this"),
+            length => (usize::from(*length), rest),
+        };
+        let (payload, behind) = rest.split_at(length);
+        frames = behind;
+        let kind = ["text", "binary", "close", "ping", "pong"][[0x81, 0x82, 0x88, 0x89, 0x8a]
+            .iter()
+            .position(|known| known == first)
+            .unwrap()];
+        let content = match (kind, payload) {
+            ("close", [a, b, reason @ ..]) => {
+                let code = u16::from_be_bytes([*a, *b]);
+                format!("{code} {}", reason.escape_ascii())
+            }
+            _ => payload.escape_ascii().to_string(),
+        };
+        described.push(format!("{kind} {content}").trim_ascii_end().to_owned());
+    }
+    described
+}
