@@ -10,8 +10,8 @@ use crate::{
     control::{ControlKey, ControlKeyError},
     gateway::Options,
     hub::Place,
-    local_publisher::ItemSink,
-    node::Inner,
+    local_publisher::LocalPublisher,
+    node::Node,
     settings::{Settings, SlowClients},
 };
 
@@ -108,11 +108,11 @@ setters! {
     /// next links, repeated requests. Default: 60 s.
     settings.origin_timeout => origin_timeout: Duration;
     /// Sets how many such requests may be under way at a time. Default: 1024.
-    settings.max_asks => max_asks: usize;
+    settings.max_origin_requests => max_origin_requests: usize;
     /// Sets how many turns of WebSockets one client address may have under way to the application at
     /// a time: requests with what clients have said. An IPv6 address counts by its /64. More wait, and
     /// addresses take turns, so that clients of one address that keep a slow handler busy do not make
-    /// those of another wait. All turns together have three quarters of [`max_asks`](Self::max_asks).
+    /// those of another wait. All turns together have three quarters of [`max_origin_requests`](Self::max_origin_requests).
     ///
     /// Behind a proxy all clients have the proxy's address: set
     /// [`trust_forwarded`](Self::trust_forwarded), and the address that the proxy adds to
@@ -170,7 +170,7 @@ impl HubBuilder {
                 max_held_request: 100_000,
                 max_held_response: 100_000,
                 origin_timeout: Duration::from_secs(60),
-                max_asks: 1024,
+                max_origin_requests: 1024,
                 max_turns_per_address: 128,
                 drain: Duration::from_secs(5),
             },
@@ -270,8 +270,8 @@ impl HubBuilder {
             let signer = Signer::new(key.clone())?;
             settings.signer = Some(signer.with_issuer(issuer.as_str()));
         }
-        let inner = Arc::new(Inner::start(settings).map_err(BuildError::System)?);
-        let sink = ItemSink::new(Arc::clone(&inner));
+        let inner = Arc::new(Node::start(settings).map_err(BuildError::System)?);
+        let sink = LocalPublisher::new(Arc::clone(&inner));
         let grip = grip.publisher_with(|publisher| publisher.sink(sink));
         let grip = match is_unsigned {
             true => grip,

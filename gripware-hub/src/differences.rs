@@ -15,7 +15,7 @@
 //! | knows the last id of a channel as long as it has subscribers | remembers it for 60 s more ([`id_memory`](crate::HubBuilder::id_memory)), and that of an item that came while nobody followed the channel; of up to 4096 such channels in each of 64 maps | a long-poll that comes back is asked about what was published between two polls |
 //! | one answer to a next link serves all whose path and last ids are equal | query and host have to be equal too | a token in a query would hand one client's data to another |
 //! | asks for the next page at once where one is empty and does not hold | waits 0.1 s, and twice as long for each more in a row, up to 10 s | such pages would be a loop as fast as the origin |
-//! | asks 10 next links a second, in all | as many at a time as [`max_asks`](crate::HubBuilder::max_asks) says | with 2000 streams messages came late |
+//! | asks 10 next links a second, in all | as many at a time as [`max_origin_requests`](crate::HubBuilder::max_origin_requests) says | with 2000 streams messages came late |
 //! | follows a link to another host, where a route leads there | takes it for no link | the hub has one origin, and no answer makes it ask anybody else |
 //! | ends a response hold up to 1.2 s after its timeout, and sends keep-alives up to a second early | both at the time | |
 //! | sends keep-alives to whoever is held | leaves one out while the client has not read what is there | it has something to read |

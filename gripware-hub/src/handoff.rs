@@ -20,21 +20,24 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::{connection_id::Id, http::replay_request::Kept, origin::client::Asker, ws::Accepted};
+use crate::{
+    connection_id::Id, http::replay_request::ReplayRequest, origin::client::OriginClient,
+    ws::Accepted,
+};
 
 /// A client that is held from now on.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldClient {
     pub(crate) id: Id,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) since: Instant,
-    pub(crate) request: Kept,
-    pub(crate) asker: Asker,
-    pub(crate) what: What,
+    pub(crate) request: ReplayRequest,
+    pub(crate) origin_client: OriginClient,
+    pub(crate) what: HoldKind,
 }
 
 #[derive(Debug)]
-pub(crate) enum What {
+pub(crate) enum HoldKind {
     /// Answered once: by an item, or with the instruction's response when time is up.
     Response {
         instruction: Instruction,
@@ -44,7 +47,7 @@ pub(crate) enum What {
     /// head and its first bytes, in the framing of the line.
     Stream {
         instruction: Instruction,
-        line: Line,
+        line: ClientConn,
         head: Bytes,
         framing: Framing,
     },
@@ -52,7 +55,7 @@ pub(crate) enum What {
     /// sent it. The request that is kept is that of `OPEN`, without a body.
     WebSocket {
         accepted: Box<Accepted>,
-        line: Line,
+        line: ClientConn,
         head: Bytes,
     },
 }
@@ -62,7 +65,7 @@ pub(crate) enum What {
 pub(crate) enum Reply {
     /// As bytes on a line that was taken out of hyper.
     Http1 {
-        line: Line,
+        line: ClientConn,
         version: Version,
         /// Whether the request was a HEAD, whose answer has no body.
         is_head: bool,
@@ -73,15 +76,15 @@ pub(crate) enum Reply {
 
 /// A connection to a client.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) wire: Wire,
+pub(crate) struct ClientConn {
+    pub(crate) wire: DetachedSocket,
     /// What the client has sent already, behind the request.
     pub(crate) unread: Bytes,
     /// Takes the connection back for its next request, where it may be used again.
-    pub(crate) take_back: Option<Arc<dyn TakeBack>>,
+    pub(crate) resume_http: Option<Arc<dyn ResumeHttp>>,
 }
 
-pub(crate) enum Wire {
+pub(crate) enum DetachedSocket {
     /// Not blocking, and in no runtime's reactor.
     Tcp(std::net::TcpStream),
     Other(Box<dyn Io>),
@@ -125,8 +128,8 @@ fn is_read_closed(ready: impl Future<Output = io::Result<Ready>>) -> bool {
 }
 
 /// A server that goes on with a connection after a hold.
-pub(crate) trait TakeBack: Send + Sync + std::fmt::Debug {
-    fn take_back(&self, wire: Wire, unread: Bytes);
+pub(crate) trait ResumeHttp: Send + Sync + std::fmt::Debug {
+    fn resume_http(&self, wire: DetachedSocket, unread: Bytes);
 }
 
 /// How the bytes of a stream stand on its line.
@@ -138,7 +141,7 @@ pub(crate) enum Framing {
     Raw,
 }
 
-impl std::fmt::Debug for Wire {
+impl std::fmt::Debug for DetachedSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp(stream) => stream.fmt(f),

@@ -16,7 +16,7 @@ use crate::{
     gateway::{Gateway, Options},
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Gauges,
-    node::Inner,
+    node::Node,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
     serve::{Serve, both_within},
     server::passthrough,
@@ -53,7 +53,7 @@ pub struct Hub {
 pub(crate) enum Place {
     /// This hub.
     Here {
-        inner: Arc<Inner>,
+        inner: Arc<Node>,
         options: Options,
         control_key: Option<ControlKey>,
     },
@@ -278,7 +278,7 @@ impl Hub {
         }
     }
 
-    fn inner(&self) -> Option<&Arc<Inner>> {
+    fn inner(&self) -> Option<&Arc<Node>> {
         match &self.place {
             Place::Here { inner, .. } => Some(inner),
             Place::Elsewhere => None,

@@ -3,21 +3,21 @@ use std::{pin::Pin, sync::Arc};
 use gripware_core::{Channel, Item};
 use gripware_publish::{Sink, SinkError};
 
-use crate::node::Inner;
+use crate::node::Node;
 
 /// Where the application's publisher hands items to the hub, in memory.
 #[derive(Debug)]
-pub(crate) struct ItemSink {
-    inner: Arc<Inner>,
+pub(crate) struct LocalPublisher {
+    inner: Arc<Node>,
 }
 
-impl ItemSink {
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+impl LocalPublisher {
+    pub(crate) fn new(inner: Arc<Node>) -> Self {
         Self { inner }
     }
 }
 
-impl Sink for ItemSink {
+impl Sink for LocalPublisher {
     fn name(&self) -> &str {
         "the hub"
     }

@@ -16,70 +16,70 @@ use tokio::{
 
 use crate::{
     channels::{
-        backlog::Room,
-        encoded_item::Parcel,
+        backlog::Backlog,
+        encoded_item::EncodedItem,
         registry::{Published, Registry},
     },
     connection_id::Id,
-    handoff::Held,
+    handoff::HeldClient,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Metrics,
     settings::Settings,
     shard,
-    shard::{Common, Message},
+    shard::{Message, Shared},
     signature::Signature,
 };
 
 /// What all handles to a hub share.
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) signature: Arc<Signature>,
     pub(crate) metrics: Arc<Metrics>,
-    common: Arc<Common>,
-    room: Arc<Room>,
+    shared: Arc<Shared>,
+    room: Arc<Backlog>,
     next_shard: AtomicUsize,
 }
 
-impl Inner {
+impl Node {
     /// Starts the shards.
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
-        Self::start_with(settings, |index, common, inbox| {
-            shard::start(index, common, inbox).map(drop)
+        Self::start_with(settings, |index, shared, inbox| {
+            shard::start(index, shared, inbox).map(drop)
         })
     }
 
     /// Has each shard started by the caller.
     pub(crate) fn start_with(
         settings: Settings,
-        mut start: impl FnMut(usize, Arc<Common>, UnboundedReceiver<Message>) -> io::Result<()>,
+        mut start: impl FnMut(usize, Arc<Shared>, UnboundedReceiver<Message>) -> io::Result<()>,
     ) -> io::Result<Self> {
         let registry = Registry::new(settings.message_wait, settings.id_memory);
-        let (common, inboxes) = Common::new(settings.clone(), registry);
-        let common = Arc::new(common);
+        let (shared, inboxes) = Shared::new(settings.clone(), registry);
+        let shared = Arc::new(shared);
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            if let Err(error) = start(index, Arc::clone(&common), inbox) {
+            if let Err(error) = start(index, Arc::clone(&shared), inbox) {
                 // Those that run already would wait for ever.
-                stop(&common);
+                stop(&shared);
                 return Err(error);
             }
         }
         Ok(Self {
             signature: Arc::new(Signature::new(settings.signer.clone())),
-            metrics: Arc::clone(&common.metrics),
-            room: Arc::new(Room::new(settings.backlog_bytes)),
+            metrics: Arc::clone(&shared.metrics),
+            room: Arc::new(Backlog::new(settings.backlog_bytes)),
             next_shard: AtomicUsize::new(0),
-            common,
+            shared,
             settings,
         })
     }
 
     /// Holds a client from now on.
-    pub(crate) fn hold(&self, held: Held) {
+    pub(crate) fn hold(&self, held: HeldClient) {
         let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
         // Where the shard has ended the client is dropped, as every other one was.
-        self.common
-            .send(next % self.common.shards(), Message::Hold(Box::new(held)));
+        self.shared
+            .send(next % self.shared.shards(), Message::Hold(Box::new(held)));
     }
 
     /// Takes a valid item, as soon as there is room for it, and says how many subscribers it is
@@ -101,16 +101,16 @@ impl Inner {
     /// Takes a valid item, and says how many subscribers it is for. Nothing where far too many
     /// wait to be delivered.
     pub(crate) fn try_publish(&self, channel: &Channel, item: &ItemParts) -> Option<Subscribers> {
-        let registry = &self.common.registry;
+        let registry = &self.shared.registry;
         if item.id.is_none() && !registry.is_followed(channel.name()) {
             self.metrics.items.add(1);
             return Some(Subscribers::default());
         }
-        let room = Arc::new(self.room.take(Parcel::cost(item))?);
+        let room = Arc::new(self.room.take(EncodedItem::cost(item))?);
         self.metrics.items.add(1);
-        let parcel = Arc::new(Parcel::new(channel.name().into(), item));
-        let published = registry.publish(parcel, |shards, parcel| {
-            self.common.deliver(shards, &parcel, Some(&room));
+        let encoded = Arc::new(EncodedItem::new(channel.name().into(), item));
+        let published = registry.publish(encoded, |shards, encoded| {
+            self.shared.deliver(shards, &encoded, Some(&room));
         });
         let Published {
             subscribers,
@@ -122,7 +122,7 @@ impl Inner {
             return Some(Subscribers::default());
         }
         if waits {
-            self.common.send(0, Message::Waits);
+            self.shared.send(0, Message::Waits);
         }
         Some(subscribers.of_formats(item))
     }
@@ -131,11 +131,11 @@ impl Inner {
     /// item has a format for it.
     pub(crate) async fn publish_to(&self, id: Id, item: &ItemParts) -> bool {
         self.room.free().await;
-        let parcel = Arc::new(Parcel::new("".into(), item));
+        let encoded = Arc::new(EncodedItem::new("".into(), item));
         let mut is_reached = false;
         for answer in self.ask_all(|reached| Message::PublishTo {
             id,
-            parcel: Arc::clone(&parcel),
+            item: Arc::clone(&encoded),
             reached,
         }) {
             is_reached |= answer.await.unwrap_or(false);
@@ -150,7 +150,7 @@ impl Inner {
     }
 
     pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
-        self.common.registry.channels()
+        self.shared.registry.channels()
     }
 
     pub(crate) async fn connections(&self) -> Vec<ConnectionInfo> {
@@ -173,18 +173,18 @@ impl Inner {
 
     /// Makes every stream with a next link, and every response hold, ask the origin what it missed.
     pub(crate) fn recover(&self) {
-        for shard in 0..self.common.shards() {
-            self.common.send(shard, Message::Recover);
+        for shard in 0..self.shared.shards() {
+            self.shared.send(shard, Message::Recover);
         }
     }
 
     /// Ends every hold in the way its kind allows, after what was accepted is delivered. Whether
     /// all clients have got what is theirs in time.
     pub(crate) async fn drain(&self, limit: Duration) -> bool {
-        let common = &self.common;
-        let released = common
+        let shared = &self.shared;
+        let released = shared
             .registry
-            .release(|shards, parcel| common.deliver(shards, &parcel, None));
+            .release(|shards, encoded| shared.deliver(shards, &encoded, None));
         self.metrics.gaps.add(released.gaps);
         let all = self.ask_all(Message::Drain);
         let drained = async {
@@ -202,21 +202,21 @@ impl Inner {
     ) -> Vec<oneshot::Receiver<T>> {
         let ask = |shard| {
             let (sender, receiver) = oneshot::channel();
-            self.common.send(shard, message(sender));
+            self.shared.send(shard, message(sender));
             receiver
         };
-        (0..self.common.shards()).map(ask).collect()
+        (0..self.shared.shards()).map(ask).collect()
     }
 }
 
-impl Drop for Inner {
+impl Drop for Node {
     fn drop(&mut self) {
-        stop(&self.common);
+        stop(&self.shared);
     }
 }
 
-fn stop(common: &Common) {
-    for shard in 0..common.shards() {
-        common.send(shard, Message::Stop);
+fn stop(shared: &Shared) {
+    for shard in 0..shared.shards() {
+        shared.send(shard, Message::Stop);
     }
 }

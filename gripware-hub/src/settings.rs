@@ -40,7 +40,7 @@ pub(crate) struct Settings {
     /// How long the origin may take for what the hub asks by itself.
     pub(crate) origin_timeout: Duration,
     /// How many requests of the hub's own may be under way to the origin.
-    pub(crate) max_asks: usize,
+    pub(crate) max_origin_requests: usize,
     /// How many turns of WebSockets one client address may have under way to the origin.
     pub(crate) max_turns_per_address: usize,
     /// How long the end may take.

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 /// How much may be accepted that has not been handed to its connections yet.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Backlog {
     limit: usize,
     used: AtomicUsize,
     freed: Notify,
@@ -15,12 +15,12 @@ pub(crate) struct Room {
 
 /// Some of the room, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Occupied {
-    room: Arc<Room>,
+pub(crate) struct BacklogPermit {
+    room: Arc<Backlog>,
     cost: usize,
 }
 
-impl Room {
+impl Backlog {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -54,21 +54,21 @@ impl Room {
 
     /// Takes room without waiting for it. Nothing where twice as much as there should be is taken
     /// already: whoever has waited before always gets it.
-    pub(crate) fn take(self: &Arc<Self>, cost: usize) -> Option<Occupied> {
+    pub(crate) fn take(self: &Arc<Self>, cost: usize) -> Option<BacklogPermit> {
         if self.used() >= self.limit.saturating_mul(2) {
             return None;
         }
         self.used.fetch_add(cost, Ordering::AcqRel);
-        Some(Occupied {
+        Some(BacklogPermit {
             room: Arc::clone(self),
             cost,
         })
     }
 }
 
-impl Drop for Occupied {
+impl Drop for BacklogPermit {
     fn drop(&mut self) {
-        let Room { limit, used, freed } = &*self.room;
+        let Backlog { limit, used, freed } = &*self.room;
         let before = used.fetch_sub(self.cost, Ordering::AcqRel);
         if before >= *limit && before - self.cost < *limit {
             freed.notify_waiters();
@@ -86,7 +86,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_goes_on_when_room_is_given_back() {
-        let room = Arc::new(Room::new(10));
+        let room = Arc::new(Backlog::new(10));
         let (one, other) = (room.take(6), room.take(6));
         assert!(!room.is_free());
         assert!(timeout(Duration::from_secs(1), room.free()).await.is_err());
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn without_waiting_no_more_than_twice_the_room_is_taken() {
-        let room = Arc::new(Room::new(10));
+        let room = Arc::new(Backlog::new(10));
         let taken: Vec<_> = std::iter::from_fn(|| room.take(5)).collect();
         assert_eq!(taken.len(), 4);
     }

@@ -9,13 +9,13 @@ const MAX_SEEN: usize = 10_000;
 
 /// The ids that came a moment ago, as keyed hashes: 16 bytes each whatever their length is.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct DedupCache {
     hasher: RandomState,
     hashes: HashSet<u64>,
     times: VecDeque<(Instant, u64)>,
 }
 
-impl Seen {
+impl DedupCache {
     /// Notes an id; whether it is a new one.
     pub(crate) fn insert(&mut self, id: &str, now: Instant, memory: Duration) -> bool {
         self.forget(MAX_SEEN - 1, now, memory);
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn few_ids_are_remembered() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         let now = Instant::now();
         for n in 0..2 * MAX_SEEN {
             assert!(seen.insert(&n.to_string(), now, MEMORY));
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_given_back() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         let now = Instant::now();
         for n in 0..MAX_SEEN {
             seen.insert(&n.to_string(), now, MEMORY);

@@ -11,7 +11,7 @@ use crate::ws::{self, Opcode};
 
 /// A published item on its way, encoded once for each kind of client.
 #[derive(Debug)]
-pub(crate) struct Parcel {
+pub(crate) struct EncodedItem {
     pub(crate) channel: Arc<str>,
     pub(crate) id: Option<Box<str>>,
     pub(crate) prev_id: Option<Box<str>>,
@@ -51,7 +51,7 @@ pub(crate) enum SocketPart {
     Refresh,
 }
 
-impl Parcel {
+impl EncodedItem {
     pub(crate) fn new(channel: Arc<str>, item: &ItemParts) -> Self {
         let stream = item.http_stream.as_ref().map(|format| {
             let content = format.content().as_bytes().clone();

@@ -11,21 +11,21 @@ use std::{
 };
 
 pub(crate) use super::stripe::shrink;
-use super::{encoded_item::Parcel, stripe::Home};
+use super::{encoded_item::EncodedItem, stripe::Stripe};
 use crate::{
     clock,
     inspect::{ChannelInfo, ConnectionKind, Subscribers},
 };
 
 /// How many maps there are: enough that publishers on all cores seldom meet.
-const HOMES: usize = 64;
+const STRIPES: usize = 64;
 
 /// How many shards there can be at most, each of which has a bit in a channel's entry.
 pub(crate) const MAX_SHARDS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Registry {
-    homes: Box<[Mutex<Home>]>,
+    stripes: Box<[Mutex<Stripe>]>,
     hasher: RandomState,
     message_wait: Duration,
     id_memory: Duration,
@@ -51,7 +51,7 @@ pub(crate) struct Expired {
 impl Registry {
     pub(crate) fn new(message_wait: Duration, id_memory: Duration) -> Self {
         Self {
-            homes: (0..HOMES).map(|_| Mutex::default()).collect(),
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             message_wait,
             id_memory,
@@ -65,7 +65,7 @@ impl Registry {
         shard: usize,
         kind: ConnectionKind,
     ) -> (Arc<str>, Option<Box<str>>) {
-        self.home(name).subscribe(name, shard, kind)
+        self.stripe(name).subscribe(name, shard, kind)
     }
 
     /// Counts a subscriber less, who may have been the last one of its shard.
@@ -76,86 +76,90 @@ impl Registry {
         kind: ConnectionKind,
         is_last_of_shard: bool,
     ) {
-        self.home(name)
+        self.stripe(name)
             .unsubscribe(name, shard, kind, is_last_of_shard, clock::now());
     }
 
     /// Whether anybody follows a channel.
     pub(crate) fn is_followed(&self, name: &str) -> bool {
-        self.home(name).is_followed(name)
+        self.stripe(name).is_followed(name)
     }
 
     /// Forgets where a channel is, as the origin says otherwise.
     pub(crate) fn forget_last(&self, name: &str) {
-        self.home(name).forget_last(name);
+        self.stripe(name).forget_last(name);
     }
 
     /// Puts an item in order, and hands over what is to be delivered now: to the shards whose bit
     /// is set. `deliver` is called under the lock, so that all shards see the same order.
     pub(crate) fn publish(
         &self,
-        parcel: Arc<Parcel>,
-        mut deliver: impl FnMut(u64, Arc<Parcel>),
+        item: Arc<EncodedItem>,
+        mut deliver: impl FnMut(u64, Arc<EncodedItem>),
     ) -> Published {
-        let mut home = self.home(&parcel.channel);
-        let placed = home.place(parcel, clock::now(), self.id_memory);
-        if placed.shards != 0 {
-            for parcel in placed.ready {
-                deliver(placed.shards, parcel);
+        let mut stripe = self.stripe(&item.channel);
+        let admission = stripe.place(item, clock::now(), self.id_memory);
+        if admission.shards != 0 {
+            for item in admission.ready {
+                deliver(admission.shards, item);
             }
         }
         Published {
-            subscribers: placed.subscribers,
-            is_duplicate: placed.is_duplicate,
-            waits: placed.waits,
+            subscribers: admission.subscribers,
+            is_duplicate: admission.is_duplicate,
+            waits: admission.waits,
         }
     }
 
     /// Gives up on items that did not come in time, and hands over those that waited for them.
     /// To be called now and then for as long as any wait.
-    pub(crate) fn expire(&self, deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
+    pub(crate) fn expire(&self, deliver: impl FnMut(u64, Arc<EncodedItem>)) -> Expired {
         self.expire_after(self.message_wait, deliver)
     }
 
     /// Hands over all items that wait for others.
-    pub(crate) fn release(&self, deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
+    pub(crate) fn release(&self, deliver: impl FnMut(u64, Arc<EncodedItem>)) -> Expired {
         self.expire_after(Duration::ZERO, deliver)
     }
 
-    fn expire_after(&self, wait: Duration, mut deliver: impl FnMut(u64, Arc<Parcel>)) -> Expired {
+    fn expire_after(
+        &self,
+        wait: Duration,
+        mut deliver: impl FnMut(u64, Arc<EncodedItem>),
+    ) -> Expired {
         let now = clock::now();
         let mut expired = Expired::default();
-        for home in &self.homes {
-            let mut home = lock(home);
-            home.expire(now, wait, |shards, parcels| {
+        for stripe in &self.stripes {
+            let mut stripe = lock(stripe);
+            stripe.expire(now, wait, |shards, items| {
                 expired.gaps += 1;
-                for parcel in parcels {
-                    deliver(shards, parcel);
+                for item in items {
+                    deliver(shards, item);
                 }
             });
-            expired.more_wait |= home.is_waited_for();
+            expired.more_wait |= stripe.is_waited_for();
         }
         expired
     }
 
     /// Gives memory back that is needed no longer, in one of the maps: to be called for each of
-    /// [`homes`](Self::homes) now and then.
-    pub(crate) fn sweep(&self, home: usize) {
-        if let Some(home) = self.homes.get(home) {
-            lock(home).sweep(clock::now(), self.id_memory);
+    /// [`stripes`](Self::stripes) now and then.
+    pub(crate) fn sweep(&self, stripe: usize) {
+        if let Some(stripe) = self.stripes.get(stripe) {
+            lock(stripe).sweep(clock::now(), self.id_memory);
         }
     }
 
-    pub(crate) fn homes(&self) -> usize {
-        self.homes.len()
+    pub(crate) fn stripes(&self) -> usize {
+        self.stripes.len()
     }
 
     /// The channels that somebody follows, by name.
     pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
         let mut channels = Vec::new();
-        for home in &self.homes {
-            let home = lock(home);
-            channels.extend(home.followed().map(|(name, subscribers)| ChannelInfo {
+        for stripe in &self.stripes {
+            let stripe = lock(stripe);
+            channels.extend(stripe.followed().map(|(name, subscribers)| ChannelInfo {
                 name: name.to_owned(),
                 subscribers,
             }));
@@ -167,18 +171,18 @@ impl Registry {
     /// Returns how many channels are remembered, followed or not.
     #[cfg(test)]
     pub(crate) fn known(&self) -> usize {
-        self.homes.iter().map(|home| lock(home).known()).sum()
+        self.stripes.iter().map(|stripe| lock(stripe).known()).sum()
     }
 
-    fn home(&self, name: &str) -> MutexGuard<'_, Home> {
-        let index = self.hasher.hash_one(name) as usize % self.homes.len();
+    fn stripe(&self, name: &str) -> MutexGuard<'_, Stripe> {
+        let index = self.hasher.hash_one(name) as usize % self.stripes.len();
         // There is at least one, and the index is below their number.
         #[allow(clippy::indexing_slicing)]
-        lock(&self.homes[index])
+        lock(&self.stripes[index])
     }
 }
 
-fn lock(home: &Mutex<Home>) -> MutexGuard<'_, Home> {
+fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
     // A panic under the lock would leave a channel at worst without an item.
-    home.lock().unwrap_or_else(PoisonError::into_inner)
+    stripe.lock().unwrap_or_else(PoisonError::into_inner)
 }

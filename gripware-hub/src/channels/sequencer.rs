@@ -3,17 +3,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{dedup_cache::Seen, encoded_item::Parcel};
+use super::{dedup_cache::DedupCache, encoded_item::EncodedItem};
 
 /// How many items of one channel wait for an earlier one. With one more, the gap counts as lost.
 pub(crate) const MAX_WAITING: usize = 100;
 
 /// Sees to it that an item of one channel is delivered once, and after those before it (GRIP 3.6).
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct Sequencer {
     last_id: Option<Box<str>>,
     pub(crate) changed: Instant,
-    seen: Seen,
+    seen: DedupCache,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
 }
@@ -21,26 +21,26 @@ pub(crate) struct Order {
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
-    parcel: Arc<Parcel>,
+    item: Arc<EncodedItem>,
 }
 
 /// What becomes of an item.
 #[derive(Debug)]
-pub(crate) enum Turn {
+pub(crate) enum Sequenced {
     /// Its id was seen a moment ago.
     Duplicate,
     /// It waits for the one before it.
     Waits,
     /// It is delivered now, and those that waited for it.
-    Ready(Vec<Arc<Parcel>>),
+    Ready(Vec<Arc<EncodedItem>>),
 }
 
-impl Order {
+impl Sequencer {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             last_id: None,
             changed: now,
-            seen: Seen::default(),
+            seen: DedupCache::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
@@ -72,37 +72,37 @@ impl Order {
     /// Takes an item. `may_wait` says whether anybody is subscribed, and there is room for it.
     pub(crate) fn accept(
         &mut self,
-        parcel: Arc<Parcel>,
+        item: Arc<EncodedItem>,
         may_wait: bool,
         now: Instant,
         memory: Duration,
-    ) -> Turn {
+    ) -> Sequenced {
         self.changed = now;
-        if let Some(id) = &parcel.id
+        if let Some(id) = &item.id
             && !self.seen.insert(id, now, memory)
         {
-            return Turn::Duplicate;
+            return Sequenced::Duplicate;
         }
-        if parcel.no_seq {
-            return Turn::Ready(vec![parcel]);
+        if item.no_seq {
+            return Sequenced::Ready(vec![item]);
         }
-        let is_gap = match (&self.last_id, &parcel.prev_id) {
+        let is_gap = match (&self.last_id, &item.prev_id) {
             (Some(last), Some(prev)) => last != prev,
             _ => false,
         };
         if !is_gap || !may_wait {
-            return Turn::Ready(self.release(parcel));
+            return Sequenced::Ready(self.release(item));
         }
-        self.waiting_bytes += parcel.cost;
-        self.waiting.push(Waiting { since: now, parcel });
+        self.waiting_bytes += item.cost;
+        self.waiting.push(Waiting { since: now, item });
         if self.waiting.len() > MAX_WAITING {
-            return Turn::Ready(self.give_up());
+            return Sequenced::Ready(self.give_up());
         }
-        Turn::Waits
+        Sequenced::Waits
     }
 
     /// Gives up on the items that did not come in time, if there are any.
-    pub(crate) fn expire(&mut self, now: Instant, wait: Duration) -> Vec<Arc<Parcel>> {
+    pub(crate) fn expire(&mut self, now: Instant, wait: Duration) -> Vec<Arc<EncodedItem>> {
         let is_over = |it: &Waiting| now.saturating_duration_since(it.since) >= wait;
         let mut ready = Vec::new();
         while self.waiting.first().is_some_and(is_over) {
@@ -112,7 +112,7 @@ impl Order {
     }
 
     /// The item that has waited longest goes on without the one before it.
-    fn give_up(&mut self) -> Vec<Arc<Parcel>> {
+    fn give_up(&mut self) -> Vec<Arc<EncodedItem>> {
         if self.waiting.is_empty() {
             return Vec::new();
         }
@@ -120,29 +120,29 @@ impl Order {
         self.release(first)
     }
 
-    fn remove(&mut self, index: usize) -> Arc<Parcel> {
-        let Waiting { parcel, .. } = self.waiting.remove(index);
-        self.waiting_bytes -= parcel.cost;
+    fn remove(&mut self, index: usize) -> Arc<EncodedItem> {
+        let Waiting { item, .. } = self.waiting.remove(index);
+        self.waiting_bytes -= item.cost;
         if self.waiting.is_empty() {
             self.waiting = Vec::new();
         }
-        parcel
+        item
     }
 
     /// An item whose turn it is, and those that waited for it.
-    fn release(&mut self, parcel: Arc<Parcel>) -> Vec<Arc<Parcel>> {
+    fn release(&mut self, item: Arc<EncodedItem>) -> Vec<Arc<EncodedItem>> {
         let mut ready = Vec::with_capacity(1);
-        let mut next = Some(parcel);
-        while let Some(parcel) = next.take() {
-            if parcel.id.is_some() {
-                self.last_id.clone_from(&parcel.id);
+        let mut next = Some(item);
+        while let Some(item) = next.take() {
+            if item.id.is_some() {
+                self.last_id.clone_from(&item.id);
                 let follower = self
                     .waiting
                     .iter()
-                    .position(|it| it.parcel.prev_id == parcel.id);
+                    .position(|it| it.item.prev_id == item.id);
                 next = follower.map(|index| self.remove(index));
             }
-            ready.push(parcel);
+            ready.push(item);
         }
         ready
     }
@@ -157,7 +157,7 @@ mod tests {
     const MEMORY: Duration = Duration::from_secs(60);
     const WAIT: Duration = Duration::from_secs(5);
 
-    fn parcel(id: &str, prev_id: &str) -> Arc<Parcel> {
+    fn item(id: &str, prev_id: &str) -> Arc<EncodedItem> {
         let mut item = Item::from(HttpStream::text("x"));
         if !id.is_empty() {
             item = item.id(id);
@@ -165,19 +165,19 @@ mod tests {
         if !prev_id.is_empty() {
             item = item.prev_id(prev_id);
         }
-        Arc::new(Parcel::new("news".into(), item.parts().unwrap()))
+        Arc::new(EncodedItem::new("news".into(), item.parts().unwrap()))
     }
 
-    fn ids(turn: &Turn) -> String {
+    fn ids(turn: &Sequenced) -> String {
         match turn {
-            Turn::Duplicate => "duplicate".to_owned(),
-            Turn::Waits => "waits".to_owned(),
-            Turn::Ready(parcels) => names(parcels),
+            Sequenced::Duplicate => "duplicate".to_owned(),
+            Sequenced::Waits => "waits".to_owned(),
+            Sequenced::Ready(items) => names(items),
         }
     }
 
-    fn names(parcels: &[Arc<Parcel>]) -> String {
-        let names: Vec<_> = parcels
+    fn names(items: &[Arc<EncodedItem>]) -> String {
+        let names: Vec<_> = items
             .iter()
             .map(|it| it.id.as_deref().unwrap_or("-"))
             .collect();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     struct Script {
-        order: Order,
+        order: Sequencer,
         now: Instant,
     }
 
@@ -193,15 +193,13 @@ mod tests {
         fn new() -> Self {
             let now = Instant::now();
             Self {
-                order: Order::new(now),
+                order: Sequencer::new(now),
                 now,
             }
         }
 
         fn gets(&mut self, id: &str, prev_id: &str) -> String {
-            let turn = self
-                .order
-                .accept(parcel(id, prev_id), true, self.now, MEMORY);
+            let turn = self.order.accept(item(id, prev_id), true, self.now, MEMORY);
             ids(&turn)
         }
 
@@ -257,9 +255,9 @@ mod tests {
     #[test]
     fn nobody_waits_where_nobody_follows() {
         let now = Instant::now();
-        let mut order = Order::new(now);
+        let mut order = Sequencer::new(now);
         for (id, prev_id) in [("1", ""), ("3", "2")] {
-            let turn = order.accept(parcel(id, prev_id), false, now, MEMORY);
+            let turn = order.accept(item(id, prev_id), false, now, MEMORY);
             assert_eq!(ids(&turn), id);
         }
         assert_eq!(order.last_id(), Some("3"));

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    encoded_item::Parcel,
-    sequencer::{Order, Turn},
+    encoded_item::EncodedItem,
+    sequencer::{Sequenced, Sequencer},
 };
 use crate::inspect::{ConnectionKind, Subscribers};
 
@@ -24,7 +24,7 @@ const MAX_WAITING_BYTES: usize = 1 << 20;
 
 /// Some of the channels: who follows them, and where each is.
 #[derive(Debug, Default)]
-pub(crate) struct Home {
+pub(crate) struct Stripe {
     channels: HashMap<Arc<str>, Entry>,
     /// Channels with items that wait for an earlier one.
     waited_for: Vec<Arc<str>>,
@@ -43,7 +43,7 @@ struct Entry {
     response: u32,
     stream: u32,
     websocket: u32,
-    order: Option<Box<Order>>,
+    order: Option<Box<Sequencer>>,
     /// Whether it is in the list of channels that nobody followed.
     lingers: bool,
 }
@@ -68,16 +68,16 @@ impl Entry {
 
 /// What became of a published item.
 #[derive(Debug, Default)]
-pub(crate) struct Placed {
+pub(crate) struct Admission {
     pub(crate) subscribers: Subscribers,
     /// The shards with subscribers, a bit each.
     pub(crate) shards: u64,
-    pub(crate) ready: Vec<Arc<Parcel>>,
+    pub(crate) ready: Vec<Arc<EncodedItem>>,
     pub(crate) is_duplicate: bool,
     pub(crate) waits: bool,
 }
 
-impl Home {
+impl Stripe {
     /// Counts a subscriber. Gives the name under which the channel is known, and its last id.
     pub(crate) fn subscribe(
         &mut self,
@@ -139,42 +139,49 @@ impl Home {
         }
     }
 
-    pub(crate) fn place(&mut self, parcel: Arc<Parcel>, now: Instant, memory: Duration) -> Placed {
+    pub(crate) fn place(
+        &mut self,
+        item: Arc<EncodedItem>,
+        now: Instant,
+        memory: Duration,
+    ) -> Admission {
         self.forget_lingering(now, memory);
-        let name = Arc::clone(&parcel.channel);
-        if parcel.id.is_none() && !self.channels.contains_key(&name) {
-            return Placed::default();
+        let name = Arc::clone(&item.channel);
+        if item.id.is_none() && !self.channels.contains_key(&name) {
+            return Admission::default();
         }
         let entry = self.channels.entry(Arc::clone(&name)).or_default();
         let is_followed = entry.shards != 0;
-        let mut placed = Placed {
+        let mut admission = Admission {
             subscribers: entry.subscribers(),
             shards: entry.shards,
-            ..Placed::default()
+            ..Admission::default()
         };
         // Without an id nothing is ordered, but an item with a previous id may have to wait.
-        if parcel.id.is_none() && (parcel.prev_id.is_none() || entry.order.is_none()) {
-            placed.ready.push(parcel);
-            return placed;
+        if item.id.is_none() && (item.prev_id.is_none() || entry.order.is_none()) {
+            admission.ready.push(item);
+            return admission;
         }
         if !is_followed && !entry.lingers {
             entry.lingers = true;
             self.lingering.push_back((now, Arc::clone(&name)));
         }
-        let order = entry.order.get_or_insert_with(|| Box::new(Order::new(now)));
+        let order = entry
+            .order
+            .get_or_insert_with(|| Box::new(Sequencer::new(now)));
         let was_waited_for = order.is_waited_for();
         let before = order.waiting_bytes();
-        let may_wait = is_followed && self.waiting_bytes + parcel.cost <= MAX_WAITING_BYTES;
-        match order.accept(parcel, may_wait, now, memory) {
-            Turn::Duplicate => placed.is_duplicate = true,
-            Turn::Waits => placed.waits = true,
-            Turn::Ready(ready) => placed.ready = ready,
+        let may_wait = is_followed && self.waiting_bytes + item.cost <= MAX_WAITING_BYTES;
+        match order.accept(item, may_wait, now, memory) {
+            Sequenced::Duplicate => admission.is_duplicate = true,
+            Sequenced::Waits => admission.waits = true,
+            Sequenced::Ready(ready) => admission.ready = ready,
         }
         self.waiting_bytes = self.waiting_bytes + order.waiting_bytes() - before;
         if order.is_waited_for() && !was_waited_for {
             self.waited_for.push(name);
         }
-        placed
+        admission
     }
 
     /// The items that have waited long enough, with the shards that they go to.
@@ -182,7 +189,7 @@ impl Home {
         &mut self,
         now: Instant,
         wait: Duration,
-        mut deliver: impl FnMut(u64, Vec<Arc<Parcel>>),
+        mut deliver: impl FnMut(u64, Vec<Arc<EncodedItem>>),
     ) {
         let channels = &mut self.channels;
         let mut waiting_bytes = 0;
@@ -287,42 +294,42 @@ mod tests {
     #[test]
     fn the_memory_of_many_channels_is_given_back_with_time() {
         const MEMORY: Duration = Duration::from_secs(60);
-        let mut home = Home::default();
+        let mut stripe = Stripe::default();
         let now = Instant::now();
         let item = Item::from(HttpStream::text("x")).id("1");
         for n in 0..MAX_LINGERING {
-            let parcel = Parcel::new(n.to_string().into(), item.parts().unwrap());
-            home.place(Arc::new(parcel), now, MEMORY);
+            let item = EncodedItem::new(n.to_string().into(), item.parts().unwrap());
+            stripe.place(Arc::new(item), now, MEMORY);
         }
         // One that is followed is kept, with its last id, and not the ids that came.
-        home.subscribe("0", 0, ConnectionKind::Stream);
+        stripe.subscribe("0", 0, ConnectionKind::Stream);
         let mut sweeps = 0;
-        while home.channels.len() > 1 {
-            home.sweep(now + MEMORY, MEMORY);
+        while stripe.channels.len() > 1 {
+            stripe.sweep(now + MEMORY, MEMORY);
             sweeps += 1;
-            assert!(sweeps < 10, "{} channels", home.channels.len());
+            assert!(sweeps < 10, "{} channels", stripe.channels.len());
         }
         assert!(sweeps > 1, "all were looked at in one go");
-        home.sweep(now + MEMORY, MEMORY);
-        assert!(home.channels.capacity() < 100 && home.lingering.capacity() < 100);
-        let (_, last) = home.subscribe("0", 0, ConnectionKind::Stream);
+        stripe.sweep(now + MEMORY, MEMORY);
+        assert!(stripe.channels.capacity() < 100 && stripe.lingering.capacity() < 100);
+        let (_, last) = stripe.subscribe("0", 0, ConnectionKind::Stream);
         assert_eq!(last.as_deref(), Some("1"));
-        home.unsubscribe(&"0".into(), 0, ConnectionKind::Stream, true, now + MEMORY);
-        home.sweep(now + 2 * MEMORY, MEMORY);
-        assert!(home.channels.is_empty());
+        stripe.unsubscribe(&"0".into(), 0, ConnectionKind::Stream, true, now + MEMORY);
+        stripe.sweep(now + 2 * MEMORY, MEMORY);
+        assert!(stripe.channels.is_empty());
     }
 
     #[test]
     fn items_wait_in_a_bounded_room() {
-        let mut home = Home::default();
+        let mut stripe = Stripe::default();
         let now = Instant::now();
         let memory = Duration::from_secs(60);
         let mut place = |channel: &str, id: &str, prev_id: &str| {
             let item = Item::from(HttpStream::text("x".repeat(MAX_WAITING_BYTES / 5)));
             let item = item.id(id).prev_id(prev_id);
-            let parcel = Parcel::new(channel.into(), item.parts().unwrap());
-            home.subscribe(channel, 0, ConnectionKind::Stream);
-            home.place(Arc::new(parcel), now, memory).waits
+            let item = EncodedItem::new(channel.into(), item.parts().unwrap());
+            stripe.subscribe(channel, 0, ConnectionKind::Stream);
+            stripe.place(Arc::new(item), now, memory).waits
         };
         let mut waiting = 0;
         for n in 0..4 {
@@ -331,7 +338,7 @@ mod tests {
             waiting += usize::from(place(&channel, "3", "2"));
         }
         assert_eq!(waiting, 2);
-        home.expire(now, Duration::ZERO, |_, _| {});
-        assert_eq!(home.waiting_bytes, 0);
+        stripe.expire(now, Duration::ZERO, |_, _| {});
+        assert_eq!(stripe.waiting_bytes, 0);
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn serve<T: Target>(
     };
     let client = Arc::new(client);
     let service = service_fn(|request| {
-        client.phase.begin();
+        client.phase.admit();
         let (control, client) = (Arc::clone(&control), Arc::clone(&client));
         async move {
             let answer = control.answer(request, &client).await;

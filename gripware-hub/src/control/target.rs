@@ -6,7 +6,7 @@ use crate::{
     connection_id::Id,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::{Gauges, Metrics},
-    node::Inner,
+    node::Node,
 };
 
 /// What the control API acts on: a hub, or in tests what notes the calls.
@@ -28,7 +28,7 @@ pub(crate) trait Target: Send + Sync + 'static {
     fn metrics(&self) -> &Metrics;
 }
 
-impl Target for Inner {
+impl Target for Node {
     async fn publish(&self, channel: &Channel, item: &Item) -> Subscribers {
         match item.parts() {
             Ok(parts) => self.publish(channel, parts).await,

@@ -34,7 +34,7 @@ pub(super) struct Phase {
 
 impl Phase {
     /// A head has come; what is read from now on is a body, which has its own time limit.
-    pub(super) fn begin(&self) {
+    pub(super) fn admit(&self) {
         self.is_answering.store(true, Ordering::Relaxed);
     }
 
@@ -259,7 +259,7 @@ mod tests {
         let (mut client, mut timed, phase) = pair();
         client.write_all(b"x").await.unwrap();
         timed.read_u8().await.unwrap();
-        phase.begin();
+        phase.admit();
         assert!(timeout(IDLE_TIME * 10, timed.read_u8()).await.is_err());
         phase.end();
         timed.write_all(b"x").await.unwrap();

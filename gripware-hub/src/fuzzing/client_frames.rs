@@ -1,4 +1,4 @@
-//! The frames of a WebSocket client, in any pieces, and what the conversation makes of them.
+//! The frames of a WebSocket client, in any pieces, and what the session makes of them.
 
 use std::{
     sync::Arc,
@@ -11,8 +11,8 @@ use http::{HeaderMap, Response};
 
 use super::frames::{self, BINARY, CLOSE, PING, PONG, Said, TEXT};
 use crate::ws::{
-    Action, Conversation, ConversationSettings, Incoming, Memory, Opcode, Opening, Reader, encode,
-    judge,
+    Action, ClientMessage, ConnectionMeta, FrameDecoder, Opcode, Opening, WsSession, WsSettings,
+    encode, judge,
 };
 
 /// What the client may send at most in one message, if it is not much.
@@ -26,9 +26,9 @@ const QUEUE_EVENTS: usize = 16;
 /// The first byte of the input says what is around the client, the next ones the pieces in which
 /// the rest arrives: that is what the client sends.
 ///
-/// - The [`Reader`] reads the same as a reader of the whole input does, however it is cut, and
+/// - The [`FrameDecoder`] reads the same as a reader of the whole input does, however it is cut, and
 ///   allocates no more than twice what has come.
-/// - The queue of the [`Conversation`] stays within its bounds by one message.
+/// - The queue of the [`WsSession`] stays within its bounds by one message.
 /// - The origin is told what the client said, each thing once and in order.
 /// - What the client gets are valid frames, a close is the last one, and there is a pong for each
 ///   ping at most.
@@ -80,11 +80,11 @@ impl Around {
         }
     }
 
-    fn start(&self, now: Instant, actions: &mut Vec<Action>) -> Conversation {
-        let settings = ConversationSettings {
+    fn start(&self, now: Instant, actions: &mut Vec<Action>) -> WsSession {
+        let settings = WsSettings {
             queue_bytes: QUEUE_BYTES,
             queue_events: QUEUE_EVENTS,
-            ..ConversationSettings::default()
+            ..WsSettings::default()
         };
         let mut response = events(if self.is_detached {
             "OPEN\r\nTEXT 13\r\nc:{\"type\":\"detach\"}\r\n"
@@ -97,7 +97,12 @@ impl Around {
                 .headers_mut()
                 .insert("sec-websocket-extensions", grip);
         }
-        match judge(response, &HeaderMap::new(), Memory::default(), &settings) {
+        match judge(
+            response,
+            &HeaderMap::new(),
+            ConnectionMeta::default(),
+            &settings,
+        ) {
             Opening::Accepted(accepted) => accepted.start(Arc::new(settings), now, actions),
             other => panic!("{other:?}"),
         }
@@ -121,7 +126,7 @@ fn events(body: &'static str) -> Response<Bytes> {
 
 /// What the reader makes of bytes that come in pieces of these lengths, over and over.
 fn read(sent: &[u8], lengths: &[usize], max_message: usize) -> (Vec<Said>, Option<u16>) {
-    let mut reader = Reader::default();
+    let mut reader = FrameDecoder::default();
     let mut said = Vec::new();
     let mut lengths = lengths.iter().cycle();
     let mut rest = sent;
@@ -132,7 +137,7 @@ fn read(sent: &[u8], lengths: &[usize], max_message: usize) -> (Vec<Said>, Optio
         let arrived = sent.len() - rest.len();
         loop {
             match reader.read(&mut piece, max_message) {
-                Ok(Some(incoming)) => said.push(described(&incoming)),
+                Ok(Some(message)) => said.push(described(&message)),
                 Ok(None) => break,
                 Err(error) => {
                     assert_eq!(reader.kept(), 0, "memory behind an error");
@@ -149,24 +154,24 @@ fn read(sent: &[u8], lengths: &[usize], max_message: usize) -> (Vec<Said>, Optio
     (said, None)
 }
 
-fn described(incoming: &Incoming) -> Said {
-    let (opcode, content) = match incoming {
-        Incoming::Text(content) => (TEXT, content.to_vec()),
-        Incoming::Binary(content) => (BINARY, content.to_vec()),
-        Incoming::Ping(content) => (PING, content.to_vec()),
-        Incoming::Pong(content) => (PONG, content.to_vec()),
-        Incoming::Close(close) => (CLOSE, close.to_bytes().to_vec()),
+fn described(message: &ClientMessage) -> Said {
+    let (opcode, content) = match message {
+        ClientMessage::Text(content) => (TEXT, content.to_vec()),
+        ClientMessage::Binary(content) => (BINARY, content.to_vec()),
+        ClientMessage::Ping(content) => (PING, content.to_vec()),
+        ClientMessage::Pong(content) => (PONG, content.to_vec()),
+        ClientMessage::Close(close) => (CLOSE, close.to_bytes().to_vec()),
     };
     Said { opcode, content }
 }
 
-/// Plays the conversation with what was read.
+/// Plays the session with what was read.
 fn converse(around: &Around, sent: &[u8], lengths: &[usize], expected: &(Vec<Said>, Option<u16>)) {
     let now = Instant::now();
     let mut actions = Vec::new();
     let mut talk = Talk {
-        conversation: around.start(now, &mut actions),
-        reader: Reader::default(),
+        session: around.start(now, &mut actions),
+        reader: FrameDecoder::default(),
         now,
         told: Vec::new(),
         pings: 0,
@@ -177,7 +182,7 @@ fn converse(around: &Around, sent: &[u8], lengths: &[usize], expected: &(Vec<Sai
     if around.is_closing {
         let mut actions = Vec::new();
         let code = CloseCode::GOING_AWAY;
-        talk.conversation.end(code, now, &mut actions);
+        talk.session.end(code, now, &mut actions);
         talk.obey(actions);
     }
     let mut lengths = lengths.iter().cycle();
@@ -187,7 +192,7 @@ fn converse(around: &Around, sent: &[u8], lengths: &[usize], expected: &(Vec<Sai
         let (mut piece, behind) = rest.split_at(length);
         rest = behind;
         while !piece.is_empty() && !talk.is_ended {
-            if talk.conversation.wants_more() {
+            if talk.session.wants_more() {
                 talk.hears(&mut piece, around.max_message);
             } else if !around.answers {
                 rest = &[];
@@ -199,18 +204,18 @@ fn converse(around: &Around, sent: &[u8], lengths: &[usize], expected: &(Vec<Sai
         }
     }
     talk.check_queue(around.max_message);
-    talk.conversation.gone();
+    talk.session.gone();
     for _ in 0..expected.0.len() + 2 {
         talk.turn();
     }
-    assert!(talk.conversation.is_over(), "{:?}", talk.conversation);
-    assert_eq!(talk.conversation.next_deadline(), None);
+    assert!(talk.session.is_over(), "{:?}", talk.session);
+    assert_eq!(talk.session.next_deadline(), None);
     talk.check(around, expected);
 }
 
 struct Talk {
-    conversation: Conversation,
-    reader: Reader,
+    session: WsSession,
+    reader: FrameDecoder,
     now: Instant,
     /// What the origin was told.
     told: Vec<(EventKind, Bytes)>,
@@ -226,26 +231,26 @@ impl Talk {
     fn hears(&mut self, piece: &mut &[u8], max_message: usize) {
         let mut actions = Vec::new();
         match self.reader.read(piece, max_message) {
-            Ok(Some(incoming)) => {
-                self.pings += usize::from(matches!(incoming, Incoming::Ping(_)));
-                self.conversation.receive(incoming, &mut actions);
+            Ok(Some(message)) => {
+                self.pings += usize::from(matches!(message, ClientMessage::Ping(_)));
+                self.session.receive(message, &mut actions);
             }
             Ok(None) => {}
-            Err(error) => self.conversation.failed(error, &mut actions),
+            Err(error) => self.session.failed(error, &mut actions),
         }
         self.obey(actions);
         self.check_queue(max_message);
     }
 
     fn check_queue(&self, max_message: usize) {
-        let (bytes, events) = self.conversation.queued();
+        let (bytes, events) = self.session.queued();
         assert!(bytes < QUEUE_BYTES + max_message, "{bytes} bytes");
         assert!(events <= QUEUE_EVENTS, "{events} events");
     }
 
     /// The origin takes what there is to tell, and says nothing.
     fn turn(&mut self) {
-        let Some(turn) = self.conversation.next_turn() else {
+        let Some(turn) = self.session.next_request() else {
             return;
         };
         let mut limits = gripware_core::Limits::default();
@@ -256,7 +261,7 @@ impl Talk {
         }
         let mut actions = Vec::new();
         self.now += Duration::from_millis(1);
-        self.conversation
+        self.session
             .answered(Ok(events("")), self.now, &mut actions);
         self.obey(actions);
     }

@@ -29,15 +29,15 @@ pub(super) struct Opening<B> {
     first: Bytes,
     rest: Pin<Box<B>>,
     /// Nothing once it was called.
-    then: Option<Then>,
+    then: Option<Afterwards>,
 }
 
 /// What happens when the beginning has ended: on HTTP/2 the body goes on from a pipe, while an
 /// HTTP/1.1 connection is about to leave hyper.
-pub(super) type Then = Box<dyn FnOnce() -> Option<PipeBody> + Send>;
+pub(super) type Afterwards = Box<dyn FnOnce() -> Option<PipeBody> + Send>;
 
 impl<B> Answer<B> {
-    pub(super) fn opening(first: Bytes, rest: Pin<Box<B>>, then: Then) -> Self {
+    pub(super) fn opening(first: Bytes, rest: Pin<Box<B>>, then: Afterwards) -> Self {
         Self::Opening(Opening {
             first,
             rest,

@@ -18,38 +18,38 @@ use super::{
     error_response::reason,
     exchange::Exchange,
     forward::Outcome,
-    handoff_slot::{Slot, Ticket},
+    handoff_slot::{Handoff, HandoffSlot},
     refused::Refused,
     request::absolute,
     server::Holder,
 };
 use crate::{
     connection_id::Id,
-    handoff::{Held, Line, Reply, What},
+    handoff::{ClientConn, HeldClient, HoldKind, Reply},
     http::{
         body::Rest,
         hop_by_hop::strip_hop_by_hop,
         http1_head::{allows_body, set_reason},
-        replay_request::Kept,
+        replay_request::ReplayRequest,
     },
     origin::{
         BoxError,
-        client::{AskError, Asker},
+        client::{AskError, OriginClient},
         collect,
     },
 };
 
 /// All that is needed to say what becomes of an answer of the origin.
-pub(super) struct Decision<'a> {
+pub(super) struct Disposition<'a> {
     pub(super) holder: &'a Arc<dyn Holder>,
-    pub(super) asker: &'a Asker,
-    pub(super) slot: Option<&'a Arc<Slot>>,
+    pub(super) origin_client: &'a OriginClient,
+    pub(super) slot: Option<&'a Arc<HandoffSlot>>,
     pub(super) exchange: Exchange,
-    pub(super) kept: Kept,
+    pub(super) kept: ReplayRequest,
     pub(super) rest: Option<Receiver<Rest>>,
 }
 
-impl Decision<'_> {
+impl Disposition<'_> {
     /// Passes an answer on, or holds the client (GRIP 1.4, 1.7).
     pub(super) async fn make<B>(mut self, response: Response<B>) -> Outcome<B>
     where
@@ -139,19 +139,19 @@ impl Decision<'_> {
             .log(instruction.response().status(), "response");
         let (version, is_head) = (self.exchange.version, self.exchange.is_head());
         if self.slot.is_some() {
-            return Ok(Outcome::Leave(self.ticket(move |line| {
+            return Ok(Outcome::Leave(self.handoff(move |line| {
                 let reply = Reply::Http1 {
                     line,
                     version,
                     is_head,
                 };
-                held.with(What::Response { instruction, reply })
+                held.with(HoldKind::Response { instruction, reply })
             })));
         }
         let (reply, answer) = oneshot::channel();
         let reply = Reply::Channel(reply);
         self.holder
-            .hold(held.with(What::Response { instruction, reply }));
+            .hold(held.with(HoldKind::Response { instruction, reply }));
         let Ok(mut response) = answer.await else {
             return Ok(Outcome::Abandon);
         };
@@ -165,9 +165,12 @@ impl Decision<'_> {
         Ok(response.into())
     }
 
-    pub(super) fn ticket(&self, held: impl FnOnce(Line) -> Held + Send + 'static) -> Ticket {
+    pub(super) fn handoff(
+        &self,
+        held: impl FnOnce(ClientConn) -> HeldClient + Send + 'static,
+    ) -> Handoff {
         let holder = Arc::clone(self.holder);
-        Ticket {
+        Handoff {
             keep_alive: self.exchange.keep_alive,
             hold: Box::new(move |line| holder.hold(held(line))),
         }
@@ -190,7 +193,7 @@ impl Decision<'_> {
             id: Id::random(),
             exchange: (self.exchange.peer, self.exchange.since),
             kept: kept.with_uri(uri),
-            asker: self.asker.clone(),
+            origin_client: self.origin_client.clone(),
         })
     }
 
@@ -229,19 +232,19 @@ impl Decision<'_> {
 pub(super) struct Prepared {
     id: Id,
     exchange: (Option<SocketAddr>, Instant),
-    kept: Kept,
-    asker: Asker,
+    kept: ReplayRequest,
+    origin_client: OriginClient,
 }
 
 impl Prepared {
-    pub(super) fn with(self, what: What) -> Held {
+    pub(super) fn with(self, what: HoldKind) -> HeldClient {
         let (peer, since) = self.exchange;
-        Held {
+        HeldClient {
             id: self.id,
             peer,
             since,
             request: self.kept,
-            asker: self.asker,
+            origin_client: self.origin_client,
             what,
         }
     }

@@ -8,10 +8,10 @@ use hyper::{body::Incoming, service::Service};
 use super::{
     answer::Answer,
     delivery::Delivery,
-    disposition::Decision,
+    disposition::Disposition,
     error_response::{bad_gateway, busy, fault_of_client, reason, refusal},
     exchange::Exchange,
-    handoff_slot::{Slot, Ticket},
+    handoff_slot::{Handoff, HandoffSlot},
     request,
     server::Gateway,
     share,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     client_addr::ClientAddr,
     clock,
-    http::{body::Body, replay_request::Kept},
+    http::{body::Body, replay_request::ReplayRequest},
     origin::{Origin, OriginError, client::AskError},
 };
 
@@ -31,8 +31,8 @@ pub(super) struct Client<S> {
     pub(super) gateway: Arc<Gateway<S>>,
     pub(super) origin: S,
     pub(super) peer: Peer,
-    /// Takes the ticket of a hold. There is none on HTTP/2, where a hold does not end the connection.
-    pub(super) slot: Option<Arc<Slot>>,
+    /// Takes the handoff of a hold. There is none on HTTP/2, where a hold does not end the connection.
+    pub(super) slot: Option<Arc<HandoffSlot>>,
 }
 
 /// Who asks.
@@ -73,7 +73,7 @@ impl Peer {
 pub(super) enum Outcome<B> {
     Answer(Response<Answer<B>>),
     /// The connection leaves hyper.
-    Leave(Ticket),
+    Leave(Handoff),
     /// The stream is reset: an answer that was promised will not come.
     Abandon,
 }
@@ -102,9 +102,9 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
                 Outcome::Answer(response) => {
                     Ok(response.map(|answer| Delivery::new(answer, StreamWatch::current())))
                 }
-                Outcome::Leave(ticket) => {
+                Outcome::Leave(handoff) => {
                     if let Some(slot) = slot {
-                        slot.put(ticket);
+                        slot.put(handoff);
                         match pending::<Infallible>().await {}
                     }
                     Err(Abandoned)
@@ -119,7 +119,7 @@ async fn forward<S: Origin>(
     gateway: &Gateway<S>,
     origin: S,
     peer: &Peer,
-    slot: Option<&Arc<Slot>>,
+    slot: Option<&Arc<HandoffSlot>>,
     mut request: Request<Incoming>,
 ) -> Outcome<Counted<S::Body>> {
     let holder = &gateway.holder;
@@ -169,7 +169,7 @@ async fn forward<S: Origin>(
         exchange.log(response.status(), "none");
         return response.into();
     };
-    let kept = Kept::new(&parts, Bytes::new());
+    let kept = ReplayRequest::new(&parts, Bytes::new());
     if let Some(peer) = peer.at {
         parts.extensions.insert(ClientAddr(peer));
     }
@@ -191,9 +191,9 @@ async fn forward<S: Origin>(
             return response.into();
         }
     };
-    let decision = Decision {
+    let decision = Disposition {
         holder,
-        asker: &gateway.asker,
+        origin_client: &gateway.origin_client,
         slot,
         exchange,
         kept,

@@ -21,7 +21,7 @@ const CHUNK: usize = 8 * 1024;
 ///
 /// A wire that is shut down is a response that ended. One that is dropped was cut off, and hyper
 /// resets the stream. A client that is gone is the wire's end of file.
-pub(super) fn pipe() -> (Wire, PipeBody) {
+pub(super) fn pipe() -> (DetachedSocket, PipeBody) {
     let (near, far) = tokio::io::duplex(CAPACITY);
     let ended = Arc::new(AtomicBool::new(false));
     let hold = Arc::new(());
@@ -30,7 +30,7 @@ pub(super) fn pipe() -> (Wire, PipeBody) {
         ended: Arc::clone(&ended),
         hold: Arc::downgrade(&hold),
     };
-    let wire = Wire {
+    let wire = DetachedSocket {
         io: near,
         ended,
         _hold: hold,
@@ -38,13 +38,13 @@ pub(super) fn pipe() -> (Wire, PipeBody) {
     (wire, body)
 }
 
-pub(super) struct Wire {
+pub(super) struct DetachedSocket {
     io: DuplexStream,
     ended: Arc<AtomicBool>,
     _hold: Arc<()>,
 }
 
-impl Io for Wire {}
+impl Io for DetachedSocket {}
 
 pub(super) struct PipeBody {
     io: DuplexStream,
@@ -74,7 +74,7 @@ impl PipeBody {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for DetachedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -84,7 +84,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for DetachedSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

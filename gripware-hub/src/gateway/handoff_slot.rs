@@ -7,43 +7,43 @@ use std::{
 };
 
 use super::progress::Progress;
-use crate::handoff::Line;
+use crate::handoff::ClientConn;
 
 /// What becomes of a connection once it has left hyper.
-pub(super) struct Ticket {
+pub(super) struct Handoff {
     /// Whether the connection may be used again after the hold.
     pub(super) keep_alive: bool,
-    pub(super) hold: Box<dyn FnOnce(Line) + Send>,
+    pub(super) hold: Box<dyn FnOnce(ClientConn) + Send>,
 }
 
-/// Where the service of a connection leaves a ticket for the task that polls the connection.
+/// Where the service of a connection leaves a handoff for the task that polls the connection.
 ///
-/// A ticket is taken only when everything hyper has written is with the socket: an interim response,
+/// A handoff is taken only when everything hyper has written is with the socket: an interim response,
 /// or the end of an earlier response where requests were pipelined. hyper flushes its IO only when
 /// its own buffer is empty, and after everything that it writes, so the last thing it did tells.
 ///
 /// It is also where the connection's IO leaves how the client takes what is written.
-pub(super) struct Slot {
-    ticket: Mutex<Option<Ticket>>,
+pub(super) struct HandoffSlot {
+    handoff: Mutex<Option<Handoff>>,
     flushed: AtomicBool,
     progress: Mutex<Progress>,
 }
 
-impl Slot {
+impl HandoffSlot {
     /// `limit` is how long the client may stall.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
-            ticket: Mutex::default(),
+            handoff: Mutex::default(),
             flushed: AtomicBool::new(false),
             progress: Mutex::new(Progress::new(limit)),
         }
     }
 
-    pub(super) fn put(&self, ticket: Ticket) {
-        *self.lock() = Some(ticket);
+    pub(super) fn put(&self, handoff: Handoff) {
+        *self.lock() = Some(handoff);
     }
 
-    pub(super) fn take(&self) -> Option<Ticket> {
+    pub(super) fn take(&self) -> Option<Handoff> {
         self.lock().take()
     }
 
@@ -62,7 +62,7 @@ impl Slot {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Ticket>> {
-        self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Handoff>> {
+        self.handoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

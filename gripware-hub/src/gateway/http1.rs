@@ -12,12 +12,12 @@ use hyper_util::rt::TokioTimer;
 use super::{
     Socket,
     forward::{Client, Peer},
-    handoff_slot::Slot,
+    handoff_slot::HandoffSlot,
     progress::StallTimer,
     rewind::ClientIo,
     server::{Connected, Gateway, Returning, stopped},
 };
-use crate::{handoff::Line, origin::Origin};
+use crate::{handoff::ClientConn, origin::Origin};
 
 /// How hyper is done with a connection.
 enum End {
@@ -40,7 +40,7 @@ pub(super) async fn serve<S: Origin>(
         mut stop,
         permit,
     } = connected;
-    let slot = Arc::new(Slot::new(gateway.options.answer_timeout));
+    let slot = Arc::new(HandoffSlot::new(gateway.options.answer_timeout));
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
@@ -90,14 +90,14 @@ pub(super) async fn serve<S: Origin>(
         }
     }
     let parts = connection.into_parts();
-    let (Some(ticket), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {
+    let (Some(handoff), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {
         return;
     };
     drop((stop, permit));
-    let Ok(wire) = socket.into_wire() else {
+    let Ok(wire) = socket.detach() else {
         return;
     };
-    let take_back = (ticket.keep_alive && !is_stopping).then(|| {
+    let resume_http = (handoff.keep_alive && !is_stopping).then(|| {
         let returning = Returning {
             gateway,
             peer,
@@ -105,10 +105,10 @@ pub(super) async fn serve<S: Origin>(
         };
         Arc::new(returning) as Arc<_>
     });
-    (ticket.hold)(Line {
+    (handoff.hold)(ClientConn {
         wire,
         unread: join(&parts.read_buf, &rest),
-        take_back,
+        resume_http,
     });
 }
 

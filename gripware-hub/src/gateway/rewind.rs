@@ -10,7 +10,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, ReadBuf};
 
-use super::{Socket, handoff_slot::Slot};
+use super::{Socket, handoff_slot::HandoffSlot};
 
 /// How much is read ahead of hyper, in bytes: a few pipelined requests. A client that sends more is
 /// not seen to go until there is room.
@@ -32,11 +32,11 @@ pub(super) struct ClientIo {
     has_ended: bool,
     /// Whether hyper itself waits for more, since the last flush.
     is_awaited: bool,
-    slot: Arc<Slot>,
+    slot: Arc<HandoffSlot>,
 }
 
 impl ClientIo {
-    pub(super) fn new(socket: Socket, prefix: Bytes, slot: Arc<Slot>) -> Self {
+    pub(super) fn new(socket: Socket, prefix: Bytes, slot: Arc<HandoffSlot>) -> Self {
         Self {
             socket: TokioIo::new(socket),
             ahead: prefix.into(),

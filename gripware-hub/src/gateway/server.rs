@@ -16,25 +16,25 @@ use tokio::{
 
 use super::{Listener, Options, Socket, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
-    handoff::{Held, TakeBack, Wire},
+    handoff::{DetachedSocket, HeldClient, ResumeHttp},
     metrics::Metrics,
-    node::Inner,
-    origin::{Origin, ServiceFetch, client::Asker},
+    node::Node,
+    origin::{Origin, ServiceFetch, client::OriginClient},
     settings::Settings,
     signature::Signature,
-    ws::ConversationSettings,
+    ws::WsSettings,
 };
 
 /// Who holds the clients that leave the gateway.
 pub(crate) trait Holder: fmt::Debug + Send + Sync + 'static {
-    fn hold(&self, held: Held);
+    fn hold(&self, held: HeldClient);
     fn settings(&self) -> &Settings;
     fn signature(&self) -> &Arc<Signature>;
     fn metrics(&self) -> &Metrics;
 }
 
-impl Holder for Inner {
-    fn hold(&self, held: Held) {
+impl Holder for Node {
+    fn hold(&self, held: HeldClient) {
         Self::hold(self, held);
     }
 
@@ -54,9 +54,9 @@ impl Holder for Inner {
 /// Serves clients in front of one application.
 pub(crate) struct Gateway<S> {
     pub(super) holder: Arc<dyn Holder>,
-    pub(super) asker: Asker,
+    pub(super) origin_client: OriginClient,
     pub(super) options: Options,
-    pub(super) conversation: ConversationSettings,
+    pub(super) session: WsSettings,
     /// Cloned for each connection. A service need not be `Sync`.
     origin: Mutex<S>,
     runtime: Handle,
@@ -81,26 +81,26 @@ impl<S: Origin> Gateway<S> {
     pub(crate) fn new(holder: Arc<dyn Holder>, origin: S, options: Options) -> Arc<Self> {
         let settings = holder.settings();
         let runtime = Handle::current();
-        let asker = Asker::new(
+        let origin_client = OriginClient::new(
             ServiceFetch::new(origin.clone()),
             runtime.clone(),
             Arc::clone(holder.signature()),
-            settings.max_asks,
+            settings.max_origin_requests,
             settings.max_turns_per_address,
             settings.origin_timeout,
         );
-        let conversation = ConversationSettings {
+        let session = WsSettings {
             min_keep_alive_interval: settings.min_keep_alive_interval,
-            ..ConversationSettings::default()
+            ..WsSettings::default()
         };
         let room = options.max_connections.map(Semaphore::new);
         Arc::new(Self {
             holder,
-            asker,
+            origin_client,
             room: room.map(Arc::new),
             shares: Shares::new(options.max_client_requests),
             options,
-            conversation,
+            session,
             origin: Mutex::new(origin),
             runtime,
             stop: watch::Sender::new(false),
@@ -257,8 +257,8 @@ pub(super) struct Returning<S> {
     pub(super) is_tls: bool,
 }
 
-impl<S: Origin> TakeBack for Returning<S> {
-    fn take_back(&self, wire: Wire, unread: Bytes) {
+impl<S: Origin> ResumeHttp for Returning<S> {
+    fn resume_http(&self, wire: DetachedSocket, unread: Bytes) {
         let gateway = Arc::clone(&self.gateway);
         let (peer, is_tls) = (self.peer, self.is_tls);
         let mut stop = gateway.stop.subscribe();
@@ -275,7 +275,7 @@ impl<S: Origin> TakeBack for Returning<S> {
                 permit,
             };
             // Here, since the socket has to be in the reactor of this runtime.
-            if let Ok(socket) = Socket::from_wire(wire) {
+            if let Ok(socket) = Socket::attach(wire) {
                 http1::serve(gateway, socket, unread, connected).await;
             }
         });

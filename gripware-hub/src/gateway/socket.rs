@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::handoff::{Io, Wire};
+use crate::handoff::{DetachedSocket, Io};
 
 /// A connection on the runtime that it was made on.
 pub(crate) enum Socket {
@@ -19,18 +19,18 @@ pub(crate) enum Socket {
 
 impl Socket {
     /// Takes it out of the runtime's reactor.
-    pub(crate) fn into_wire(self) -> io::Result<Wire> {
+    pub(crate) fn detach(self) -> io::Result<DetachedSocket> {
         match self {
-            Self::Tcp(stream) => stream.into_std().map(Wire::Tcp),
-            Self::Other(io) => Ok(Wire::Other(io)),
+            Self::Tcp(stream) => stream.into_std().map(DetachedSocket::Tcp),
+            Self::Other(io) => Ok(DetachedSocket::Other(io)),
         }
     }
 
     /// Puts it into the reactor of the runtime that calls.
-    pub(crate) fn from_wire(wire: Wire) -> io::Result<Self> {
+    pub(crate) fn attach(wire: DetachedSocket) -> io::Result<Self> {
         match wire {
-            Wire::Tcp(stream) => TcpStream::from_std(stream).map(Self::Tcp),
-            Wire::Other(io) => Ok(Self::Other(io)),
+            DetachedSocket::Tcp(stream) => TcpStream::from_std(stream).map(Self::Tcp),
+            DetachedSocket::Other(io) => Ok(Self::Other(io)),
         }
     }
 }

@@ -7,21 +7,21 @@ use gripware_core::proxy::Instruction;
 use http::{Response, Version, header::CONTENT_LENGTH};
 
 use super::{
-    answer::{Answer, Then},
+    answer::{Afterwards, Answer},
     body_prefix::{Begun, gather},
-    disposition::{Decision, Prepared, head_of},
+    disposition::{Disposition, Prepared, head_of},
     forward::Outcome,
     h2_stream::{PipeBody, pipe},
-    handoff_slot::Ticket,
+    handoff_slot::Handoff,
     refused::Refused,
 };
 use crate::{
-    handoff::{Framing, Line, What, Wire},
+    handoff::{ClientConn, DetachedSocket, Framing, HoldKind},
     http::http1_head::{Length, allows_body, write_head},
     origin::BoxError,
 };
 
-impl Decision<'_> {
+impl Disposition<'_> {
     /// A stream whose first bytes are the origin's body, which may be large or slow.
     pub(super) async fn stream<B>(
         &mut self,
@@ -73,14 +73,14 @@ impl Decision<'_> {
             Begun::Whole(first) => {
                 let keep_alive = self.keeps_alive_after(framing);
                 let head = stream_head(&response, version, framing, keep_alive, &first);
-                Outcome::Leave(self.stream_ticket(instruction, held, framing, head))
+                Outcome::Leave(self.stream_handoff(instruction, held, framing, head))
             }
             Begun::More(first, rest) => {
-                let ticket = self.stream_ticket(instruction, held, framing, Bytes::new());
+                let handoff = self.stream_handoff(instruction, held, framing, Bytes::new());
                 let slot = self.slot.cloned();
-                let then: Then = Box::new(move || {
+                let then: Afterwards = Box::new(move || {
                     if let Some(slot) = slot {
-                        slot.put(ticket);
+                        slot.put(handoff);
                     }
                     None
                 });
@@ -93,25 +93,25 @@ impl Decision<'_> {
         framing == Framing::Chunked && self.exchange.keep_alive
     }
 
-    fn stream_ticket(
+    fn stream_handoff(
         &self,
         instruction: Instruction,
         held: Prepared,
         framing: Framing,
         head: Bytes,
-    ) -> Ticket {
+    ) -> Handoff {
         let keep_alive = self.keeps_alive_after(framing);
-        let ticket = self.ticket(move |line| {
-            held.with(What::Stream {
+        let handoff = self.handoff(move |line| {
+            held.with(HoldKind::Stream {
                 instruction,
                 line,
                 head,
                 framing,
             })
         });
-        Ticket {
+        Handoff {
             keep_alive,
-            ..ticket
+            ..handoff
         }
     }
 
@@ -125,12 +125,12 @@ impl Decision<'_> {
         let holder = Arc::clone(self.holder);
         let hold = move |head: Bytes| -> PipeBody {
             let (wire, body) = pipe();
-            let line = Line {
-                wire: Wire::Other(Box::new(wire)),
+            let line = ClientConn {
+                wire: DetachedSocket::Other(Box::new(wire)),
                 unread: Bytes::new(),
-                take_back: None,
+                resume_http: None,
             };
-            holder.hold(held.with(What::Stream {
+            holder.hold(held.with(HoldKind::Stream {
                 instruction,
                 line,
                 head,
@@ -141,7 +141,7 @@ impl Decision<'_> {
         match begun {
             Begun::Whole(first) => response.map(|()| Answer::Pipe(hold(first))),
             Begun::More(first, rest) => {
-                let then: Then = Box::new(move || Some(hold(Bytes::new())));
+                let then: Afterwards = Box::new(move || Some(hold(Bytes::new())));
                 response.map(|()| Answer::opening(first, rest, then))
             }
         }

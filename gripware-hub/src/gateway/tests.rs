@@ -40,8 +40,8 @@ use tokio::{
 
 use super::{server::Holder, *};
 use crate::{
-    handoff::{Framing, Held, Line, Reply, What, Wire},
-    http::replay_request::Kept,
+    handoff::{ClientConn, DetachedSocket, Framing, HeldClient, HoldKind, Reply},
+    http::replay_request::ReplayRequest,
     metrics::Metrics,
     origin::HttpOrigin,
     settings::{Settings, SlowClients},
@@ -56,12 +56,12 @@ struct Caught {
     settings: Settings,
     signature: Arc<Signature>,
     metrics: Metrics,
-    held: Mutex<VecDeque<Held>>,
+    held: Mutex<VecDeque<HeldClient>>,
     came: Notify,
 }
 
 impl Holder for Caught {
-    fn hold(&self, held: Held) {
+    fn hold(&self, held: HeldClient) {
         self.held.lock().unwrap().push_back(held);
         self.came.notify_one();
     }
@@ -100,7 +100,7 @@ impl Caught {
             max_held_request: 100_000,
             max_held_response: 100_000,
             origin_timeout: Duration::from_secs(10),
-            max_asks: 10,
+            max_origin_requests: 10,
             max_turns_per_address: 10,
             drain: Duration::from_secs(5),
         };
@@ -113,7 +113,7 @@ impl Caught {
         })
     }
 
-    async fn next(&self) -> Held {
+    async fn next(&self) -> HeldClient {
         let next = async {
             loop {
                 if let Some(held) = self.held.lock().unwrap().pop_front() {
@@ -125,10 +125,10 @@ impl Caught {
         timeout(PATIENCE, next).await.expect("nothing was held")
     }
 
-    async fn stream(&self) -> (Kept, Line, String, Framing) {
+    async fn stream(&self) -> (ReplayRequest, ClientConn, String, Framing) {
         let held = self.next().await;
         match held.what {
-            What::Stream {
+            HoldKind::Stream {
                 line,
                 head,
                 framing,
@@ -142,8 +142,8 @@ impl Caught {
     }
 }
 
-fn socket(line: Wire) -> Socket {
-    Socket::from_wire(line).unwrap()
+fn socket(line: DetachedSocket) -> Socket {
+    Socket::attach(line).unwrap()
 }
 
 async fn gateway<S: crate::origin::Origin>(caught: &Arc<Caught>, origin: S) -> SocketAddr {

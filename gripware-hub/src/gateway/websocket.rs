@@ -18,7 +18,7 @@ use super::{
     error_response::{bad_gateway, busy, fault_of_client, head_too_large, refusal},
     exchange::Exchange,
     forward::{Outcome, failure},
-    handoff_slot::{Slot, Ticket},
+    handoff_slot::{Handoff, HandoffSlot},
     request::absolute,
     server::{Gateway, Holder},
     share,
@@ -27,15 +27,17 @@ use super::{
 use crate::{
     client_addr::ClientAddr,
     connection_id::Id,
-    handoff::{Held, Io, Line, What, Wire},
-    http::{hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::Kept},
+    handoff::{ClientConn, DetachedSocket, HeldClient, HoldKind, Io},
+    http::{
+        hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::ReplayRequest,
+    },
     origin::{
         Origin,
-        client::{AskError, Asker},
+        client::{AskError, OriginClient},
         fetch,
     },
     turns::Client,
-    ws::{Accepted, Memory, Opening, Turn, handshake, judge, request},
+    ws::{Accepted, ConnectionMeta, EventsRequest, Opening, handshake, judge, request},
 };
 
 impl Io for TokioIo<Upgraded> {}
@@ -100,7 +102,7 @@ impl Ask {
 /// Asks the origin for its consent (GRIP 2.2, 2.3), and lets the connection leave HTTP.
 pub(super) async fn open<S: Origin>(
     gateway: &Gateway<S>,
-    slot: Option<&Arc<Slot>>,
+    slot: Option<&Arc<HandoffSlot>>,
     share: Option<Arc<Share>>,
     exchange: Exchange,
     client: Willing,
@@ -126,7 +128,7 @@ pub(super) async fn open<S: Origin>(
             exchange.log(StatusCode::SWITCHING_PROTOCOLS, "websocket");
             let response = handshake::switching(accept, accepted.headers.clone());
             let head = switching_bytes(response.headers());
-            Outcome::Leave(Ticket {
+            Outcome::Leave(Handoff {
                 keep_alive: false,
                 hold: Box::new(move |line| opening.hold(&exchange, accepted, line, head)),
             })
@@ -141,10 +143,10 @@ pub(super) async fn open<S: Origin>(
                 let upgraded: Result<_, _> = timeout(UPGRADE_TIMEOUT, upgrade).await;
                 let upgraded: Option<Upgraded> = upgraded.ok().and_then(Result::ok);
                 if let Some(upgraded) = upgraded {
-                    let line = Line {
-                        wire: Wire::Other(Box::new(TokioIo::new(upgraded))),
+                    let line = ClientConn {
+                        wire: DetachedSocket::Other(Box::new(TokioIo::new(upgraded))),
                         unread: Bytes::new(),
-                        take_back: None,
+                        resume_http: None,
                     };
                     opening.hold(&exchange, accepted, line, Bytes::new());
                 }
@@ -164,7 +166,7 @@ async fn consent<S: Origin>(
 ) -> Result<Box<Accepted>, Response<Bytes>> {
     let settings = gateway.holder.settings();
     let (limit, wait) = (
-        gateway.conversation.limits.websocket_body,
+        gateway.session.limits.websocket_body,
         settings.origin_timeout,
     );
     loop {
@@ -191,14 +193,14 @@ async fn consent<S: Origin>(
             failure(exchange, &error, settings.development)
         })?;
         let client = opening.kept.headers();
-        let memory = std::mem::take(&mut opening.memory);
-        match judge(answer, &client, memory, &gateway.conversation) {
+        let meta = std::mem::take(&mut opening.meta);
+        match judge(answer, &client, meta, &gateway.session) {
             Opening::Accepted(accepted) => {
-                opening.memory = accepted.memory.clone();
+                opening.meta = accepted.meta.clone();
                 return Ok(accepted);
             }
-            Opening::Again { after, memory } => {
-                opening.memory = memory;
+            Opening::Again { after, meta } => {
+                opening.meta = meta;
                 tokio::select! {
                     () = sleep(after) => {}
                     () = gateway.stopping() => {
@@ -230,9 +232,9 @@ async fn consent<S: Origin>(
 /// that the client has gone.
 struct Opened {
     id: Id,
-    kept: Kept,
-    memory: Memory,
-    asker: Asker,
+    kept: ReplayRequest,
+    meta: ConnectionMeta,
+    origin_client: OriginClient,
     holder: Arc<dyn Holder>,
     is_known: bool,
     has_peer: bool,
@@ -245,9 +247,9 @@ impl Opened {
         parts.headers = request::headers(&parts.headers, &id.to_string());
         Self {
             id,
-            kept: Kept::new(&parts, Bytes::new()),
-            memory: Memory::default(),
-            asker: gateway.asker.clone(),
+            kept: ReplayRequest::new(&parts, Bytes::new()),
+            meta: ConnectionMeta::default(),
+            origin_client: gateway.origin_client.clone(),
             holder: Arc::clone(&gateway.holder),
             is_known: false,
             has_peer: exchange.peer.is_some(),
@@ -256,19 +258,19 @@ impl Opened {
 
     fn request(&self, event: Event) -> Request<Bytes> {
         let mut request = self.kept.to_request();
-        Turn::of(event, &self.memory).apply(&mut request);
+        EventsRequest::of(event, &self.meta).apply(&mut request);
         request
     }
 
-    fn hold(mut self, exchange: &Exchange, accepted: Box<Accepted>, line: Line, head: Bytes) {
+    fn hold(mut self, exchange: &Exchange, accepted: Box<Accepted>, line: ClientConn, head: Bytes) {
         self.is_known = false;
-        self.holder.hold(Held {
+        self.holder.hold(HeldClient {
             id: self.id,
             peer: exchange.peer,
             since: exchange.since,
             request: self.kept.clone(),
-            asker: self.asker.clone(),
-            what: What::WebSocket {
+            origin_client: self.origin_client.clone(),
+            what: HoldKind::WebSocket {
                 accepted,
                 line,
                 head,
@@ -283,7 +285,7 @@ impl Drop for Opened {
             let mut request = self.request(Event::disconnect());
             let client = Client::of(request.headers(), self.has_peer);
             request.extensions_mut().insert(client);
-            self.asker.tell(request);
+            self.origin_client.tell(request);
         }
     }
 }

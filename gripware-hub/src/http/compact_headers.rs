@@ -7,12 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// A map of a few headers takes a kilobyte, and its values keep the buffer that they were read
 /// into. Clones share the bytes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PackedHeaders {
+pub(crate) struct CompactHeaders {
     /// Names and values, each ended by a zero byte, which neither can have.
     bytes: Arc<[u8]>,
 }
 
-impl PackedHeaders {
+impl CompactHeaders {
     /// Returns how many bytes names and values take, with one behind each.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
@@ -33,7 +33,7 @@ impl PackedHeaders {
     }
 }
 
-impl From<&HeaderMap> for PackedHeaders {
+impl From<&HeaderMap> for CompactHeaders {
     fn from(headers: &HeaderMap) -> Self {
         let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
         let mut bytes = Vec::with_capacity(headers.iter().map(|it| length(it) + 2).sum());

@@ -33,7 +33,7 @@ pub(crate) fn write_head<T>(
     keep_alive: bool,
 ) {
     out.reserve(128 + 48 * response.headers().len());
-    begin(out, response, version);
+    admit(out, response, version);
     write_headers(out, response.headers(), |name| {
         // Only a 304 may say how long the body is that it does not have.
         let is_recomputed = *name == CONTENT_LENGTH
@@ -85,7 +85,7 @@ pub(crate) fn switching_bytes(headers: &HeaderMap) -> Bytes {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let mut out = BytesMut::with_capacity(256);
-    begin(&mut out, &response, Version::HTTP_11);
+    admit(&mut out, &response, Version::HTTP_11);
     write_headers(&mut out, headers, |_| false);
     out.put_slice(b"\r\n");
     out.freeze()
@@ -109,7 +109,7 @@ pub(crate) fn set_reason<T>(response: &mut Response<T>, reason: Option<&str>) {
     }
 }
 
-fn begin<T>(out: &mut BytesMut, response: &Response<T>, version: Version) {
+fn admit<T>(out: &mut BytesMut, response: &Response<T>, version: Version) {
     out.put_slice(if version == Version::HTTP_10 {
         b"HTTP/1.0 "
     } else {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri, request::Parts};
 
-use super::compact_headers::PackedHeaders;
+use super::compact_headers::CompactHeaders;
 
 /// A client's request in few bytes, kept for as long as the client is held so that the origin can be
 /// asked again (GRIP 1.8, 2.2).
@@ -9,14 +9,14 @@ use super::compact_headers::PackedHeaders;
 /// It is what goes to the origin, without `Grip-Sig` and `Grip-Feature`, which are added anew each
 /// time.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct ReplayRequest {
     method: Method,
     uri: Uri,
-    headers: PackedHeaders,
+    headers: CompactHeaders,
     body: Bytes,
 }
 
-impl Kept {
+impl ReplayRequest {
     /// Keeps a request. Its URI has to be absolute, as it goes to the origin.
     pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Kept {
 
     /// Lets go of the buffer that the request was read into, which the address and the body are
     /// slices of and would keep.
-    pub(crate) fn let_go(mut self) -> Self {
+    pub(crate) fn detach_from_buffer(mut self) -> Self {
         if let Ok(uri) = self.uri.to_string().parse() {
             self.uri = uri;
         }
@@ -104,7 +104,7 @@ mod tests {
             .body(())
             .unwrap();
         let (parts, ()) = request.into_parts();
-        let kept = Kept::new(&parts, Bytes::from("body"));
+        let kept = ReplayRequest::new(&parts, Bytes::from("body"));
         let again = kept.to_request();
         assert_eq!(again.method(), Method::POST);
         assert_eq!(again.uri(), "http://example.org/a?b=c");

@@ -45,11 +45,11 @@ pub(crate) enum AskError {
 /// Asks the application on behalf of connections that are held, on the runtime that the
 /// application itself runs on.
 #[derive(Clone)]
-pub(crate) struct Asker {
-    shared: Arc<Shared>,
+pub(crate) struct OriginClient {
+    shared: Arc<ClientInner>,
 }
 
-struct Shared {
+struct ClientInner {
     fetch: Box<dyn Fetch>,
     runtime: Handle,
     signature: Arc<Signature>,
@@ -59,7 +59,7 @@ struct Shared {
     timeout: Duration,
 }
 
-impl Asker {
+impl OriginClient {
     /// `permits` is how many requests may be under way at a time, of which three quarters may be
     /// about WebSockets, and of one client `turns_each`. More wait for one to end, for up to
     /// `timeout`; then each may take that long once more.
@@ -72,7 +72,7 @@ impl Asker {
         timeout: Duration,
     ) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(ClientInner {
                 fetch: Box::new(fetch),
                 runtime,
                 signature,
@@ -121,7 +121,7 @@ impl Asker {
     }
 }
 
-impl Shared {
+impl ClientInner {
     /// Waits until a request may be sent.
     async fn permits(
         &self,
@@ -151,9 +151,9 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Asker {
+impl fmt::Debug for OriginClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asker").finish_non_exhaustive()
+        f.debug_struct("OriginClient").finish_non_exhaustive()
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     async fn turns_that_hang_leave_room_for_other_requests_and_are_not_waited_for_for_ever() {
         const LIMIT: Duration = Duration::from_secs(60);
         let under_way = Arc::new(AtomicUsize::new(0));
-        let asker = Asker::new(
+        let origin_client = OriginClient::new(
             Hangs(Arc::clone(&under_way)),
             Handle::current(),
             Arc::new(Signature::new(None)),
@@ -207,15 +207,19 @@ mod tests {
         );
         let ended = Arc::new(Mutex::new(Vec::new()));
         for _ in 0..8 {
-            let (asker, ended) = (asker.clone(), Arc::clone(&ended));
+            let (origin_client, ended) = (origin_client.clone(), Arc::clone(&ended));
             tokio::spawn(async move {
-                let answer = asker.ask(turn(), 10).await;
+                let answer = origin_client.ask(turn(), 10).await;
                 ended.lock().unwrap().push(answer.unwrap_err().to_string());
             });
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(under_way.load(Ordering::Relaxed), 6);
-        let other = timeout(Duration::from_secs(1), asker.ask(Request::default(), 10)).await;
+        let other = timeout(
+            Duration::from_secs(1),
+            origin_client.ask(Request::default(), 10),
+        )
+        .await;
         assert!(other.expect("it had to wait").is_ok());
         tokio::time::sleep(2 * LIMIT).await;
         assert_eq!(ended.lock().unwrap().len(), 8);
@@ -241,7 +245,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn eight_hundred_websockets_of_one_address_do_not_make_another_one_wait() {
         for (limit, each, waits) in [(1024, 128, 1), (8, 8, 2)] {
-            let asker = Asker::new(
+            let origin_client = OriginClient::new(
                 Slow,
                 Handle::current(),
                 Arc::new(Signature::new(None)),
@@ -257,15 +261,16 @@ mod tests {
             };
             let greedy = Arc::new(AtomicUsize::new(0));
             for _ in 0..800 {
-                let (asker, turn, greedy) = (asker.clone(), of(1), Arc::clone(&greedy));
+                let (origin_client, turn, greedy) =
+                    (origin_client.clone(), of(1), Arc::clone(&greedy));
                 tokio::spawn(async move {
-                    asker.ask(turn, 10).await.unwrap();
+                    origin_client.ask(turn, 10).await.unwrap();
                     greedy.fetch_add(1, Ordering::Relaxed);
                 });
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
             let start = tokio::time::Instant::now();
-            asker.ask(of(2), 10).await.unwrap();
+            origin_client.ask(of(2), 10).await.unwrap();
             // At most until the first of the others end, and no behind their line.
             assert!(
                 start.elapsed() <= Duration::from_secs(waits),

@@ -10,13 +10,13 @@ use crate::inspect::ConnectionKind;
 
 /// How a client is held.
 #[derive(Debug)]
-pub(crate) enum Sink {
-    Response(Box<response::ResponseSink>),
-    Stream(Box<stream::StreamSink>),
-    WebSocket(Box<websocket::WebSocketSink>),
+pub(crate) enum Session {
+    Response(Box<response::ResponseSession>),
+    Stream(Box<stream::StreamSession>),
+    WebSocket(Box<websocket::WebSocketSession>),
 }
 
-impl Sink {
+impl Session {
     pub(crate) fn kind(&self) -> ConnectionKind {
         match self {
             Self::Response(_) => ConnectionKind::Response,
@@ -29,7 +29,7 @@ impl Sink {
 /// What a connection needs after something came for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Then {
+pub(crate) enum Effect {
     /// Nothing.
     Idle,
     /// Something waits to be written.

@@ -15,18 +15,18 @@ use http::{Response, StatusCode, Version, header::CONTENT_LENGTH};
 use tokio::sync::oneshot;
 
 use super::{
-    Then,
-    resync::Dealings,
+    Effect,
+    resync::Resync,
     subscription::{Meta, Subscription, filtered},
 };
 use crate::{
-    channels::encoded_item::Parcel, gateway::set_reason, http::compact_headers::PackedHeaders,
+    channels::encoded_item::EncodedItem, gateway::set_reason, http::compact_headers::CompactHeaders,
 };
 
 /// A request that is answered once.
 #[derive(Debug)]
-pub(crate) struct ResponseSink {
-    pub(crate) dealings: Dealings,
+pub(crate) struct ResponseSession {
+    pub(crate) resync: Resync,
     /// What the client gets when time is up.
     stored: Stored,
     pub(crate) deadline: Instant,
@@ -40,7 +40,7 @@ pub(crate) struct ResponseSink {
 struct Stored {
     status: StatusCode,
     reason: Option<Box<str>>,
-    headers: PackedHeaders,
+    headers: CompactHeaders,
     body: Bytes,
 }
 
@@ -73,10 +73,10 @@ pub(crate) enum ResponseReply {
     Channel(oneshot::Sender<Response<Bytes>>),
 }
 
-impl ResponseSink {
+impl ResponseSession {
     pub(crate) fn new(reply: ResponseReply, now: Instant) -> Self {
         Self {
-            dealings: Dealings::default(),
+            resync: Resync::default(),
             stored: Stored::default(),
             deadline: now,
             reply: Some(reply),
@@ -103,27 +103,27 @@ impl ResponseSink {
         self.answer = Some(Box::new(self.stored.to_response()));
     }
 
-    /// Takes an item for one of the subscriptions. `Then::End` where it is the answer.
+    /// Takes an item for one of the subscriptions. `Effect::End` where it is the answer.
     pub(crate) fn take(
         &mut self,
-        parcel: &Arc<Parcel>,
+        item: &Arc<EncodedItem>,
         index: usize,
         subscriptions: &mut [Subscription],
         meta: &Meta,
-    ) -> Then {
-        let Some(format) = &parcel.response else {
-            return Then::Idle;
+    ) -> Effect {
+        let Some(format) = &item.response else {
+            return Effect::Idle;
         };
-        if self.dealings.keeps(parcel) {
-            return Then::Idle;
+        if self.resync.keeps(item) {
+            return Effect::Idle;
         }
         let Some(subscription) = subscriptions.get(index) else {
-            return Then::Idle;
+            return Effect::Idle;
         };
-        let is_signal = format.action() != Action::Send && parcel.is_signal();
-        if !is_signal && !subscription.fits(parcel) {
-            self.dealings.want_update();
-            return Then::Ask;
+        let is_signal = format.action() != Action::Send && item.is_signal();
+        if !is_signal && !subscription.fits(item) {
+            self.resync.want_resync();
+            return Effect::Ask;
         }
         let (content, is_broken) = match format.body() {
             HttpBody::Content(content) => (content.as_bytes().clone(), false),
@@ -134,35 +134,35 @@ impl ResponseSink {
             _ => (Bytes::new(), true),
         };
         let wanted = format.content_filters();
-        let verdict = filtered(index, subscriptions, meta, parcel, &content, wanted);
+        let verdict = filtered(index, subscriptions, meta, item, &content, wanted);
         if matches!(verdict, Verdict::Fail) {
-            return Then::Idle;
+            return Effect::Idle;
         }
         if let Some(subscription) = subscriptions.get_mut(index).filter(|_| !is_signal) {
-            subscription.moved(parcel);
+            subscription.moved(item);
         }
         let Verdict::Send(content) = verdict else {
-            return Then::Idle;
+            return Effect::Idle;
         };
         match format.action() {
             Action::Send => {
                 self.answer = Some(Box::new(if is_broken {
                     tracing::warn!(
                         target: "gripware_hub",
-                        channel = %parcel.channel,
+                        channel = %item.channel,
                         "a patch does not fit the response that it is for"
                     );
                     bad_gateway()
                 } else {
                     merged(&self.stored.to_response(), format, content)
                 }));
-                Then::End
+                Effect::End
             }
             Action::Hint => {
-                self.dealings.want_update();
-                Then::Ask
+                self.resync.want_resync();
+                Effect::Ask
             }
-            _ => Then::Idle,
+            _ => Effect::Idle,
         }
     }
 }

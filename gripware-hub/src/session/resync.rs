@@ -11,7 +11,7 @@ use gripware_core::{header::GRIP_LAST, proxy::Instruction};
 use http::{HeaderMap, HeaderValue, Uri};
 
 use super::subscription::Subscription;
-use crate::channels::encoded_item::Parcel;
+use crate::channels::encoded_item::EncodedItem;
 
 /// How many items are kept while the origin is being asked. With more, it is asked again.
 const MAX_KEPT: usize = 100;
@@ -21,19 +21,19 @@ const MAX_KEPT_BYTES: usize = 1 << 20;
 
 /// Whether the origin has to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Update {
+pub(crate) enum ResyncState {
     #[default]
     No,
     Wanted,
     Asked,
 }
 
-/// A hold's dealings with the origin.
+/// A hold's synchronisation with the origin.
 #[derive(Debug, Default)]
-pub(crate) struct Dealings {
-    pub(crate) update: Update,
+pub(crate) struct Resync {
+    pub(crate) update: ResyncState,
     /// Items that came while the origin was being asked.
-    kept: VecDeque<Arc<Parcel>>,
+    kept: VecDeque<Arc<EncodedItem>>,
     kept_bytes: usize,
     /// Whether the answer to what is being asked may be too old, so that it is asked again.
     is_outdated: bool,
@@ -67,11 +67,11 @@ impl Next {
     }
 }
 
-impl Dealings {
+impl Resync {
     /// Follows the links of an instruction. `request` is the address of the client's own request.
     pub(crate) fn obey(&mut self, instruction: &Instruction, request: &Uri, now: Instant) {
         let base = self.base.as_deref().unwrap_or(request);
-        self.update = Update::No;
+        self.update = ResyncState::No;
         self.next = instruction.next().and_then(|link| {
             let timeout = instruction.next_timeout();
             Some(Box::new(Next {
@@ -86,14 +86,14 @@ impl Dealings {
     }
 
     /// Keeps an item for after the answer; whether the origin is being asked at all.
-    pub(crate) fn keeps(&mut self, parcel: &Arc<Parcel>) -> bool {
+    pub(crate) fn keeps(&mut self, item: &Arc<EncodedItem>) -> bool {
         // What is for this connection alone has no place among the others.
-        if self.update == Update::No || parcel.channel.is_empty() {
+        if self.update == ResyncState::No || item.channel.is_empty() {
             return false;
         }
-        self.kept_bytes = self.kept_bytes.saturating_add(parcel.cost);
+        self.kept_bytes = self.kept_bytes.saturating_add(item.cost);
         if self.kept.len() < MAX_KEPT && self.kept_bytes <= MAX_KEPT_BYTES {
-            self.kept.push_back(Arc::clone(parcel));
+            self.kept.push_back(Arc::clone(item));
         } else {
             self.is_outdated = true;
         }
@@ -102,22 +102,25 @@ impl Dealings {
 
     /// What came while the origin was asked: of each channel from the first item on that follows
     /// what it said. Nothing where the answer may be too old: then it has to be asked again.
-    pub(crate) fn take_kept(&mut self, subscriptions: &[Subscription]) -> VecDeque<Arc<Parcel>> {
+    pub(crate) fn drain_buffered(
+        &mut self,
+        subscriptions: &[Subscription],
+    ) -> VecDeque<Arc<EncodedItem>> {
         let mut kept = self.forget_kept();
         if std::mem::take(&mut self.is_outdated) {
-            self.update = Update::Wanted;
+            self.update = ResyncState::Wanted;
             return VecDeque::new();
         }
         let mut followed: Vec<Arc<str>> = Vec::new();
-        kept.retain(|parcel| {
-            let found = subscriptions.iter().find(|it| it.channel == parcel.channel);
+        kept.retain(|item| {
+            let found = subscriptions.iter().find(|it| it.channel == item.channel);
             let Some(subscription) = found else {
                 return false;
             };
-            let is_unordered = parcel.is_signal() || parcel.no_seq;
-            let follows = followed.contains(&parcel.channel) || is_unordered;
-            if !follows && subscription.fits(parcel) {
-                followed.push(Arc::clone(&parcel.channel));
+            let is_unordered = item.is_signal() || item.no_seq;
+            let follows = followed.contains(&item.channel) || is_unordered;
+            if !follows && subscription.fits(item) {
+                followed.push(Arc::clone(&item.channel));
                 return true;
             }
             follows
@@ -127,15 +130,15 @@ impl Dealings {
 
     /// Wants the origin to be asked, and what came before does not count. Where it is being asked,
     /// it may not have known yet what there is now, and is asked once more.
-    pub(crate) fn want_update(&mut self) {
+    pub(crate) fn want_resync(&mut self) {
         self.forget_kept();
-        self.is_outdated = self.update == Update::Asked;
-        if self.update == Update::No {
-            self.update = Update::Wanted;
+        self.is_outdated = self.update == ResyncState::Asked;
+        if self.update == ResyncState::No {
+            self.update = ResyncState::Wanted;
         }
     }
 
-    fn forget_kept(&mut self) -> VecDeque<Arc<Parcel>> {
+    fn forget_kept(&mut self) -> VecDeque<Arc<EncodedItem>> {
         self.kept_bytes = 0;
         std::mem::take(&mut self.kept)
     }

@@ -10,12 +10,12 @@ use gripware_core::{
 };
 
 use super::{
-    Then,
-    resync::{Dealings, Update},
+    Effect,
+    resync::{Resync, ResyncState},
     subscription::{Meta, Subscription, filtered},
 };
 use crate::{
-    channels::encoded_item::{LAST_CHUNK, Parcel, chunk},
+    channels::encoded_item::{EncodedItem, LAST_CHUNK, chunk},
     handoff::Framing,
 };
 
@@ -28,9 +28,9 @@ const MAX_EMPTY_PAGE_PAUSE: Duration = Duration::from_secs(10);
 
 /// A response that is appended to.
 #[derive(Debug)]
-pub(crate) struct StreamSink {
+pub(crate) struct StreamSession {
     pub(crate) framing: Framing,
-    pub(crate) dealings: Dealings,
+    pub(crate) resync: Resync,
     keep_alive: Option<KeepAlive>,
     /// Whether items were dropped since the client did not read, so that it has to be asked for them
     /// when it does.
@@ -48,11 +48,11 @@ struct KeepAlive {
     due: Instant,
 }
 
-impl StreamSink {
+impl StreamSession {
     pub(crate) fn new(framing: Framing) -> Self {
         Self {
             framing,
-            dealings: Dealings::default(),
+            resync: Resync::default(),
             keep_alive: None,
             has_lost: false,
             empty_pages: 0,
@@ -87,48 +87,48 @@ impl StreamSink {
 
     /// Whether items reach the client as they are, without a look at each.
     pub(crate) fn is_plain(&self) -> bool {
-        self.dealings.update == Update::No && !self.has_lost
+        self.resync.update == ResyncState::No && !self.has_lost
     }
 
     /// Takes an item for one of the subscriptions; what it adds goes to `write`.
     pub(crate) fn take(
         &mut self,
-        parcel: &Arc<Parcel>,
+        item: &Arc<EncodedItem>,
         index: usize,
         subscriptions: &mut [Subscription],
         meta: &Meta,
         write: &mut Vec<Bytes>,
-    ) -> Then {
-        let Some(part) = &parcel.stream else {
-            return Then::Idle;
+    ) -> Effect {
+        let Some(part) = &item.stream else {
+            return Effect::Idle;
         };
-        if self.dealings.keeps(parcel) {
-            return Then::Idle;
+        if self.resync.keeps(item) {
+            return Effect::Idle;
         }
         let Some(subscription) = subscriptions.get(index) else {
-            return Then::Idle;
+            return Effect::Idle;
         };
-        let is_signal = part.action != Action::Send && parcel.is_signal();
-        if !is_signal && !subscription.fits(parcel) {
-            self.dealings.want_update();
-            return Then::Ask;
+        let is_signal = part.action != Action::Send && item.is_signal();
+        if !is_signal && !subscription.fits(item) {
+            self.resync.want_resync();
+            return Effect::Ask;
         }
         let verdict = filtered(
             index,
             subscriptions,
             meta,
-            parcel,
+            item,
             &part.content,
             &part.content_filters,
         );
         if matches!(verdict, Verdict::Fail) {
-            return Then::Idle;
+            return Effect::Idle;
         }
         if let Some(subscription) = subscriptions.get_mut(index).filter(|_| !is_signal) {
-            subscription.moved(parcel);
+            subscription.moved(item);
         }
         let Verdict::Send(content) = verdict else {
-            return Then::Idle;
+            return Effect::Idle;
         };
         match part.action {
             Action::Send => {
@@ -137,14 +137,14 @@ impl StreamSink {
                     Framing::Chunked if is_shared => part.chunk.clone(),
                     _ => self.framed(&content),
                 });
-                Then::Write
+                Effect::Write
             }
-            Action::Hint if self.dealings.next.is_some() => {
-                self.dealings.want_update();
-                Then::Ask
+            Action::Hint if self.resync.next.is_some() => {
+                self.resync.want_resync();
+                Effect::Ask
             }
-            Action::Close => Then::End,
-            _ => Then::Idle,
+            Action::Close => Effect::End,
+            _ => Effect::Idle,
         }
     }
 
@@ -153,7 +153,7 @@ impl StreamSink {
         if let Some(keep_alive) = self.keep_alive.as_mut().filter(|it| !it.is_interval) {
             keep_alive.due = now + keep_alive.every;
         }
-        if let Some(next) = &mut self.dealings.next {
+        if let Some(next) = &mut self.resync.next {
             next.put_off(now);
         }
     }
@@ -166,7 +166,7 @@ impl StreamSink {
         }
         let pause = EMPTY_PAGE_PAUSE * (1 << self.empty_pages.min(10));
         self.empty_pages = self.empty_pages.saturating_add(1);
-        if let Some(next) = &mut self.dealings.next {
+        if let Some(next) = &mut self.resync.next {
             next.not_before = Some(now + pause.min(MAX_EMPTY_PAGE_PAUSE));
         }
     }
@@ -179,34 +179,34 @@ impl StreamSink {
 
     /// When the next link may be fetched that is wanted.
     fn pauses_until(&self) -> Option<Instant> {
-        let next = self.dealings.next.as_ref()?;
+        let next = self.resync.next.as_ref()?;
         next.not_before
-            .filter(|_| self.dealings.update == Update::Wanted)
+            .filter(|_| self.resync.update == ResyncState::Wanted)
     }
 
     /// When the next link is fetched although nothing has come.
     fn polls_at(&self) -> Option<Instant> {
-        let next = self.dealings.next.as_ref()?.due();
-        next.filter(|_| self.dealings.update == Update::No)
+        let next = self.resync.next.as_ref()?.due();
+        next.filter(|_| self.resync.update == ResyncState::No)
     }
 
     /// Does what is due.
-    pub(crate) fn elapsed(&mut self, now: Instant, write: &mut Vec<Bytes>) -> Then {
-        let mut then = Then::Idle;
+    pub(crate) fn elapsed(&mut self, now: Instant, write: &mut Vec<Bytes>) -> Effect {
+        let mut then = Effect::Idle;
         if let Some(keep_alive) = self.keep_alive.as_mut().filter(|it| it.due <= now) {
             keep_alive.due = now + keep_alive.every;
             write.push(keep_alive.bytes.clone());
-            then = Then::Write;
+            then = Effect::Write;
         }
         if self.pauses_until().is_some_and(|until| until <= now) {
-            if let Some(next) = &mut self.dealings.next {
+            if let Some(next) = &mut self.resync.next {
                 next.not_before = None;
             }
-            then = Then::Ask;
+            then = Effect::Ask;
         }
         if self.polls_at().is_some_and(|due| due <= now) {
-            self.dealings.want_update();
-            then = Then::Ask;
+            self.resync.want_resync();
+            then = Effect::Ask;
         }
         then
     }

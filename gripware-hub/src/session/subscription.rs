@@ -6,7 +6,7 @@ use gripware_core::{
     proxy::{Subject, Verdict},
 };
 
-use crate::channels::encoded_item::Parcel;
+use crate::channels::encoded_item::EncodedItem;
 
 /// That a connection follows a channel.
 #[derive(Debug)]
@@ -29,14 +29,14 @@ const MAX_META: usize = 64;
 
 impl Subscription {
     /// Whether an item follows what the client has seen. One that is in no order always does.
-    pub(crate) fn fits(&self, parcel: &Parcel) -> bool {
-        self.place.is_none() || parcel.no_seq || self.place == parcel.prev_id
+    pub(crate) fn fits(&self, item: &EncodedItem) -> bool {
+        self.place.is_none() || item.no_seq || self.place == item.prev_id
     }
 
     /// Notes that the client has seen an item.
-    pub(crate) fn moved(&mut self, parcel: &Parcel) {
-        if self.place.is_some() && !parcel.no_seq {
-            self.place.clone_from(&parcel.id);
+    pub(crate) fn moved(&mut self, item: &EncodedItem) {
+        if self.place.is_some() && !item.no_seq {
+            self.place.clone_from(&item.id);
         }
     }
 }
@@ -77,7 +77,7 @@ pub(crate) fn filtered(
     index: usize,
     subscriptions: &[Subscription],
     meta: &Meta,
-    parcel: &Parcel,
+    item: &EncodedItem,
     content: &Bytes,
     wanted: &[Filter],
 ) -> Verdict {
@@ -94,14 +94,14 @@ pub(crate) fn filtered(
             Some(found.place.as_deref().unwrap_or_default())
         },
         meta: &|name| meta.get(name),
-        item_meta: &parcel.meta,
+        item_meta: &item.meta,
     };
     let verdict = subject.apply(content, wanted);
     if verdict == Verdict::Fail {
         // Perhaps for many connections at once, so that a warning for each would say too much.
         tracing::debug!(
             target: "gripware_hub",
-            channel = %parcel.channel,
+            channel = %item.channel,
             filters = ?subscription.filters,
             ?wanted,
             "an item is left out: a filter cannot be applied to it"

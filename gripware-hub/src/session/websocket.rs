@@ -4,12 +4,12 @@ use bytes::Bytes;
 use gripware_core::proxy::Verdict;
 
 use super::{
-    Then,
+    Effect,
     subscription::{Meta, Subscription, filtered},
 };
 use crate::{
-    channels::encoded_item::{Parcel, SocketPart},
-    ws::{Action, Conversation, Reader, encode},
+    channels::encoded_item::{EncodedItem, SocketPart},
+    ws::{Action, FrameDecoder, WsSession, encode},
 };
 
 /// What comes of an item for a WebSocket.
@@ -22,9 +22,9 @@ pub(crate) struct Out {
 
 /// A WebSocket that the application has accepted.
 #[derive(Debug)]
-pub(crate) struct WebSocketSink {
-    pub(crate) reader: Reader,
-    pub(crate) conversation: Conversation,
+pub(crate) struct WebSocketSession {
+    pub(crate) decoder: FrameDecoder,
+    pub(crate) session: WsSession,
     /// The payload of the ping that is answered when all before is written. Of several only the
     /// latest is (RFC 6455, section 5.5.3), so that pings cost no queue.
     pub(crate) pong: Option<Box<[u8]>>,
@@ -32,43 +32,43 @@ pub(crate) struct WebSocketSink {
     pub(crate) look_at: Option<Instant>,
 }
 
-impl WebSocketSink {
+impl WebSocketSession {
     /// Returns when something is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         // While it is not read from, a message that it has begun cannot go on.
         let stalled = match self.look_at {
             Some(look_at) => Some(look_at),
-            None => self.reader.deadline(),
+            None => self.decoder.deadline(),
         };
-        let conversation = self.conversation.next_deadline();
-        stalled.into_iter().chain(conversation).min()
+        let session = self.session.next_deadline();
+        stalled.into_iter().chain(session).min()
     }
 
     /// Does what is due.
     pub(crate) fn elapsed(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let is_paused = self.look_at.is_some();
         self.look_at.take_if(|look_at| *look_at <= now);
-        if !is_paused && let Some(error) = self.reader.stalled(now) {
-            self.conversation.failed(error, actions);
+        if !is_paused && let Some(error) = self.decoder.stalled(now) {
+            self.session.failed(error, actions);
         }
-        self.conversation.elapsed(now, actions);
+        self.session.elapsed(now, actions);
     }
 
     /// Takes an item for one of the subscriptions.
     pub(crate) fn take(
         &mut self,
-        parcel: &Arc<Parcel>,
+        item: &Arc<EncodedItem>,
         index: usize,
         subscriptions: &[Subscription],
         meta: &Meta,
         now: Instant,
         out: &mut Out,
-    ) -> Then {
-        let Some(part) = &parcel.socket else {
-            return Then::Idle;
+    ) -> Effect {
+        let Some(part) = &item.socket else {
+            return Effect::Idle;
         };
-        if !self.conversation.takes_items() {
-            return Then::Idle;
+        if !self.session.takes_items() {
+            return Effect::Idle;
         }
         let (content, content_filters) = match part {
             SocketPart::Send {
@@ -78,16 +78,9 @@ impl WebSocketSink {
             } => (content.clone(), &**content_filters),
             _ => (Bytes::new(), &[][..]),
         };
-        let verdict = filtered(
-            index,
-            subscriptions,
-            meta,
-            parcel,
-            &content,
-            content_filters,
-        );
+        let verdict = filtered(index, subscriptions, meta, item, &content, content_filters);
         let Verdict::Send(filtered) = verdict else {
-            return Then::Idle;
+            return Effect::Idle;
         };
         match part {
             SocketPart::Send { opcode, frame, .. } => {
@@ -97,16 +90,16 @@ impl WebSocketSink {
                 } else {
                     encode(*opcode, &filtered)
                 });
-                Then::Write
+                Effect::Write
             }
             SocketPart::Close { code, reason } => {
-                let conversation = &mut self.conversation;
-                conversation.close_from_item(code.as_u16(), reason, now, &mut out.actions);
-                Then::Converse
+                let session = &mut self.session;
+                session.close_from_item(code.as_u16(), reason, now, &mut out.actions);
+                Effect::Converse
             }
             SocketPart::Refresh => {
-                self.conversation.refresh();
-                Then::Converse
+                self.session.refresh();
+                Effect::Converse
             }
         }
     }

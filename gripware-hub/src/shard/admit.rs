@@ -7,47 +7,47 @@ use gripware_core::proxy::Instruction;
 
 use super::{
     Shard,
-    client_socket::Wire,
+    client_socket::ClientSocket,
     connection::{Connection, State},
     drive::MAX_UNREAD,
     outbox::Outbox,
     pressure::Pressure,
-    timers::Ticket,
+    timers::ConnectionKey,
 };
 use crate::{
     clock,
-    handoff::{Held, Reply, What},
+    handoff::{HeldClient, HoldKind, Reply},
     session::{
-        Sink,
-        response::{ResponseReply, ResponseSink},
-        stream::StreamSink,
+        Session,
+        response::{ResponseReply, ResponseSession},
+        stream::StreamSession,
         subscription::Meta,
-        websocket::WebSocketSink,
+        websocket::WebSocketSession,
     },
-    ws::{Action, Reader},
+    ws::{Action, FrameDecoder},
 };
 
 /// What a client is held by, in the first place.
 enum Start {
     Hold(Box<Instruction>),
-    Conversation(Vec<Action>),
+    WsSession(Vec<Action>),
 }
 
 impl Shard {
     /// Holds a client from now on.
-    pub(super) fn begin(self: &Rc<Self>, held: Held) {
+    pub(super) fn admit(self: &Rc<Self>, held: HeldClient) {
         let now = clock::now();
-        let Held {
+        let HeldClient {
             id,
             peer,
             since,
             request,
-            asker,
+            origin_client,
             what,
         } = held;
-        let mut request = request.let_go();
+        let mut request = request.detach_from_buffer();
         let (sink, line, head, start) = match what {
-            What::Response { instruction, reply } => {
+            HoldKind::Response { instruction, reply } => {
                 let (line, reply) = match reply {
                     Reply::Http1 {
                         line,
@@ -56,10 +56,10 @@ impl Shard {
                     } => (Some(line), ResponseReply::Http1 { version, is_head }),
                     Reply::Channel(sender) => (None, ResponseReply::Channel(sender)),
                 };
-                let sink = Sink::Response(Box::new(ResponseSink::new(reply, now)));
+                let sink = Session::Response(Box::new(ResponseSession::new(reply, now)));
                 (sink, line, Bytes::new(), Start::Hold(Box::new(instruction)))
             }
-            What::Stream {
+            HoldKind::Stream {
                 instruction,
                 line,
                 head,
@@ -67,30 +67,30 @@ impl Shard {
             } => {
                 // What a stream asks by itself has nothing of the client's.
                 request = request.without_headers();
-                let sink = Sink::Stream(Box::new(StreamSink::new(framing)));
+                let sink = Session::Stream(Box::new(StreamSession::new(framing)));
                 (sink, Some(line), head, Start::Hold(Box::new(instruction)))
             }
-            What::WebSocket {
+            HoldKind::WebSocket {
                 accepted,
                 line,
                 head,
             } => {
                 let mut actions = Vec::new();
-                let conversations = Arc::clone(&self.common.conversations);
-                let sink = WebSocketSink {
-                    reader: Reader::default(),
+                let ws_settings = Arc::clone(&self.shared.ws_settings);
+                let sink = WebSocketSession {
+                    decoder: FrameDecoder::default(),
                     pong: None,
                     look_at: None,
-                    conversation: accepted.start(conversations, now, &mut actions),
+                    session: accepted.start(ws_settings, now, &mut actions),
                 };
-                let sink = Sink::WebSocket(Box::new(sink));
-                (sink, Some(line), head, Start::Conversation(actions))
+                let sink = Session::WebSocket(Box::new(sink));
+                (sink, Some(line), head, Start::WsSession(actions))
             }
         };
-        let (wire, unread, take_back) = match line {
+        let (wire, unread, resume_http) = match line {
             None => (None, Bytes::new(), None),
-            Some(line) => match Wire::new(line.wire) {
-                Ok(wire) => (Some(wire), line.unread, line.take_back),
+            Some(line) => match ClientSocket::new(line.wire) {
+                Ok(wire) => (Some(wire), line.unread, line.resume_http),
                 Err(error) => {
                     tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");
                     return;
@@ -106,8 +106,8 @@ impl Shard {
             subscriptions: Vec::new(),
             meta: Meta::default(),
             request,
-            asker,
-            take_back,
+            origin_client,
+            resume_http,
             unread: BytesMut::new(),
             end: None,
             end_by: None,
@@ -115,11 +115,11 @@ impl Shard {
             pressure: Pressure::Low,
             has_dropped: false,
         };
-        let connection = self.insert(|ticket| Connection::new(ticket, id, peer, since, state));
-        self.attend(&connection);
+        let connection = self.insert(|key| Connection::new(key, id, peer, since, state));
+        self.drive(&connection);
         match start {
             Start::Hold(instruction) => self.begin_hold(&connection, &instruction, now),
-            Start::Conversation(actions) => self.act(&connection, actions),
+            Start::WsSession(actions) => self.act(&connection, actions),
         }
         if unread.len() > MAX_UNREAD {
             self.lost(&connection);
@@ -148,7 +148,7 @@ impl Shard {
         // Something was published after the origin looked, and before this subscription. Or it has
         // not said yet whether it holds, and where the next page is.
         let has_more = instruction.mode().is_none();
-        let asks = (contradicts || has_more) && state.want_update();
+        let asks = (contradicts || has_more) && state.want_resync();
         drop(state);
         if asks {
             self.ask(connection);
@@ -169,24 +169,24 @@ impl Shard {
         let state = &mut *guard;
         state.meta.replace(instruction.metas());
         match &mut state.sink {
-            Sink::Response(response) => {
+            Session::Response(response) => {
                 let base = state.request.uri();
-                response.dealings.obey(instruction, base, now);
+                response.resync.obey(instruction, base, now);
                 response.store(instruction, now);
             }
-            Sink::Stream(stream) => {
-                stream.dealings.obey(instruction, state.request.uri(), now);
+            Session::Stream(stream) => {
+                stream.resync.obey(instruction, state.request.uri(), now);
                 stream.set_keep_alive(instruction, now);
             }
-            Sink::WebSocket(_) => {}
+            Session::WebSocket(_) => {}
         }
         if instruction.mode().is_none() {
             return false;
         }
         let contradicts = self.resubscribe(connection, state, instruction.channels());
         let needs_link = state.subscriptions.iter().find(|it| it.place.is_some());
-        if let (Sink::Stream(stream), Some(subscription)) = (&state.sink, needs_link)
-            && stream.dealings.next.is_none()
+        if let (Session::Stream(stream), Some(subscription)) = (&state.sink, needs_link)
+            && stream.resync.next.is_none()
         {
             let why = format!(
                 "The channel {} has a previous id, and there is no next link to recover from.\n",
@@ -199,12 +199,12 @@ impl Shard {
         contradicts
     }
 
-    fn insert(&self, make: impl FnOnce(Ticket) -> Connection) -> Rc<Connection> {
+    fn insert(&self, make: impl FnOnce(ConnectionKey) -> Connection) -> Rc<Connection> {
         let generation = self.generation.get().wrapping_add(1);
         self.generation.set(generation);
         let mut connections = self.connections.borrow_mut();
         let entry = connections.vacant_entry();
-        let connection = Rc::new(make(Ticket {
+        let connection = Rc::new(make(ConnectionKey {
             // There are never so many connections that their number does not fit.
             key: entry.key() as u32,
             generation,

@@ -8,13 +8,13 @@ use http::Response;
 
 use super::{Shard, connection::Connection};
 use crate::{
-    channels::encoded_item::Parcel,
+    channels::encoded_item::EncodedItem,
     clock,
     origin::client::AskError,
     session::{
-        Sink,
+        Session,
         response::{bad_gateway, passed_on, whole},
-        resync::Update,
+        resync::ResyncState,
     },
 };
 
@@ -26,21 +26,21 @@ impl Shard {
         answer: Result<Response<Bytes>, AskError>,
     ) {
         let mut state = connection.state.borrow_mut();
-        let Sink::Response(response) = &mut state.sink else {
+        let Session::Response(response) = &mut state.sink else {
             return;
         };
         if response.reply.is_none() || connection.is_gone.get() {
             return;
         }
-        response.dealings.update = Update::No;
+        response.resync.update = ResyncState::No;
         let read = match answer {
             Ok(answer) => Instruction::read(&answer).map(|instruction| (instruction, answer)),
             Err(error) => {
                 // It is still held, and gets what was stored when time is up.
-                self.common.metrics.asks_failed.add(1);
+                self.shared.metrics.asks_failed.add(1);
                 tracing::warn!(target: "gripware_hub", connection = %connection.id, "a request was not answered again: {error}");
                 drop(state);
-                self.take_kept(connection);
+                self.drain_buffered(connection);
                 self.ask(connection);
                 return;
             }
@@ -52,7 +52,7 @@ impl Shard {
                 if self.obey(connection, &instruction, now) {
                     self.trust_origin(connection);
                 }
-                self.take_kept(connection);
+                self.drain_buffered(connection);
                 self.ask(connection);
                 self.set_timer(connection);
                 return;
@@ -82,14 +82,14 @@ impl Shard {
     ) {
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
-        let Sink::Stream(stream) = &mut state.sink else {
+        let Session::Stream(stream) = &mut state.sink else {
             return;
         };
-        let is_asked = stream.dealings.update == Update::Asked;
+        let is_asked = stream.resync.update == ResyncState::Asked;
         if connection.is_gone.get() || state.end.is_some() || !is_asked {
             return;
         }
-        stream.dealings.update = Update::No;
+        stream.resync.update = ResyncState::No;
         let instruction = match page.map(Instruction::read) {
             Some(Ok(instruction)) => instruction,
             Some(Err(error)) => {
@@ -111,7 +111,7 @@ impl Shard {
             self.cut_off(connection);
             return;
         }
-        stream.dealings.base = stream.dealings.next.take().map(|next| Box::new(next.uri));
+        stream.resync.base = stream.resync.next.take().map(|next| Box::new(next.uri));
         let none = Bytes::new();
         let body = match &instruction {
             Some(instruction) => instruction.response().body(),
@@ -131,15 +131,15 @@ impl Shard {
             return;
         };
         let contradicts = self.obey(connection, &instruction, now);
-        if let Sink::Stream(stream) = &mut connection.state.borrow_mut().sink {
+        if let Session::Stream(stream) = &mut connection.state.borrow_mut().sink {
             stream.note_page(is_empty && instruction.mode().is_none(), now);
         }
         if instruction.mode().is_some() {
             if contradicts {
                 self.trust_origin(connection);
             }
-            self.take_kept(connection);
-        } else if !connection.state.borrow_mut().want_update() {
+            self.drain_buffered(connection);
+        } else if !connection.state.borrow_mut().want_resync() {
             self.finish(connection);
             return;
         }
@@ -152,36 +152,36 @@ impl Shard {
     fn trust_origin(&self, connection: &Connection) {
         for subscription in &connection.state.borrow().subscriptions {
             if subscription.place.is_some() {
-                self.common.registry.forget_last(&subscription.channel);
+                self.shared.registry.forget_last(&subscription.channel);
             }
         }
     }
 
     /// Hands over what came while the origin was asked.
-    fn take_kept(self: &Rc<Self>, connection: &Rc<Connection>) {
+    fn drain_buffered(self: &Rc<Self>, connection: &Rc<Connection>) {
         let kept = {
             let state = &mut *connection.state.borrow_mut();
             match &mut state.sink {
-                Sink::Response(response) => response.dealings.take_kept(&state.subscriptions),
-                Sink::Stream(stream) => stream.dealings.take_kept(&state.subscriptions),
-                Sink::WebSocket(_) => return,
+                Session::Response(response) => response.resync.drain_buffered(&state.subscriptions),
+                Session::Stream(stream) => stream.resync.drain_buffered(&state.subscriptions),
+                Session::WebSocket(_) => return,
             }
         };
         // Each may change what becomes of the next one.
-        for parcel in kept {
-            self.hand_on(connection, &parcel);
+        for item in kept {
+            self.hand_on(connection, &item);
         }
         self.write_all();
     }
 
-    fn hand_on(self: &Rc<Self>, connection: &Rc<Connection>, parcel: &Arc<Parcel>) {
+    fn hand_on(self: &Rc<Self>, connection: &Rc<Connection>, item: &Arc<EncodedItem>) {
         let (then, actions) = {
             let mut state = connection.state.borrow_mut();
             let mut all = state.subscriptions.iter();
-            let Some(index) = all.position(|it| it.channel == parcel.channel) else {
+            let Some(index) = all.position(|it| it.channel == item.channel) else {
                 return;
             };
-            self.take_for(connection, &mut state, parcel, index)
+            self.deliver_to(connection, &mut state, item, index)
         };
         self.follow_up(connection, then, actions);
     }

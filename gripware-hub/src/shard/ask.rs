@@ -8,7 +8,7 @@ use tokio::task::spawn_local;
 
 use super::{
     Shard,
-    connection::{Connection, Posted},
+    connection::{Connection, Enqueued},
     fetch::jitter,
 };
 use crate::{
@@ -16,11 +16,11 @@ use crate::{
     connection_id::Id,
     origin::client::AskError,
     session::{
-        Sink,
-        resync::{Update, write_last},
+        Session,
+        resync::{ResyncState, write_last},
     },
     turns::Client,
-    ws::{Action, Opcode, TurnError, encode},
+    ws::{Action, EventsError, Opcode, encode},
 };
 
 impl Shard {
@@ -33,19 +33,19 @@ impl Shard {
             return;
         }
         let unread = state.outbox.bytes();
-        let (dealings, mut request) = match &mut state.sink {
-            Sink::Response(response) => (&mut response.dealings, state.request.to_request()),
-            Sink::Stream(stream) => {
-                let dealings = &mut stream.dealings;
-                let Some(next) = &dealings.next else {
-                    dealings.update = Update::No;
+        let (resync, mut request) = match &mut state.sink {
+            Session::Response(response) => (&mut response.resync, state.request.to_request()),
+            Session::Stream(stream) => {
+                let resync = &mut stream.resync;
+                let Some(next) = &resync.next else {
+                    resync.update = ResyncState::No;
                     return;
                 };
                 if next.not_before.is_some_and(|time| time > clock::now()) {
                     // Asked when the pause is over.
                     return;
                 }
-                if unread > 0 && unread >= self.common.settings.queue_bytes {
+                if unread > 0 && unread >= self.shared.settings.queue_bytes {
                     // Asked when the client has read what there is.
                     return;
                 }
@@ -54,27 +54,27 @@ impl Shard {
                 if let Some(host) = state.request.headers().remove(HOST) {
                     request.headers_mut().insert(HOST, host);
                 }
-                (dealings, request)
+                (resync, request)
             }
-            Sink::WebSocket(_) => return,
+            Session::WebSocket(_) => return,
         };
-        if dealings.update != Update::Wanted {
+        if resync.update != ResyncState::Wanted {
             return;
         }
-        dealings.update = Update::Asked;
+        resync.update = ResyncState::Asked;
         write_last(request.headers_mut(), &state.subscriptions);
-        let asker = state.asker.clone();
-        if matches!(state.sink, Sink::Stream(_)) {
+        let origin_client = state.origin_client.clone();
+        if matches!(state.sink, Session::Stream(_)) {
             drop(guard);
-            self.fetch(connection, asker, request);
+            self.fetch(connection, origin_client, request);
             return;
         }
         drop(guard);
-        self.common.metrics.asks.add(1);
-        let limit = self.common.settings.max_held_response;
+        self.shared.metrics.asks.add(1);
+        let limit = self.shared.settings.max_held_response;
         let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
         spawn_local(async move {
-            let answer = asker.ask(request, limit).await;
+            let answer = origin_client.ask(request, limit).await;
             shard.guard(&connection, || shard.repeated(&connection, answer));
         });
     }
@@ -83,36 +83,36 @@ impl Shard {
     pub(super) fn converse(self: &Rc<Self>, connection: &Rc<Connection>) {
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
-        let Sink::WebSocket(socket) = &mut state.sink else {
+        let Session::WebSocket(socket) = &mut state.sink else {
             return;
         };
-        let Some(turn) = socket.conversation.next_turn() else {
+        let Some(events) = socket.session.next_request() else {
             return;
         };
         let mut request = state.request.to_request();
-        turn.apply(&mut request);
+        events.apply(&mut request);
         let client = Client::of(request.headers(), connection.peer.is_some());
         request.extensions_mut().insert(client);
-        let asker = state.asker.clone();
+        let origin_client = state.origin_client.clone();
         drop(guard);
-        self.common.metrics.asks.add(1);
-        let limit = self.common.conversations.limits.websocket_body;
+        self.shared.metrics.asks.add(1);
+        let limit = self.shared.ws_settings.limits.websocket_body;
         let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
         spawn_local(async move {
-            let answer = asker.ask(request, limit).await.map_err(|error| {
-                shard.common.metrics.asks_failed.add(1);
+            let answer = origin_client.ask(request, limit).await.map_err(|error| {
+                shard.shared.metrics.asks_failed.add(1);
                 let id = connection.id;
                 tracing::warn!(target: "gripware_hub", connection = %id, "a turn was not answered: {error}");
                 match error {
-                    AskError::Unreached(_) => TurnError::Unreached { jitter: jitter() },
-                    _ => TurnError::Failed,
+                    AskError::Unreached(_) => EventsError::Unreached { jitter: jitter() },
+                    _ => EventsError::Failed,
                 }
             });
             shard.guard(&connection, || {
                 let mut actions = Vec::new();
-                if let Sink::WebSocket(socket) = &mut connection.state.borrow_mut().sink {
-                    let conversation = &mut socket.conversation;
-                    conversation.answered(answer, clock::now(), &mut actions);
+                if let Session::WebSocket(socket) = &mut connection.state.borrow_mut().sink {
+                    let session = &mut socket.session;
+                    session.answered(answer, clock::now(), &mut actions);
                 }
                 shard.act(&connection, actions);
             });
@@ -121,7 +121,7 @@ impl Shard {
         });
     }
 
-    /// Does what a conversation wants done, and lets it go on.
+    /// Does what a session wants done, and lets it go on.
     pub(super) fn act(self: &Rc<Self>, connection: &Rc<Connection>, actions: Vec<Action>) {
         let mut guard = connection.state.borrow_mut();
         let (mut is_full, mut ends) = (false, false);
@@ -130,9 +130,9 @@ impl Shard {
             match action {
                 Action::Send(bytes) if state.end.is_none() => {
                     match self.post(connection, state, bytes, 1) {
-                        Posted::Kept => {}
-                        Posted::Dropped => self.common.metrics.dropped.add(1),
-                        Posted::Cut => is_full = true,
+                        Enqueued::ReplayRequest => {}
+                        Enqueued::Dropped => self.shared.metrics.dropped.add(1),
+                        Enqueued::Cut => is_full = true,
                     }
                 }
                 Action::Subscribe(channel) => {
@@ -161,7 +161,7 @@ impl Shard {
                 Action::Pong(payload) if state.end.is_none() => {
                     if state.outbox.is_empty() {
                         state.outbox.push(encode(Opcode::Pong, &payload), 0);
-                    } else if let Sink::WebSocket(socket) = &mut state.sink {
+                    } else if let Session::WebSocket(socket) = &mut state.sink {
                         socket.pong = Some((&*payload).into());
                     }
                 }
@@ -189,9 +189,9 @@ impl Shard {
     pub(super) fn tell_gone(self: &Rc<Self>, id: Id, connection: &Connection) {
         let mut state = connection.state.borrow_mut();
         let gone = match &mut state.sink {
-            Sink::Response(response) => response.dealings.gone.take(),
-            Sink::Stream(stream) => stream.dealings.gone.take(),
-            Sink::WebSocket(_) => None,
+            Session::Response(response) => response.resync.gone.take(),
+            Session::Stream(stream) => stream.resync.gone.take(),
+            Session::WebSocket(_) => None,
         };
         let Some(gone) = gone else {
             return;
@@ -202,12 +202,12 @@ impl Shard {
         if let Some(host) = state.request.headers().remove(HOST) {
             request.headers_mut().insert(HOST, host);
         }
-        let asker = state.asker.clone();
-        self.common.metrics.asks.add(1);
+        let origin_client = state.origin_client.clone();
+        self.shared.metrics.asks.add(1);
         self.telling.set(self.telling.get() + 1);
         let shard = Rc::clone(self);
         spawn_local(async move {
-            if let Err(error) = asker.ask(request, super::fetch::MAX_PAGE).await {
+            if let Err(error) = origin_client.ask(request, super::fetch::MAX_PAGE).await {
                 tracing::warn!(target: "gripware_hub", connection = %id, "the origin was not told that a client has gone: {error}");
             }
             shard.telling.set(shard.telling.get().saturating_sub(1));

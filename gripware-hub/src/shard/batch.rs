@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use gripware_core::item::Action as ItemAction;
 
 use crate::{
-    channels::encoded_item::{Parcel, SocketPart},
+    channels::encoded_item::{EncodedItem, SocketPart},
     handoff::Framing,
 };
 
@@ -17,8 +17,8 @@ const MAX_COPIED: usize = 16 * 1024;
 ///
 /// Those who get each item as it is get all of them as one piece of bytes, which is put together
 /// once. It is a copy of the shard's own: counting who shares it takes no turns between threads.
-pub(super) struct Run<'a> {
-    pub(super) parcels: &'a [Arc<Parcel>],
+pub(super) struct Batch<'a> {
+    pub(super) items: &'a [Arc<EncodedItem>],
     chunks: OnceCell<Piece>,
     raw: OnceCell<Piece>,
     frames: OnceCell<Piece>,
@@ -32,14 +32,14 @@ pub(super) struct Piece {
     pub(super) messages: u32,
 }
 
-impl<'a> Run<'a> {
-    pub(super) fn new(parcels: &'a [Arc<Parcel>]) -> Self {
-        let streams_are_plain = parcels.iter().all(|parcel| {
-            parcel.stream.as_ref().is_none_or(|part| {
+impl<'a> Batch<'a> {
+    pub(super) fn new(items: &'a [Arc<EncodedItem>]) -> Self {
+        let streams_are_plain = items.iter().all(|item| {
+            item.stream.as_ref().is_none_or(|part| {
                 part.action == ItemAction::Send && part.content_filters.is_empty()
             })
         });
-        let sockets_are_plain = parcels.iter().all(|parcel| match &parcel.socket {
+        let sockets_are_plain = items.iter().all(|item| match &item.socket {
             None => true,
             Some(SocketPart::Send {
                 content_filters, ..
@@ -47,7 +47,7 @@ impl<'a> Run<'a> {
             Some(_) => false,
         });
         Self {
-            parcels,
+            items,
             chunks: OnceCell::new(),
             raw: OnceCell::new(),
             frames: OnceCell::new(),
@@ -58,27 +58,27 @@ impl<'a> Run<'a> {
 
     pub(super) fn stream(&self, framing: Framing) -> &Piece {
         match framing {
-            Framing::Chunked => self.chunks.get_or_init(|| {
-                self.gather(|parcel| parcel.stream.as_ref().map(|part| &part.chunk))
-            }),
-            Framing::Raw => self.raw.get_or_init(|| {
-                self.gather(|parcel| parcel.stream.as_ref().map(|part| &part.content))
-            }),
+            Framing::Chunked => self
+                .chunks
+                .get_or_init(|| self.gather(|item| item.stream.as_ref().map(|part| &part.chunk))),
+            Framing::Raw => self
+                .raw
+                .get_or_init(|| self.gather(|item| item.stream.as_ref().map(|part| &part.content))),
         }
     }
 
     pub(super) fn frames(&self) -> &Piece {
         self.frames.get_or_init(|| {
-            self.gather(|parcel| match &parcel.socket {
+            self.gather(|item| match &item.socket {
                 Some(SocketPart::Send { frame, .. }) => Some(frame),
                 _ => None,
             })
         })
     }
 
-    fn gather(&self, part: impl Fn(&'a Parcel) -> Option<&'a Bytes>) -> Piece {
-        let parts = || self.parcels.iter().filter_map(|parcel| part(parcel));
-        if let ([_], Some(bytes)) = (self.parcels, parts().next())
+    fn gather(&self, part: impl Fn(&'a EncodedItem) -> Option<&'a Bytes>) -> Piece {
+        let parts = || self.items.iter().filter_map(|item| part(item));
+        if let ([_], Some(bytes)) = (self.items, parts().next())
             && bytes.len() > MAX_COPIED
         {
             return Piece {

@@ -9,29 +9,29 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{handoff, handoff::Io};
+use crate::handoff::{DetachedSocket, Io};
 
 /// A connection to a client in the reactor of its shard.
-pub(super) enum Wire {
+pub(super) enum ClientSocket {
     Tcp(TcpStream),
     /// It brings a reactor of its own, or is fed by another task.
     Other(Box<dyn Io>),
 }
 
-impl Wire {
+impl ClientSocket {
     /// Takes over a connection. To be called in the shard's runtime.
-    pub(super) fn new(wire: handoff::Wire) -> io::Result<Self> {
+    pub(super) fn new(wire: DetachedSocket) -> io::Result<Self> {
         Ok(match wire {
-            handoff::Wire::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream)?),
-            handoff::Wire::Other(io) => Self::Other(io),
+            DetachedSocket::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream)?),
+            DetachedSocket::Other(io) => Self::Other(io),
         })
     }
 
     /// Gives the connection back.
-    pub(super) fn into_held(self) -> io::Result<handoff::Wire> {
+    pub(super) fn detach(self) -> io::Result<DetachedSocket> {
         Ok(match self {
-            Self::Tcp(stream) => handoff::Wire::Tcp(stream.into_std()?),
-            Self::Other(io) => handoff::Wire::Other(io),
+            Self::Tcp(stream) => DetachedSocket::Tcp(stream.into_std()?),
+            Self::Other(io) => DetachedSocket::Other(io),
         })
     }
 
@@ -97,7 +97,7 @@ impl Wire {
     }
 }
 
-impl std::fmt::Debug for Wire {
+impl std::fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp(stream) => stream.fmt(f),

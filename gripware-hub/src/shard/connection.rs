@@ -8,17 +8,19 @@ use std::{
 
 use bytes::BytesMut;
 
-use super::{client_socket::Wire, outbox::Outbox, pressure::Pressure, timers::Ticket};
+use super::{
+    client_socket::ClientSocket, outbox::Outbox, pressure::Pressure, timers::ConnectionKey,
+};
 use crate::{
     clock,
     connection_id::Id,
-    handoff::TakeBack,
-    http::replay_request::Kept,
+    handoff::ResumeHttp,
+    http::replay_request::ReplayRequest,
     inspect::ConnectionInfo,
-    origin::client::Asker,
+    origin::client::OriginClient,
     session::{
-        Sink, Then,
-        resync::Update,
+        Effect, Session,
+        resync::ResyncState,
         subscription::{Meta, Subscription},
     },
     settings::Settings,
@@ -30,7 +32,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client that is held.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) ticket: Ticket,
+    pub(super) key: ConnectionKey,
     pub(super) id: Id,
     pub(super) peer: Option<SocketAddr>,
     pub(super) since: Instant,
@@ -39,7 +41,7 @@ pub(super) struct Connection {
     /// Whether it is in the shard's list of those with something to write.
     pub(super) is_listed: Cell<bool>,
     /// Whether the task that attends to it runs at the moment.
-    pub(super) is_attended: Cell<bool>,
+    pub(super) is_driven: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     pub(super) state: RefCell<State>,
 }
@@ -47,15 +49,15 @@ pub(super) struct Connection {
 /// What changes about a client that is held.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) sink: Sink,
+    pub(super) sink: Session,
     /// Nothing where another task writes the answer, or the client has gone.
-    pub(super) wire: Option<Wire>,
+    pub(super) wire: Option<ClientSocket>,
     pub(super) outbox: Outbox,
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) meta: Meta,
-    pub(super) request: Kept,
-    pub(super) asker: Asker,
-    pub(super) take_back: Option<Arc<dyn TakeBack>>,
+    pub(super) request: ReplayRequest,
+    pub(super) origin_client: OriginClient,
+    pub(super) resume_http: Option<Arc<dyn ResumeHttp>>,
     /// What the client has sent ahead of the end of a hold.
     pub(super) unread: BytesMut,
     pub(super) end: Option<End>,
@@ -81,27 +83,27 @@ pub(super) enum End {
 
 impl Connection {
     pub(super) fn new(
-        ticket: Ticket,
+        key: ConnectionKey,
         id: Id,
         peer: Option<SocketAddr>,
         since: Instant,
         state: State,
     ) -> Self {
         Self {
-            ticket,
+            key,
             id,
             peer,
             since,
             is_gone: Cell::new(false),
             is_listed: Cell::new(false),
-            is_attended: Cell::new(false),
+            is_driven: Cell::new(false),
             waker: RefCell::new(None),
             state: RefCell::new(state),
         }
     }
 
     /// Remembers the task that attends to it.
-    pub(super) fn attended_by(&self, waker: &Waker) {
+    pub(super) fn driven_by(&self, waker: &Waker) {
         let mut known = self.waker.borrow_mut();
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *known = Some(waker.clone());
@@ -149,14 +151,14 @@ impl State {
     }
 
     /// Wants the origin to be asked; whether there is anything to ask for, and nobody asks yet.
-    pub(super) fn want_update(&mut self) -> bool {
-        let dealings = match &mut self.sink {
-            Sink::Response(response) => &mut response.dealings,
-            Sink::Stream(stream) if stream.dealings.next.is_some() => &mut stream.dealings,
+    pub(super) fn want_resync(&mut self) -> bool {
+        let resync = match &mut self.sink {
+            Session::Response(response) => &mut response.resync,
+            Session::Stream(stream) if stream.resync.next.is_some() => &mut stream.resync,
             _ => return false,
         };
-        dealings.want_update();
-        self.end.is_none() && dealings.update == Update::Wanted
+        resync.want_resync();
+        self.end.is_none() && resync.update == ResyncState::Wanted
     }
 
     /// Ends the connection when all is written.
@@ -164,7 +166,7 @@ impl State {
         if self.end.is_some() {
             return;
         }
-        self.end = Some(if self.take_back.is_some() {
+        self.end = Some(if self.resume_http.is_some() {
             End::GiveBack
         } else {
             End::Close
@@ -177,28 +179,28 @@ impl State {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.sink {
             _ if self.end_by.is_some() => self.end_by,
-            Sink::Response(response) => Some(response.deadline),
-            Sink::Stream(stream) => stream.deadline(),
-            Sink::WebSocket(socket) => socket.deadline(),
+            Session::Response(response) => Some(response.deadline),
+            Session::Stream(stream) => stream.deadline(),
+            Session::WebSocket(socket) => socket.deadline(),
         }
     }
 }
 
 /// What became of something for the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Posted {
-    Kept,
+pub(super) enum Enqueued {
+    ReplayRequest,
     Dropped,
     /// It is full, and the client is to be cut off.
     Cut,
 }
 
-impl Posted {
-    pub(super) fn then(self) -> Then {
+impl Enqueued {
+    pub(super) fn then(self) -> Effect {
         match self {
-            Self::Kept => Then::Write,
-            Self::Dropped => Then::Idle,
-            Self::Cut => Then::Cut,
+            Self::ReplayRequest => Effect::Write,
+            Self::Dropped => Effect::Idle,
+            Self::Cut => Effect::Cut,
         }
     }
 }

@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use super::{
     Shard,
-    batch::Run,
-    connection::{Connection, Posted, State},
+    batch::Batch,
+    connection::{Connection, Enqueued, State},
 };
 use crate::{
-    channels::encoded_item::Parcel,
-    session::{Sink, Then, websocket::Out},
+    channels::encoded_item::EncodedItem,
+    session::{Effect, Session, websocket::Out},
     ws::Action,
 };
 
 /// Hands items to one connection after the other.
-pub(super) struct Taker<'a> {
+pub(super) struct Delivery<'a> {
     shard: &'a Shard,
     now: Instant,
     pub(super) actions: Vec<Action>,
@@ -24,7 +24,7 @@ pub(super) struct Taker<'a> {
     dropped: u64,
 }
 
-impl<'a> Taker<'a> {
+impl<'a> Delivery<'a> {
     pub(super) fn new(shard: &'a Shard, now: Instant) -> Self {
         Self {
             shard,
@@ -37,67 +37,67 @@ impl<'a> Taker<'a> {
 
     pub(super) fn take(
         &mut self,
-        run: &Run<'_>,
+        run: &Batch<'_>,
         connection: &Connection,
         state: &mut State,
         index: usize,
-    ) -> Then {
+    ) -> Effect {
         if state.end.is_some() {
-            return Then::Idle;
+            return Effect::Idle;
         }
         let is_plain = state
             .subscriptions
             .get(index)
             .is_some_and(|it| it.filters.is_empty() && it.place.is_none());
         let piece = match &state.sink {
-            Sink::Stream(stream) if is_plain && run.streams_are_plain && stream.is_plain() => {
+            Session::Stream(stream) if is_plain && run.streams_are_plain && stream.is_plain() => {
                 run.stream(stream.framing)
             }
-            Sink::WebSocket(socket)
-                if is_plain && run.sockets_are_plain && socket.conversation.takes_items() =>
+            Session::WebSocket(socket)
+                if is_plain && run.sockets_are_plain && socket.session.takes_items() =>
             {
                 run.frames()
             }
-            _ => return self.take_each(run.parcels, connection, state, index),
+            _ => return self.take_each(run.items, connection, state, index),
         };
         self.post(piece.bytes.clone(), piece.messages, connection, state)
     }
 
     pub(super) fn take_each(
         &mut self,
-        parcels: &[Arc<Parcel>],
+        items: &[Arc<EncodedItem>],
         connection: &Connection,
         state: &mut State,
         index: usize,
-    ) -> Then {
-        let mut all = Then::Idle;
+    ) -> Effect {
+        let mut all = Effect::Idle;
         let mut out = Out::default();
-        for parcel in parcels {
+        for item in items {
             // Before it counts as seen.
-            if self.has_no_room(parcel, connection, state) {
+            if self.has_no_room(item, connection, state) {
                 self.dropped += 1;
-                if self.shard.overflow(connection, state) == Posted::Cut {
-                    return Then::Cut;
+                if self.shard.overflow(connection, state) == Enqueued::Cut {
+                    return Effect::Cut;
                 }
                 continue;
             }
             let then = match &mut state.sink {
-                Sink::Response(response) => {
-                    response.take(parcel, index, &mut state.subscriptions, &state.meta)
+                Session::Response(response) => {
+                    response.take(item, index, &mut state.subscriptions, &state.meta)
                 }
-                Sink::Stream(stream) if stream.has_lost => {
+                Session::Stream(stream) if stream.has_lost => {
                     self.dropped += 1;
                     continue;
                 }
-                Sink::Stream(stream) => stream.take(
-                    parcel,
+                Session::Stream(stream) => stream.take(
+                    item,
                     index,
                     &mut state.subscriptions,
                     &state.meta,
                     &mut out.write,
                 ),
-                Sink::WebSocket(socket) => socket.take(
-                    parcel,
+                Session::WebSocket(socket) => socket.take(
+                    item,
                     index,
                     &state.subscriptions,
                     &state.meta,
@@ -107,26 +107,26 @@ impl<'a> Taker<'a> {
             };
             self.actions.append(&mut out.actions);
             for bytes in out.write.drain(..) {
-                if self.post(bytes, 1, connection, state) == Then::Cut {
-                    return Then::Cut;
+                if self.post(bytes, 1, connection, state) == Effect::Cut {
+                    return Effect::Cut;
                 }
             }
             match then {
-                Then::Idle => {}
-                Then::Write if all != Then::Idle => {}
+                Effect::Idle => {}
+                Effect::Write if all != Effect::Idle => {}
                 then => all = then,
             }
-            if matches!(all, Then::End | Then::Cut) {
-                self.posted += u64::from(matches!(state.sink, Sink::Response(_)));
+            if matches!(all, Effect::End | Effect::Cut) {
+                self.posted += u64::from(matches!(state.sink, Session::Response(_)));
                 return all;
             }
         }
         all
     }
 
-    fn has_no_room(&self, parcel: &Parcel, connection: &Connection, state: &mut State) -> bool {
+    fn has_no_room(&self, item: &EncodedItem, connection: &Connection, state: &mut State) -> bool {
         let part = match &state.sink {
-            Sink::Stream(stream) if stream.is_plain() => parcel.stream.as_ref(),
+            Session::Stream(stream) if stream.is_plain() => item.stream.as_ref(),
             _ => None,
         };
         let bytes = part.map_or(0, |part| part.content.len());
@@ -139,28 +139,28 @@ impl<'a> Taker<'a> {
         messages: u32,
         connection: &Connection,
         state: &mut State,
-    ) -> Then {
+    ) -> Effect {
         if messages == 0 {
-            return Then::Idle;
+            return Effect::Idle;
         }
         let posted = self.shard.post(connection, state, bytes, messages);
-        if posted == Posted::Kept {
+        if posted == Enqueued::ReplayRequest {
             self.posted += u64::from(messages);
         } else {
             self.dropped += u64::from(messages);
         }
         match &mut state.sink {
-            Sink::Stream(stream) => stream.sent(self.now),
-            Sink::WebSocket(socket) => socket.conversation.sent(self.now),
-            Sink::Response(_) => {}
+            Session::Stream(stream) => stream.sent(self.now),
+            Session::WebSocket(socket) => socket.session.sent(self.now),
+            Session::Response(_) => {}
         }
         posted.then()
     }
 }
 
-impl Drop for Taker<'_> {
+impl Drop for Delivery<'_> {
     fn drop(&mut self) {
-        let metrics = &self.shard.common.metrics;
+        let metrics = &self.shard.shared.metrics;
         metrics.deliveries.add(self.posted);
         metrics.dropped.add(self.dropped);
     }

@@ -17,13 +17,13 @@ use tokio::task::{spawn_local, yield_now};
 
 use super::{
     READ_BUFFER, Shard,
-    client_socket::Wire,
+    client_socket::ClientSocket,
     connection::{Connection, End, State},
 };
 use crate::{
     clock,
-    session::{Sink, websocket::WebSocketSink},
-    ws::{Action, Incoming},
+    session::{Session, websocket::WebSocketSession},
+    ws::{Action, ClientMessage},
 };
 
 /// How often one connection is written to before others have their turn.
@@ -54,13 +54,13 @@ enum Reading {
 
 impl Shard {
     /// Attends to a connection from now on.
-    pub(super) fn attend(self: &Rc<Self>, connection: &Rc<Connection>) {
+    pub(super) fn drive(self: &Rc<Self>, connection: &Rc<Connection>) {
         let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
         spawn_local(poll_fn(move |cx| {
-            connection.attended_by(cx.waker());
-            connection.is_attended.set(true);
-            let attended = shard.guard(&connection, || shard.poll_attend(&connection, cx));
-            connection.is_attended.set(false);
+            connection.driven_by(cx.waker());
+            connection.is_driven.set(true);
+            let attended = shard.guard(&connection, || shard.poll_drive(&connection, cx));
+            connection.is_driven.set(false);
             // A WebSocket may still have to be told of.
             let is_gone = connection.is_gone.get();
             attended.unwrap_or(if is_gone {
@@ -71,7 +71,7 @@ impl Shard {
         }));
     }
 
-    fn poll_attend(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_drive(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
         let mut has_more = true;
         for _ in 0..TURNS {
             if connection.is_gone.get() {
@@ -99,7 +99,7 @@ impl Shard {
         let mut state = connection.state.borrow_mut();
         let State { wire, outbox, .. } = &mut *state;
         match wire {
-            Some(Wire::Tcp(stream)) if !outbox.is_empty() => {
+            Some(ClientSocket::Tcp(stream)) if !outbox.is_empty() => {
                 stream.poll_write_ready(cx).map(|_| ())
             }
             // Any other one has the task's waker from the write that it did not take.
@@ -110,7 +110,7 @@ impl Shard {
     /// Ready where something was read, and more may follow.
     fn poll_read(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = connection.state.borrow_mut();
-        if let Sink::Response(response) = &mut state.sink
+        if let Session::Response(response) = &mut state.sink
             && let Some(is_gone) = response.poll_given_up(cx)
         {
             drop(state);
@@ -129,7 +129,7 @@ impl Shard {
                 return Poll::Pending;
             }
             Reading::Unread => {
-                state.resumed(self.common.settings.message_timeout);
+                state.resumed(self.shared.settings.message_timeout);
                 let unread = mem::take(&mut state.unread);
                 drop(state);
                 self.decode_unread(connection, unread);
@@ -137,7 +137,7 @@ impl Shard {
             }
             Reading::UpTo(limit) => limit,
         };
-        state.resumed(self.common.settings.message_timeout);
+        state.resumed(self.shared.settings.message_timeout);
         let Some(wire) = &mut state.wire else {
             return Poll::Pending;
         };
@@ -165,7 +165,7 @@ impl Shard {
     pub(super) fn received(self: &Rc<Self>, connection: &Rc<Connection>, bytes: &[u8]) {
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
-        if let Sink::WebSocket(socket) = &mut state.sink {
+        if let Session::WebSocket(socket) = &mut state.sink {
             if state.end.is_some() {
                 return;
             }
@@ -179,7 +179,7 @@ impl Shard {
             return;
         }
         // It is thrown away where the connection is not used again.
-        if state.take_back.is_none() || state.end == Some(End::Lingers) {
+        if state.resume_http.is_none() || state.end == Some(End::Lingers) {
             return;
         }
         if state.unread.len() + bytes.len() <= MAX_UNREAD {
@@ -200,7 +200,7 @@ impl Shard {
     fn decode_unread(self: &Rc<Self>, connection: &Rc<Connection>, mut unread: BytesMut) {
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
-        let Sink::WebSocket(socket) = &mut state.sink else {
+        let Session::WebSocket(socket) = &mut state.sink else {
             return;
         };
         let mut rest = &unread[..];
@@ -219,19 +219,19 @@ impl Shard {
     fn decode(
         &self,
         connection: &Connection,
-        socket: &mut WebSocketSink,
+        socket: &mut WebSocketSession,
         rest: &mut &[u8],
     ) -> Vec<Action> {
-        let settings = &self.common.settings;
+        let settings = &self.shared.settings;
         let mut actions = Vec::new();
         for _ in 0..MAX_MESSAGES {
-            if !socket.conversation.wants_more() {
+            if !socket.session.wants_more() {
                 break;
             }
-            match socket.reader.read(rest, settings.max_message) {
-                Ok(Some(incoming)) => {
-                    let is_close = matches!(incoming, Incoming::Close(_));
-                    socket.conversation.receive(incoming, &mut actions);
+            match socket.decoder.read(rest, settings.max_message) {
+                Ok(Some(message)) => {
+                    let is_close = matches!(message, ClientMessage::Close(_));
+                    socket.session.receive(message, &mut actions);
                     if is_close {
                         *rest = &[];
                         break;
@@ -246,13 +246,13 @@ impl Shard {
                         "a client breaks the protocol: {}",
                         error.reason()
                     );
-                    socket.conversation.failed(error, &mut actions);
+                    socket.session.failed(error, &mut actions);
                     break;
                 }
             }
         }
         let now = clock::now();
-        socket.reader.note_progress(now, settings.message_timeout);
+        socket.decoder.note_progress(now, settings.message_timeout);
         actions
     }
 
@@ -263,12 +263,12 @@ impl Shard {
         if state.end.is_some() || state.reading() != Reading::Paused {
             return;
         }
-        if state.wire.as_ref().is_some_and(Wire::is_hung_up) {
+        if state.wire.as_ref().is_some_and(ClientSocket::is_hung_up) {
             drop(state);
             self.lost(connection);
             return;
         }
-        if let Sink::WebSocket(socket) = &mut state.sink
+        if let Session::WebSocket(socket) = &mut state.sink
             && socket.look_at.is_none()
         {
             socket.look_at = Some(clock::now() + LOOK_EVERY);
@@ -283,12 +283,12 @@ impl State {
         match &self.sink {
             _ if self.end == Some(End::Lingers) => Reading::UpTo(READ_BUFFER),
             // What it says now is of no use, but that it leaves.
-            Sink::WebSocket(_) if self.end.is_some() => Reading::UpTo(READ_BUFFER),
-            Sink::WebSocket(socket) if !socket.conversation.wants_more() => Reading::Paused,
-            Sink::WebSocket(_) if !self.unread.is_empty() => Reading::Unread,
+            Session::WebSocket(_) if self.end.is_some() => Reading::UpTo(READ_BUFFER),
+            Session::WebSocket(socket) if !socket.session.wants_more() => Reading::Paused,
+            Session::WebSocket(_) if !self.unread.is_empty() => Reading::Unread,
             // What is left over is never more than may be kept.
-            Sink::WebSocket(socket) => {
-                Reading::UpTo(socket.reader.expects().saturating_add(MAX_UNREAD))
+            Session::WebSocket(socket) => {
+                Reading::UpTo(socket.decoder.expects().saturating_add(MAX_UNREAD))
             }
             // It has a few seconds to take the end.
             _ if self.end.is_some() => Reading::Paused,
@@ -299,17 +299,18 @@ impl State {
 
     /// Whether the client was not read from, and is to be now.
     pub(super) fn may_resume(&self) -> bool {
-        let was_paused = matches!(&self.sink, Sink::WebSocket(socket) if socket.look_at.is_some());
+        let was_paused =
+            matches!(&self.sink, Session::WebSocket(socket) if socket.look_at.is_some());
         was_paused && self.reading() != Reading::Paused
     }
 
     /// The client is read from (again).
     fn resumed(&mut self, message_timeout: Duration) {
-        if let Sink::WebSocket(socket) = &mut self.sink
+        if let Session::WebSocket(socket) = &mut self.sink
             && socket.look_at.take().is_some()
         {
             // The time in which it was not heard is not its fault.
-            socket.reader.put_off(clock::now(), message_timeout);
+            socket.decoder.put_off(clock::now(), message_timeout);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock,
     gateway::response_bytes,
-    session::{Sink, Then, response::ResponseReply},
+    session::{Effect, Session, response::ResponseReply},
 };
 
 /// How long is waited for a client to see that the connection is shut down. Closing at once could
@@ -33,11 +33,11 @@ impl Shard {
         let mut actions = Vec::new();
         let mut state = connection.state.borrow_mut();
         match &mut state.sink {
-            Sink::Response(response) => response.give_stored(),
-            Sink::Stream(_) => {}
-            Sink::WebSocket(socket) => {
-                let conversation = &mut socket.conversation;
-                conversation.end(code, clock::now(), &mut actions);
+            Session::Response(response) => response.give_stored(),
+            Session::Stream(_) => {}
+            Session::WebSocket(socket) => {
+                let session = &mut socket.session;
+                session.end(code, clock::now(), &mut actions);
                 drop(state);
                 self.act(connection, actions);
                 return;
@@ -56,16 +56,16 @@ impl Shard {
         }
         self.unsubscribe_all(connection, state);
         match &mut state.sink {
-            Sink::Response(response) => {
+            Session::Response(response) => {
                 let (Some(reply), Some(answer)) = (response.reply.take(), response.answer.take())
                 else {
                     return;
                 };
                 match reply {
                     ResponseReply::Http1 { version, is_head } => {
-                        let is_kept = state.take_back.is_some() && !self.is_draining.get();
+                        let is_kept = state.resume_http.is_some() && !self.is_draining.get();
                         if !is_kept {
-                            state.take_back = None;
+                            state.resume_http = None;
                         }
                         let bytes = response_bytes(&answer, version, is_head, is_kept);
                         state.outbox.push(bytes, 1);
@@ -79,16 +79,16 @@ impl Shard {
                     }
                 }
             }
-            Sink::Stream(stream) => {
+            Session::Stream(stream) => {
                 let last = stream.last();
                 if last.is_empty() || self.is_draining.get() {
-                    state.take_back = None;
+                    state.resume_http = None;
                 }
                 state.outbox.push(last, 0);
             }
-            Sink::WebSocket(_) => return,
+            Session::WebSocket(_) => return,
         }
-        let is_stream = matches!(state.sink, Sink::Stream(_));
+        let is_stream = matches!(state.sink, Session::Stream(_));
         state.end_when_written();
         drop(guard);
         if is_stream {
@@ -105,8 +105,8 @@ impl Shard {
         tracing::warn!(target: "gripware_hub", connection = %connection.id, "{}", why.trim_ascii_end());
         let mut guard = connection.state.borrow_mut();
         let state = &mut *guard;
-        if let Sink::Stream(stream) = &state.sink
-            && self.common.settings.development
+        if let Session::Stream(stream) = &state.sink
+            && self.shared.settings.development
         {
             let bytes = stream.framed(&why.to_owned().into());
             state.outbox.push(bytes, 1);
@@ -128,17 +128,17 @@ impl Shard {
             messages,
             "a client that does not read is disconnected"
         );
-        let metrics = &self.common.metrics;
+        let metrics = &self.shared.metrics;
         metrics.slow_closed.add(1);
         metrics.dropped.add(state.outbox.clear() as u64);
-        let Sink::WebSocket(socket) = &mut state.sink else {
+        let Session::WebSocket(socket) = &mut state.sink else {
             drop(guard);
             self.lost(connection);
             return;
         };
         let mut actions = Vec::new();
-        let conversation = &mut socket.conversation;
-        conversation.end(CloseCode::TRY_AGAIN_LATER, clock::now(), &mut actions);
+        let session = &mut socket.session;
+        session.end(CloseCode::TRY_AGAIN_LATER, clock::now(), &mut actions);
         drop(guard);
         self.act(connection, actions);
     }
@@ -158,8 +158,8 @@ impl Shard {
         }
         state.wire = None;
         self.unsubscribe_all(connection, state);
-        if let Sink::WebSocket(socket) = &mut state.sink {
-            socket.conversation.gone();
+        if let Session::WebSocket(socket) = &mut state.sink {
+            socket.session.gone();
             state.outbox = Outbox::default();
             self.unload(state);
             // From here on its times are those of what the origin has to be told.
@@ -184,7 +184,7 @@ impl Shard {
     pub(super) fn forget_if_over(self: &Rc<Self>, connection: &Rc<Connection>) {
         let state = connection.state.borrow();
         let is_over = match &state.sink {
-            Sink::WebSocket(socket) => state.wire.is_none() && socket.conversation.is_over(),
+            Session::WebSocket(socket) => state.wire.is_none() && socket.session.is_over(),
             _ => false,
         };
         drop(state);
@@ -197,14 +197,14 @@ impl Shard {
     pub(super) fn give_back(self: &Rc<Self>, connection: &Rc<Connection>) {
         let mut state = connection.state.borrow_mut();
         let wire = state.wire.take();
-        let take_back = state.take_back.take();
+        let resume_http = state.resume_http.take();
         let unread = std::mem::take(&mut state.unread).freeze();
         drop(state);
         self.remove(connection);
-        if let (Some(wire), Some(take_back)) = (wire, take_back)
-            && let Ok(wire) = wire.into_held()
+        if let (Some(wire), Some(resume_http)) = (wire, resume_http)
+            && let Ok(wire) = wire.detach()
         {
-            take_back.take_back(wire, unread);
+            resume_http.resume_http(wire, unread);
         }
     }
 
@@ -241,11 +241,11 @@ impl Shard {
         }
         let mut actions = Vec::new();
         let then = match &mut state.sink {
-            Sink::Response(response) => {
+            Session::Response(response) => {
                 response.give_stored();
-                Then::End
+                Effect::End
             }
-            Sink::Stream(stream) => {
+            Session::Stream(stream) => {
                 let mut write = Vec::new();
                 let then = stream.elapsed(now, &mut write);
                 for bytes in write {
@@ -256,9 +256,9 @@ impl Shard {
                 }
                 then
             }
-            Sink::WebSocket(socket) => {
+            Session::WebSocket(socket) => {
                 socket.elapsed(now, &mut actions);
-                Then::Converse
+                Effect::Converse
             }
         };
         drop(guard);
@@ -278,7 +278,7 @@ impl Shard {
         state.wire = None;
         drop(state);
         let mut connections = self.connections.borrow_mut();
-        connections.try_remove(connection.ticket.key as usize);
+        connections.try_remove(connection.key.key as usize);
         drop(connections);
         self.unlist(connection);
         connection.wake();

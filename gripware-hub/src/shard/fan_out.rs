@@ -4,41 +4,41 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     Shard,
-    batch::Run,
+    batch::Batch,
     connection::{Connection, State},
-    deliver::Taker,
+    deliver::Delivery,
 };
 use crate::{
-    channels::encoded_item::Parcel,
+    channels::encoded_item::EncodedItem,
     clock,
-    session::{Sink, Then, subscription::Subscription},
+    session::{Effect, Session, subscription::Subscription},
     ws::Action,
 };
 
 impl Shard {
     /// Hands items of one channel to all who follow it.
-    pub(super) fn fan_out(self: &Rc<Self>, parcels: &[Arc<Parcel>]) {
-        let Some(first) = parcels.first() else {
+    pub(super) fn fan_out(self: &Rc<Self>, items: &[Arc<EncodedItem>]) {
+        let Some(first) = items.first() else {
             return;
         };
         let now = clock::now();
-        let run = Run::new(parcels);
+        let run = Batch::new(items);
         let mut after = Vec::new();
         {
             let followers = self.followers.borrow();
             let connections = self.connections.borrow();
-            let mut taker = Taker::new(self, now);
+            let mut delivery = Delivery::new(self, now);
             for follower in followers.of(&first.channel) {
                 let Some(connection) = connections.get(follower.key as usize) else {
                     continue;
                 };
                 let mut state = connection.state.borrow_mut();
                 let index = usize::from(follower.index);
-                match taker.take(&run, connection, &mut state, index) {
-                    Then::Idle => {}
-                    Then::Write => self.has_to_write(connection),
+                match delivery.take(&run, connection, &mut state, index) {
+                    Effect::Idle => {}
+                    Effect::Write => self.has_to_write(connection),
                     then => {
-                        let actions = std::mem::take(&mut taker.actions);
+                        let actions = std::mem::take(&mut delivery.actions);
                         after.push((Rc::clone(connection), then, actions));
                     }
                 }
@@ -54,13 +54,13 @@ impl Shard {
     pub(super) fn hand_over(
         self: &Rc<Self>,
         connection: &Rc<Connection>,
-        parcel: &Arc<Parcel>,
+        item: &Arc<EncodedItem>,
     ) -> bool {
         let mut state = connection.state.borrow_mut();
         let has_format = match state.sink {
-            Sink::Response(_) => parcel.response.is_some(),
-            Sink::Stream(_) => parcel.stream.is_some(),
-            Sink::WebSocket(_) => parcel.socket.is_some(),
+            Session::Response(_) => item.response.is_some(),
+            Session::Stream(_) => item.stream.is_some(),
+            Session::WebSocket(_) => item.socket.is_some(),
         };
         if !has_format || state.end.is_some() || connection.is_gone.get() {
             return false;
@@ -68,12 +68,12 @@ impl Shard {
         // As if by a subscription of its own, which has no filters and no place.
         let index = state.subscriptions.len();
         state.subscriptions.push(Subscription {
-            channel: Arc::clone(&parcel.channel),
+            channel: Arc::clone(&item.channel),
             filters: Box::default(),
             place: None,
             position: 0,
         });
-        let (then, actions) = self.take_for(connection, &mut state, parcel, index);
+        let (then, actions) = self.deliver_to(connection, &mut state, item, index);
         state.subscriptions.truncate(index);
         drop(state);
         self.follow_up(connection, then, actions);
@@ -81,35 +81,35 @@ impl Shard {
     }
 
     /// Hands an item to one connection, for one of its subscriptions.
-    pub(super) fn take_for(
+    pub(super) fn deliver_to(
         &self,
         connection: &Connection,
         state: &mut State,
-        parcel: &Arc<Parcel>,
+        item: &Arc<EncodedItem>,
         index: usize,
-    ) -> (Then, Vec<Action>) {
-        let mut taker = Taker::new(self, clock::now());
-        let then = taker.take_each(std::slice::from_ref(parcel), connection, state, index);
-        (then, std::mem::take(&mut taker.actions))
+    ) -> (Effect, Vec<Action>) {
+        let mut delivery = Delivery::new(self, clock::now());
+        let then = delivery.take_each(std::slice::from_ref(item), connection, state, index);
+        (then, std::mem::take(&mut delivery.actions))
     }
 
     /// Does what a connection needs after something came for it.
     pub(super) fn follow_up(
         self: &Rc<Self>,
         connection: &Rc<Connection>,
-        then: Then,
+        then: Effect,
         actions: Vec<Action>,
     ) {
         match then {
-            Then::Idle => {}
-            Then::Write => self.has_to_write(connection),
-            Then::Ask => {
+            Effect::Idle => {}
+            Effect::Write => self.has_to_write(connection),
+            Effect::Ask => {
                 self.has_to_write(connection);
                 self.ask(connection);
             }
-            Then::Converse => self.act(connection, actions),
-            Then::End => self.finish_answered(connection),
-            Then::Cut => self.cut(connection),
+            Effect::Converse => self.act(connection, actions),
+            Effect::End => self.finish_answered(connection),
+            Effect::Cut => self.cut(connection),
         }
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, Uri};
 use tokio::{task::spawn_local, time::sleep};
 
 use super::{Shard, connection::Connection};
-use crate::origin::client::{AskError, Asker};
+use crate::origin::client::{AskError, OriginClient};
 
 /// How often a next link that could not be fetched is tried again.
 const RETRIES: u32 = 5;
@@ -45,14 +45,14 @@ impl Shard {
     pub(super) fn fetch(
         self: &Rc<Self>,
         connection: &Rc<Connection>,
-        asker: Asker,
+        origin_client: OriginClient,
         request: Request<Bytes>,
     ) {
         let headers = request.headers();
         let mut last: Vec<_> = headers.get_all(GRIP_LAST).iter().cloned().collect();
         last.sort_unstable();
         let key = FetchKey {
-            origin: asker.identity(),
+            origin: origin_client.identity(),
             uri: request.uri().clone(),
             host: headers.get(http::header::HOST).cloned(),
             last,
@@ -67,19 +67,23 @@ impl Shard {
         let shard = Rc::clone(self);
         spawn_local(async move {
             let waiting = shard.fetches.borrow_mut().0.remove(&key);
-            let page = shard.fetch_page(&asker, request).await;
+            let page = shard.fetch_page(&origin_client, request).await;
             for connection in waiting.unwrap_or_default() {
                 shard.guard(&connection, || shard.continued(&connection, page.as_ref()));
             }
         });
     }
 
-    async fn fetch_page(&self, asker: &Asker, request: Request<Bytes>) -> Option<Response<Bytes>> {
-        let metrics = &self.common.metrics;
+    async fn fetch_page(
+        &self,
+        origin_client: &OriginClient,
+        request: Request<Bytes>,
+    ) -> Option<Response<Bytes>> {
+        let metrics = &self.shared.metrics;
         let mut attempt = 0;
         loop {
             metrics.asks.add(1);
-            let why = match asker.ask(request.clone(), MAX_PAGE).await {
+            let why = match origin_client.ask(request.clone(), MAX_PAGE).await {
                 Ok(page) if page.status().is_success() => return Some(page),
                 Ok(page) => format!("it is answered with {}", page.status()),
                 Err(error) => {

@@ -2,7 +2,7 @@ use std::{rc::Rc, sync::Arc};
 
 use tokio::{sync::mpsc::UnboundedReceiver, task::spawn_local};
 
-use super::{Common, Message, Shard, isolate::FAULTS};
+use super::{Message, Shard, Shared, isolate::FAULTS};
 
 /// A shard in the thread and the runtime of who plays with it.
 pub(crate) struct Here {
@@ -28,10 +28,10 @@ impl Here {
     /// [`Message::Stop`].
     pub(crate) fn start(
         index: usize,
-        common: Arc<Common>,
+        shared: Arc<Shared>,
         inbox: UnboundedReceiver<Message>,
     ) -> Self {
-        let shard = Rc::new(Shard::new(index, common));
+        let shard = Rc::new(Shard::new(index, shared));
         spawn_local(Rc::clone(&shard).run(inbox));
         Self {
             shard,

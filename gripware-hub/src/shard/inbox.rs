@@ -28,8 +28,8 @@ pub(super) async fn receive(
 pub(super) fn portion(batch: &[Message], settings: &Settings) -> usize {
     let (mut bytes, mut items) = (0_usize, 0);
     let fits = |message: &&Message| {
-        if let Message::Parcel { parcel, .. } | Message::PublishTo { parcel, .. } = message {
-            bytes = bytes.saturating_add(parcel.bytes_in_queue());
+        if let Message::EncodedItem { item, .. } | Message::PublishTo { item, .. } = message {
+            bytes = bytes.saturating_add(item.bytes_in_queue());
             items += 1;
         }
         items <= 1 || (bytes <= settings.queue_bytes / 2 && items <= settings.queue_messages / 2)

@@ -21,14 +21,14 @@ impl Shard {
         connection: &Rc<Connection>,
         act: impl FnOnce() -> T,
     ) -> Option<T> {
-        let done = guarded(act);
+        let done = isolated(act);
         if done.is_none() {
             tracing::error!(
                 target: "gripware_hub",
                 connection = %connection.id,
                 "a fault of the hub: the connection is cut off"
             );
-            if guarded(|| self.lost(connection)).is_none() {
+            if isolated(|| self.lost(connection)).is_none() {
                 connection.is_gone.set(true);
             }
         }
@@ -41,7 +41,7 @@ impl Shard {
 ///
 /// Nothing that a shard has is left half changed for long: cells are borrowed for the time of a
 /// call, and what is kept twice is looked at as if it could differ.
-pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn isolated<T>(act: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(act));
     if done.is_err() {
         #[cfg(any(test, fuzzing))]

@@ -54,16 +54,16 @@ use tokio::{
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::here::{Here, Left};
-pub(crate) use self::shared::{Common, Message};
+pub(crate) use self::shared::{Message, Shared};
 use self::{
     connection::Connection,
     fetch::Fetches,
     inbox::{portion, receive},
-    isolate::guarded,
+    isolate::isolated,
     subscribe::Followers,
     timers::Timers,
 };
-use crate::{channels::encoded_item::Parcel, clock, connection_id::Id};
+use crate::{channels::encoded_item::EncodedItem, clock, connection_id::Id};
 
 /// How much is read from a connection at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -74,7 +74,7 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(100);
 /// Starts the thread of a shard.
 pub(crate) fn start(
     index: usize,
-    common: Arc<Common>,
+    shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Message>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread()
@@ -83,7 +83,7 @@ pub(crate) fn start(
     thread::Builder::new()
         .name(format!("gripware-hub-{index}"))
         .spawn(move || {
-            let shard = Rc::new(Shard::new(index, common));
+            let shard = Rc::new(Shard::new(index, shared));
             LocalSet::new().block_on(&runtime, shard.run(inbox));
         })
 }
@@ -92,7 +92,7 @@ pub(crate) fn start(
 #[derive(Debug)]
 struct Shard {
     index: usize,
-    common: Arc<Common>,
+    shared: Arc<Shared>,
     connections: RefCell<Slab<Rc<Connection>>>,
     by_id: RefCell<HashMap<Id, Rc<Connection>>>,
     followers: RefCell<Followers>,
@@ -115,10 +115,10 @@ struct Shard {
 }
 
 impl Shard {
-    fn new(index: usize, common: Arc<Common>) -> Self {
+    fn new(index: usize, shared: Arc<Shared>) -> Self {
         Self {
             index,
-            common,
+            shared,
             connections: RefCell::default(),
             by_id: RefCell::default(),
             followers: RefCell::default(),
@@ -167,44 +167,40 @@ impl Shard {
 
     /// Deals with a portion of what has come; items of one channel in a row at once.
     fn take(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
-        let mut run: Vec<Arc<Parcel>> = Vec::new();
+        let mut run: Vec<Arc<EncodedItem>> = Vec::new();
         // What the items occupy is given back when all of them are written, or wait for clients.
         let mut rooms = Vec::new();
-        for message in batch.drain(..portion(batch, &self.common.settings)) {
+        for message in batch.drain(..portion(batch, &self.shared.settings)) {
             let next = match &message {
-                Message::Parcel { parcel, .. } => Some(&parcel.channel),
+                Message::EncodedItem { item, .. } => Some(&item.channel),
                 _ => None,
             };
             if run.last().is_some_and(|last| next != Some(&last.channel)) {
-                guarded(|| self.fan_out(&run));
+                isolated(|| self.fan_out(&run));
                 run.clear();
             }
             match message {
-                Message::Parcel { parcel, room } => {
-                    run.push(parcel);
+                Message::EncodedItem { item, room } => {
+                    run.push(item);
                     rooms.extend(room);
                 }
                 Message::Stop => return ControlFlow::Break(()),
                 message => {
-                    guarded(|| self.take_one(message));
+                    isolated(|| self.take_one(message));
                 }
             }
         }
-        guarded(|| self.fan_out(&run));
+        isolated(|| self.fan_out(&run));
         self.write_all();
         ControlFlow::Continue(())
     }
 
     fn take_one(self: &Rc<Self>, message: Message) {
         match message {
-            Message::Hold(held) => self.begin(*held),
-            Message::PublishTo {
-                id,
-                parcel,
-                reached,
-            } => {
+            Message::Hold(held) => self.admit(*held),
+            Message::PublishTo { id, item, reached } => {
                 let connection = self.by_id.borrow().get(&id).cloned();
-                let is_reached = connection.is_some_and(|it| self.hand_over(&it, &parcel));
+                let is_reached = connection.is_some_and(|it| self.hand_over(&it, &item));
                 let _ = reached.send(is_reached);
             }
             Message::List(list) => {
@@ -221,7 +217,7 @@ impl Shard {
             Message::Recover => self.recover_all(),
             Message::Waits => self.expire_by_and_by(),
             Message::Drain(done) => self.drain(done),
-            Message::Parcel { .. } | Message::Stop => {}
+            Message::EncodedItem { .. } | Message::Stop => {}
         }
     }
 
@@ -229,7 +225,7 @@ impl Shard {
     fn recover_all(self: &Rc<Self>) {
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
-            if connection.state.borrow_mut().want_update() {
+            if connection.state.borrow_mut().want_resync() {
                 self.ask(&connection);
             }
         }
@@ -243,11 +239,11 @@ impl Shard {
         spawn_local(async move {
             loop {
                 sleep(EXPIRE_EVERY).await;
-                let common = &shard.common;
-                let expired = common
+                let shared = &shard.shared;
+                let expired = shared
                     .registry
-                    .expire(|shards, parcel| common.deliver(shards, &parcel, None));
-                common.metrics.gaps.add(expired.gaps);
+                    .expire(|shards, item| shared.deliver(shards, &item, None));
+                shared.metrics.gaps.add(expired.gaps);
                 if !expired.more_wait {
                     shard.expires.set(false);
                     return;
@@ -264,7 +260,7 @@ impl Shard {
             self.guard(&connection, || self.finish(&connection));
         }
         let shard = Rc::clone(self);
-        let patience = shard.common.settings.drain * 3 / 5;
+        let patience = shard.shared.settings.drain * 3 / 5;
         spawn_local(async move {
             let start = clock::now();
             // Whoever waits knows for how long.

@@ -24,7 +24,7 @@ pub(super) enum Pressure {
 impl Shard {
     /// Notes how much waits for a client.
     pub(super) fn weigh(&self, state: &mut State) {
-        let settings = &self.common.settings;
+        let settings = &self.shared.settings;
         let outbox = &state.outbox;
         let is_high = outbox.bytes() > settings.queue_bytes / 2
             || outbox.messages() > settings.queue_messages / 2;

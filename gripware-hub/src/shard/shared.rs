@@ -3,22 +3,22 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    channels::{backlog::Occupied, encoded_item::Parcel, registry::Registry},
+    channels::{backlog::BacklogPermit, encoded_item::EncodedItem, registry::Registry},
     connection_id::Id,
-    handoff::Held,
+    handoff::HeldClient,
     inspect::ConnectionInfo,
     metrics::Metrics,
     settings::Settings,
-    ws::ConversationSettings,
+    ws::WsSettings,
 };
 
 /// What the shards of a hub share with each other and with those who send to them.
 #[derive(Debug)]
-pub(crate) struct Common {
+pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) conversations: Arc<ConversationSettings>,
+    pub(crate) ws_settings: Arc<WsSettings>,
     inboxes: Box<[mpsc::UnboundedSender<Message>]>,
 }
 
@@ -26,15 +26,15 @@ pub(crate) struct Common {
 /// each keeps occupied, holds by the clients that wait for them.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Parcel {
-        parcel: Arc<Parcel>,
+    EncodedItem {
+        item: Arc<EncodedItem>,
         /// Given back when the last shard has handed the item on.
-        room: Option<Arc<Occupied>>,
+        room: Option<Arc<BacklogPermit>>,
     },
-    Hold(Box<Held>),
+    Hold(Box<HeldClient>),
     PublishTo {
         id: Id,
-        parcel: Arc<Parcel>,
+        item: Arc<EncodedItem>,
         reached: oneshot::Sender<bool>,
     },
     List(oneshot::Sender<Vec<ConnectionInfo>>),
@@ -49,7 +49,7 @@ pub(crate) enum Message {
     Stop,
 }
 
-impl Common {
+impl Shared {
     pub(crate) fn new(
         settings: Settings,
         registry: Registry,
@@ -57,18 +57,18 @@ impl Common {
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..settings.shards)
             .map(|_| mpsc::unbounded_channel())
             .unzip();
-        let conversations = Arc::new(ConversationSettings {
+        let ws_settings = Arc::new(WsSettings {
             min_keep_alive_interval: settings.min_keep_alive_interval,
-            ..ConversationSettings::default()
+            ..WsSettings::default()
         });
-        let common = Self {
+        let shared = Self {
             settings,
             registry,
             metrics: Arc::default(),
-            conversations,
+            ws_settings,
             inboxes: inboxes.into(),
         };
-        (common, receivers)
+        (shared, receivers)
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -82,12 +82,17 @@ impl Common {
     }
 
     /// Sends an item to the shards whose bit is set.
-    pub(crate) fn deliver(&self, shards: u64, parcel: &Arc<Parcel>, room: Option<&Arc<Occupied>>) {
+    pub(crate) fn deliver(
+        &self,
+        shards: u64,
+        item: &Arc<EncodedItem>,
+        room: Option<&Arc<BacklogPermit>>,
+    ) {
         for (index, inbox) in self.inboxes.iter().enumerate() {
             if shards & (1 << index) != 0 {
                 // Where it has ended nobody is held.
-                let _ = inbox.send(Message::Parcel {
-                    parcel: Arc::clone(parcel),
+                let _ = inbox.send(Message::EncodedItem {
+                    item: Arc::clone(item),
                     room: room.cloned(),
                 });
             }

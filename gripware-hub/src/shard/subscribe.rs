@@ -93,7 +93,7 @@ impl Shard {
             known.place = place;
             return None;
         }
-        let limit = self.common.settings.max_channels;
+        let limit = self.shared.settings.max_channels;
         if state.subscriptions.len() >= limit {
             tracing::warn!(
                 target: "gripware_hub",
@@ -104,10 +104,10 @@ impl Shard {
             return None;
         }
         let kind = state.sink.kind();
-        let registry = &self.common.registry;
+        let registry = &self.shared.registry;
         let (name, last) = registry.subscribe(channel.name(), self.index, kind);
         let follower = Follower {
-            key: connection.ticket.key,
+            key: connection.key.key,
             index: state.subscriptions.len() as u8,
         };
         let position = self.followers.borrow_mut().insert(&name, follower);
@@ -138,7 +138,7 @@ impl Shard {
             self.reposition(connection, state, moved, removed.position);
         }
         let kind = state.sink.kind();
-        let registry = &self.common.registry;
+        let registry = &self.shared.registry;
         registry.unsubscribe(&removed.channel, self.index, kind, is_empty);
     }
 
@@ -191,7 +191,7 @@ impl Shard {
                 subscription.position = position;
             }
         };
-        if moved.key == connection.ticket.key {
+        if moved.key == connection.key.key {
             set(state);
         } else if let Some(other) = self.connections.borrow().get(moved.key as usize) {
             set(&mut other.state.borrow_mut());

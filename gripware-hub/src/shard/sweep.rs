@@ -26,9 +26,9 @@ impl Shard {
                 if shard.index > 0 {
                     continue;
                 }
-                let registry = &shard.common.registry;
-                for home in 0..registry.homes() {
-                    registry.sweep(home);
+                let registry = &shard.shared.registry;
+                for stripe in 0..registry.stripes() {
+                    registry.sweep(stripe);
                     yield_now().await;
                 }
             }

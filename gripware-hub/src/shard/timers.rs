@@ -14,19 +14,19 @@ const MAX_STALE: usize = 1024;
 /// is of no meaning; such entries are thrown away when their time comes, or when there are many.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Instant, Ticket)>>,
+    heap: BinaryHeap<Reverse<(Instant, ConnectionKey)>>,
 }
 
 /// A connection, and which of those that had its place it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket {
+pub(super) struct ConnectionKey {
     pub(super) key: u32,
     pub(super) generation: u32,
 }
 
 impl Timers {
-    pub(super) fn insert(&mut self, time: Instant, ticket: Ticket) {
-        self.heap.push(Reverse((time, ticket)));
+    pub(super) fn insert(&mut self, time: Instant, key: ConnectionKey) {
+        self.heap.push(Reverse((time, key)));
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -34,7 +34,7 @@ impl Timers {
     }
 
     /// The next one whose time has come, and that time.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<(Instant, Ticket)> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Instant, ConnectionKey)> {
         if self.next()? > now {
             return None;
         }
@@ -50,9 +50,9 @@ impl Timers {
     }
 
     /// Throws away the entries of no meaning.
-    pub(super) fn retain(&mut self, has_meaning: impl Fn(Instant, Ticket) -> bool) {
+    pub(super) fn retain(&mut self, has_meaning: impl Fn(Instant, ConnectionKey) -> bool) {
         self.heap
-            .retain(|Reverse((time, ticket))| has_meaning(*time, *ticket));
+            .retain(|Reverse((time, key))| has_meaning(*time, *key));
         self.heap.shrink_to(2 * self.heap.len());
     }
 }
@@ -70,7 +70,7 @@ impl Shard {
         state.timer = Some(deadline);
         let mut timers = self.timers.borrow_mut();
         let is_first = timers.next().is_none_or(|next| deadline < next);
-        timers.insert(deadline, connection.ticket);
+        timers.insert(deadline, connection.key);
         if is_first {
             self.timer_changed.notify_one();
         }
@@ -84,24 +84,23 @@ impl Shard {
         while let Some(entry) = self.timers.borrow_mut().pop(now) {
             due.push(entry);
         }
-        for (time, ticket) in due {
-            if let Some(connection) = self.timed(time, ticket) {
+        for (time, key) in due {
+            if let Some(connection) = self.timed(time, key) {
                 self.guard(&connection, || self.elapsed(&connection, now));
             }
         }
         let most = 2 * self.connections.borrow().len() + MAX_STALE;
         if self.timers.borrow().len() > most {
-            let has_meaning = |time, ticket| self.timed(time, ticket).is_some();
+            let has_meaning = |time, key| self.timed(time, key).is_some();
             self.timers.borrow_mut().retain(has_meaning);
         }
     }
 
     /// The connection of an entry, where it is the newest one of it.
-    fn timed(&self, time: Instant, ticket: Ticket) -> Option<Rc<Connection>> {
+    fn timed(&self, time: Instant, key: ConnectionKey) -> Option<Rc<Connection>> {
         let connections = self.connections.borrow();
-        let connection = connections.get(ticket.key as usize)?;
-        let is_newest =
-            connection.ticket == ticket && connection.state.borrow().timer == Some(time);
+        let connection = connections.get(key.key as usize)?;
+        let is_newest = connection.key == key && connection.state.borrow().timer == Some(time);
         is_newest.then(|| Rc::clone(connection))
     }
 }
@@ -116,19 +115,19 @@ mod tests {
     fn the_earliest_comes_first_and_none_before_its_time() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let ticket = |key| Ticket { key, generation: 0 };
+        let key = |key| ConnectionKey { key, generation: 0 };
         let mut timers = Timers::default();
-        timers.insert(at(3), ticket(3));
-        timers.insert(at(1), ticket(1));
-        timers.insert(at(2), ticket(2));
+        timers.insert(at(3), key(3));
+        timers.insert(at(1), key(1));
+        timers.insert(at(2), key(2));
         assert_eq!(timers.next(), Some(at(1)));
         assert_eq!(timers.pop(start), None);
-        assert_eq!(timers.pop(at(2)), Some((at(1), ticket(1))));
-        assert_eq!(timers.pop(at(2)), Some((at(2), ticket(2))));
+        assert_eq!(timers.pop(at(2)), Some((at(1), key(1))));
+        assert_eq!(timers.pop(at(2)), Some((at(2), key(2))));
         assert_eq!(timers.pop(at(2)), None);
-        timers.insert(at(4), ticket(4));
+        timers.insert(at(4), key(4));
         timers.retain(|time, _| time == at(3));
-        assert_eq!(timers.pop(at(9)), Some((at(3), ticket(3))));
+        assert_eq!(timers.pop(at(9)), Some((at(3), key(3))));
         assert_eq!((timers.pop(at(9)), timers.next()), (None, None));
     }
 }

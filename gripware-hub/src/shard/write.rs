@@ -4,10 +4,10 @@ use std::{io, rc::Rc, task::Poll};
 
 use super::{
     Shard,
-    connection::{Connection, End, Posted, State},
+    connection::{Connection, End, Enqueued, State},
 };
 use crate::{
-    session::{Sink, resync::Update},
+    session::{Session, resync::ResyncState},
     settings::SlowClients,
     ws::{Opcode, encode},
 };
@@ -70,11 +70,11 @@ impl Shard {
                 Ok(0) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     outbox.written(count);
-                    self.common.metrics.sent_bytes.add(count as u64);
+                    self.shared.metrics.sent_bytes.add(count as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // It has not asked yet to be told when the socket takes more.
-                    if !connection.is_attended.get() {
+                    if !connection.is_driven.get() {
                         connection.wake();
                     }
                     break Poll::Pending;
@@ -95,10 +95,10 @@ impl Shard {
         state: &mut State,
         bytes: bytes::Bytes,
         messages: u32,
-    ) -> Posted {
+    ) -> Enqueued {
         if self.has_room(connection, state, bytes.len(), messages) {
             state.outbox.push(bytes, messages);
-            return Posted::Kept;
+            return Enqueued::ReplayRequest;
         }
         self.overflow(connection, state)
     }
@@ -111,7 +111,7 @@ impl Shard {
         bytes: usize,
         messages: u32,
     ) -> bool {
-        let settings = &self.common.settings;
+        let settings = &self.shared.settings;
         if !state.is_full(bytes, messages, settings) {
             return true;
         }
@@ -121,12 +121,12 @@ impl Shard {
     }
 
     /// What becomes of something for which there is no room.
-    pub(super) fn overflow(&self, connection: &Connection, state: &mut State) -> Posted {
-        match self.common.settings.slow_clients {
-            SlowClients::Close => Posted::Cut,
+    pub(super) fn overflow(&self, connection: &Connection, state: &mut State) -> Enqueued {
+        match self.shared.settings.slow_clients {
+            SlowClients::Close => Enqueued::Cut,
             SlowClients::Drop => {
-                if let Sink::Stream(stream) = &mut state.sink {
-                    stream.has_lost |= stream.dealings.next.is_some();
+                if let Session::Stream(stream) = &mut state.sink {
+                    stream.has_lost |= stream.resync.next.is_some();
                 }
                 if !std::mem::replace(&mut state.has_dropped, true) {
                     tracing::warn!(
@@ -138,7 +138,7 @@ impl Shard {
                         "a client does not read: messages for it are dropped"
                     );
                 }
-                Posted::Dropped
+                Enqueued::Dropped
             }
         }
     }
@@ -156,20 +156,20 @@ impl Shard {
                 drop(state);
                 self.shut_down(connection);
             }
-            (Sink::WebSocket(socket), None) if socket.pong.is_some() => {
+            (Session::WebSocket(socket), None) if socket.pong.is_some() => {
                 if let Some(payload) = socket.pong.take() {
                     state.outbox.push(encode(Opcode::Pong, &payload), 0);
                 }
                 connection.wake();
             }
-            (Sink::Stream(stream), None) if stream.has_lost => {
+            (Session::Stream(stream), None) if stream.has_lost => {
                 stream.has_lost = false;
-                stream.dealings.want_update();
+                stream.resync.want_resync();
                 drop(state);
                 self.ask(connection);
             }
             // The next page was not asked for while this one was unread.
-            (Sink::Stream(stream), None) if stream.dealings.update == Update::Wanted => {
+            (Session::Stream(stream), None) if stream.resync.update == ResyncState::Wanted => {
                 drop(state);
                 self.ask(connection);
             }

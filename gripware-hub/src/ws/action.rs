@@ -1,4 +1,4 @@
-//! What a conversation wants done.
+//! What a session wants done.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub(crate) enum Action {
     /// Write this close frame to the client, end its subscriptions, and write nothing behind it.
     /// The client's answer is still read, until [`Action::End`].
     Close(Bytes),
-    /// End the connection once everything before is written. The conversation may have a last
+    /// End the connection once everything before is written. The session may have a last
     /// turn to tell the origin.
     End,
     /// Say this in the log: something was dropped, or went wrong.

@@ -9,12 +9,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The items of meta that go with every request, within [`Limits::meta`] and
 /// [`Limits::instruct_headers`].
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct ConnectionMeta {
     /// With `meta-` before each name.
     items: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl Memory {
+impl ConnectionMeta {
     /// Obeys the `Set-Meta-*` headers of an answer. Whether all of them could be: those that are
     /// over a limit are not kept.
     pub(super) fn take(&mut self, headers: &HeaderMap, limits: &Limits) -> bool {
@@ -78,37 +78,37 @@ mod tests {
             .collect()
     }
 
-    fn written(memory: &Memory) -> HeaderMap {
+    fn written(meta: &ConnectionMeta) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        memory.write(&mut headers);
+        meta.write(&mut headers);
         headers
     }
 
     #[test]
     fn what_is_set_is_remembered_until_it_is_set_to_nothing() {
-        let (mut memory, limits) = (Memory::default(), Limits::default());
+        let (mut meta, limits) = (ConnectionMeta::default(), Limits::default());
         let first = answer(&[("set-meta-user", "anna"), ("set-meta-n", "1"), ("x", "y")]);
-        assert!(memory.take(&first, &limits));
+        assert!(meta.take(&first, &limits));
         assert_eq!(
-            written(&memory),
+            written(&meta),
             answer(&[("meta-user", "anna"), ("meta-n", "1")])
         );
         let second = answer(&[("set-meta-user", ""), ("set-meta-n", "2")]);
-        assert!(memory.take(&second, &limits));
-        assert_eq!(written(&memory), answer(&[("meta-n", "2")]));
+        assert!(meta.take(&second, &limits));
+        assert_eq!(written(&meta), answer(&[("meta-n", "2")]));
     }
 
     #[test]
     fn what_is_over_a_limit_is_not_remembered_and_leaves_what_was() {
-        let (mut memory, mut limits) = (Memory::default(), Limits::default());
+        let (mut meta, mut limits) = (ConnectionMeta::default(), Limits::default());
         limits.meta = 1;
-        assert!(!memory.take(
+        assert!(!meta.take(
             &answer(&[("set-meta-a", "1"), ("set-meta-b", "2")]),
             &limits
         ));
-        assert_eq!(written(&memory), answer(&[("meta-a", "1")]));
+        assert_eq!(written(&meta), answer(&[("meta-a", "1")]));
         limits.instruct_headers = 8;
-        assert!(!memory.take(&answer(&[("set-meta-a", "long")]), &limits));
-        assert_eq!(written(&memory), answer(&[("meta-a", "1")]));
+        assert!(!meta.take(&answer(&[("set-meta-a", "long")]), &limits));
+        assert_eq!(written(&meta), answer(&[("meta-a", "1")]));
     }
 }

@@ -7,7 +7,7 @@ use gripware_core::{Limits, ws::EventKind};
 
 /// The events that the origin has not accepted yet, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct EventQueue {
     events: VecDeque<(EventKind, Bytes)>,
     /// How many content bytes the events have.
     bytes: usize,
@@ -29,7 +29,7 @@ pub(super) struct Taken {
     pub(super) leaves_close: bool,
 }
 
-impl Queue {
+impl EventQueue {
     pub(super) fn push(&mut self, kind: EventKind, content: Bytes) {
         self.bytes += content.len();
         self.events.push_back((kind, content));
@@ -75,7 +75,7 @@ impl Queue {
     }
 
     /// The request did not reach the origin.
-    pub(super) fn take_back(&mut self) {
+    pub(super) fn resume_http(&mut self) {
         self.offered = 0;
     }
 
@@ -162,15 +162,15 @@ fn write_event(body: &mut Vec<u8>, kind: EventKind, content: &[u8]) {
 mod tests {
     use super::*;
 
-    fn queue(events: &[(EventKind, &'static str)]) -> Queue {
-        let mut queue = Queue::default();
+    fn queue(events: &[(EventKind, &'static str)]) -> EventQueue {
+        let mut queue = EventQueue::default();
         for (kind, content) in events {
             queue.push(*kind, Bytes::from_static(content.as_bytes()));
         }
         queue
     }
 
-    fn offered(queue: &mut Queue) -> (String, usize) {
+    fn offered(queue: &mut EventQueue) -> (String, usize) {
         let (body, replayed) = queue.offer(&Limits::default());
         (String::from_utf8(body.to_vec()).unwrap(), replayed)
     }
@@ -236,7 +236,7 @@ mod tests {
     fn a_body_has_as_much_as_fits_and_one_event_at_least() {
         let mut limits = Limits::default();
         limits.websocket_body = 100;
-        let mut queue = Queue::default();
+        let mut queue = EventQueue::default();
         for length in [200, 30, 30, 30] {
             queue.push(EventKind::Binary, vec![b'x'; length].into());
         }

@@ -6,23 +6,23 @@ use bytes::Bytes;
 use gripware_core::ws::{Event, encode};
 use http::{HeaderMap, Method, Request};
 
-use super::Memory;
+use super::ConnectionMeta;
 
 /// A request to the origin, without what is the same in all requests of its WebSocket (see
 /// [`request::headers`](super::request::headers)).
 #[derive(Clone, Debug)]
-pub(crate) struct Turn {
+pub(crate) struct EventsRequest {
     /// `Meta-*` and `Content-Bytes-Replayed`.
     pub(crate) headers: HeaderMap,
     /// Events, or nothing where the origin is only to be asked.
     pub(crate) body: Bytes,
 }
 
-impl Turn {
-    /// A request with one event, of a WebSocket that has no conversation: not yet, or never.
-    pub(crate) fn of(event: Event, memory: &Memory) -> Self {
+impl EventsRequest {
+    /// A request with one event, of a WebSocket that has no session: not yet, or never.
+    pub(crate) fn of(event: Event, meta: &ConnectionMeta) -> Self {
         let mut headers = HeaderMap::new();
-        memory.write(&mut headers);
+        meta.write(&mut headers);
         Self {
             headers,
             body: encode(&[event]),
@@ -39,7 +39,7 @@ impl Turn {
 
 /// Why a turn has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TurnError {
+pub(crate) enum EventsError {
     /// The origin was not reached, or did not get the whole body: it may be asked again.
     Unreached {
         /// What is added to the time until then: random, up to a second.

@@ -20,7 +20,7 @@ use super::{close::is_legal, frame::encode_close};
 
 /// A whole message or control frame from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Incoming {
+pub(crate) enum ClientMessage {
     /// A text message, which is UTF-8.
     Text(Bytes),
     Binary(Bytes),
@@ -87,12 +87,12 @@ const PROGRESS: usize = 1024;
 /// It has memory of its own only while a frame or a message is under way, and then no more than
 /// twice what has arrived of it: the length that a frame declares reserves nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct FrameDecoder {
     under_way: Option<Box<UnderWay>>,
     is_over: bool,
 }
 
-impl Reader {
+impl FrameDecoder {
     /// Takes from `input` up to the end of the next whole message or control frame. None where
     /// all of `input` is taken and nothing is complete.
     ///
@@ -106,13 +106,13 @@ impl Reader {
         &mut self,
         input: &mut &[u8],
         max_message: usize,
-    ) -> Result<Option<Incoming>, ProtocolError> {
+    ) -> Result<Option<ClientMessage>, ProtocolError> {
         let read = if self.is_over {
             Ok(None)
         } else {
             self.read_on(input, max_message)
         };
-        if matches!(read, Err(_) | Ok(Some(Incoming::Close(_)))) {
+        if matches!(read, Err(_) | Ok(Some(ClientMessage::Close(_)))) {
             self.is_over = true;
             self.under_way = None;
         }
@@ -184,7 +184,7 @@ impl Reader {
         &mut self,
         input: &mut &[u8],
         max_message: usize,
-    ) -> Result<Option<Incoming>, ProtocolError> {
+    ) -> Result<Option<ClientMessage>, ProtocolError> {
         while !input.is_empty() {
             if self.under_way.is_none()
                 && let Some(whole) = read_whole(input, max_message)?
@@ -205,7 +205,10 @@ impl Reader {
 }
 
 /// Takes a frame that has arrived in one piece and is a message by itself, as most are.
-fn read_whole(input: &mut &[u8], max_message: usize) -> Result<Option<Incoming>, ProtocolError> {
+fn read_whole(
+    input: &mut &[u8],
+    max_message: usize,
+) -> Result<Option<ClientMessage>, ProtocolError> {
     let Some((head, length)) = Head::parse(input)? else {
         return Ok(None);
     };
@@ -226,17 +229,17 @@ fn read_whole(input: &mut &[u8], max_message: usize) -> Result<Option<Incoming>,
     *input = rest;
     match head.kind {
         Kind::Text if str::from_utf8(&payload).is_err() => Err(ProtocolError::not_utf8()),
-        Kind::Text => Ok(Some(Incoming::Text(payload.into()))),
-        Kind::Binary | Kind::Continuation => Ok(Some(Incoming::Binary(payload.into()))),
+        Kind::Text => Ok(Some(ClientMessage::Text(payload.into()))),
+        Kind::Binary | Kind::Continuation => Ok(Some(ClientMessage::Binary(payload.into()))),
         Kind::Close | Kind::Ping | Kind::Pong => control(head.kind, payload).map(Some),
     }
 }
 
 /// A control frame with its payload.
-fn control(kind: Kind, payload: Vec<u8>) -> Result<Incoming, ProtocolError> {
+fn control(kind: Kind, payload: Vec<u8>) -> Result<ClientMessage, ProtocolError> {
     match kind {
-        Kind::Ping => return Ok(Incoming::Ping(payload.into())),
-        Kind::Pong => return Ok(Incoming::Pong(payload.into())),
+        Kind::Ping => return Ok(ClientMessage::Ping(payload.into())),
+        Kind::Pong => return Ok(ClientMessage::Pong(payload.into())),
         Kind::Close | Kind::Continuation | Kind::Text | Kind::Binary => {}
     }
     match payload.split_first_chunk() {
@@ -250,7 +253,7 @@ fn control(kind: Kind, payload: Vec<u8>) -> Result<Incoming, ProtocolError> {
         }
         Some(_) => {}
     }
-    Ok(Incoming::Close(Close::parse(&payload)))
+    Ok(ClientMessage::Close(Close::parse(&payload)))
 }
 
 /// What has come of a frame, and of a message.
@@ -275,12 +278,12 @@ impl UnderWay {
         &mut self,
         input: &mut &[u8],
         max_message: usize,
-    ) -> Result<Option<Incoming>, ProtocolError> {
+    ) -> Result<Option<ClientMessage>, ProtocolError> {
         let mut frame = match self.frame.take() {
             Some(frame) => frame,
             None => match self.take_head(input)? {
                 Some(head) => {
-                    self.begin(&head, max_message)?;
+                    self.admit(&head, max_message)?;
                     head
                 }
                 None => return Ok(None),
@@ -330,7 +333,7 @@ impl UnderWay {
         Ok(head)
     }
 
-    fn begin(&mut self, head: &Head, max_message: usize) -> Result<(), ProtocolError> {
+    fn admit(&mut self, head: &Head, max_message: usize) -> Result<(), ProtocolError> {
         if head.kind.is_control() {
             return Ok(());
         }

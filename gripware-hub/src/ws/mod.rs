@@ -1,8 +1,8 @@
 //! WebSockets: RFC 6455 towards a client, and WebSocket-over-HTTP towards the origin (GRIP 2).
 //!
 //! There is no socket and no clock here. A [`handshake`] is checked; the origin's answer to `OPEN`
-//! is [judged](judge), and an accepted one starts a [`Conversation`]. Whoever owns the socket hands
-//! the [`Reader`] what arrives and the conversation what comes out of it, sends its [`Turn`]s to
+//! is [judged](judge), and an accepted one starts a [`WsSession`]. Whoever owns the socket hands
+//! the [`FrameDecoder`] what arrives and the session what comes out of it, sends its [`EventsRequest`]s to
 //! the origin, and does what its [`Action`]s say.
 
 mod action;
@@ -21,11 +21,11 @@ mod settings;
 
 pub(crate) use self::{
     action::Action,
-    connection_meta::Memory,
-    events_request::{Turn, TurnError},
+    connection_meta::ConnectionMeta,
+    events_request::{EventsError, EventsRequest},
     frame::{Opcode, append, encode, encode_close},
-    frame_decoder::{Incoming, ProtocolError, Reader},
+    frame_decoder::{ClientMessage, FrameDecoder, ProtocolError},
     opening::{Accepted, Opening, judge},
-    session::Conversation,
-    settings::ConversationSettings,
+    session::WsSession,
+    settings::WsSettings,
 };

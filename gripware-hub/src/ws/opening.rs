@@ -22,7 +22,7 @@ use http::{
     },
 };
 
-use super::{ConversationSettings, Memory, extension::Mode};
+use super::{ConnectionMeta, WsSettings, extension::Mode};
 use crate::http::hop_by_hop::{retain, strip_hop_by_hop};
 
 /// What becomes of a client that asks for a WebSocket.
@@ -31,7 +31,10 @@ pub(crate) enum Opening {
     /// It gets one.
     Accepted(Box<Accepted>),
     /// The origin wants to be asked again, with what it has the proxy remember.
-    Again { after: Duration, memory: Memory },
+    Again {
+        after: Duration,
+        meta: ConnectionMeta,
+    },
     /// It gets this instead.
     Refused(Response<Bytes>),
     /// It gets a 502: the origin's answer is no answer, for the reason that is said.
@@ -44,7 +47,7 @@ pub(crate) struct Accepted {
     /// What the origin adds to the client's 101, with the subprotocol where it chose one.
     pub(crate) headers: HeaderMap,
     pub(super) mode: Mode,
-    pub(crate) memory: Memory,
+    pub(crate) meta: ConnectionMeta,
     /// Whether there was more to remember than its limits allow.
     pub(super) is_forgetful: bool,
     pub(super) poll: u32,
@@ -69,24 +72,24 @@ const NOT_FOR_CLIENT: [HeaderName; 11] = [
 
 /// Judges the origin's answer to `OPEN`.
 ///
-/// `client` are the headers of the client's request, and `memory` what earlier answers of the
+/// `client` are the headers of the client's request, and `meta` what earlier answers of the
 /// kind [`Opening::Again`] had the proxy remember.
 pub(crate) fn judge(
     response: Response<Bytes>,
     client: &HeaderMap,
-    mut memory: Memory,
-    settings: &ConversationSettings,
+    mut meta: ConnectionMeta,
+    settings: &WsSettings,
 ) -> Opening {
     if !is_events(&response) {
         return refused(response, settings);
     }
-    let is_forgetful = !memory.take(response.headers(), &settings.limits);
+    let is_forgetful = !meta.take(response.headers(), &settings.limits);
     let (parts, body) = response.into_parts();
     let poll = poll(&parts.headers).unwrap_or(0);
     if body.is_empty() && poll > 0 {
         return Opening::Again {
             after: interval(poll, settings),
-            memory,
+            meta,
         };
     }
     let mut events = scan(&body, &settings.limits_of_answers());
@@ -105,7 +108,7 @@ pub(crate) fn judge(
     Opening::Accepted(Box::new(Accepted {
         headers: for_client(parts.headers),
         mode,
-        memory,
+        meta,
         is_forgetful,
         poll,
         body,
@@ -139,11 +142,11 @@ pub(super) fn poll(headers: &HeaderMap) -> Option<u32> {
 }
 
 /// How long the time between two polls is.
-pub(super) fn interval(poll: u32, settings: &ConversationSettings) -> Duration {
+pub(super) fn interval(poll: u32, settings: &WsSettings) -> Duration {
     Duration::from_secs(poll.into()).max(settings.min_keep_alive_interval)
 }
 
-fn refused(mut response: Response<Bytes>, settings: &ConversationSettings) -> Opening {
+fn refused(mut response: Response<Bytes>, settings: &WsSettings) -> Opening {
     if response.status().is_informational() {
         return Opening::Invalid("a status that ends no request");
     }

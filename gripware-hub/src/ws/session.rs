@@ -1,4 +1,4 @@
-//! The conversation between a client's WebSocket and its origin (GRIP 2.4 to 2.7).
+//! The session between a client's WebSocket and its origin (GRIP 2.4 to 2.7).
 
 mod answer;
 mod control;
@@ -19,8 +19,8 @@ use http::HeaderMap;
 
 use self::{ending::end_with, timers::Timers};
 use super::{
-    Accepted, Action, ConversationSettings, Incoming, Memory, Turn, event_queue::Queue,
-    extension::Mode,
+    Accepted, Action, ClientMessage, ConnectionMeta, EventsRequest, WsSettings,
+    event_queue::EventQueue, extension::Mode,
 };
 
 /// The state of one WebSocket that is open, or was.
@@ -28,11 +28,11 @@ use super::{
 /// An idle one is this and nothing more: what is rare stands behind pointers, and a queue that has
 /// become empty is given back.
 #[derive(Debug)]
-pub(crate) struct Conversation {
-    settings: Arc<ConversationSettings>,
+pub(crate) struct WsSession {
+    settings: Arc<WsSettings>,
     mode: Mode,
-    memory: Memory,
-    queue: Option<Box<Queue>>,
+    meta: ConnectionMeta,
+    queue: Option<Box<EventQueue>>,
     timers: Option<Box<Timers>>,
     /// How the client closed, until it has its answer.
     client_close: Option<Box<Close>>,
@@ -52,7 +52,7 @@ pub(crate) struct Conversation {
 /// What is said where the origin has more remembered than the limits allow.
 const FORGETFUL: &str = "meta that is over a limit is not kept";
 
-/// How far a conversation has come.
+/// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -77,18 +77,18 @@ enum InFlight {
 }
 
 impl Accepted {
-    /// Starts the conversation. The actions are what the rest of the answer says; they come behind
+    /// Starts the session. The actions are what the rest of the answer says; they come behind
     /// the client's 101.
     pub(crate) fn start(
         self,
-        settings: Arc<ConversationSettings>,
+        settings: Arc<WsSettings>,
         now: Instant,
         actions: &mut Vec<Action>,
-    ) -> Conversation {
-        let mut conversation = Conversation {
+    ) -> WsSession {
+        let mut session = WsSession {
             settings,
             mode: self.mode,
-            memory: self.memory,
+            meta: self.meta,
             queue: None,
             timers: None,
             client_close: None,
@@ -103,25 +103,25 @@ impl Accepted {
         if self.is_forgetful {
             actions.push(Action::Note(FORGETFUL.into()));
         }
-        conversation.opened(&self.body, now, actions);
-        conversation
+        session.opened(&self.body, now, actions);
+        session
     }
 }
 
-impl Conversation {
+impl WsSession {
     /// Takes what the client says. It becomes part of the next turn.
     ///
     /// One whole message is always taken; see [`wants_more`](Self::wants_more).
-    pub(crate) fn receive(&mut self, incoming: Incoming, actions: &mut Vec<Action>) {
+    pub(crate) fn receive(&mut self, message: ClientMessage, actions: &mut Vec<Action>) {
         match self.stage {
-            Stage::Open if self.is_detached => self.receive_detached(incoming, actions),
+            Stage::Open if self.is_detached => self.receive_detached(message, actions),
             Stage::Open => {
-                let (kind, content) = match incoming {
-                    Incoming::Text(content) => (EventKind::Text, content),
-                    Incoming::Binary(content) => (EventKind::Binary, content),
-                    Incoming::Ping(content) => (EventKind::Ping, content),
-                    Incoming::Pong(content) => (EventKind::Pong, content),
-                    Incoming::Close(close) => {
+                let (kind, content) = match message {
+                    ClientMessage::Text(content) => (EventKind::Text, content),
+                    ClientMessage::Binary(content) => (EventKind::Binary, content),
+                    ClientMessage::Ping(content) => (EventKind::Ping, content),
+                    ClientMessage::Pong(content) => (EventKind::Pong, content),
+                    ClientMessage::Close(close) => {
                         let content = close.to_bytes();
                         self.client_close = Some(Box::new(close));
                         self.stage = Stage::ClientClosed;
@@ -131,7 +131,7 @@ impl Conversation {
                 self.tell(kind, content);
             }
             Stage::Closing { is_told } => {
-                if let Incoming::Close(close) = incoming {
+                if let ClientMessage::Close(close) = message {
                     actions.push(Action::End);
                     self.client_has_ended(is_told.then_some((EventKind::Close, close.to_bytes())));
                 }
@@ -149,7 +149,7 @@ impl Conversation {
 
     /// The next request to the origin. None where there is nothing to say, or a request is under
     /// way whose outcome [`answered`](Self::answered) has not got yet.
-    pub(crate) fn next_turn(&mut self) -> Option<Turn> {
+    pub(crate) fn next_request(&mut self) -> Option<EventsRequest> {
         let is_waiting = self.in_flight != InFlight::Nothing || self.retry_at().is_some();
         if is_waiting || self.is_over() {
             return None;
@@ -173,8 +173,8 @@ impl Conversation {
             _ => return None,
         };
         self.poll_at = None;
-        self.memory.write(&mut headers);
-        Some(Turn { headers, body })
+        self.meta.write(&mut headers);
+        Some(EventsRequest { headers, body })
     }
 
     /// Whether the client is to be read from. Where it is not, the origin is slower than the
@@ -199,7 +199,7 @@ impl Conversation {
         self.reaches_client()
     }
 
-    /// Whether there is nothing left to do, and the conversation can be forgotten.
+    /// Whether there is nothing left to do, and the session can be forgotten.
     pub(crate) fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
@@ -211,14 +211,14 @@ impl Conversation {
 
     /// A client that is detached is not heard. Its pings are answered here, since nobody else
     /// would, and its close is.
-    fn receive_detached(&mut self, incoming: Incoming, actions: &mut Vec<Action>) {
-        match incoming {
-            Incoming::Text(_) | Incoming::Binary(_) | Incoming::Pong(_) => {}
-            Incoming::Ping(content) => {
+    fn receive_detached(&mut self, message: ClientMessage, actions: &mut Vec<Action>) {
+        match message {
+            ClientMessage::Text(_) | ClientMessage::Binary(_) | ClientMessage::Pong(_) => {}
+            ClientMessage::Ping(content) => {
                 actions.pop_if(|action| matches!(action, Action::Pong(_)));
                 actions.push(Action::Pong(content));
             }
-            Incoming::Close(close) => {
+            ClientMessage::Close(close) => {
                 end_with(&close, actions);
                 self.client_has_ended(Some((EventKind::Close, Bytes::new())));
             }

@@ -1,12 +1,12 @@
-//! What holds for every conversation of a hub.
+//! What holds for every session of a hub.
 
 use std::time::Duration;
 
 use gripware_core::Limits;
 
-/// Bounds and times of conversations, shared by all of them.
+/// Bounds and times of sessions, shared by all of them.
 #[derive(Clone, Debug)]
-pub(crate) struct ConversationSettings {
+pub(crate) struct WsSettings {
     /// Bounds of bodies, control messages, filters, meta and refusals.
     pub(crate) limits: Limits,
     /// The least time between two polls of an idle WebSocket; a shorter one that the origin asks
@@ -27,7 +27,7 @@ pub(crate) struct ConversationSettings {
     pub(crate) retries: u8,
 }
 
-impl ConversationSettings {
+impl WsSettings {
     /// Bounds of an origin's answers. Events are not counted: the body's bound is theirs.
     pub(super) fn limits_of_answers(&self) -> Limits {
         let mut limits = self.limits.clone();
@@ -37,7 +37,7 @@ impl ConversationSettings {
     }
 }
 
-impl Default for ConversationSettings {
+impl Default for WsSettings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),

@@ -77,7 +77,7 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
         .id_memory(config.id_memory)
         .backlog_bytes(config.backlog_bytes)
         .origin_timeout(config.origin_timeout)
-        .max_asks(config.max_asks)
+        .max_origin_requests(config.max_origin_requests)
         .max_turns_per_address(config.max_turns_per_address)
         .max_held_head(config.max_held_head)
         .max_held_request(config.max_held_request)

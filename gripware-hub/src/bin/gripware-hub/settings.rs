@@ -122,7 +122,7 @@ settings! {
     "Origin" {
         ORIGIN_TIMEOUT = "origin-timeout" "TIME" Some("60s"),
             "How long the origin may take for what the hub asks by itself";
-        MAX_ASKS = "max-asks" "COUNT" Some("1024"),
+        MAX_ORIGIN_REQUESTS = "max-origin-requests" "COUNT" Some("1024"),
             "How many requests of the hub's own may be under way to the origin";
         MAX_TURNS_PER_ADDRESS = "max-turns-per-address" "COUNT" Some("128"),
             "How many of them may be about the WebSockets of one client address. Behind a proxy set \

@@ -22,14 +22,14 @@ use crate::{
         frames,
         frames::{BINARY, CLOSE, PING, PONG, Said, TEXT},
     },
-    handoff::{TakeBack, Wire},
+    handoff::{DetachedSocket, ResumeHttp},
 };
 
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) id: Id,
     pub(super) kind: ConnectionKind,
-    line: Line,
+    line: ClientConn,
     form: Form,
     /// Whether it reads whatever comes.
     pub(super) reads: bool,
@@ -53,7 +53,7 @@ pub(super) struct Client {
 }
 
 #[derive(Debug)]
-enum Line {
+enum ClientConn {
     Pipe(DuplexStream),
     Reply(oneshot::Receiver<Response<Bytes>>),
     Gone,
@@ -84,7 +84,7 @@ pub(super) enum End {
 
 impl Client {
     pub(super) fn on_pipe(id: Id, kind: ConnectionKind, form: Form, pipe: DuplexStream) -> Self {
-        Self::new(id, kind, form, Line::Pipe(pipe))
+        Self::new(id, kind, form, ClientConn::Pipe(pipe))
     }
 
     pub(super) fn on_reply(id: Id, reply: oneshot::Receiver<Response<Bytes>>) -> Self {
@@ -92,11 +92,11 @@ impl Client {
             id,
             ConnectionKind::Response,
             Form::Whole,
-            Line::Reply(reply),
+            ClientConn::Reply(reply),
         )
     }
 
-    fn new(id: Id, kind: ConnectionKind, form: Form, line: Line) -> Self {
+    fn new(id: Id, kind: ConnectionKind, form: Form, line: ClientConn) -> Self {
         Self {
             id,
             kind,
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Takes the connection back when its hold has ended.
-    pub(super) fn taker(&self) -> Arc<dyn TakeBack> {
+    pub(super) fn delivery(&self) -> Arc<dyn ResumeHttp> {
         Arc::new(self.back.clone())
     }
 
@@ -141,18 +141,18 @@ impl Client {
 
     pub(super) fn leave(&mut self) {
         if self.end.is_none() {
-            self.line = Line::Gone;
+            self.line = ClientConn::Gone;
             self.end = Some(End::Left);
         }
     }
 
     /// Sends what is taken, and reads up to so many bytes of what has come. Gives how many.
-    pub(super) fn attend(&mut self, most: usize) -> usize {
+    pub(super) fn drive(&mut self, most: usize) -> usize {
         let mut cx = Context::from_waker(Waker::noop());
         let before = self.read;
         match &mut self.line {
-            Line::Gone => {}
-            Line::Reply(reply) => match reply.try_recv() {
+            ClientConn::Gone => {}
+            ClientConn::Reply(reply) => match reply.try_recv() {
                 Ok(answer) => {
                     self.understand_response(answer.status(), answer.body());
                     self.ended(End::GivenBack);
@@ -160,7 +160,7 @@ impl Client {
                 Err(oneshot::error::TryRecvError::Empty) => {}
                 Err(oneshot::error::TryRecvError::Closed) => self.ended(End::Closed),
             },
-            Line::Pipe(pipe) => {
+            ClientConn::Pipe(pipe) => {
                 while !self.unsent.is_empty()
                     && let Poll::Ready(Ok(count)) =
                         Pin::new(&mut *pipe).poll_write(&mut cx, &self.unsent)
@@ -186,7 +186,7 @@ impl Client {
     }
 
     fn ended(&mut self, end: End) {
-        self.line = Line::Gone;
+        self.line = ClientConn::Gone;
         self.end = Some(end);
         if let Some(unread) = self.back.0.lock().unwrap().take() {
             assert!(self.is_over, "given back before its end");
@@ -292,9 +292,9 @@ fn read_some(
 #[derive(Clone, Debug, Default)]
 struct Back(Arc<Mutex<Option<Vec<u8>>>>);
 
-impl TakeBack for Back {
-    fn take_back(&self, wire: Wire, unread: Bytes) {
-        let Wire::Other(mut wire) = wire else {
+impl ResumeHttp for Back {
+    fn resume_http(&self, wire: DetachedSocket, unread: Bytes) {
+        let DetachedSocket::Other(mut wire) = wire else {
             panic!("it was none of TCP");
         };
         let mut ahead = unread.to_vec();

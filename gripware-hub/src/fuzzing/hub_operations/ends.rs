@@ -48,7 +48,7 @@ impl Play {
         assert_eq!(self.here.left(), Left::default());
         assert!(self.inner.channels().is_empty());
         assert_eq!(self.inner.occupied(), 0);
-        self.asker = None;
+        self.origin_client = None;
         sleep(Duration::from_secs(1)).await;
         assert!(self.origin.is_alone(), "something is still asked");
     }
@@ -77,7 +77,7 @@ impl Play {
                 loop {
                     sleep(Duration::from_millis(10)).await;
                     for client in clients.iter_mut().filter(|it| it.reads) {
-                        client.attend(usize::MAX);
+                        client.drive(usize::MAX);
                     }
                 }
             };

@@ -17,9 +17,9 @@ use super::{
 use crate::{
     ConnectionKind, clock,
     connection_id::Id,
-    handoff::{Framing, Held, Line, Reply, What, Wire},
-    http::replay_request::Kept,
-    ws::{Memory, Opening, judge, request},
+    handoff::{ClientConn, DetachedSocket, Framing, HeldClient, HoldKind, Reply},
+    http::replay_request::ReplayRequest,
+    ws::{ConnectionMeta, Opening, judge, request},
 };
 
 /// How many clients are held at a time, and in all.
@@ -57,7 +57,7 @@ impl Play {
             };
             (client, reply)
         };
-        let what = What::Response {
+        let what = HoldKind::Response {
             instruction: instruction_of(&answer),
             reply,
         };
@@ -90,7 +90,7 @@ impl Play {
         };
         let id = Id::random();
         let (client, line) = Self::on_pipe(id, ConnectionKind::Stream, form, operation);
-        let what = What::Stream {
+        let what = HoldKind::Stream {
             instruction: instruction_of(&answer),
             line,
             head: Bytes::new(),
@@ -125,14 +125,19 @@ impl Play {
             let headers = response.headers_mut();
             headers.insert("sec-websocket-extensions", grip);
         }
-        let settings = crate::ws::ConversationSettings::default();
-        let opening = judge(response, &HeaderMap::new(), Memory::default(), &settings);
+        let settings = crate::ws::WsSettings::default();
+        let opening = judge(
+            response,
+            &HeaderMap::new(),
+            ConnectionMeta::default(),
+            &settings,
+        );
         let Opening::Accepted(accepted) = opening else {
             panic!("{opening:?}");
         };
         let id = Id::random();
         let (client, line) = Self::on_pipe(id, ConnectionKind::WebSocket, Form::Frames, operation);
-        let what = What::WebSocket {
+        let what = HoldKind::WebSocket {
             accepted,
             line,
             head: Bytes::new(),
@@ -148,14 +153,19 @@ impl Play {
         known.is_told_all = true;
     }
 
-    fn on_pipe(id: Id, kind: ConnectionKind, form: Form, operation: Operation) -> (Client, Line) {
+    fn on_pipe(
+        id: Id,
+        kind: ConnectionKind,
+        form: Form,
+        operation: Operation,
+    ) -> (Client, ClientConn) {
         let (wire, pipe) = duplex(WIRES[usize::from(operation.who & 3)]);
         let client = Client::on_pipe(id, kind, form, pipe);
         let may_return = operation.how & 32 != 0 && matches!(form, Form::Http1 | Form::Chunked);
-        let line = Line {
-            wire: Wire::Other(Box::new(wire)),
+        let line = ClientConn {
+            wire: DetachedSocket::Other(Box::new(wire)),
             unread: Bytes::new(),
-            take_back: may_return.then(|| client.taker()),
+            resume_http: may_return.then(|| client.delivery()),
         };
         (client, line)
     }
@@ -166,19 +176,19 @@ impl Play {
         operation: Operation,
         channels: &[usize],
         request: http::request::Builder,
-        what: What,
+        what: HoldKind,
     ) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         client.reads = operation.who & 4 == 0;
         let number = self.clients.len();
         let mut known = Known::new(number, client.kind);
         known.subscribe(channels, self.model.step);
-        self.inner.hold(Held {
+        self.inner.hold(HeldClient {
             id: client.id,
             peer: None::<SocketAddr>,
             since: clock::now(),
             request: kept(&parts),
-            asker: self.asker.clone().unwrap(),
+            origin_client: self.origin_client.clone().unwrap(),
             what,
         });
         let is_roomy = operation.who & 3 == 0;
@@ -217,8 +227,8 @@ impl Play {
     }
 }
 
-fn kept(parts: &Parts) -> Kept {
-    Kept::new(parts, Bytes::new())
+fn kept(parts: &Parts) -> ReplayRequest {
+    ReplayRequest::new(parts, Bytes::new())
 }
 
 fn instruction_of(answer: &Response<Bytes>) -> Instruction {

@@ -13,15 +13,15 @@ use super::{
 use crate::{
     ConnectionInfo, ConnectionKind, Hub, SlowClients,
     fuzzing::frames::{BINARY, CLOSE, PING, PONG, Said, TEXT},
-    node::Inner,
-    origin::client::Asker,
+    node::Node,
+    origin::client::OriginClient,
     settings::Settings,
     shard::Here,
     signature::Signature,
 };
 
 /// How many requests the hub has under way at a time.
-const MAX_ASKS: usize = 4;
+const MAX_ORIGIN_REQUESTS: usize = 4;
 const ORIGIN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) const DRAIN: Duration = Duration::from_secs(5);
 
@@ -33,10 +33,10 @@ const SMALL_QUEUE: usize = 2000;
 pub(super) const WITNESSES: [Kind; 2] = [Kind::OpenStream, Kind::OpenWebSocket];
 
 pub(super) struct Play {
-    pub(super) inner: Inner,
+    pub(super) inner: Node,
     pub(super) here: Here,
     pub(super) origin: Origin,
-    pub(super) asker: Option<Asker>,
+    pub(super) origin_client: Option<OriginClient>,
     pub(super) clients: Vec<Client>,
     pub(super) known: Vec<Seen>,
     pub(super) model: Model,
@@ -87,24 +87,24 @@ impl Play {
             settings.queue_messages = 16;
         }
         let here: Rc<RefCell<Option<Here>>> = Rc::default();
-        let inner = Inner::start_with(settings, |index, common, inbox| {
-            here.replace(Some(Here::start(index, common, inbox)));
+        let inner = Node::start_with(settings, |index, shared, inbox| {
+            here.replace(Some(Here::start(index, shared, inbox)));
             Ok(())
         });
         let origin = Origin::default();
-        let asker = Asker::new(
+        let origin_client = OriginClient::new(
             origin.clone(),
             Handle::current(),
             Arc::new(Signature::new(None)),
-            MAX_ASKS,
-            MAX_ASKS,
+            MAX_ORIGIN_REQUESTS,
+            MAX_ORIGIN_REQUESTS,
             ORIGIN_TIMEOUT,
         );
         let mut play = Self {
             inner: inner.unwrap(),
             here: here.take().unwrap(),
             origin,
-            asker: Some(asker),
+            origin_client: Some(origin_client),
             clients: Vec::new(),
             known: Vec::new(),
             model: Model::default(),
@@ -144,7 +144,7 @@ impl Play {
             (Kind::Say, Some(who)) => self.say(who, operation),
             (Kind::Read, Some(who)) => {
                 let most = usize::from(operation.what) * 16;
-                self.clients[who].attend(most);
+                self.clients[who].drive(most);
             }
             (Kind::Stall, Some(who)) => self.clients[who].reads = operation.what & 1 == 0,
             (Kind::Leave, Some(who)) => {
@@ -242,7 +242,7 @@ impl Play {
             // Whoever answers this has taken what was sent to it before.
             self.inner.connections().await;
             sleep(Duration::from_millis(1)).await;
-            if self.attend() == 0 {
+            if self.drive() == 0 {
                 break;
             }
         }
@@ -267,15 +267,15 @@ impl Play {
             assert_eq!(counted, all, "{channels:?} {listed:?}");
             assert!(channels.iter().all(|it| it.subscribers.total() > 0));
         }
-        self.attend();
+        self.drive();
         self.look(&listed);
     }
 
     /// Lets everybody say what is to be said, and read who does. Returns the number of bytes read.
-    fn attend(&mut self) -> usize {
+    fn drive(&mut self) -> usize {
         let attended = |client: &mut Client| {
             let most = if client.reads { usize::MAX } else { 0 };
-            client.attend(most)
+            client.drive(most)
         };
         self.clients.iter_mut().map(attended).sum()
     }

@@ -52,7 +52,7 @@ async fn a_client_that_resets_is_gone_whatever_it_has_sent_ahead() {
 
 #[tokio::test]
 async fn a_client_that_sends_no_more_still_gets_its_answer() {
-    let (begin, begun) = tokio::sync::oneshot::channel::<()>();
+    let (admit, begun) = tokio::sync::oneshot::channel::<()>();
     let begun = Arc::new(Mutex::new(Some(begun)));
     let app = Router::new().route(
         "/slow",
@@ -69,7 +69,7 @@ async fn a_client_that_sends_no_more_still_gets_its_answer() {
     client.send(&GET.repeat(2)).await;
     client.0.shutdown().await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    begin.send(()).unwrap();
+    admit.send(()).unwrap();
     assert!(client.rest().await.contains("\r\n\r\nanswer"));
 }
 

@@ -44,8 +44,8 @@ async fn a_stream_hold_leaves_http_and_its_connection_can_be_used_again() {
 
         socket.write_all(b"3\r\nnew\r\n0\r\n\r\n").await.unwrap();
         assert_eq!(client.until("0\r\n\r\n").await, "3\r\nnew\r\n0\r\n\r\n");
-        let take_back = line.take_back.expect("the connection stays");
-        take_back.take_back(socket.into_wire().unwrap(), line.unread);
+        let resume_http = line.resume_http.expect("the connection stays");
+        resume_http.resume_http(socket.detach().unwrap(), line.unread);
         client
             .send("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             .await;
@@ -69,7 +69,7 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         let first = client.until("end").await;
         assert!(first.contains("GET /echo\n"), "{first}");
         let held = caught.next().await;
-        let What::Response {
+        let HoldKind::Response {
             instruction,
             reply:
                 Reply::Http1 {
@@ -85,9 +85,9 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         let mut socket = socket(line.wire);
         let answer = response_bytes(instruction.response(), version, is_head, true);
         socket.write_all(&answer).await.unwrap();
-        line.take_back
+        line.resume_http
             .unwrap()
-            .take_back(socket.into_wire().unwrap(), line.unread);
+            .resume_http(socket.detach().unwrap(), line.unread);
         let second = client.until("nothing yet").await;
         assert!(second.contains("\r\ncontent-length: 11\r\n"), "{second}");
         let third = client.until("end").await;
@@ -155,7 +155,7 @@ async fn a_stream_for_http_1_0_ends_with_its_connection() {
         client.send(request).await;
         let (_, line, head, framing) = caught.stream().await;
         assert_eq!(framing, Framing::Raw);
-        assert!(line.take_back.is_none());
+        assert!(line.resume_http.is_none());
         assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
         assert!(
             head.ends_with("\r\nconnection: close\r\n\r\nhello\n"),
@@ -173,7 +173,7 @@ async fn an_instruction_in_the_body_is_read() {
             .send("GET /instruct HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             .await;
         let (_, line, head, _) = caught.stream().await;
-        assert!(line.take_back.is_none());
+        assert!(line.resume_http.is_none());
         assert!(head.starts_with("HTTP/1.1 200 Fine\r\n"), "{head}");
         assert!(head.contains("\r\nx-y: z\r\n"), "{head}");
         assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
@@ -238,9 +238,9 @@ async fn a_hold_over_tls_is_given_back_like_any_other() {
     wire.flush().await.unwrap();
     let mut read = vec![0; head.len() + 5];
     client.read_exact(&mut read).await.unwrap();
-    line.take_back
+    line.resume_http
         .unwrap()
-        .take_back(wire.into_wire().unwrap(), line.unread);
+        .resume_http(wire.detach().unwrap(), line.unread);
     client
         .write_all(b"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         .await

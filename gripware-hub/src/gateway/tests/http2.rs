@@ -57,7 +57,7 @@ async fn over_http_2_holds_are_streams_of_their_connection() {
         assert!(gone.is_err(), "the client is gone");
 
         let held = async {
-            let What::Response {
+            let HoldKind::Response {
                 instruction,
                 reply: Reply::Channel(reply),
             } = caught.next().await.what
@@ -107,7 +107,7 @@ async fn a_websocket_over_http_2_is_an_extended_connect() {
     assert_eq!(answer.headers()["sec-websocket-protocol"], "p2");
     let upgraded = hyper::upgrade::on(answer).await.unwrap();
     let mut upgraded = hyper_util::rt::TokioIo::new(upgraded);
-    let What::WebSocket { line, head, .. } = caught.next().await.what else {
+    let HoldKind::WebSocket { line, head, .. } = caught.next().await.what else {
         panic!("no WebSocket was held");
     };
     assert!(head.is_empty());

@@ -19,7 +19,7 @@ async fn a_websocket_is_opened_with_the_origins_consent() {
         client.send(&(opening("accepted") + "frame")).await;
         let held = caught.next().await;
         assert_eq!(held.request.headers()["connection-id"], held.id.to_string());
-        let What::WebSocket { line, head, .. } = held.what else {
+        let HoldKind::WebSocket { line, head, .. } = held.what else {
             panic!("no WebSocket was held");
         };
         let head = String::from_utf8(head.to_vec()).unwrap();

@@ -4,7 +4,7 @@ use super::{line::answer, *};
 
 #[test]
 fn a_fault_cuts_one_connection_off_and_no_other() {
-    Line::play(async |line: Line| {
+    ClientConn::play(async |line: ClientConn| {
         let held = || answer("Grip-Hold: stream\nGrip-Channel: a", "");
         let mut one = line.stream(held(), 100).await;
         let mut other = line.stream(held(), 100).await;

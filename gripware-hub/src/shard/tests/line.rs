@@ -23,18 +23,18 @@ use tokio::{
     time::timeout,
 };
 
-use super::super::{Common, Message, Shard, connection::Connection};
+use super::super::{Message, Shard, Shared, connection::Connection};
 use crate::{
     Hub,
-    channels::{encoded_item::Parcel, registry::Registry},
+    channels::{encoded_item::EncodedItem, registry::Registry},
     connection_id::Id,
     handoff,
-    handoff::{Framing, Held, Reply, TakeBack, What, Wire},
-    http::replay_request::Kept,
-    origin::client::{AskError, Asker, Fetch},
+    handoff::{DetachedSocket, Framing, HeldClient, HoldKind, Reply, ResumeHttp},
+    http::replay_request::ReplayRequest,
+    origin::client::{AskError, Fetch, OriginClient},
     settings::Settings,
     signature::Signature,
-    ws::{Memory, Opening, judge},
+    ws::{ConnectionMeta, Opening, judge},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,10 +82,10 @@ impl Fetch for Played {
 }
 
 /// A shard under test.
-pub(super) struct Line {
+pub(super) struct ClientConn {
     pub(super) shard: Rc<Shard>,
-    pub(super) common: Arc<Common>,
-    asker: Asker,
+    pub(super) shared: Arc<Shared>,
+    origin_client: OriginClient,
     script: Arc<Script>,
     may_answer: Arc<Semaphore>,
 }
@@ -96,7 +96,7 @@ pub(super) struct Client {
     pub(super) id: Id,
 }
 
-impl Line {
+impl ClientConn {
     /// Plays with a shard.
     pub(super) fn play<F: Future>(play: impl FnOnce(Self) -> F) -> F::Output {
         Self::with(|_| {}, play)
@@ -129,9 +129,9 @@ impl Line {
         set(&mut settings);
         LocalSet::new().block_on(&runtime, async {
             let registry = Registry::new(settings.message_wait, settings.id_memory);
-            let (common, inboxes) = Common::new(settings, registry);
-            let common = Arc::new(common);
-            let shard = Rc::new(Shard::new(0, Arc::clone(&common)));
+            let (shared, inboxes) = Shared::new(settings, registry);
+            let shared = Arc::new(shared);
+            let shard = Rc::new(Shard::new(0, Arc::clone(&shared)));
             for inbox in inboxes {
                 spawn_local(Rc::clone(&shard).run(inbox));
             }
@@ -141,7 +141,7 @@ impl Line {
                 script: Arc::clone(&script),
                 may_answer: Arc::clone(&may_answer),
             };
-            let asker = Asker::new(
+            let origin_client = OriginClient::new(
                 played,
                 Handle::current(),
                 Arc::new(Signature::new(None)),
@@ -151,8 +151,8 @@ impl Line {
             );
             play(Self {
                 shard,
-                common,
-                asker,
+                shared,
+                origin_client,
                 script,
                 may_answer,
             })
@@ -171,12 +171,12 @@ impl Line {
     pub(super) fn begin_stream(&self, answer: &Response<Bytes>, takes: usize) -> Client {
         let (wire, pipe) = duplex(takes);
         let id = Id::random();
-        let what = What::Stream {
+        let what = HoldKind::Stream {
             instruction: Instruction::read(answer).unwrap().unwrap(),
-            line: handoff::Line {
-                wire: Wire::Other(Box::new(wire)),
+            line: handoff::ClientConn {
+                wire: DetachedSocket::Other(Box::new(wire)),
                 unread: Bytes::new(),
-                take_back: None,
+                resume_http: None,
             },
             head: Bytes::new(),
             framing: Framing::Raw,
@@ -191,7 +191,7 @@ impl Line {
         answer: Response<Bytes>,
     ) -> oneshot::Receiver<Response<Bytes>> {
         let (sender, receiver) = oneshot::channel();
-        let what = What::Response {
+        let what = HoldKind::Response {
             instruction: Instruction::read(&answer).unwrap().unwrap(),
             reply: Reply::Channel(sender),
         };
@@ -202,24 +202,29 @@ impl Line {
     }
 
     /// Holds a WebSocket, for which the origin answers `OPEN` and these events.
-    pub(super) async fn websocket(&self, events: &str, wire: Wire) -> Id {
+    pub(super) async fn websocket(&self, events: &str, wire: DetachedSocket) -> Id {
         let response = Response::builder()
             .header("content-type", "application/websocket-events")
             .header("sec-websocket-extensions", "grip")
             .body(Bytes::from(format!("OPEN\r\n{events}")))
             .unwrap();
-        let settings = &self.common.conversations;
-        let opening = judge(response, &HeaderMap::new(), Memory::default(), settings);
+        let settings = &self.shared.ws_settings;
+        let opening = judge(
+            response,
+            &HeaderMap::new(),
+            ConnectionMeta::default(),
+            settings,
+        );
         let Opening::Accepted(accepted) = opening else {
             panic!("{opening:?}");
         };
         let id = Id::random();
-        let what = What::WebSocket {
+        let what = HoldKind::WebSocket {
             accepted,
-            line: handoff::Line {
+            line: handoff::ClientConn {
                 wire,
                 unread: Bytes::new(),
-                take_back: None,
+                resume_http: None,
             },
             head: Bytes::new(),
         };
@@ -230,7 +235,9 @@ impl Line {
 
     pub(super) async fn websocket_in_pipe(&self, events: &str, takes: usize) -> Client {
         let (wire, pipe) = duplex(takes);
-        let id = self.websocket(events, Wire::Other(Box::new(wire))).await;
+        let id = self
+            .websocket(events, DetachedSocket::Other(Box::new(wire)))
+            .await;
         Client { pipe, id }
     }
 
@@ -238,17 +245,17 @@ impl Line {
     pub(super) async fn kept_alive(
         &self,
         answer: &Response<Bytes>,
-        wire: Wire,
-        take_back: Arc<dyn TakeBack>,
+        wire: DetachedSocket,
+        resume_http: Arc<dyn ResumeHttp>,
     ) -> Id {
         let instruction = Instruction::read(answer).unwrap().unwrap();
-        let line = handoff::Line {
+        let line = handoff::ClientConn {
             wire,
             unread: Bytes::new(),
-            take_back: Some(take_back),
+            resume_http: Some(resume_http),
         };
         let what = match instruction.mode() {
-            Some(HoldMode::Response) => What::Response {
+            Some(HoldMode::Response) => HoldKind::Response {
                 instruction,
                 reply: Reply::Http1 {
                     line,
@@ -256,7 +263,7 @@ impl Line {
                     is_head: false,
                 },
             },
-            _ => What::Stream {
+            _ => HoldKind::Stream {
                 instruction,
                 line,
                 head: Bytes::new(),
@@ -287,15 +294,15 @@ impl Line {
         self.script.count.load(Ordering::SeqCst)
     }
 
-    fn hold(&self, id: Id, what: What) {
+    fn hold(&self, id: Id, what: HoldKind) {
         let request = Request::get("http://app.example/path").body(()).unwrap();
         let (parts, ()) = request.into_parts();
-        self.sends(Message::Hold(Box::new(Held {
+        self.sends(Message::Hold(Box::new(HeldClient {
             id,
             peer: None,
             since: crate::clock::now(),
-            request: Kept::new(&parts, Bytes::new()),
-            asker: self.asker.clone(),
+            request: ReplayRequest::new(&parts, Bytes::new()),
+            origin_client: self.origin_client.clone(),
             what,
         })));
     }
@@ -306,18 +313,18 @@ impl Line {
     }
 
     pub(super) fn sends(&self, message: Message) {
-        assert!(self.common.send(0, message));
+        assert!(self.shared.send(0, message));
     }
 
     pub(super) fn publish(&self, channel: &str, item: impl Into<Item>) {
         let item = item.into();
         let channel = Channel::new(channel).unwrap();
-        let parcel = Parcel::new(channel.name().into(), item.parts().unwrap());
+        let item = EncodedItem::new(channel.name().into(), item.parts().unwrap());
         let published = self
-            .common
+            .shared
             .registry
-            .publish(Arc::new(parcel), |shards, parcel| {
-                self.common.deliver(shards, &parcel, None);
+            .publish(Arc::new(item), |shards, item| {
+                self.shared.deliver(shards, &item, None);
             });
         if published.waits {
             self.sends(Message::Waits);
@@ -326,13 +333,9 @@ impl Line {
 
     pub(super) async fn publish_to(&self, id: Id, item: impl Into<Item>) -> bool {
         let item = item.into();
-        let parcel = Arc::new(Parcel::new("".into(), item.parts().unwrap()));
+        let item = Arc::new(EncodedItem::new("".into(), item.parts().unwrap()));
         let (reached, answer) = oneshot::channel();
-        self.sends(Message::PublishTo {
-            id,
-            parcel,
-            reached,
-        });
+        self.sends(Message::PublishTo { id, item, reached });
         answer.await.unwrap()
     }
 
@@ -376,7 +379,7 @@ impl Line {
     }
 
     pub(super) fn subscribers(&self) -> usize {
-        let channels = self.common.registry.channels();
+        let channels = self.shared.registry.channels();
         channels.iter().map(|it| it.subscribers.total()).sum()
     }
 }

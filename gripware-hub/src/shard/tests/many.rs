@@ -7,7 +7,7 @@ use super::{line::answer, *};
 /// How long it takes to hold so many clients, each on a channel of its own and one for all, to
 /// publish to them, and to lose them, in an order that is not that in which they came.
 fn seconds(count: usize) -> f64 {
-    Line::play(async |line: Line| {
+    ClientConn::play(async |line: ClientConn| {
         let start = Instant::now();
         let mut clients = Vec::new();
         for n in 0..count {

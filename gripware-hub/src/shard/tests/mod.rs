@@ -9,4 +9,4 @@ mod slow;
 mod sweep;
 mod times;
 
-use self::line::Line;
+use self::line::ClientConn;

@@ -23,8 +23,8 @@ use super::{
     *,
 };
 use crate::{
-    handoff::{TakeBack, Wire},
-    session::Sink,
+    handoff::{DetachedSocket, ResumeHttp},
+    session::Session,
     shard::drive::MAX_UNREAD,
 };
 
@@ -37,8 +37,8 @@ const SUBSCRIBE: &str = "TEXT 24\r\nc:{\"type\":\"subscribe\",\"channel\":\"a\"}
 #[derive(Debug)]
 struct Back(Mutex<Option<oneshot::Sender<Bytes>>>);
 
-impl TakeBack for Back {
-    fn take_back(&self, _: Wire, unread: Bytes) {
+impl ResumeHttp for Back {
+    fn resume_http(&self, _: DetachedSocket, unread: Bytes) {
         if let Some(sender) = self.0.lock().unwrap().take() {
             let _ = sender.send(unread);
         }
@@ -50,12 +50,12 @@ fn back() -> (Arc<Back>, oneshot::Receiver<Bytes>) {
     (Arc::new(Back(Mutex::new(Some(sender)))), receiver)
 }
 
-async fn tcp() -> (Wire, TcpStream) {
+async fn tcp() -> (DetachedSocket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap());
     let (client, accepted) = tokio::join!(client, listener.accept());
     let wire = accepted.unwrap().0.into_std().unwrap();
-    (Wire::Tcp(wire), client.unwrap())
+    (DetachedSocket::Tcp(wire), client.unwrap())
 }
 
 /// A client's frame; the mask is zeros.
@@ -76,13 +76,13 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_client_that_sends_much_while_it_is_held_is_cut_off() {
     for held in [RESPONSE, STREAM] {
-        Line::play(async |line: Line| {
+        ClientConn::play(async |line: ClientConn| {
             let (wire, mut client) = tcp().await;
-            let (take_back, _back) = back();
-            line.kept_alive(&answer(held, ""), wire, take_back).await;
+            let (resume_http, _back) = back();
+            line.kept_alive(&answer(held, ""), wire, resume_http).await;
             // It may fail in the middle, and the client stays.
             let _ = client.write_all(&[b'x'; 60_000]).await;
-            line.until(Line::is_empty).await;
+            line.until(ClientConn::is_empty).await;
             assert_eq!(line.subscribers(), 0);
             let end = timeout(Duration::from_secs(20), client.read(&mut [0; 10])).await;
             assert!(matches!(end, Ok(Ok(0) | Err(_))), "{end:?}");
@@ -92,11 +92,15 @@ fn a_client_that_sends_much_while_it_is_held_is_cut_off() {
 
 #[test]
 fn what_is_sent_ahead_within_the_bound_is_for_the_next_request() {
-    Line::play(async |line: Line| {
+    ClientConn::play(async |line: ClientConn| {
         let (wire, mut client) = duplex(1 << 16);
-        let (take_back, unread) = back();
+        let (resume_http, unread) = back();
         let id = line
-            .kept_alive(&answer(STREAM, ""), Wire::Other(Box::new(wire)), take_back)
+            .kept_alive(
+                &answer(STREAM, ""),
+                DetachedSocket::Other(Box::new(wire)),
+                resume_http,
+            )
             .await;
         client.write_all(&[b'x'; MAX_UNREAD]).await.unwrap();
         line.until(|line| line.connection(id).state.borrow().unread.len() == MAX_UNREAD)
@@ -109,7 +113,7 @@ fn what_is_sent_ahead_within_the_bound_is_for_the_next_request() {
 #[test]
 fn a_websocket_client_that_leaves_is_noticed_although_the_origin_is_slow() {
     for is_reset in [false, true] {
-        Line::play(async |line: Line| {
+        ClientConn::play(async |line: ClientConn| {
             let (wire, mut client) = tcp().await;
             let id = line.websocket(SUBSCRIBE, wire).await;
             let connection = line.connection(id);
@@ -135,10 +139,11 @@ fn a_websocket_client_that_leaves_is_noticed_although_the_origin_is_slow() {
 
 #[test]
 fn a_client_that_neither_reads_nor_is_read_from_is_noticed_to_leave() {
-    Line::play(async |line: Line| {
+    ClientConn::play(async |line: ClientConn| {
         let (wire, client) = tcp().await;
-        let (take_back, _back) = back();
-        line.kept_alive(&answer(STREAM, ""), wire, take_back).await;
+        let (resume_http, _back) = back();
+        line.kept_alive(&answer(STREAM, ""), wire, resume_http)
+            .await;
         // More than the kernel takes.
         for _ in 0..20 {
             let item = HttpStream::text("x".repeat(1 << 19));
@@ -147,13 +152,13 @@ fn a_client_that_neither_reads_nor_is_read_from_is_noticed_to_leave() {
         line.publish("a", HttpStream::close());
         line.until(|line| line.subscribers() == 0).await;
         drop(client);
-        line.until(Line::is_empty).await;
+        line.until(ClientConn::is_empty).await;
     });
 }
 
 #[test]
 fn the_bounds_of_a_websockets_queue_are_looked_at_after_every_message() {
-    Line::paused(async |line: Line| {
+    ClientConn::paused(async |line: ClientConn| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         const COUNT: usize = 9000;
         let frames = frame(0x82, b"x").repeat(COUNT);
@@ -161,7 +166,7 @@ fn the_bounds_of_a_websockets_queue_are_looked_at_after_every_message() {
             client.pipe.write_all(&frames).await.unwrap();
             client
         });
-        let limit = line.common.conversations.queue_events;
+        let limit = line.shared.ws_settings.queue_events;
         let (mut told, mut turns) = (0, 0);
         while told < COUNT {
             line.until(|line| line.asks() > turns).await;
@@ -219,7 +224,7 @@ fn a_flood_of_frames_does_not_make_the_others_of_the_thread_wait() {
         (interleaved, false),
         (texts, false),
     ] {
-        Line::play(async |line: Line| {
+        ClientConn::play(async |line: ClientConn| {
             let mut other = line.stream(answer(STREAM, ""), 1 << 16).await;
             let flooder = line.websocket_in_pipe(DETACH, 1 << 20).await;
             let id = flooder.id;
@@ -244,7 +249,7 @@ fn a_flood_of_frames_does_not_make_the_others_of_the_thread_wait() {
 
 #[test]
 fn of_many_pings_the_latest_is_answered() {
-    Line::paused(async |line: Line| {
+    ClientConn::paused(async |line: ClientConn| {
         let mut client = line.websocket_in_pipe(DETACH, 64).await;
         let connection = line.connection(client.id);
         // It does not read, so that one more than the pipe takes is under way.
@@ -285,7 +290,7 @@ fn a_message_that_does_not_go_on_is_given_up() {
     let head = frame(0x82, &[0; 60_000])[..8].to_vec();
     let long = [&head[..], &[0; 30_000]].concat();
     for begun in [&long[..], &head, &head[..1], &frame(0x01, b"x")] {
-        Line::paused(async |line: Line| {
+        ClientConn::paused(async |line: ClientConn| {
             let mut client = line.websocket_in_pipe("", 1 << 16).await;
             client.pipe.write_all(begun).await.unwrap();
             sleep(Duration::from_secs(59)).await;
@@ -303,7 +308,7 @@ fn a_message_that_does_not_go_on_is_given_up() {
 
 #[test]
 fn a_message_that_goes_on_may_take_its_time() {
-    Line::paused(async |line: Line| {
+    ClientConn::paused(async |line: ClientConn| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         let whole = frame(0x82, &[b'x'; 10_000]);
         for piece in whole.chunks(1500) {
@@ -317,7 +322,7 @@ fn a_message_that_goes_on_may_take_its_time() {
 
 #[test]
 fn a_message_is_not_given_up_while_the_hub_does_not_read() {
-    Line::paused(async |line: Line| {
+    ClientConn::paused(async |line: ClientConn| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         let connection = line.connection(client.id);
         // Pings in the middle of a message fill the queue.
@@ -336,8 +341,8 @@ fn a_message_is_not_given_up_while_the_hub_does_not_read() {
                 .body(Bytes::new())
                 .unwrap()
         };
-        let under_way = |line: &Line| match &line.connection(client.id).state.borrow().sink {
-            Sink::WebSocket(socket) => socket.conversation.takes_items(),
+        let under_way = |line: &ClientConn| match &line.connection(client.id).state.borrow().sink {
+            Session::WebSocket(socket) => socket.session.takes_items(),
             _ => false,
         };
         for _ in 0..3 {
@@ -358,7 +363,7 @@ fn a_message_is_not_given_up_while_the_hub_does_not_read() {
 
 #[test]
 fn the_answer_to_a_close_is_read_although_the_origin_is_slow() {
-    Line::paused(async |line: Line| {
+    ClientConn::paused(async |line: ClientConn| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         let connection = line.connection(client.id);
         let frames = frame(0x82, b"x").repeat(1200);

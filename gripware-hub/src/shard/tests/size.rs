@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     session::{
-        response::ResponseSink, resync::Dealings, stream::StreamSink, subscription::Subscription,
-        websocket::WebSocketSink,
+        response::ResponseSession, resync::Resync, stream::StreamSession,
+        subscription::Subscription, websocket::WebSocketSession,
     },
-    ws::Conversation,
+    ws::WsSession,
 };
 
 #[test]
@@ -19,11 +19,11 @@ fn a_held_client_is_small() {
         ("connection", size_of::<Connection>()),
         ("subscription", size_of::<Subscription>()),
         ("follower", size_of::<Follower>()),
-        ("response", size_of::<ResponseSink>()),
-        ("stream", size_of::<StreamSink>()),
-        ("dealings", size_of::<Dealings>()),
-        ("websocket", size_of::<WebSocketSink>()),
-        ("conversation", size_of::<Conversation>()),
+        ("response", size_of::<ResponseSession>()),
+        ("stream", size_of::<StreamSession>()),
+        ("resync", size_of::<Resync>()),
+        ("websocket", size_of::<WebSocketSession>()),
+        ("websocket session", size_of::<WsSession>()),
     ];
     println!("{sizes:?}");
     let of = |name| sizes.iter().find(|it| it.0 == name).unwrap().1;
@@ -36,7 +36,7 @@ fn a_held_client_is_small() {
 
 #[test]
 fn a_held_client_owns_no_more_room_than_it_uses() {
-    Line::play(async |line: Line| {
+    ClientConn::play(async |line: ClientConn| {
         let held = answer("Grip-Hold: stream\nGrip-Channel: a", "");
         let _client = line.stream(held, 100).await;
         let connection = line.shard.by_id.borrow().values().next().map(Rc::clone);

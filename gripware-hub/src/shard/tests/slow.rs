@@ -11,7 +11,7 @@ const STREAM: &str = "Grip-Hold: stream\nGrip-Channel: a\nGrip-Channel: b";
 #[cfg(target_os = "linux")]
 #[test]
 fn a_client_that_does_not_read_keeps_nobody_busy() {
-    Line::play(async |line: Line| {
+    ClientConn::play(async |line: ClientConn| {
         let mut client = line.stream(answer(STREAM, ""), 16).await;
         line.publish("a", HttpStream::text("x".repeat(1000)));
         line.until(|line| queued(line) > 0).await;
@@ -23,7 +23,7 @@ fn a_client_that_does_not_read_keeps_nobody_busy() {
     });
 }
 
-fn queued(line: &Line) -> usize {
+fn queued(line: &ClientConn) -> usize {
     let connections = line.shard.connections.borrow();
     let bytes = |it: &Connection| it.state.borrow().outbox.bytes();
     connections.iter().map(|(_, it)| bytes(it)).sum()
@@ -40,7 +40,7 @@ fn processor_time() -> Duration {
 #[test]
 fn what_came_in_one_batch_is_no_reason_to_cut_a_client_off() {
     let limit = |settings: &mut crate::settings::Settings| settings.queue_bytes = 1000;
-    Line::with(limit, async |line: Line| {
+    ClientConn::with(limit, async |line: ClientConn| {
         let mut client = line.stream(answer(STREAM, ""), 1 << 20).await;
         // Two channels in turn, so that no two of them are put together.
         for n in 0..100 {
@@ -49,7 +49,7 @@ fn what_came_in_one_batch_is_no_reason_to_cut_a_client_off() {
         }
         line.publish("a", HttpStream::text("end"));
         assert_eq!(client.reads("end").await.len(), 100 * 100 + 3);
-        assert_eq!(line.common.metrics.slow_closed.value(), 0);
+        assert_eq!(line.shared.metrics.slow_closed.value(), 0);
     });
 }
 
@@ -64,7 +64,7 @@ fn queued_of_a_row(limit: fn(&mut crate::settings::Settings)) -> [usize; 2] {
             settings.slow_clients = SlowClients::Drop;
             limit(settings);
         };
-        Line::with(drops, async |line: Line| {
+        ClientConn::with(drops, async |line: ClientConn| {
             let _client = if is_websocket {
                 line.websocket_in_pipe(EVENTS, 16).await
             } else {
@@ -75,7 +75,7 @@ fn queued_of_a_row(limit: fn(&mut crate::settings::Settings)) -> [usize; 2] {
                 let item = Item::new().http_stream(HttpStream::text(text.clone()));
                 line.publish("a", item.ws_message(WsMessage::text(text)));
             }
-            let metrics = &line.common.metrics;
+            let metrics = &line.shared.metrics;
             line.until(|_| metrics.deliveries.value() + metrics.dropped.value() == 40)
                 .await;
             assert!(metrics.deliveries.value() > 0);

@@ -7,7 +7,7 @@ use super::{line::answer, *};
 
 #[test]
 fn what_many_needed_is_given_back_when_they_have_gone() {
-    Line::paused(async |line: Line| {
+    ClientConn::paused(async |line: ClientConn| {
         let mut clients = Vec::new();
         for n in 0..2000 {
             let headers = format!("Grip-Hold: stream\nGrip-Channel: c{n}");
@@ -19,13 +19,13 @@ fn what_many_needed_is_given_back_when_they_have_gone() {
             line.publish(&format!("other{n}"), item);
         }
         assert!(line.shard.by_id.borrow().capacity() >= 2000);
-        assert!(line.common.registry.known() >= 20_000);
+        assert!(line.shared.registry.known() >= 20_000);
         clients.clear();
         line.until(|line| line.subscribers() == 0).await;
         // Nothing is published any more.
         sleep(Duration::from_secs(200)).await;
         assert!(line.shard.by_id.borrow().capacity() < 100);
         assert_eq!(line.shard.connections.borrow().capacity(), 0);
-        assert_eq!(line.common.registry.known(), 0);
+        assert_eq!(line.shared.registry.known(), 0);
     });
 }

@@ -27,9 +27,9 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Everything that comes out of `input` when it arrives in pieces of these lengths, over and over.
-fn read_in(input: &[u8], pieces: &[usize], max: usize) -> (Vec<Incoming>, Option<u16>) {
-    let mut reader = Reader::default();
-    let mut incoming = Vec::new();
+fn read_in(input: &[u8], pieces: &[usize], max: usize) -> (Vec<ClientMessage>, Option<u16>) {
+    let mut reader = FrameDecoder::default();
+    let mut decoded = Vec::new();
     let mut rest = input;
     let mut pieces = pieces.iter().cycle();
     while !rest.is_empty() {
@@ -38,45 +38,49 @@ fn read_in(input: &[u8], pieces: &[usize], max: usize) -> (Vec<Incoming>, Option
         rest = behind;
         loop {
             match reader.read(&mut piece, max) {
-                Ok(Some(message)) => incoming.push(message),
+                Ok(Some(message)) => decoded.push(message),
                 Ok(None) => break,
                 Err(error) => {
                     assert!(reader.is_over());
-                    return (incoming, Some(error.code()));
+                    return (decoded, Some(error.code()));
                 }
             }
         }
         assert!(piece.is_empty());
     }
-    (incoming, None)
+    (decoded, None)
 }
 
-fn read(input: &[u8]) -> (Vec<Incoming>, Option<u16>) {
+fn read(input: &[u8]) -> (Vec<ClientMessage>, Option<u16>) {
     let whole = read_in(input, &[input.len()], MAX);
     assert_eq!(read_in(input, &[1], MAX), whole, "byte by byte");
     whole
 }
 
-fn text(content: &str) -> Incoming {
-    Incoming::Text(content.to_owned().into())
+fn text(content: &str) -> ClientMessage {
+    ClientMessage::Text(content.to_owned().into())
 }
 
 #[test]
 fn a_reader_is_small_and_has_no_memory_between_messages() {
-    assert!(size_of::<Reader>() <= 16, "{}", size_of::<Reader>());
-    let mut reader = Reader::default();
+    assert!(
+        size_of::<FrameDecoder>() <= 16,
+        "{}",
+        size_of::<FrameDecoder>()
+    );
+    let mut reader = FrameDecoder::default();
     let long = frame(0x82, &[7; 70_000]);
     let (first, second) = long.split_at(30_000);
     assert_eq!(reader.read(&mut &first[..], MAX), Ok(None));
     assert!(reader.under_way.is_some());
     let read = reader.read(&mut &second[..], MAX).unwrap();
-    assert_eq!(read, Some(Incoming::Binary(vec![7; 70_000].into())));
+    assert_eq!(read, Some(ClientMessage::Binary(vec![7; 70_000].into())));
     assert!(reader.under_way.is_none());
 }
 
 #[test]
 fn a_declared_length_reserves_nothing() {
-    let mut reader = Reader::default();
+    let mut reader = FrameDecoder::default();
     let frame = frame(0x82, &[7; 70_000]);
     assert_eq!(reader.read(&mut &frame[..20], MAX), Ok(None));
     let message = reader.under_way.unwrap().message.unwrap();
@@ -104,10 +108,10 @@ fn fragments_are_joined_and_control_frames_may_come_between_them() {
     ]
     .concat();
     let expected = vec![
-        Incoming::Ping("?".into()),
-        Incoming::Pong("".into()),
+        ClientMessage::Ping("?".into()),
+        ClientMessage::Pong("".into()),
         text("Hello"),
-        Incoming::Binary("".into()),
+        ClientMessage::Binary("".into()),
         text(""),
     ];
     assert_eq!(read(&input), (expected, None));
@@ -195,7 +199,7 @@ fn empty_fragments_have_an_end() {
 #[test]
 fn nothing_is_read_behind_a_close_or_an_error() {
     for first in [frame(0x88, b"\x03\xe8bye"), frame(0x83, b"")] {
-        let mut reader = Reader::default();
+        let mut reader = FrameDecoder::default();
         let input = [first, frame(0x81, b"more")].concat();
         let _ = reader.read(&mut &input[..], MAX);
         assert!(reader.is_over());
@@ -210,9 +214,9 @@ fn nothing_is_read_behind_a_close_or_an_error() {
         (b"\x0f\xa1bye", Some(4001), "bye"),
     ];
     for (content, code, reason) in closes {
-        let (incoming, error) = read(&frame(0x88, content));
-        let [Incoming::Close(close)] = &incoming[..] else {
-            panic!("{incoming:?}");
+        let (decoded, error) = read(&frame(0x88, content));
+        let [ClientMessage::Close(close)] = &decoded[..] else {
+            panic!("{decoded:?}");
         };
         assert_eq!((close.code(), close.reason(), error), (code, reason, None));
     }
@@ -220,7 +224,7 @@ fn nothing_is_read_behind_a_close_or_an_error() {
 
 #[test]
 fn an_error_is_told_to_the_client_with_its_code() {
-    let mut reader = Reader::default();
+    let mut reader = FrameDecoder::default();
     let error = reader.read(&mut &[0x83, 0x80][..], MAX).unwrap_err();
     assert_eq!(error.to_frame(), &b"\x88\x13\x03\xeaan unknown opcode"[..]);
 }
@@ -263,14 +267,14 @@ proptest! {
                 input.extend(frame(fin | opcode, fragment.as_bytes()));
                 if message.pings && index < last {
                     input.extend(frame(0x89, b"ping"));
-                    expected.push(Incoming::Ping("ping".into()));
+                    expected.push(ClientMessage::Ping("ping".into()));
                 }
             }
             let content = message.fragments.concat();
             expected.push(if message.is_text {
                 text(&content)
             } else {
-                Incoming::Binary(content.into())
+                ClientMessage::Binary(content.into())
             });
         }
         prop_assert_eq!(read_in(&input, &pieces, MAX), (expected, None));
@@ -298,9 +302,9 @@ proptest! {
     fn what_is_read_can_be_written_and_read_again(
         payload in vec(any::<u8>(), 0..70_000),
     ) {
-        let (incoming, error) = read_in(&frame(0x82, &payload), &[4_096], MAX);
+        let (decoded, error) = read_in(&frame(0x82, &payload), &[4_096], MAX);
         prop_assert_eq!(error, None);
-        let [Incoming::Binary(content)] = &incoming[..] else {
+        let [ClientMessage::Binary(content)] = &decoded[..] else {
             return Err(TestCaseError::fail("no message"));
         };
         prop_assert_eq!(content, &payload);
@@ -310,6 +314,6 @@ proptest! {
         masked[1] |= 0x80;
         let start = masked.len() - payload.len();
         masked.splice(start..start, [0; 4]);
-        prop_assert_eq!(read_in(&masked, &[masked.len()], MAX), (incoming, None));
+        prop_assert_eq!(read_in(&masked, &[masked.len()], MAX), (decoded, None));
     }
 }

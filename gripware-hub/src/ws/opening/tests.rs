@@ -14,11 +14,11 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response
 fn judged(status: u16, headers: &[(&str, &str)], body: &'static str) -> Opening {
     let mut client = HeaderMap::new();
     client.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("p1, p2"));
-    let settings = ConversationSettings::default();
+    let settings = WsSettings::default();
     judge(
         answer(status, headers, body),
         &client,
-        Memory::default(),
+        ConnectionMeta::default(),
         &settings,
     )
 }
@@ -52,7 +52,7 @@ fn the_client_gets_the_origins_headers_and_subprotocol_on_its_101() {
     assert_eq!(accepted.headers.get_all("set-cookie").iter().count(), 2);
     assert_eq!((accepted.mode, accepted.poll), (Mode::Grip, 30));
     let mut meta = HeaderMap::new();
-    accepted.memory.write(&mut meta);
+    accepted.meta.write(&mut meta);
     assert_eq!(meta["meta-user"], "anna");
 }
 
@@ -95,11 +95,11 @@ fn any_other_answer_is_relayed_without_what_is_for_the_proxy() {
 fn an_empty_answer_with_an_interval_asks_to_be_asked_again() {
     for (interval, seconds) in [("1", 20), ("45", 45)] {
         let headers = [TYPE, ("keep-alive-interval", interval), ("set-meta-n", "1")];
-        let Opening::Again { after, memory } = judged(200, &headers, "") else {
+        let Opening::Again { after, meta } = judged(200, &headers, "") else {
             panic!("{interval}");
         };
         assert_eq!(after, Duration::from_secs(seconds));
-        let turn = crate::ws::Turn::of(gripware_core::ws::Event::open(), &memory);
+        let turn = crate::ws::EventsRequest::of(gripware_core::ws::Event::open(), &meta);
         assert_eq!(
             (turn.headers["meta-n"].as_bytes(), &turn.body[..]),
             (&b"1"[..], &b"OPEN\r\n"[..])
@@ -144,11 +144,16 @@ fn the_subprotocol_is_one_of_the_clients_or_none() {
 
 #[test]
 fn a_refusal_has_a_bounded_body() {
-    let settings = ConversationSettings::default();
+    let settings = WsSettings::default();
     for (length, is_refused) in [(100_000, true), (100_001, false)] {
         let mut response = answer(403, &[], "");
         *response.body_mut() = vec![b'x'; length].into();
-        let opening = judge(response, &HeaderMap::new(), Memory::default(), &settings);
+        let opening = judge(
+            response,
+            &HeaderMap::new(),
+            ConnectionMeta::default(),
+            &settings,
+        );
         assert_eq!(
             matches!(opening, Opening::Refused(_)),
             is_refused,

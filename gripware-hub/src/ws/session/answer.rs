@@ -12,18 +12,18 @@ use gripware_core::{
 };
 use http::{HeaderMap, Response};
 
-use super::{Conversation, FORGETFUL, InFlight, Stage, events::Ending};
+use super::{FORGETFUL, InFlight, Stage, WsSession, events::Ending};
 use crate::ws::{
-    Action, TurnError,
+    Action, EventsError,
     event_queue::Taken,
     opening::{interval, is_events, poll},
 };
 
-impl Conversation {
+impl WsSession {
     /// Takes the outcome of the turn under way. Another one may follow at once.
     pub(crate) fn answered(
         &mut self,
-        answer: Result<Response<Bytes>, TurnError>,
+        answer: Result<Response<Bytes>, EventsError>,
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
@@ -31,14 +31,14 @@ impl Conversation {
         if asked == InFlight::Nothing || self.is_over() {
             return;
         }
-        if let Err(TurnError::Unreached { jitter }) = answer
+        if let Err(EventsError::Unreached { jitter }) = answer
             && self.attempts < self.settings.retries
         {
             let delay = Duration::from_secs(1 << self.attempts.min(16));
             self.timers_mut().retry_at = Some(now + delay + jitter);
             self.attempts += 1;
             match &mut self.queue {
-                Some(queue) if asked == InFlight::Events => queue.take_back(),
+                Some(queue) if asked == InFlight::Events => queue.resume_http(),
                 _ => self.is_asking = true,
             }
             return;
@@ -50,8 +50,8 @@ impl Conversation {
         }
         let obeyed = match answer {
             Ok(answer) => self.take_answer(asked, &answer, now, actions),
-            Err(TurnError::Unreached { .. }) => Err("the origin is not reached".into()),
-            Err(TurnError::Failed) => Err("the origin does not answer".into()),
+            Err(EventsError::Unreached { .. }) => Err("the origin is not reached".into()),
+            Err(EventsError::Failed) => Err("the origin does not answer".into()),
         };
         if let Err(why) = obeyed {
             self.broken(why, now, actions);
@@ -87,7 +87,7 @@ impl Conversation {
         if let Some(Err(error)) = scan(answer.body(), &limits).find(Result::is_err) {
             return Err(format!("the origin's answer is not a list of events: {error}").into());
         }
-        if !self.memory.take(answer.headers(), &limits) {
+        if !self.meta.take(answer.headers(), &limits) {
             actions.push(Action::Note(FORGETFUL.into()));
         }
         if self.reaches_client()

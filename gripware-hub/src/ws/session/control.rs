@@ -5,10 +5,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use gripware_core::ws::ControlMessage;
 
-use super::{Conversation, events::Output};
+use super::{WsSession, events::Output};
 use crate::ws::Action;
 
-impl Conversation {
+impl WsSession {
     /// Obeys the content of a text that starts with `c:`. What cannot be obeyed is said in the log
     /// and changes nothing.
     pub(super) fn control(&mut self, content: &Bytes, now: Instant, output: &mut Output<'_>) {

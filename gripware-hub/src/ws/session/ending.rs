@@ -5,10 +5,10 @@ use std::{borrow::Cow, time::Instant};
 use bytes::Bytes;
 use gripware_core::ws::{Close, CloseCode, EventKind};
 
-use super::{Conversation, InFlight, Stage};
+use super::{InFlight, Stage, WsSession};
 use crate::ws::{Action, ProtocolError, close::to_client, encode_close};
 
-impl Conversation {
+impl WsSession {
     /// Closes the client with the code and reason of an item. The origin is told how the client
     /// answers. No code, or one that must not be sent, is 1000.
     pub(crate) fn close_from_item(

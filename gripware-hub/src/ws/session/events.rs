@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Instant};
 use bytes::Bytes;
 use gripware_core::ws::{CONTROL_PREFIX, Close, Event, EventKind, Events, MAX_PING_LEN};
 
-use super::Conversation;
+use super::WsSession;
 use crate::ws::{Action, Opcode, append};
 
 /// What goes to the client and its owner because of one answer. Frames that follow each other are
@@ -52,14 +52,14 @@ impl<'a> Output<'a> {
     }
 }
 
-/// How the events of an answer end a conversation.
+/// How the events of an answer end a session.
 pub(super) enum Ending {
     Close(Close),
     Drop,
 }
 
-impl Conversation {
-    /// Obeys events up to the one that ends the conversation.
+impl WsSession {
+    /// Obeys events up to the one that ends the session.
     pub(super) fn take_events(
         &mut self,
         body: &Bytes,

@@ -4,18 +4,18 @@ mod messages;
 mod random;
 mod times;
 
-use self::line::Line;
+use self::line::ClientConn;
 use crate::ws::session::*;
 
 #[test]
-fn an_idle_conversation_is_small_and_owns_nothing() {
-    let size = size_of::<Conversation>();
+fn an_idle_session_is_small_and_owns_nothing() {
+    let size = size_of::<WsSession>();
     assert!(size <= 160, "{size} bytes");
-    let mut line = Line::grip();
+    let mut line = ClientConn::grip();
     line.client("text hello");
     line.turn();
     line.answer("TEXT 4\r\nm:hi\r\n");
-    assert!(line.conversation.queue.is_none());
-    assert!(line.conversation.timers.is_none());
-    assert!(line.conversation.client_close.is_none());
+    assert!(line.session.queue.is_none());
+    assert!(line.session.timers.is_none());
+    assert!(line.session.client_close.is_none());
 }

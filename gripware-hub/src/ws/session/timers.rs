@@ -1,14 +1,14 @@
-//! What a conversation does when time has passed (GRIP 2.4, 2.5).
+//! What a session does when time has passed (GRIP 2.4, 2.5).
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gripware_core::ws::{Frame, WsKeepAlive};
 
-use super::Conversation;
+use super::WsSession;
 use crate::ws::{Action, encode};
 
-/// What waits for its time beside the next poll. Few conversations have any of it.
+/// What waits for its time beside the next poll. Few sessions have any of it.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     keep_alive: Option<KeepAlive>,
@@ -47,9 +47,9 @@ impl Timers {
     }
 }
 
-impl Conversation {
+impl WsSession {
     /// When [`elapsed`](Self::elapsed) has something to do at the earliest. It changes with every
-    /// call of the conversation; a timer that is left at an earlier time does no harm.
+    /// call of the session; a timer that is left at an earlier time does no harm.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let timers = self.timers.as_ref().and_then(|timers| timers.next());
         [timers, self.poll_at].into_iter().flatten().min()

@@ -1,19 +1,19 @@
-//! A client and an origin around a conversation, on a clock of their own.
+//! A client and an origin around a session, on a clock of their own.
 
 use std::time::Duration;
 
 use gripware_core::ws::CloseCode;
 use http::Response;
 
-use crate::ws::{Opening, Reader, TurnError, judge, session::tests::*};
+use crate::ws::{EventsError, FrameDecoder, Opening, judge, session::tests::*};
 
-pub(super) struct Line {
-    pub(super) conversation: Conversation,
+pub(super) struct ClientConn {
+    pub(super) session: WsSession,
     pub(super) now: Instant,
     said: Vec<Action>,
 }
 
-impl Line {
+impl ClientConn {
     /// The origin speaks GRIP.
     pub(super) fn grip() -> Self {
         Self::open(&[("sec-websocket-extensions", "grip")], "OPEN\r\n")
@@ -29,26 +29,23 @@ impl Line {
     }
 
     pub(super) fn open(headers: &[(&str, &str)], body: &str) -> Self {
-        Self::open_with(ConversationSettings::default(), headers, body)
+        Self::open_with(WsSettings::default(), headers, body)
     }
 
-    pub(super) fn open_with(
-        settings: ConversationSettings,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Self {
+    pub(super) fn open_with(settings: WsSettings, headers: &[(&str, &str)], body: &str) -> Self {
         let response = response(headers, body.as_bytes());
-        let opening = judge(response, &HeaderMap::new(), Memory::default(), &settings);
+        let opening = judge(
+            response,
+            &HeaderMap::new(),
+            ConnectionMeta::default(),
+            &settings,
+        );
         let Opening::Accepted(accepted) = opening else {
             panic!("{opening:?}");
         };
         let (now, mut said) = (Instant::now(), Vec::new());
-        let conversation = accepted.start(Arc::new(settings), now, &mut said);
-        Self {
-            conversation,
-            now,
-            said,
-        }
+        let session = accepted.start(Arc::new(settings), now, &mut said);
+        Self { session, now, said }
     }
 
     /// The client says `text ..`, `binary ..`, `ping ..`, `pong ..`, `close` or
@@ -56,26 +53,26 @@ impl Line {
     pub(super) fn client(&mut self, what: &str) {
         let (kind, content) = what.split_once(' ').unwrap_or((what, ""));
         let bytes = Bytes::from(content.to_owned());
-        let incoming = match kind {
-            "text" => Incoming::Text(bytes),
-            "binary" => Incoming::Binary(bytes),
-            "ping" => Incoming::Ping(bytes),
-            "pong" => Incoming::Pong(bytes),
-            _ if content.is_empty() => Incoming::Close(Close::without_code()),
+        let message = match kind {
+            "text" => ClientMessage::Text(bytes),
+            "binary" => ClientMessage::Binary(bytes),
+            "ping" => ClientMessage::Ping(bytes),
+            "pong" => ClientMessage::Pong(bytes),
+            _ if content.is_empty() => ClientMessage::Close(Close::without_code()),
             _ => {
                 let (code, reason) = content.split_once(' ').unwrap_or((content, ""));
                 let code = code.parse::<u16>().unwrap().to_be_bytes();
-                Incoming::Close(Close::parse(&[&code, reason.as_bytes()].concat()))
+                ClientMessage::Close(Close::parse(&[&code, reason.as_bytes()].concat()))
             }
         };
-        self.conversation.receive(incoming, &mut self.said);
+        self.session.receive(message, &mut self.said);
     }
 
     /// The client sends what no client may.
     pub(super) fn client_fails(&mut self) {
-        let mut reader = Reader::default();
+        let mut reader = FrameDecoder::default();
         let error = reader.read(&mut &[0x83, 0x80][..], 10).unwrap_err();
-        self.conversation.failed(error, &mut self.said);
+        self.session.failed(error, &mut self.said);
     }
 
     /// The body of the request that is due, which has no headers.
@@ -88,8 +85,8 @@ impl Line {
 
     #[track_caller]
     pub(super) fn turn_with_headers(&mut self) -> (String, String) {
-        let turn = self.conversation.next_turn().expect("a turn is due");
-        assert!(self.conversation.next_turn().is_none(), "one at a time");
+        let turn = self.session.next_request().expect("a turn is due");
+        assert!(self.session.next_request().is_none(), "one at a time");
         let headers = turn.headers.iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
@@ -99,7 +96,7 @@ impl Line {
 
     #[track_caller]
     pub(super) fn no_turn(&mut self) {
-        let turn = self.conversation.next_turn();
+        let turn = self.session.next_request();
         assert!(turn.is_none(), "{turn:?}");
     }
 
@@ -111,42 +108,41 @@ impl Line {
         self.outcome(Ok(response(headers, body.as_bytes())));
     }
 
-    pub(super) fn outcome(&mut self, outcome: Result<Response<Bytes>, TurnError>) {
-        self.conversation
-            .answered(outcome, self.now, &mut self.said);
+    pub(super) fn outcome(&mut self, outcome: Result<Response<Bytes>, EventsError>) {
+        self.session.answered(outcome, self.now, &mut self.said);
     }
 
     pub(super) fn unreached(&mut self) {
         let jitter = Duration::from_millis(500);
-        self.outcome(Err(TurnError::Unreached { jitter }));
+        self.outcome(Err(EventsError::Unreached { jitter }));
     }
 
     pub(super) fn item_closes(&mut self, code: u16, reason: &str) {
-        self.conversation
+        self.session
             .close_from_item(code, reason, self.now, &mut self.said);
     }
 
     pub(super) fn end(&mut self) {
-        self.conversation
+        self.session
             .end(CloseCode::GOING_AWAY, self.now, &mut self.said);
     }
 
     /// Lets time pass, to the next deadline and no further.
     #[track_caller]
     pub(super) fn wait(&mut self) -> Duration {
-        let deadline = self.conversation.next_deadline().expect("a deadline");
+        let deadline = self.session.next_deadline().expect("a deadline");
         let waited = deadline - self.now;
         self.now = deadline;
-        self.conversation.elapsed(self.now, &mut self.said);
+        self.session.elapsed(self.now, &mut self.said);
         waited
     }
 
     pub(super) fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.conversation.elapsed(self.now, &mut self.said);
+        self.session.elapsed(self.now, &mut self.said);
     }
 
-    /// What the conversation had done since the last time.
+    /// What the session had done since the last time.
     pub(super) fn said(&mut self) -> Vec<String> {
         let said = std::mem::take(&mut self.said);
         said.iter().flat_map(described).collect()

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 
-use crate::ws::{TurnError, session::tests::*};
+use crate::ws::{EventsError, session::tests::*};
 
 #[derive(Clone, Debug)]
 enum Step {
     Client(&'static str),
     ClientFails,
     Gone,
-    Turn,
+    EventsRequest,
     Answer(&'static str, Option<u8>, Option<i8>),
     Unreached,
     Failed,
@@ -51,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
     );
     prop_oneof![
         6 => said.prop_map(Step::Client),
-        8 => Just(Step::Turn),
+        8 => Just(Step::EventsRequest),
         6 => answer.prop_map(|(events, accepted, poll)| Step::Answer(events, accepted, poll)),
         2 => Just(Step::Unreached),
         1 => Just(Step::Failed),
@@ -64,13 +64,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn play(line: &mut Line, step: &Step) {
+fn play(line: &mut ClientConn, step: &Step) {
     match step {
         Step::Client(what) => line.client(what),
         Step::ClientFails => line.client_fails(),
-        Step::Gone => line.conversation.gone(),
-        Step::Turn => {
-            line.conversation.next_turn();
+        Step::Gone => line.session.gone(),
+        Step::EventsRequest => {
+            line.session.next_request();
         }
         Step::Answer(events, accepted, poll) => {
             let accepted = accepted.map(|count| count.to_string());
@@ -86,8 +86,8 @@ fn play(line: &mut Line, step: &Step) {
             line.answer_with(&headers, events);
         }
         Step::Unreached => line.unreached(),
-        Step::Failed => line.outcome(Err(TurnError::Failed)),
-        Step::Refresh => line.conversation.refresh(),
+        Step::Failed => line.outcome(Err(EventsError::Failed)),
+        Step::Refresh => line.session.refresh(),
         Step::ItemCloses(code) => line.item_closes(*code, "item"),
         Step::End => line.end(),
         Step::Pass(seconds) => line.pass(Duration::from_secs(*seconds)),
@@ -98,11 +98,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_client_is_closed_at_most_once_and_every_conversation_can_end(
+    fn a_client_is_closed_at_most_once_and_every_session_can_end(
         steps in vec(step(), 0..60),
         is_grip in any::<bool>(),
     ) {
-        let mut line = if is_grip { Line::grip() } else { Line::plain() };
+        let mut line = if is_grip { ClientConn::grip() } else { ClientConn::plain() };
         let (mut is_closed, mut is_ended) = (false, false);
         for step in &steps {
             play(&mut line, step);
@@ -113,23 +113,23 @@ proptest! {
                 is_closed |= said.starts_with("close");
                 is_ended |= said == "end";
             }
-            prop_assert!(!line.conversation.takes_items() || !is_closed);
-            prop_assert!(!line.conversation.is_over() || line.conversation.queue.is_none());
+            prop_assert!(!line.session.takes_items() || !is_closed);
+            prop_assert!(!line.session.is_over() || line.session.queue.is_none());
             prop_assert!(
-                line.conversation.queue.as_ref().is_none_or(|queue| !queue.is_empty()),
+                line.session.queue.as_ref().is_none_or(|queue| !queue.is_empty()),
                 "an empty queue is kept"
             );
         }
 
         // The client goes, and the origin answers: it is over after a few turns.
-        line.conversation.gone();
+        line.session.gone();
         for _ in 0..20 {
             line.answer("");
             line.pass(Duration::from_secs(60));
-            line.conversation.next_turn();
+            line.session.next_request();
         }
-        prop_assert!(line.conversation.is_over(), "{:?}", line.conversation);
-        prop_assert!(line.conversation.next_deadline().is_none());
+        prop_assert!(line.session.is_over(), "{:?}", line.session);
+        prop_assert!(line.session.next_deadline().is_none());
     }
 
     #[test]
@@ -137,7 +137,7 @@ proptest! {
         takes in vec(0..30_usize, 1..30),
         lengths in vec(1..20_usize, 1..30),
     ) {
-        let mut line = Line::plain();
+        let mut line = ClientConn::plain();
         let (mut told, mut expected) = (Vec::new(), Vec::new());
         let mut takes = takes.into_iter();
         for (index, length) in lengths.iter().enumerate() {
@@ -145,7 +145,7 @@ proptest! {
             let content = letter.to_string().repeat(*length);
             expected.extend(content.bytes());
             line.client(&format!("binary {content}"));
-            let Some(turn) = line.conversation.next_turn() else {
+            let Some(turn) = line.session.next_request() else {
                 continue;
             };
             let events = gripware_core::ws::decode(turn.body, &gripware_core::Limits::default());
@@ -157,7 +157,7 @@ proptest! {
         }
         line.client("binary !");
         expected.push(b'!');
-        let turn = line.conversation.next_turn().unwrap();
+        let turn = line.session.next_request().unwrap();
         let events = gripware_core::ws::decode(turn.body, &gripware_core::Limits::default());
         told.extend(events.unwrap().iter().flat_map(|event| event.content().to_vec()));
         prop_assert_eq!(told, expected);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::ws::{TurnError, session::tests::*};
+use crate::ws::{EventsError, session::tests::*};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -9,17 +9,17 @@ fn control(json: &str) -> String {
     format!("TEXT {:x}\r\n{text}\r\n", text.len())
 }
 
-fn told(json: &str) -> Line {
+fn told(json: &str) -> ClientConn {
     let headers = [("sec-websocket-extensions", "grip")];
-    Line::open(&headers, &format!("OPEN\r\n{}", control(json)))
+    ClientConn::open(&headers, &format!("OPEN\r\n{}", control(json)))
 }
 
 #[test]
-fn an_idle_conversation_is_polled_after_its_interval() {
-    let mut line = Line::polled();
+fn an_idle_session_is_polled_after_its_interval() {
+    let mut line = ClientConn::polled();
     assert_eq!(line.wait(), 30 * SECOND);
     assert_eq!(line.turn(), "");
-    assert_eq!(line.conversation.next_deadline(), None);
+    assert_eq!(line.session.next_deadline(), None);
     line.pass(5 * SECOND);
     line.answer("TEXT 1\r\na\r\n");
     assert_eq!(line.said(), ["text a"]);
@@ -34,12 +34,12 @@ fn an_idle_conversation_is_polled_after_its_interval() {
 
 #[test]
 fn an_interval_has_a_minimum_and_is_kept_until_it_is_changed() {
-    let settings = ConversationSettings {
+    let settings = WsSettings {
         min_keep_alive_interval: 2 * SECOND,
-        ..ConversationSettings::default()
+        ..WsSettings::default()
     };
-    for (settings, waited) in [(settings, 2), (ConversationSettings::default(), 20)] {
-        let mut line = Line::open_with(settings, &[("keep-alive-interval", "1")], "OPEN\r\n");
+    for (settings, waited) in [(settings, 2), (WsSettings::default(), 20)] {
+        let mut line = ClientConn::open_with(settings, &[("keep-alive-interval", "1")], "OPEN\r\n");
         for _ in 0..2 {
             assert_eq!(line.wait(), waited * SECOND);
             line.turn();
@@ -51,11 +51,11 @@ fn an_interval_has_a_minimum_and_is_kept_until_it_is_changed() {
         assert_eq!(line.wait(), 90 * SECOND);
     }
     for off in ["0", "-1", "soon", ""] {
-        let mut line = Line::polled();
+        let mut line = ClientConn::polled();
         line.client("text 1");
         line.turn();
         line.answer_with(&[("keep-alive-interval", off)], "");
-        assert_eq!(line.conversation.next_deadline(), None, "{off:?}");
+        assert_eq!(line.session.next_deadline(), None, "{off:?}");
     }
 }
 
@@ -65,7 +65,7 @@ fn a_client_is_kept_alive_while_nothing_else_is_sent() {
     assert_eq!(line.wait(), 30 * SECOND);
     assert_eq!(line.said(), ["text k"]);
     line.pass(20 * SECOND);
-    line.conversation.sent(line.now);
+    line.session.sent(line.now);
     assert_eq!(line.wait(), 30 * SECOND);
     line.pass(20 * SECOND);
     line.client("text 1");
@@ -76,8 +76,8 @@ fn a_client_is_kept_alive_while_nothing_else_is_sent() {
     line.client("text 2");
     line.turn();
     line.answer(&control(r#"{"type":"keep-alive"}"#));
-    assert_eq!(line.conversation.next_deadline(), None);
-    assert!(line.conversation.timers.is_none());
+    assert_eq!(line.session.next_deadline(), None);
+    assert!(line.session.timers.is_none());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn an_interval_is_kept_whatever_else_is_sent() {
     let mut line =
         told(r#"{"type":"keep-alive","message-type":"ping","content":"","mode":"interval"}"#);
     line.pass(50 * SECOND);
-    line.conversation.sent(line.now);
+    line.session.sent(line.now);
     assert_eq!(line.wait(), 5 * SECOND);
     assert_eq!(line.said(), ["ping"]);
     assert_eq!(line.wait(), 55 * SECOND);
@@ -96,7 +96,7 @@ fn a_delayed_message_waits_for_its_time_or_the_next_one() {
     let mut line = told(r#"{"type":"send-delayed","content":"1"}"#);
     assert_eq!(line.wait(), SECOND);
     assert_eq!(line.said(), ["text 1"]);
-    assert_eq!(line.conversation.next_deadline(), None);
+    assert_eq!(line.session.next_deadline(), None);
 
     line.client("text x");
     line.turn();
@@ -116,15 +116,15 @@ fn a_delayed_message_can_be_sent_at_once() {
     line.turn();
     line.answer(&[flush.clone(), flush].concat());
     assert_eq!(line.said(), ["text 1"]);
-    assert_eq!(line.conversation.next_deadline(), None);
+    assert_eq!(line.session.next_deadline(), None);
 }
 
 #[test]
 fn a_closed_client_gets_no_more_of_anything() {
     let mut line = told(r#"{"type":"keep-alive","content":"k"}"#);
-    line.conversation.refresh();
+    line.session.refresh();
     line.end();
-    line.conversation.refresh();
+    line.session.refresh();
     line.no_turn();
     assert_eq!(line.wait(), 10 * SECOND);
     assert_eq!(line.said(), ["close 1001", "end"]);
@@ -132,7 +132,7 @@ fn a_closed_client_gets_no_more_of_anything() {
 
 #[test]
 fn a_request_that_does_not_reach_the_origin_is_sent_again_with_what_is_new() {
-    let mut line = Line::plain();
+    let mut line = ClientConn::plain();
     line.client("text 1");
     line.turn();
     for attempt in 0..5 {
@@ -150,7 +150,7 @@ fn a_request_that_does_not_reach_the_origin_is_sent_again_with_what_is_new() {
 
 #[test]
 fn attempts_are_counted_for_each_request() {
-    let mut line = Line::plain();
+    let mut line = ClientConn::plain();
     for _ in 0..2 {
         line.client("text 1");
         line.turn();
@@ -166,13 +166,13 @@ fn attempts_are_counted_for_each_request() {
 
 #[test]
 fn a_poll_and_the_last_word_are_repeated_too() {
-    let mut line = Line::polled();
+    let mut line = ClientConn::polled();
     line.wait();
     line.turn();
     line.unreached();
     line.wait();
     assert_eq!(line.turn(), "");
-    line.conversation.gone();
+    line.session.gone();
     line.unreached();
     line.wait();
     assert_eq!(line.turn(), r"DISCONNECT\r\n");
@@ -182,15 +182,15 @@ fn a_poll_and_the_last_word_are_repeated_too() {
         line.turn();
     }
     line.unreached();
-    assert!(line.conversation.is_over());
+    assert!(line.session.is_over());
 }
 
 #[test]
 fn an_origin_that_may_have_seen_a_request_is_not_asked_again() {
-    let mut line = Line::plain();
+    let mut line = ClientConn::plain();
     line.client("text 1");
     line.turn();
-    line.outcome(Err(TurnError::Failed));
+    line.outcome(Err(EventsError::Failed));
     assert_eq!(line.said()[1..], ["close 1011"]);
     line.no_turn();
 }
