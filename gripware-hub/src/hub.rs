@@ -13,13 +13,12 @@ use crate::{
     connection_id::Id,
     control,
     control::ControlKey,
-    gateway::{Gateway, Options},
+    gateway::{Gateway, Options, passthrough},
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::Gauges,
     node::Node,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
-    serve::{Serve, both_within},
-    server::passthrough,
+    server::{Serve, within},
 };
 
 /// How long an application at another address may take, where nobody is held here.
@@ -119,16 +118,22 @@ impl Hub {
         match self.place.clone() {
             Place::Here { inner, options, .. } => Serve::new(move |stop| async move {
                 let drain = inner.settings.drain;
-                let gateway = Gateway::new(Arc::clone(&inner) as _, app, options);
-                let serving = gateway.serve(listener.into(), stop.clone().wait());
+                let holder = Arc::clone(&inner) as _;
+                let gateway = Gateway::new(holder, app, options, stop.clone());
                 let draining = async {
-                    stop.clone().wait().await;
+                    stop.cancelled().await;
                     inner.drain(drain).await;
                 };
-                both_within(serving, draining, stop.clone().wait(), drain).await;
+                let serving = async {
+                    tokio::join!(gateway.serve(listener.into()), draining);
+                };
+                within(drain, &stop, serving).await;
                 Ok(())
             }),
-            Place::Elsewhere => Serve::new(move |stop| passthrough::serve(listener, app, stop)),
+            Place::Elsewhere => Serve::new(move |stop| async move {
+                passthrough::serve(listener.into(), app, stop).await;
+                Ok(())
+            }),
         }
     }
 
@@ -165,7 +170,7 @@ impl Hub {
             inner.set_nonblocking(true)?;
             let address = inner.local_addr()?;
             let serve = Serve::new(|stop| async move {
-                stop.wait().await;
+                stop.cancelled().await;
                 Ok(())
             });
             return Ok((inner, serve.at(address)));
@@ -190,7 +195,7 @@ impl Hub {
                 inner, control_key, ..
             } = place
             {
-                control::serve(listener, inner, control_key, stop.wait()).await;
+                control::serve(listener.into(), inner, control_key, stop).await;
             }
             Ok(())
         })

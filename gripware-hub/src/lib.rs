@@ -187,12 +187,12 @@ mod local_publisher;
 mod metrics;
 mod node;
 mod origin;
-mod serve;
 mod server;
 mod session;
 mod settings;
 mod shard;
 mod signature;
+mod socket;
 mod turns;
 mod ws;
 
@@ -204,7 +204,7 @@ pub use self::{
     control::ControlKeyError,
     hub::{Hub, HubError},
     origin::OriginAddressError,
-    serve::Serve,
+    server::Serve,
     settings::SlowClients,
 };
 pub use crate::{

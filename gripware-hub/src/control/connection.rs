@@ -12,10 +12,10 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{RETRY_AFTER, Refused},
@@ -25,6 +25,7 @@ use super::{
     target::Target,
     timed::{Phase, Timed},
 };
+use crate::socket::Socket;
 
 /// The most bytes of a request's head (GRIP 3.1).
 const MAX_HEAD: usize = 10_000;
@@ -61,18 +62,19 @@ impl Client {
     }
 }
 
-/// Serves one connection until it ends, loses its place, or the hub is `stopped`.
+/// How long a request under way may take once the server is to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves one connection until it ends, loses its place, or the server is to stop.
 pub(super) async fn serve<T: Target>(
-    stream: TcpStream,
+    socket: Socket,
     place: Place,
     control: Arc<Control<T>>,
-    turned_away: Arc<Semaphore>,
-    mut stopped: watch::Receiver<()>,
+    turned_away: &Semaphore,
+    stop: &CancellationToken,
 ) {
-    // Answers are small and each is waited for.
-    let _ = stream.set_nodelay(true);
     let client = Client {
-        local: stream.local_addr().ok().map(|local| local.ip()),
+        local: socket.local_ip(),
         place,
         phase: Arc::default(),
         was_refused: AtomicBool::new(false),
@@ -87,7 +89,7 @@ pub(super) async fn serve<T: Target>(
             Ok::<_, Infallible>(answer)
         }
     });
-    let io = Timed::new(stream, Arc::clone(&client.phase));
+    let io = Timed::new(socket, Arc::clone(&client.phase));
     let mut connection = http1::Builder::new()
         // It would count a head and the idle time before it as one.
         .header_read_timeout(None)
@@ -97,20 +99,24 @@ pub(super) async fn serve<T: Target>(
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = client.place.lost() => {
-            let (stream, is_between) = connection.into_parts().io.into_inner().into_inner();
+            let (socket, is_between) = connection.into_parts().io.into_inner().into_inner();
             // Within another answer it would be taken for a part of that.
             let is_told = client.was_refused.load(Ordering::Relaxed);
             if is_between
                 && !is_told
                 && let Ok(_permit) = turned_away.try_acquire()
             {
-                tell(stream).await;
+                tell(socket).await;
             }
             return;
         }
-        _ = stopped.changed() => {
+        () = stop.cancelled() => {
             std::pin::Pin::new(&mut connection).graceful_shutdown();
-            connection.await
+            let Ok(ended) = timeout(GRACE, connection).await else {
+                tracing::warn!("a control request was cut off at the end");
+                return;
+            };
+            ended
         }
     };
     if let Err(error) = ended {
@@ -120,18 +126,19 @@ pub(super) async fn serve<T: Target>(
 
 /// Turns a new connection away, once its request is there: a client that has sent none yet would
 /// take the answer for a fault of the connection.
-pub(super) async fn turn_away(stream: TcpStream, turned_away: &Semaphore) {
+pub(super) async fn turn_away(mut socket: Socket, turned_away: &Semaphore) {
     let Ok(_permit) = turned_away.try_acquire() else {
         return;
     };
-    if let Ok(Ok(())) = timeout(TURNED_AWAY_TIME, stream.readable()).await {
-        tell(stream).await;
+    // Nobody looks at the request, so that its first byte may as well be gone.
+    if let Ok(Ok(_)) = timeout(TURNED_AWAY_TIME, socket.read(&mut [0])).await {
+        tell(socket).await;
     }
 }
 
 /// Answers 503, and discards what the client is still sending: bytes that nobody reads make the
 /// system reset the connection, and the answer is lost with it.
-async fn tell(mut stream: TcpStream) {
+async fn tell(mut socket: Socket) {
     let line = Refused::BUSY;
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}\r\n\
@@ -139,9 +146,9 @@ async fn tell(mut stream: TcpStream) {
         line.len() + 1
     );
     let told = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await?;
-        let mut rest = stream.take((MAX_HEAD + MAX_BODY) as u64);
+        socket.write_all(answer.as_bytes()).await?;
+        socket.shutdown().await?;
+        let mut rest = socket.take((MAX_HEAD + MAX_BODY) as u64);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };
     // Whoever does not read it has been turned away all the same.

@@ -1,11 +1,7 @@
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     access::ControlKey,
@@ -14,68 +10,32 @@ use super::{
     service::Control,
     target::Target,
 };
+use crate::server::{Accepted, Listener, Server};
 
-/// How long to wait where the system has no more sockets.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long requests under way may take once `stop` is done.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// Serves the control API until `stop` is done, and then answers what is under way.
+/// Serves the control API until it is told to stop, and then answers what is under way.
 pub(crate) async fn serve<T: Target>(
-    listener: TcpListener,
+    listener: Listener,
     target: Arc<T>,
     key: Option<ControlKey>,
-    stop: impl Future,
+    stop: CancellationToken,
 ) {
     let control = Arc::new(Control::new(target, key));
     let places = Arc::new(Places::default());
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
-    let (stopping, stopped) = watch::channel(());
-    let mut connections = JoinSet::new();
-    let mut stop = pin!(stop);
-    loop {
-        tokio::select! {
-            _ = &mut stop => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let turned_away = Arc::clone(&turned_away);
-                    if let Some(place) = places.take() {
-                        let control = Arc::clone(&control);
-                        let stopped = stopped.clone();
-                        connections.spawn(connection::serve(stream, place, control, turned_away, stopped));
-                    } else {
-                        connections.spawn(async move {
-                            connection::turn_away(stream, &turned_away).await;
-                        });
+    // Connections have places, some of which can be lost, in place of a bound at the listener.
+    Server::new(stop.clone(), None)
+        .serve(listener, |Accepted { socket, .. }| {
+            let place = places.take();
+            let (control, turned_away) = (Arc::clone(&control), Arc::clone(&turned_away));
+            let stop = stop.clone();
+            async move {
+                match place {
+                    Some(place) => {
+                        connection::serve(socket, place, control, &turned_away, &stop).await;
                     }
+                    None => connection::turn_away(socket, &turned_away).await,
                 }
-                Err(error) => {
-                    if !is_of_one_connection(&error) {
-                        tracing::warn!(%error, "no connection to the control API can be accepted");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            },
-        }
-    }
-    drop(listener);
-    drop(stopped);
-    // Those that hear of it go, and with them their receivers.
-    drop(stopping);
-    let ended = async { while connections.join_next().await.is_some() {} };
-    if timeout(GRACE, ended).await.is_err() {
-        tracing::warn!("control requests were cut off at the end");
-    }
-}
-
-/// Whether the next connection may well be accepted.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-    )
+            }
+        })
+        .await;
 }

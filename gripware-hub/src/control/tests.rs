@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot},
+    sync::Notify,
     task::JoinHandle,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{ControlKey, serve, target::Target};
 use crate::{
@@ -109,7 +110,7 @@ fn id(item: &Item) -> String {
 struct Site {
     address: SocketAddr,
     target: Arc<Noting>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: CancellationToken,
     server: Option<JoinHandle<()>>,
 }
 
@@ -123,13 +124,18 @@ impl Site {
             metrics: Metrics::default(),
             room: Notify::new(),
         });
-        let (stop, stopped) = oneshot::channel();
+        let stop = CancellationToken::new();
         let key = key.map(|key| ControlKey::new(key).unwrap());
-        let server = tokio::spawn(serve(listener, Arc::clone(&target), key, stopped));
+        let server = tokio::spawn(serve(
+            listener.into(),
+            Arc::clone(&target),
+            key,
+            stop.clone(),
+        ));
         Self {
             address,
             target,
-            stop: Some(stop),
+            stop,
             server: Some(server),
         }
     }
@@ -747,7 +753,7 @@ async fn at_the_end_what_is_under_way_is_answered() {
     idle.read_exact(&mut first).await.unwrap();
 
     let items = json!({"items": [message("full", "1")]});
-    let (stop, server) = (site.stop.take(), site.server.take());
+    let server = site.server.take();
     let publish = async {
         let published = site.publish(&items).await;
         assert!(published.is(200, "Published\n"), "{published:?}");
@@ -755,7 +761,7 @@ async fn at_the_end_what_is_under_way_is_answered() {
     let stop = async {
         // The request has to have come.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        stop.unwrap().send(()).unwrap();
+        site.stop.cancel();
         let mut rest = Vec::new();
         timeout(LONG, idle.read_to_end(&mut rest))
             .await

@@ -10,14 +10,13 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 
 use super::{
-    Socket,
     forward::{Client, Peer},
     handoff_slot::HandoffSlot,
     progress::StallTimer,
     rewind::ClientIo,
-    server::{Connected, Gateway, Returning, stopped},
+    server::{Connected, Gateway, Returning},
 };
-use crate::{handoff::ClientConn, origin::Origin};
+use crate::{handoff::ClientConn, origin::Origin, socket::Socket};
 
 /// How hyper is done with a connection.
 enum End {
@@ -37,7 +36,6 @@ pub(super) async fn serve<S: Origin>(
     let Connected {
         peer,
         is_tls,
-        mut stop,
         permit,
     } = connected;
     let slot = Arc::new(HandoffSlot::new(gateway.options.answer_timeout));
@@ -56,7 +54,7 @@ pub(super) async fn serve<S: Origin>(
     let mut is_stopping = false;
     let mut stall = StallTimer::default();
     let ended = {
-        let mut stopping = pin!(stopped(&mut stop));
+        let mut stopping = pin!(gateway.server.stop().cancelled());
         poll_fn(|cx| {
             if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
                 is_stopping = true;
@@ -93,7 +91,7 @@ pub(super) async fn serve<S: Origin>(
     let (Some(handoff), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {
         return;
     };
-    drop((stop, permit));
+    drop(permit);
     let Ok(wire) = socket.detach() else {
         return;
     };

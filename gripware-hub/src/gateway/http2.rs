@@ -6,14 +6,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    Socket,
     forward::{Client, Peer},
     frame_meter::FrameMeter,
     http2_io::{Http2Io, SharedMeter},
-    server::{Connected, Gateway, stopped},
+    server::{Connected, Gateway},
     streams::Streams,
 };
-use crate::origin::Origin;
+use crate::{origin::Origin, socket::Socket};
 
 /// How much of one response may wait in hyper, in bytes.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -34,7 +33,6 @@ pub(super) async fn serve<S: Origin>(
     let Connected {
         peer,
         is_tls,
-        mut stop,
         permit: _permit,
     } = connected;
     let client = Client {
@@ -62,7 +60,7 @@ pub(super) async fn serve<S: Origin>(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
+        () = gateway.server.stop().cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -11,7 +11,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Socket, frame_meter::FrameMeter};
+use super::frame_meter::FrameMeter;
+use crate::socket::Socket;
 
 /// A client's connection as hyper sees it where HTTP/2 is spoken: what was read before comes first,
 /// and frames are counted as they pass. A flood of them is a failure to read, after a GOAWAY.

@@ -18,15 +18,14 @@ mod handoff_slot;
 mod http1;
 mod http2;
 mod http2_io;
-mod listener;
 mod options;
+pub(crate) mod passthrough;
 mod progress;
 mod refused;
 mod request;
 mod rewind;
 mod server;
 mod share;
-mod socket;
 mod stream;
 mod streams;
 #[cfg(test)]
@@ -37,5 +36,5 @@ mod websocket;
 
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
-pub(crate) use self::{listener::Listener, options::Options, server::Gateway, socket::Socket};
+pub(crate) use self::{options::Options, server::Gateway};
 pub(crate) use crate::http::http1_head::{response_bytes, set_reason};

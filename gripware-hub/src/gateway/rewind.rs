@@ -10,7 +10,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, ReadBuf};
 
-use super::{Socket, handoff_slot::HandoffSlot};
+use super::handoff_slot::HandoffSlot;
+use crate::socket::Socket;
 
 /// How much is read ahead of hyper, in bytes: a few pipelined requests. A client that sends more is
 /// not seen to go until there is room.

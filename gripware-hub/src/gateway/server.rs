@@ -1,27 +1,23 @@
 use std::{
-    fmt, io,
+    fmt,
     net::SocketAddr,
-    pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::AsyncReadExt as _,
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{sleep, timeout},
-};
+use tokio::{io::AsyncReadExt as _, runtime::Handle, sync::OwnedSemaphorePermit, time::timeout};
+use tokio_util::sync::CancellationToken;
 
-use super::{Listener, Options, Socket, frame_scanner::PREFACE, http1, http2, share::Shares};
+use super::{Options, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
     handoff::{DetachedSocket, HeldClient, ResumeHttp},
     metrics::Metrics,
     node::Node,
     origin::{Origin, ServiceFetch, client::OriginClient},
+    server::{Accepted, Listener, Server},
     settings::Settings,
     signature::Signature,
+    socket::Socket,
     ws::WsSettings,
 };
 
@@ -59,31 +55,30 @@ pub(crate) struct Gateway<S> {
     pub(super) session: WsSettings,
     /// Cloned for each connection. A service need not be `Sync`.
     origin: Mutex<S>,
-    runtime: Handle,
     pub(super) shares: Arc<Shares>,
-    /// How many connections more may be open that are not held, where there is a limit.
-    room: Option<Arc<Semaphore>>,
-    /// Whether no more is served. Each connection has a receiver until it ends or is held.
-    stop: watch::Sender<bool>,
+    pub(super) server: Server,
 }
 
-/// A connection that is being served.
+/// A connection that is being served, but for its socket.
 pub(super) struct Connected {
     pub(super) peer: Option<SocketAddr>,
     pub(super) is_tls: bool,
-    pub(super) stop: watch::Receiver<bool>,
     /// Held for as long as the connection counts.
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: Origin> Gateway<S> {
     /// What follows runs on the runtime that this is called on.
-    pub(crate) fn new(holder: Arc<dyn Holder>, origin: S, options: Options) -> Arc<Self> {
+    pub(crate) fn new(
+        holder: Arc<dyn Holder>,
+        origin: S,
+        options: Options,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
         let settings = holder.settings();
-        let runtime = Handle::current();
         let origin_client = OriginClient::new(
             ServiceFetch::new(origin.clone()),
-            runtime.clone(),
+            Handle::current(),
             Arc::clone(holder.signature()),
             settings.max_origin_requests,
             settings.max_turns_per_address,
@@ -93,80 +88,24 @@ impl<S: Origin> Gateway<S> {
             min_keep_alive_interval: settings.min_keep_alive_interval,
             ..WsSettings::default()
         };
-        let room = options.max_connections.map(Semaphore::new);
         Arc::new(Self {
             holder,
             origin_client,
-            room: room.map(Arc::new),
+            server: Server::new(stop, options.max_connections),
             shares: Shares::new(options.max_client_requests),
             options,
             session,
             origin: Mutex::new(origin),
-            runtime,
-            stop: watch::Sender::new(false),
         })
     }
 
-    /// Serves until the signal comes; then nothing more is accepted, and this waits until every
+    /// Serves until it is told to stop; then nothing more is accepted, and this waits until every
     /// request that is under way has its answer. Holds are not waited for, except those on HTTP/2,
     /// which have to be ended first.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        listener: Listener,
-        signal: impl Future<Output = ()>,
-    ) {
-        let mut signal = pin!(signal);
-        loop {
-            let accepting = async {
-                let accepted = listener.accept().await;
-                // One connection waits here, not the permit for one: clients that come back from a
-                // hold need it as well.
-                (accepted, self.permit().await)
-            };
-            let (accepted, permit) = tokio::select! {
-                () = &mut signal => break,
-                accepted = accepting => accepted,
-            };
-            match accepted {
-                Ok((socket, peer)) => {
-                    let connected = Connected {
-                        peer,
-                        is_tls: false,
-                        stop: self.stop.subscribe(),
-                        permit,
-                    };
-                    self.runtime
-                        .spawn(receive(Arc::clone(&self), socket, connected));
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    // Mostly there are no file descriptors left, and a moment later there are.
-                    tracing::warn!(target: "gripware_hub", %error, "no connection can be accepted");
-                    tokio::select! {
-                        () = &mut signal => break,
-                        () = sleep(Duration::from_millis(100)) => {}
-                    }
-                }
-            }
-        }
-        drop(listener);
-        self.stop.send_replace(true);
-        self.stop.closed().await;
-    }
-
-    /// Waits until one more connection may be open.
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        // A closed semaphore would let everybody in, and nobody closes this one.
-        Arc::clone(self.room.as_ref()?).acquire_owned().await.ok()
-    }
-
-    /// Waits until nothing more is served.
-    pub(super) async fn stopping(&self) {
-        stopped(&mut self.stop.subscribe()).await;
-    }
-
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
+    pub(crate) async fn serve(self: Arc<Self>, listener: Listener) {
+        self.server
+            .serve(listener, |accepted| receive(Arc::clone(&self), accepted))
+            .await;
     }
 
     pub(super) fn origin(&self) -> S {
@@ -184,70 +123,68 @@ impl<S: Origin> fmt::Debug for Gateway<S> {
 }
 
 /// Finds out which protocol a client speaks: HTTP/2 begins with words that no HTTP/1 request has.
-async fn receive<S: Origin>(
-    gateway: Arc<Gateway<S>>,
-    mut socket: Socket,
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut))] mut connected: Connected,
-) {
+async fn receive<S: Origin>(gateway: Arc<Gateway<S>>, accepted: Accepted) {
+    let Accepted {
+        socket,
+        peer,
+        permit,
+    } = accepted;
+    // Nothing is asked on the connection before this is done.
+    let stop = gateway.server.stop();
+    let begun = stop.run_until_cancelled(begin(&gateway.options, socket));
+    let Some(Some(begun)) = begun.await else {
+        return;
+    };
+    let connected = Connected {
+        peer,
+        is_tls: begun.is_tls,
+        permit,
+    };
+    if begun.prefix == PREFACE[..] {
+        http2::serve(gateway, begun.socket, begun.prefix, connected).await;
+    } else {
+        http1::serve(gateway, begun.socket, begun.prefix, connected).await;
+    }
+}
+
+/// A connection whose first bytes are there.
+struct Begun {
+    socket: Socket,
+    is_tls: bool,
+    prefix: Bytes,
+}
+
+/// Reads until it is clear whether this is the preface of HTTP/2; `None` if the client leaves or
+/// takes too long.
+async fn begin(options: &Options, mut socket: Socket) -> Option<Begun> {
+    let limit = options.header_timeout;
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &options.tls {
+        socket = timeout(limit, tls.accept(socket)).await.ok()?.ok()?;
+    }
     let mut read = [0; PREFACE.len()];
     let mut length = 0;
-    let limit = gateway.options.header_timeout;
-    let mut stop = connected.stop.clone();
-    #[cfg(feature = "tls")]
-    if let Some(tls) = &gateway.options.tls {
-        let accepted = tokio::select! {
-            accepted = timeout(limit, tls.accept(socket)) => accepted,
-            () = stopped(&mut stop) => return,
-        };
-        let Ok(Ok(accepted)) = accepted else {
-            return;
-        };
-        socket = accepted;
-        connected.is_tls = true;
-    }
     let reading = async {
         while let Some(rest) = read.get_mut(length..).filter(|rest| !rest.is_empty()) {
             match socket.read(rest).await {
-                Ok(0) | Err(_) => return false,
+                Ok(0) | Err(_) => return None,
                 Ok(more) => length += more,
             }
             if !PREFACE.starts_with(read.get(..length).unwrap_or_default()) {
-                return true;
+                break;
             }
         }
-        true
+        Some(())
     };
-    let begun = tokio::select! {
-        begun = timeout(limit, reading) => begun,
-        // Nothing was asked on this connection.
-        () = stopped(&mut stop) => return,
-    };
-    drop(stop);
-    if begun != Ok(true) {
-        return;
-    }
-    let prefix = Bytes::copy_from_slice(read.get(..length).unwrap_or_default());
-    if prefix == PREFACE[..] {
-        http2::serve(gateway, socket, prefix, connected).await;
-    } else {
-        http1::serve(gateway, socket, prefix, connected).await;
-    }
-}
-
-/// Waits until nothing more is served.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // It fails where the gateway is gone.
-    let _ = stop.wait_for(|stopped| *stopped).await;
-}
-
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
+    timeout(limit, reading).await.ok()??;
+    Some(Begun {
+        socket,
+        #[cfg(feature = "tls")]
+        is_tls: options.tls.is_some(),
+        #[cfg(not(feature = "tls"))]
+        is_tls: false,
+        prefix: Bytes::copy_from_slice(read.get(..length).unwrap_or_default()),
+    })
 }
 
 /// Serves the next request on a connection that was held.
@@ -261,17 +198,16 @@ impl<S: Origin> ResumeHttp for Returning<S> {
     fn resume_http(&self, wire: DetachedSocket, unread: Bytes) {
         let gateway = Arc::clone(&self.gateway);
         let (peer, is_tls) = (self.peer, self.is_tls);
-        let mut stop = gateway.stop.subscribe();
-        self.gateway.runtime.spawn(async move {
+        self.gateway.server.spawn(async move {
+            let server = &gateway.server;
             // It counts again, and waits like one that is new.
-            let permit = tokio::select! {
-                permit = gateway.permit() => permit,
-                () = stopped(&mut stop) => return,
+            let permit = server.stop().run_until_cancelled(server.permit());
+            let Some(permit) = permit.await else {
+                return;
             };
             let connected = Connected {
                 peer,
                 is_tls,
-                stop,
                 permit,
             };
             // Here, since the socket has to be in the reactor of this runtime.

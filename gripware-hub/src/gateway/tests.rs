@@ -37,6 +37,7 @@ use tokio::{
     sync::{Notify, mpsc},
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{server::Holder, *};
 use crate::{
@@ -46,6 +47,7 @@ use crate::{
     origin::HttpOrigin,
     settings::{Settings, SlowClients},
     signature::Signature,
+    socket::Socket,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -156,10 +158,10 @@ async fn gateway_with<S: crate::origin::Origin>(
     options: Options,
 ) -> SocketAddr {
     let holder: Arc<dyn Holder> = Arc::clone(caught) as _;
-    let gateway = Gateway::new(holder, origin, options);
+    let gateway = Gateway::new(holder, origin, options, CancellationToken::new());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(gateway.serve(listener.into(), std::future::pending()));
+    tokio::spawn(gateway.serve(listener.into()));
     address
 }
 

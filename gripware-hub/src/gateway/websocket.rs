@@ -138,7 +138,7 @@ pub(super) async fn open<S: Origin>(
             let mut response = Response::new(Answer::Whole(Bytes::new()));
             response.headers_mut().clone_from(&accepted.headers);
             strip_hop_by_hop(response.headers_mut());
-            gateway.spawn(async move {
+            tokio::spawn(async move {
                 // Where the client is gone, the origin is told when `opening` is dropped.
                 let upgraded: Result<_, _> = timeout(UPGRADE_TIMEOUT, upgrade).await;
                 let upgraded: Option<Upgraded> = upgraded.ok().and_then(Result::ok);
@@ -203,7 +203,7 @@ async fn consent<S: Origin>(
                 opening.meta = meta;
                 tokio::select! {
                     () = sleep(after) => {}
-                    () = gateway.stopping() => {
+                    () = gateway.server.stop().cancelled() => {
                         let text = "The server is shutting down.\n";
                         return Err(refusal(StatusCode::SERVICE_UNAVAILABLE, text));
                     }

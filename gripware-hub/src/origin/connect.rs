@@ -16,7 +16,7 @@ use hyper_util::{
 use tower_service::Service;
 
 use super::{BoxError, OriginAddress, address::Place};
-use crate::gateway::Socket;
+use crate::socket::Socket;
 
 /// Opens connections to one origin.
 #[derive(Clone, Debug)]

@@ -1,1 +1,16 @@
-pub(crate) mod passthrough;
+//! The server loop that everything which listens has in common: the gateway, the control API, and
+//! an application that is served as it is.
+//!
+//! Data comes in here first: a [`Listener`] gives sockets, a [`Server`] runs a task for each, and a
+//! [`Serve`] is what the application awaits and stops.
+
+mod accept;
+mod listener;
+mod serve;
+
+pub use self::serve::Serve;
+pub(crate) use self::{
+    accept::{Accepted, Server},
+    listener::Listener,
+    serve::within,
+};

@@ -22,14 +22,14 @@ async fn the_end_waits_for_requests_that_are_under_way() {
     let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, signal) = tokio::sync::oneshot::channel::<()>();
-    let gateway = Gateway::new(holder, app, Options::default());
-    let serving = tokio::spawn(gateway.serve(listener.into(), async { drop(signal.await) }));
+    let stop = CancellationToken::new();
+    let gateway = Gateway::new(holder, app, Options::default(), stop.clone());
+    let serving = tokio::spawn(gateway.serve(listener.into()));
     let mut idle = Client::connect(address).await;
     let mut client = Client::connect(address).await;
     client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
     enter.await.unwrap();
-    stop.send(()).unwrap();
+    stop.cancel();
     assert_eq!(idle.rest().await, "");
     assert!(!serving.is_finished());
     release.notify_one();

@@ -200,8 +200,8 @@ async fn origin_and_clients_may_be_on_unix_sockets() {
     let origin = HttpOrigin::new(address.parse().unwrap(), Duration::from_secs(10));
     let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
     let listener = tokio::net::UnixListener::bind(&front).unwrap();
-    let gateway = Gateway::new(holder, origin, Options::default());
-    tokio::spawn(gateway.serve(listener.into(), std::future::pending()));
+    let gateway = Gateway::new(holder, origin, Options::default(), CancellationToken::new());
+    tokio::spawn(gateway.serve(listener.into()));
     let mut client = tokio::net::UnixStream::connect(&front).await.unwrap();
     client
         .write_all(b"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")

@@ -1,5 +1,8 @@
+//! The byte stream of a connection.
+
 use std::{
     fmt, io,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -23,6 +26,14 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.into_std().map(DetachedSocket::Tcp),
             Self::Other(io) => Ok(DetachedSocket::Other(io)),
+        }
+    }
+
+    /// Returns the address that the client has reached; `None` if it came by another way than TCP.
+    pub(crate) fn local_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => Some(stream.local_addr().ok()?.ip()),
+            Self::Other(_) => None,
         }
     }
 

@@ -1,10 +1,12 @@
+//! Where clients connect: a TCP port or a unix socket.
+
 use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::Socket;
+use crate::socket::Socket;
 
 /// Where clients connect.
 #[derive(Debug)]

@@ -1,3 +1,5 @@
+//! The future that an application awaits for as long as it serves.
+
 use std::{
     fmt,
     future::{Future, IntoFuture, pending},
@@ -7,31 +9,24 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 /// Serves a listener, once it is awaited: for ever, or until a signal.
+///
+/// Dropping the future is a signal too, but nobody waits then for requests that are under way.
 #[must_use = "it serves nothing until it is awaited"]
 pub struct Serve {
-    start: Box<dyn FnOnce(Stop) -> Serving + Send>,
+    start: Box<dyn FnOnce(CancellationToken) -> Serving + Send>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     address: Option<SocketAddr>,
 }
 
-/// Whether a server is to end.
-#[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    pub(crate) async fn wait(mut self) {
-        // It fails where nobody can say so any more.
-        let _ = self.0.wait_for(|stop| *stop).await;
-    }
-}
-
 impl Serve {
-    pub(crate) fn new<F>(start: impl FnOnce(Stop) -> F + Send + 'static) -> Self
+    /// `start` serves until the token is cancelled, and then to the end.
+    pub(crate) fn new<F>(start: impl FnOnce(CancellationToken) -> F + Send + 'static) -> Self
     where
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
@@ -47,7 +42,8 @@ impl Serve {
         self
     }
 
-    /// Where it listens, as far as [`Hub::front`](crate::Hub::front) has made the listener.
+    /// Returns the address that it listens at, if [`Hub::front`](crate::Hub::front) has made the
+    /// listener.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.address
@@ -69,15 +65,16 @@ impl IntoFuture for Serve {
     type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let (stop, stopped) = watch::channel(false);
-        let mut serving = (self.start)(Stop(stopped));
+        let stop = CancellationToken::new();
+        let mut serving = (self.start)(stop.clone());
+        let stop = stop.drop_guard();
         let signal = self.signal;
         Box::pin(async move {
             tokio::select! {
                 served = &mut serving => return served,
                 () = signal => {}
             }
-            stop.send_replace(true);
+            drop(stop);
             serving.await
         })
     }
@@ -91,19 +88,49 @@ impl fmt::Debug for Serve {
     }
 }
 
-/// Waits for two things that end together, and no longer than a time after the signal to end.
-pub(crate) async fn both_within(
-    one: impl Future<Output = ()>,
-    other: impl Future<Output = ()>,
-    signal: impl Future<Output = ()>,
+/// Waits for what ends after the signal to stop, and then no longer than `limit`.
+pub(crate) async fn within(
     limit: Duration,
+    stop: &CancellationToken,
+    ending: impl Future<Output = ()>,
 ) {
     let late = async {
-        signal.await;
+        stop.cancelled().await;
         sleep(limit).await;
     };
     tokio::select! {
-        _ = async { tokio::join!(one, other) } => {}
+        () = ending => {}
         () = late => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_nobody_awaits_any_more_is_told_to_stop() {
+        let (started, was_started) = tokio::sync::oneshot::channel();
+        let serve = Serve::new(|stop| async move {
+            let _ = started.send(stop);
+            pending().await
+        });
+        let serving = tokio::spawn(serve.into_future());
+        let stop = was_started.await.unwrap();
+        assert!(!stop.is_cancelled());
+        serving.abort();
+        stop.cancelled().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_signal_the_end_is_waited_for_only_so_long() {
+        const LIMIT: Duration = Duration::from_secs(5);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let start = tokio::time::Instant::now();
+        within(LIMIT, &stop, sleep(LIMIT / 2)).await;
+        assert_eq!(start.elapsed(), LIMIT / 2);
+        within(LIMIT, &stop, pending()).await;
+        assert_eq!(start.elapsed(), LIMIT / 2 + LIMIT);
     }
 }

@@ -1,0 +1,52 @@
+//! Serving an application as it is, where another proxy is in front of it and holds the clients.
+
+use std::pin::pin;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Body, ClientAddr,
+    origin::Origin,
+    server::{Accepted, Listener, Server},
+};
+
+/// Serves until it is told to stop, and then until all requests that are under way have their
+/// answers.
+pub(crate) async fn serve(listener: Listener, app: impl Origin, stop: CancellationToken) {
+    Server::new(stop.clone(), None)
+        .serve(listener, move |accepted| {
+            serve_connection(accepted, app.clone(), stop.clone())
+        })
+        .await;
+}
+
+async fn serve_connection(accepted: Accepted, app: impl Origin, stop: CancellationToken) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::passing);
+        if let Some(peer) = accepted.peer {
+            request.extensions_mut().insert(ClientAddr(peer));
+        }
+        app.clone().ask(request)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Without a clock the head of a request may take for ever.
+    builder.http1().timer(TokioTimer::new());
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(accepted.socket), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(target: "gripware_hub", "a connection failed: {error}");
+    }
+}

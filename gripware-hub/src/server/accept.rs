@@ -1,0 +1,113 @@
+//! Accepting connections, and waiting for them at the end.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::Listener;
+use crate::socket::Socket;
+
+/// How long to wait before the next attempt when the system has no descriptors left: a moment later
+/// it mostly has.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A signal to stop, and the tasks of the connections that obey it. Clones share both.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    stop: CancellationToken,
+    connections: TaskTracker,
+    runtime: Handle,
+    /// How many connections more may be open, where there is a limit.
+    room: Option<Arc<Semaphore>>,
+}
+
+/// A connection that is being served.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    /// `None` on a unix socket.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Held for as long as the connection counts.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Server {
+    /// Connections run on the runtime that this is called on, `max_connections` of them at a time.
+    pub(crate) fn new(stop: CancellationToken, max_connections: Option<usize>) -> Self {
+        Self {
+            stop,
+            connections: TaskTracker::new(),
+            runtime: Handle::current(),
+            room: max_connections.map(|max| Arc::new(Semaphore::new(max))),
+        }
+    }
+
+    /// Accepts connections and runs each as a task until it is told to stop, and then waits until
+    /// all tasks have ended, those of [`spawn`](Self::spawn) included.
+    pub(crate) async fn serve<F>(
+        &self,
+        listener: Listener,
+        mut connection: impl FnMut(Accepted) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let accepting = async {
+            loop {
+                match listener.accept().await {
+                    Ok((socket, peer)) => {
+                        // One connection waits here, not the permit for one: clients that come back
+                        // from a hold need it as well.
+                        let permit = self.permit().await;
+                        self.spawn(connection(Accepted {
+                            socket,
+                            peer,
+                            permit,
+                        }));
+                    }
+                    Err(error) if is_of_one_connection(&error) => {}
+                    Err(error) => {
+                        tracing::warn!(target: "gripware_hub", %error, "no connection can be accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        let _: Option<()> = self.stop.run_until_cancelled(accepting).await;
+        drop(listener);
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// Runs a task that [`serve`](Self::serve) waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.connections.spawn_on(task, &self.runtime);
+    }
+
+    /// Waits until one more connection may be open; `None` if there is no limit.
+    pub(crate) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // A closed semaphore would let everybody in, and nobody closes this one.
+        Arc::clone(self.room.as_ref()?).acquire_owned().await.ok()
+    }
+
+    /// Cancelled when the server is to stop.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+}
+
+/// Whether an error is that of a connection that has ended before it was accepted, so that the next
+/// one may well be accepted at once.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
