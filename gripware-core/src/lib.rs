@@ -30,6 +30,7 @@ pub mod manual;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 pub mod sig;
+pub mod webhook;
 pub mod ws;
 
 mod carrier;

@@ -59,6 +59,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use builder::{MAX_LEEWAY, VerifierBuilder, VerifierError};
 pub use claims::Claims;
+pub(crate) use crypto::Mac;
 pub use error::KeyError;
 pub(crate) use key::decode_base64;
 pub use key::{Key, MAX_KEY_LEN, MAX_KEYS};

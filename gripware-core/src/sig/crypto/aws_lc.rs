@@ -18,19 +18,19 @@ const SEC1_P256: (&[u8], &[u8]) = (
 );
 
 /// HMAC with SHA-256.
-pub(in crate::sig) struct Mac(hmac::Key);
+pub(crate) struct Mac(hmac::Key);
 
 impl Mac {
-    pub(in crate::sig) fn new(secret: &[u8]) -> Self {
+    pub(crate) fn new(secret: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    pub(in crate::sig) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         hmac::sign(&self.0, message).as_ref().to_vec()
     }
 
     /// Compares in constant time.
-    pub(in crate::sig) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
+    pub(crate) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
         hmac::verify(&self.0, message, tag).is_ok()
     }
 }

@@ -11,9 +11,13 @@ mod aws_lc;
 mod rust_crypto;
 
 #[cfg(feature = "aws-lc-rs")]
-pub(super) use aws_lc::{Mac, PrivateKey, PublicKey};
+pub(crate) use aws_lc::Mac;
+#[cfg(feature = "aws-lc-rs")]
+pub(super) use aws_lc::{PrivateKey, PublicKey};
 #[cfg(all(feature = "rust-crypto", not(feature = "aws-lc-rs")))]
-pub(super) use rust_crypto::{Mac, PrivateKey, PublicKey};
+pub(crate) use rust_crypto::Mac;
+#[cfg(all(feature = "rust-crypto", not(feature = "aws-lc-rs")))]
+pub(super) use rust_crypto::{PrivateKey, PublicKey};
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 compile_error!(

@@ -6,22 +6,22 @@ use sha2::Sha256;
 use super::RsaParts;
 
 /// HMAC with SHA-256.
-pub(in crate::sig) struct Mac(Hmac<Sha256>);
+pub(crate) struct Mac(Hmac<Sha256>);
 
 impl Mac {
-    pub(in crate::sig) fn new(secret: &[u8]) -> Self {
+    pub(crate) fn new(secret: &[u8]) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         Self(Hmac::new_from_slice(secret).expect("HMAC takes a key of any length"))
     }
 
-    pub(in crate::sig) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let mut mac = self.0.clone();
         mac.update(message);
         mac.finalize().into_bytes().to_vec()
     }
 
     /// Compares in constant time.
-    pub(in crate::sig) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
+    pub(crate) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
         let mut mac = self.0.clone();
         mac.update(message);
         mac.verify_slice(tag).is_ok()
