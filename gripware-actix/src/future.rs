@@ -12,7 +12,7 @@ use actix_web::{
     dev::ServiceResponse,
 };
 use bytes::Bytes;
-use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal, log};
+use gripware_core::{GripContext, Hold, HoldEncoding, HoldError, Refusal, log};
 use http::Method;
 use pin_project::pin_project;
 
@@ -45,7 +45,7 @@ enum State<F, B> {
 /// A hold for which the body of the response has to be read first.
 #[pin_project]
 struct Enclosing<B> {
-    carrier: Carrier,
+    encoding: HoldEncoding,
     #[pin]
     body: B,
     read: Vec<u8>,
@@ -143,12 +143,12 @@ fn release<B: MessageBody>(
         None => check(cx, method, &mut response),
         Some(hold) => match cx
             .policy()
-            .carrier(cx, method, &hold, length(response.body()))
+            .hold_encoding(cx, method, &hold, length(response.body()))
         {
-            Ok(carrier) if carrier.reads_body() => {
+            Ok(encoding) if encoding.reads_body() => {
                 let (head, body) = response.into_parts();
                 return Released::Enclose(Box::pin(Enclosing {
-                    carrier,
+                    encoding,
                     body,
                     read: Vec::new(),
                     head: Some((request, head)),
@@ -156,7 +156,7 @@ fn release<B: MessageBody>(
                     cx: cx.clone(),
                 }));
             }
-            Ok(carrier) => write(cx, carrier, &hold, &mut response, &[]).map(drop),
+            Ok(encoding) => write(cx, encoding, &hold, &mut response, &[]).map(drop),
             Err(refusal) => Err(refusal),
         },
     };
@@ -190,7 +190,7 @@ fn check<B>(
 
 fn write<B>(
     cx: &GripContext,
-    carrier: Carrier,
+    encoding: HoldEncoding,
     hold: &Hold,
     response: &mut HttpResponse<B>,
     body: &[u8],
@@ -198,7 +198,7 @@ fn write<B>(
     let mut status = convert::status(response.status());
     let mut headers = convert::held_headers(response.headers());
     let policy = cx.policy();
-    let instruct = policy.write(carrier, hold, &mut status, &mut headers, body)?;
+    let instruct = policy.write(encoding, hold, &mut status, &mut headers, body)?;
     let status = convert::to_status(status);
     if response.status() != status {
         let head = response.head_mut();
@@ -228,7 +228,7 @@ impl<B: MessageBody> Enclosing<B> {
             ReadError::Broken(_) => Refusal::UnreadableResponse,
         });
         let instruct =
-            read.and_then(|()| write(this.cx, *this.carrier, this.hold, &mut head, &body));
+            read.and_then(|()| write(this.cx, *this.encoding, this.hold, &mut head, &body));
         Poll::Ready(match instruct {
             Ok(instruct) => {
                 let body = instruct.unwrap_or_else(|| body.into());

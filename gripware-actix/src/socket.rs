@@ -3,7 +3,7 @@ use std::{cell::RefCell, fmt, rc::Rc};
 use actix_web::{Error, HttpResponse, ResponseError, body::BoxBody};
 use bytes::Bytes;
 use gripware_core::{
-    Causes,
+    ErrorChain,
     header::is_open_conversation,
     log,
     ws::{Close, CloseCode, Reply, WebSocketContext},
@@ -51,7 +51,7 @@ impl OpenSocket {
     /// answer as if there were no events.
     pub(crate) fn note_unreadable(&self, rejection: &WebSocketRejection) {
         self.0.replace(Turn::Unreadable(Unreadable {
-            causes: Causes(rejection).to_string(),
+            causes: ErrorChain(rejection).to_string(),
             reply: rejection.to_reply(),
         }));
     }

@@ -8,7 +8,7 @@ use std::{
 
 use axum_core::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
-use gripware_core::{Carrier, GripContext, Hold, HoldError, Refusal, log};
+use gripware_core::{GripContext, Hold, HoldEncoding, HoldError, Refusal, log};
 use http::{Method, response::Parts};
 use http_body::Body as _;
 use pin_project::pin_project;
@@ -35,7 +35,7 @@ enum State<F> {
 
 /// A hold for which the body of the response has to be read first.
 struct Enclosing {
-    carrier: Carrier,
+    encoding: HoldEncoding,
     body: Body,
     read: Vec<u8>,
     head: Parts,
@@ -122,10 +122,10 @@ fn release(mut response: Response, cx: &GripContext, method: &Method) -> Release
     let policy = cx.policy();
     let checked = match hold {
         None => policy.check_response(cx, method, &mut head.headers),
-        Some(hold) => match policy.carrier(cx, method, &hold, body.size_hint().exact()) {
-            Ok(carrier) if carrier.reads_body() => {
+        Some(hold) => match policy.hold_encoding(cx, method, &hold, body.size_hint().exact()) {
+            Ok(encoding) if encoding.reads_body() => {
                 return Released::Enclose(Box::new(Enclosing {
-                    carrier,
+                    encoding,
                     body,
                     read: Vec::new(),
                     head,
@@ -133,8 +133,8 @@ fn release(mut response: Response, cx: &GripContext, method: &Method) -> Release
                     cx: cx.clone(),
                 }));
             }
-            Ok(carrier) => policy
-                .write(carrier, &hold, &mut head.status, &mut head.headers, &[])
+            Ok(encoding) => policy
+                .write(encoding, &hold, &mut head.status, &mut head.headers, &[])
                 .map(drop),
             Err(refusal) => Err(refusal),
         },
@@ -154,7 +154,7 @@ impl Enclosing {
         let written = read.and_then(|()| {
             let policy = self.cx.policy();
             policy.write(
-                self.carrier,
+                self.encoding,
                 &self.hold,
                 &mut head.status,
                 &mut head.headers,

@@ -33,23 +33,23 @@ pub mod sig;
 pub mod webhook;
 pub mod ws;
 
-mod carrier;
-mod causes;
 mod channel;
 mod context;
+mod error_chain;
 mod grip_url;
+mod hold_encoding;
 mod last;
 mod limits;
 mod policy;
 mod recovery;
 mod refusal;
 
-pub use carrier::Carrier;
-pub use causes::Causes;
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
 pub use context::{GripContext, Trust};
+pub use error_chain::ErrorChain;
 pub use grip_url::{Credentials, GripUrl, GripUrlError, MAX_URL_LEN, MAX_URLS};
 pub use hold::{Hold, HoldError, HoldMode, KeepAlive, KeepAliveMode, Link};
+pub use hold_encoding::HoldEncoding;
 pub use http;
 pub use item::{HttpResponse, HttpStream, Item, ItemError, SseEvent, WsMessage};
 pub use last::LastIds;

@@ -5,7 +5,7 @@ use std::error::Error;
 use http::StatusCode;
 
 #[cfg(feature = "tracing")]
-use crate::Causes;
+use crate::ErrorChain;
 use crate::{GripContext, Refusal};
 
 /// A request or a response was stopped.
@@ -21,13 +21,13 @@ pub fn refusal(cx: &GripContext, refusal: &Refusal) {
 /// Something from outside could not be taken.
 #[cfg(feature = "tracing")]
 pub fn warning(error: &(dyn Error + 'static)) {
-    tracing::warn!(target: "gripware", "{}", Causes(error));
+    tracing::warn!(target: "gripware", "{}", ErrorChain(error));
 }
 
 /// The application did something that cannot work.
 #[cfg(feature = "tracing")]
 pub fn error(error: &(dyn Error + 'static)) {
-    tracing::error!(target: "gripware", "{}", Causes(error));
+    tracing::error!(target: "gripware", "{}", ErrorChain(error));
 }
 
 /// An open WebSocket was answered with something else than events.

@@ -3,7 +3,7 @@
 //! A [`Policy`] is built once from the configuration. For each request an adapter asks it, without
 //! a framework, a socket or a clock: who is there ([`admit`](Policy::admit)), whether the request
 //! may go on ([`check_request`](Policy::check_request)), in what form a hold leaves
-//! ([`carrier`](Policy::carrier)) and how that is written ([`write`](Policy::write)).
+//! ([`hold_encoding`](Policy::hold_encoding)) and how that is written ([`write`](Policy::write)).
 //!
 //! ```
 //! use std::{sync::Arc, time::SystemTime};
@@ -17,7 +17,7 @@
 //! assert!(policy.check_request(&cx, &HeaderMap::new()).is_ok());
 //!
 //! // There is no proxy that could hold the connection.
-//! let refused = policy.carrier(&cx, &Method::GET, &Hold::stream("news"), None);
+//! let refused = policy.hold_encoding(&cx, &Method::GET, &Hold::stream("news"), None);
 //! assert!(matches!(refused, Err(Refusal::HoldWithoutProxy)));
 //! ```
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
+    endpoint_queue::EndpointQueue,
     failure::{EndpointFailure, FailureReason},
-    lane::Lane,
 };
 
 /// What opens and ends a request, around items with commas between them.
@@ -41,37 +41,41 @@ impl Entry {
 /// happens where the runtime is shut down.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
-    lane: &'a Lane,
+    endpoint: &'a EndpointQueue,
     entries: Vec<Entry>,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(lane: &'a Lane, entries: Vec<Entry>) -> Self {
-        Self { lane, entries }
+    pub(crate) fn new(endpoint: &'a EndpointQueue, entries: Vec<Entry>) -> Self {
+        Self { endpoint, entries }
     }
 
     /// Takes from the front of `queue` what has stood there for too long.
-    pub(crate) fn take_expired(lane: &'a Lane, queue: &mut VecDeque<Entry>, now: Instant) -> Self {
+    pub(crate) fn take_expired(
+        endpoint: &'a EndpointQueue,
+        queue: &mut VecDeque<Entry>,
+        now: Instant,
+    ) -> Self {
         let mut entries = Vec::new();
         while queue.front().is_some_and(|entry| entry.give_up_at <= now) {
             entries.extend(queue.pop_front());
         }
-        Self { lane, entries }
+        Self { endpoint, entries }
     }
 
     /// Takes from the front of `queue` what fits one request: at least one item, if there is any.
-    pub(crate) fn take(lane: &'a Lane, queue: &mut VecDeque<Entry>) -> Self {
-        let mut entries = Vec::with_capacity(queue.len().min(lane.max_items()));
+    pub(crate) fn take(endpoint: &'a EndpointQueue, queue: &mut VecDeque<Entry>) -> Self {
+        let mut entries = Vec::with_capacity(queue.len().min(endpoint.max_items()));
         let mut length = ENVELOPE;
-        while entries.len() < lane.max_items() {
+        while entries.len() < endpoint.max_items() {
             let Some(next) = queue.front() else { break };
             length += next.json.len() + 1;
-            if length > lane.max_body() + 1 && !entries.is_empty() {
+            if length > endpoint.max_body() + 1 && !entries.is_empty() {
                 break;
             }
             entries.extend(queue.pop_front());
         }
-        Self { lane, entries }
+        Self { endpoint, entries }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,13 +110,13 @@ impl<'a> Batch<'a> {
     /// The second half, taken out.
     pub(crate) fn split(&mut self) -> Self {
         Self {
-            lane: self.lane,
+            endpoint: self.endpoint,
             entries: self.entries.split_off(self.entries.len() / 2),
         }
     }
 
     pub(crate) fn accept(mut self) {
-        self.lane.room().add_permits(cost(&self.entries));
+        self.endpoint.room().add_permits(cost(&self.entries));
         for entry in self.entries.drain(..) {
             if let Some(reply) = entry.reply {
                 // Whoever waited may have gone, and there is nothing to tell.
@@ -123,7 +127,7 @@ impl<'a> Batch<'a> {
 
     pub(crate) fn fail(mut self, attempts: u32, reason: FailureReason) {
         let entries = std::mem::take(&mut self.entries);
-        fail(self.lane, entries, attempts, reason);
+        fail(self.endpoint, entries, attempts, reason);
     }
 
     /// Fails the items that may not come twice, and keeps the others.
@@ -143,14 +147,14 @@ impl<'a> Batch<'a> {
         let entries = std::mem::take(&mut self.entries);
         let (kept, failed) = entries.into_iter().partition(keep);
         self.entries = kept;
-        fail(self.lane, failed, attempts, reason.clone());
+        fail(self.endpoint, failed, attempts, reason.clone());
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let entries = std::mem::take(&mut self.entries);
-        fail(self.lane, entries, 0, FailureReason::Stopped);
+        fail(self.endpoint, entries, 0, FailureReason::Stopped);
     }
 }
 
@@ -158,23 +162,23 @@ fn cost(entries: &[Entry]) -> usize {
     entries.iter().map(|entry| entry.cost as usize).sum()
 }
 
-fn fail(lane: &Lane, entries: Vec<Entry>, attempts: u32, reason: FailureReason) {
+fn fail(endpoint: &EndpointQueue, entries: Vec<Entry>, attempts: u32, reason: FailureReason) {
     if entries.is_empty() {
         return;
     }
     let failure = Arc::new(EndpointFailure {
-        endpoint: lane.name().clone(),
+        endpoint: endpoint.name().clone(),
         items: entries.len(),
         attempts,
         reason,
     });
-    lane.room().add_permits(cost(&entries));
-    let mut unheard = 0;
+    endpoint.room().add_permits(cost(&entries));
+    let mut unreported = 0;
     for entry in entries {
-        let is_heard = entry
+        let is_reported = entry
             .reply
             .is_some_and(|reply| reply.send(Err(Arc::clone(&failure))).is_ok());
-        unheard += usize::from(!is_heard);
+        unreported += usize::from(!is_reported);
     }
-    lane.report(&failure, unheard);
+    endpoint.report(&failure, unreported);
 }

@@ -13,14 +13,14 @@ use crate::zeromq::Push;
 use crate::{
     Endpoint, EndpointFailure, Publisher, Sink, Transport,
     authorize::Authorizer,
-    delivery::{Delivery, Way},
+    delivery::{Delivery, Protocol},
     dispatch::Dispatch,
     endpoint::Address,
+    endpoint_queue::{Bounds, EndpointQueue},
     failure::OnFailure,
     http::ControlApi,
-    lane::{Bounds, Lane},
-    outlet::Outlet,
     random::Ids,
+    sink_handle::SinkHandle,
     transport::HyperTransport,
 };
 
@@ -211,20 +211,20 @@ impl PublisherBuilder {
         least("timeout", usize::from(!self.timeout.is_zero()))?;
         least("give_up_after", usize::from(!self.give_up_after.is_zero()))?;
         let give_up_after = self.give_up_after.min(LONGEST);
-        let queue = Bounds {
+        let bounds = Bounds {
             items: self.queue.items.min(MOST),
             bytes: self.queue.bytes.min(MOST),
         };
         let transport = self.make_transport()?;
-        let lanes = self.endpoints.iter().map(|endpoint| {
+        let queues = self.endpoints.iter().map(|endpoint| {
             let name = endpoint.name();
             least("max_items", endpoint.max_items)?;
             least("max_body", endpoint.max_body)?;
             if endpoint.is_insecure() {
                 return Err(BuildError::InsecureCredentials { endpoint: name });
             }
-            let way = match &endpoint.address {
-                Address::Http(url) => Way::Http(ControlApi {
+            let protocol = match &endpoint.address {
+                Address::Http(url) => Protocol::Http(ControlApi {
                     uri: url.publish_uri().clone(),
                     authorizer: Authorizer::new(url.credentials()).ok_or_else(|| {
                         BuildError::Credentials {
@@ -234,28 +234,28 @@ impl PublisherBuilder {
                     transport: Arc::clone(&transport),
                 }),
                 #[cfg(feature = "zeromq")]
-                Address::ZeroMq(authority) => Way::ZeroMq(Push::new(authority.clone())),
+                Address::ZeroMq(authority) => Protocol::ZeroMq(Push::new(authority.clone())),
             };
             let delivery = Delivery {
                 name,
-                way,
+                protocol,
                 timeout: self.timeout,
                 retries: self.retries,
                 give_up_after,
                 is_out_of_reach: AtomicBool::new(false),
             };
             let limits = (endpoint.max_body, endpoint.max_items);
-            let lane = Lane::new(delivery, limits, queue, self.on_failure.clone());
-            Ok(Arc::new(lane))
+            let queue = EndpointQueue::new(delivery, limits, bounds, self.on_failure.clone());
+            Ok(Arc::new(queue))
         });
-        let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
+        let queues = queues.collect::<Result<Vec<_>, _>>()?;
         let ids = (self.generates_ids && self.retries > 0).then(Ids::new);
-        let outlets = self.sinks.into_iter();
-        let outlets = outlets.map(|sink| Outlet::new(sink, self.on_failure.clone()));
+        let sinks = self.sinks.into_iter();
+        let sinks = sinks.map(|sink| SinkHandle::new(sink, self.on_failure.clone()));
         Ok(Publisher::new(Dispatch {
             prefix: self.prefix,
-            lanes,
-            outlets: outlets.collect(),
+            queues,
+            sinks: sinks.collect(),
             ids,
             give_up_after,
             runtime: self.runtime,

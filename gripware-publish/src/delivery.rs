@@ -17,7 +17,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) name: String,
-    pub(crate) way: Way,
+    pub(crate) protocol: Protocol,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     /// How long a batch may take in all.
@@ -29,7 +29,7 @@ pub(crate) struct Delivery {
 
 /// How a batch reaches an endpoint.
 #[derive(Debug)]
-pub(crate) enum Way {
+pub(crate) enum Protocol {
     Http(ControlApi),
     #[cfg(feature = "zeromq")]
     ZeroMq(Push),
@@ -63,7 +63,7 @@ pub(crate) enum Retry {
     /// The endpoint may have taken it: only items with an id may come again.
     WithId,
     /// The endpoint refused all of it, maybe for one item.
-    Apart,
+    Bisect,
 }
 
 impl Delivery {
@@ -74,7 +74,7 @@ impl Delivery {
     /// Sends a batch until it has been answered or given up. One that is refused for what is in
     /// it is halved until the item to blame stands alone, so that no other is lost with it.
     pub(crate) async fn deliver(&self, batch: Batch<'_>) {
-        let mut effort = Effort {
+        let mut budget = RetryBudget {
             may_retry: self.retries > 0,
             retries: self.retries,
             give_up_at: Instant::now() + self.give_up_after,
@@ -87,11 +87,11 @@ impl Delivery {
                 continue;
             }
             // The parts that have not been sent yet fail as the last did.
-            if let Some(reason) = last.as_ref().filter(|_| effort.is_over()) {
+            if let Some(reason) = last.as_ref().filter(|_| budget.is_over()) {
                 batch.fail(0, reason.clone());
                 continue;
             }
-            let (attempts, failed) = match self.send(&mut batch, &mut effort).await {
+            let (attempts, failed) = match self.send(&mut batch, &mut budget).await {
                 Ok(()) => {
                     refusals = Refusals::default();
                     batch.accept();
@@ -99,15 +99,15 @@ impl Delivery {
                 }
                 Err(failed) => failed,
             };
-            let is_apart = failed.retry == Retry::Apart;
+            let bisects = failed.retry == Retry::Bisect;
             last = Some(failed.reason.clone());
-            if is_apart && batch.len() > 1 && !refusals.blame_no_item() {
+            if bisects && batch.len() > 1 && !refusals.blame_no_item() {
                 let rest = batch.split();
                 batches.push(rest);
                 batches.push(batch);
                 continue;
             }
-            if is_apart && batch.len() == 1 {
+            if bisects && batch.len() == 1 {
                 refusals.add(&failed.reason);
             }
             batch.fail(attempts, failed.reason);
@@ -116,11 +116,15 @@ impl Delivery {
 
     /// Sends a batch, again and again where that may help. An error comes with the number of
     /// attempts. Where none is left to be sent again, the batch is empty.
-    async fn send(&self, batch: &mut Batch<'_>, effort: &mut Effort) -> Result<(), (u32, Failed)> {
+    async fn send(
+        &self,
+        batch: &mut Batch<'_>,
+        budget: &mut RetryBudget,
+    ) -> Result<(), (u32, Failed)> {
         let was_out_of_reach = self.is_out_of_reach.load(Ordering::Relaxed);
         let mut attempts = 1;
         loop {
-            let attempt = self.attempt(batch, effort).await;
+            let attempt = self.attempt(batch, budget).await;
             let is_answered = !matches!(&attempt, Err(failed) if failed.reason.is_silence());
             if is_answered {
                 self.is_out_of_reach.store(false, Ordering::Relaxed);
@@ -132,9 +136,9 @@ impl Delivery {
             let told = failed.wait.map(|wait| wait.saturating_add(delay(1)));
             let delay = delay(attempts).max(told.unwrap_or_default());
             let may_retry = match failed.retry {
-                Retry::Never | Retry::Apart => false,
-                Retry::Always | Retry::WithId if told.is_some() => effort.allows(delay),
-                Retry::Always | Retry::WithId => effort.takes(delay),
+                Retry::Never | Retry::Bisect => false,
+                Retry::Always | Retry::WithId if told.is_some() => budget.allows(delay),
+                Retry::Always | Retry::WithId => budget.takes(delay),
             };
             if !may_retry {
                 self.is_out_of_reach.store(!is_answered, Ordering::Relaxed);
@@ -162,15 +166,15 @@ impl Delivery {
         }
     }
 
-    async fn attempt(&self, batch: &Batch<'_>, effort: &Effort) -> Result<(), Failed> {
+    async fn attempt(&self, batch: &Batch<'_>, budget: &RetryBudget) -> Result<(), Failed> {
         let attempt = async {
-            match &self.way {
-                Way::Http(api) => api.post(batch.to_json()).await,
+            match &self.protocol {
+                Protocol::Http(api) => api.post(batch.to_json()).await,
                 #[cfg(feature = "zeromq")]
-                Way::ZeroMq(push) => push.send(batch.items()).await,
+                Protocol::ZeroMq(push) => push.send(batch.items()).await,
             }
         };
-        let after = self.timeout.min(effort.left());
+        let after = self.timeout.min(budget.left());
         let late = Failed::new(FailureReason::TimedOut { after }, Retry::WithId);
         timeout(after, attempt).await.unwrap_or(Err(late))
     }
@@ -178,13 +182,13 @@ impl Delivery {
 
 /// What may still be spent on a batch and on the parts it is cut into.
 #[derive(Debug)]
-struct Effort {
+struct RetryBudget {
     may_retry: bool,
     retries: u32,
     give_up_at: Instant,
 }
 
-impl Effort {
+impl RetryBudget {
     fn left(&self) -> Duration {
         self.give_up_at.saturating_duration_since(Instant::now())
     }

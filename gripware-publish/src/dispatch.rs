@@ -12,20 +12,20 @@ use tokio::{
 
 use crate::{
     batch::Reply,
+    endpoint_queue::EndpointQueue,
     error::{EnqueueError, PublishError},
     failure::Failures,
-    lane::Lane,
     message::{Message, valid},
-    outlet::Outlet,
     random::Ids,
+    sink_handle::SinkHandle,
 };
 
-/// Hands items to all lanes and outlets of a publisher.
+/// Hands items to the queues of all endpoints and to all sinks of a publisher.
 #[derive(Debug, Default)]
 pub(crate) struct Dispatch {
     pub(crate) prefix: String,
-    pub(crate) lanes: Vec<Arc<Lane>>,
-    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) queues: Vec<Arc<EndpointQueue>>,
+    pub(crate) sinks: Vec<SinkHandle>,
     pub(crate) ids: Option<Ids>,
     /// How long an item may stand in a queue.
     pub(crate) give_up_after: Duration,
@@ -38,7 +38,7 @@ pub(crate) struct Dispatch {
 
 impl Dispatch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.is_empty() && self.outlets.is_empty()
+        self.queues.is_empty() && self.sinks.is_empty()
     }
 
     /// Hands messages over in their order, and waits for all answers.
@@ -48,14 +48,14 @@ impl Dispatch {
     ) -> Result<(), PublishError> {
         let runtime = self.runtime()?;
         let mut failures = Failures::default();
-        let mut answers = Vec::with_capacity(self.lanes.len());
+        let mut answers = Vec::with_capacity(self.queues.len());
         let mut handed_over = 0;
         let mut is_closed = false;
         let starting = self.starting(runtime.as_ref());
         for message in messages {
-            for outlet in &self.outlets {
-                if let Some(room) = outlet.room() {
-                    // Until then the lanes need not wait with what they have.
+            for sink in &self.sinks {
+                if let Some(room) = sink.room() {
+                    // Until then the queues need not wait with what they have.
                     self.start(runtime.as_ref());
                     room.await;
                 }
@@ -71,9 +71,9 @@ impl Dispatch {
                 break;
             }
             handed_over += 1;
-            for (index, outlet) in self.outlets.iter().enumerate() {
-                if let Some(failure) = message.let_out(outlet, true) {
-                    failures.add_one(self.lanes.len() + index, &failure);
+            for (index, sink) in self.sinks.iter().enumerate() {
+                if let Some(failure) = message.hand_to_sink(sink, true) {
+                    failures.add_one(self.queues.len() + index, &failure);
                 }
             }
         }
@@ -81,9 +81,9 @@ impl Dispatch {
         for (index, answer) in answers {
             // An answer that never comes is that of a task which was dropped.
             let stopped = || {
-                self.lanes
+                self.queues
                     .get(index)
-                    .map_or(Ok(()), |lane| Err(lane.stopped()))
+                    .map_or(Ok(()), |queue| Err(queue.stopped()))
             };
             if let Err(failure) = answer.await.unwrap_or_else(|_| stopped()) {
                 failures.add_one(index, &failure);
@@ -105,14 +105,14 @@ impl Dispatch {
         let message = self.encode(0, &channel, &item)?;
         let runtime = self.runtime()?;
         let closed = || PublishError::closed(0, Vec::new());
-        let mut permits = Vec::with_capacity(self.lanes.len());
-        for lane in &self.lanes {
-            match lane.room().try_acquire_many(message.cost(lane)) {
+        let mut permits = Vec::with_capacity(self.queues.len());
+        for queue in &self.queues {
+            match queue.room().try_acquire_many(message.cost(queue)) {
                 Ok(permit) => permits.push(permit),
                 Err(TryAcquireError::Closed) => return Err(closed().into()),
                 Err(TryAcquireError::NoPermits) => {
                     return Err(EnqueueError::Full {
-                        endpoint: lane.name().to_string(),
+                        endpoint: queue.name().to_string(),
                         channel: Box::new(channel),
                         item: Box::new(item),
                     });
@@ -124,8 +124,8 @@ impl Dispatch {
         if !self.push(&message, |_| None) {
             return Err(closed().into());
         }
-        for outlet in &self.outlets {
-            message.let_out(outlet, false);
+        for sink in &self.sinks {
+            message.hand_to_sink(sink, false);
         }
         drop(starting);
         Ok(())
@@ -133,15 +133,15 @@ impl Dispatch {
 
     /// Waits for everything that was handed over until now.
     pub(crate) async fn flush(&self) -> Result<(), PublishError> {
-        let targets: Vec<_> = self.lanes.iter().map(|lane| lane.pushed()).collect();
-        for (lane, target) in self.lanes.iter().zip(targets) {
-            lane.wait_for(target).await;
+        let targets: Vec<_> = self.queues.iter().map(|queue| queue.pushed()).collect();
+        for (queue, target) in self.queues.iter().zip(targets) {
+            queue.wait_for(target).await;
         }
         // From here on nothing waits, so that what is taken out is told.
-        let lanes = self.lanes.iter().map(|lane| lane.unheard());
-        let outlets = self.outlets.iter().map(Outlet::unheard);
+        let queues = self.queues.iter().map(|queue| queue.unreported());
+        let sinks = self.sinks.iter().map(SinkHandle::unreported);
         let mut failures = Failures::default();
-        for (index, failure) in lanes.chain(outlets).enumerate() {
+        for (index, failure) in queues.chain(sinks).enumerate() {
             failures.extend(index, failure);
         }
         self.result(failures)
@@ -154,27 +154,27 @@ impl Dispatch {
             .unwrap_or_else(PoisonError::into_inner);
         *is_closed = true;
         drop(is_closed);
-        for lane in &self.lanes {
+        for queue in &self.queues {
             // Those who wait for room learn that there will be none.
-            lane.room().close();
+            queue.room().close();
         }
     }
 
     fn result(&self, failures: Failures) -> Result<(), PublishError> {
-        PublishError::endpoints(failures.into_list(), self.lanes.len() + self.outlets.len())
+        PublishError::endpoints(failures.into_list(), self.queues.len() + self.sinks.len())
     }
 
     /// Takes room for a message in all queues. Until it has it in each, no queue has the message.
     /// False where the publisher is closed.
     async fn reserve(&self, message: &Message, runtime: Option<&Handle>) -> bool {
-        let mut permits = Vec::with_capacity(self.lanes.len());
-        for lane in &self.lanes {
-            let cost = message.cost(lane);
-            let permit = match lane.room().try_acquire_many(cost) {
+        let mut permits = Vec::with_capacity(self.queues.len());
+        for queue in &self.queues {
+            let cost = message.cost(queue);
+            let permit = match queue.room().try_acquire_many(cost) {
                 Err(TryAcquireError::NoPermits) => {
                     // The room may be taken by what was put there a moment ago.
                     self.start(runtime);
-                    lane.room().acquire_many(cost).await.ok()
+                    queue.room().acquire_many(cost).await.ok()
                 }
                 permit => permit.ok(),
             };
@@ -193,8 +193,8 @@ impl Dispatch {
             return false;
         };
         let give_up_at = Instant::now() + self.give_up_after;
-        for (index, lane) in self.lanes.iter().enumerate() {
-            lane.push(message.entry(lane, give_up_at, reply(index)));
+        for (index, queue) in self.queues.iter().enumerate() {
+            queue.push(message.entry(queue, give_up_at, reply(index)));
         }
         drop(open);
         true
@@ -207,7 +207,7 @@ impl Dispatch {
         (!*is_closed).then_some(is_closed)
     }
 
-    /// The runtime to send on; none where there is no lane, and so nothing to send.
+    /// Returns the runtime to send on; `None` if there is no endpoint, and so nothing to send.
     fn runtime(&self) -> Result<Option<Handle>, PublishError> {
         if self.is_empty() {
             return Err(PublishError::no_endpoint());
@@ -215,7 +215,7 @@ impl Dispatch {
         if self.open().is_none() {
             return Err(PublishError::closed(0, Vec::new()));
         }
-        if self.lanes.is_empty() {
+        if self.queues.is_empty() {
             return Ok(None);
         }
         if let Some(runtime) = &self.runtime {
@@ -227,7 +227,7 @@ impl Dispatch {
 
     fn start(&self, runtime: Option<&Handle>) {
         if let Some(runtime) = runtime {
-            self.lanes.iter().for_each(|lane| lane.start(runtime));
+            self.queues.iter().for_each(|queue| queue.start(runtime));
         }
     }
 
@@ -239,7 +239,7 @@ impl Dispatch {
     }
 }
 
-/// Starts the lanes when it is dropped. That is after the last item, so that a list goes in one
+/// Starts the queues when it is dropped. That is after the last item, so that a list goes in one
 /// request, and also where the last is never reached: the publisher was closed meanwhile,
 /// or a sink panicked.
 struct Starting<'a> {

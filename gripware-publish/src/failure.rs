@@ -154,9 +154,9 @@ impl fmt::Debug for OnFailure {
 
 /// Failures that nobody waited for, until somebody asks.
 #[derive(Debug, Default)]
-pub(crate) struct Unheard(Option<EndpointFailure>);
+pub(crate) struct UnreportedFailures(Option<EndpointFailure>);
 
-impl Unheard {
+impl UnreportedFailures {
     /// Adds `items` that failed, and makes this failure's reason the last one.
     pub(crate) fn add(&mut self, failure: &EndpointFailure, items: usize) {
         if items == 0 {

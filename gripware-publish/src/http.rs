@@ -79,7 +79,7 @@ impl ControlApi {
         let retry = match status {
             StatusCode::BAD_REQUEST
             | StatusCode::PAYLOAD_TOO_LARGE
-            | StatusCode::UNPROCESSABLE_ENTITY => Retry::Apart,
+            | StatusCode::UNPROCESSABLE_ENTITY => Retry::Bisect,
             // Whoever limits rates does so before it looks at a request.
             StatusCode::TOO_MANY_REQUESTS if wait.is_some() => Retry::Always,
             _ if status.is_server_error() => Retry::WithId,

@@ -10,37 +10,47 @@ use crate::{
     EndpointFailure, PublishError,
     batch::{Entry, Reply},
     dispatch::Dispatch,
-    lane::Lane,
-    outlet::Outlet,
+    endpoint_queue::EndpointQueue,
+    sink_handle::SinkHandle,
 };
 
 /// An item that is known to be valid, with its channel's whole name.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The channel and the item with the prefix; none where there is no outlet.
-    kept: Option<(Channel, Item)>,
-    /// Empty where there is no lane.
+    /// The channel and the item with the prefix; `None` if no sink needs them.
+    for_sinks: Option<(Channel, Item)>,
+    /// Empty if no endpoint needs it.
     json: Bytes,
     is_repeatable: bool,
 }
 
 impl Message {
-    pub(crate) fn cost(&self, lane: &Lane) -> u32 {
-        lane.cost(self.json.len())
+    pub(crate) fn cost(&self, queue: &EndpointQueue) -> u32 {
+        queue.cost(self.json.len())
     }
 
-    /// Hands it to an outlet, and gives the refusal where somebody waits for it.
-    pub(crate) fn let_out(&self, outlet: &Outlet, is_heard: bool) -> Option<EndpointFailure> {
-        let (channel, item) = self.kept.as_ref()?;
-        outlet.accept(channel, item, is_heard)
+    /// Hands the item to a sink. Returns its refusal if `is_awaited`; otherwise the sink's handle
+    /// remembers it.
+    pub(crate) fn hand_to_sink(
+        &self,
+        sink: &SinkHandle,
+        is_awaited: bool,
+    ) -> Option<EndpointFailure> {
+        let (channel, item) = self.for_sinks.as_ref()?;
+        sink.accept(channel, item, is_awaited)
     }
 
-    /// The message as it stands in the queue of one lane.
-    pub(crate) fn entry(&self, lane: &Lane, give_up_at: Instant, reply: Option<Reply>) -> Entry {
+    /// Returns the entry for the queue of one endpoint.
+    pub(crate) fn entry(
+        &self,
+        queue: &EndpointQueue,
+        give_up_at: Instant,
+        reply: Option<Reply>,
+    ) -> Entry {
         Entry {
             json: self.json.clone(),
             is_repeatable: self.is_repeatable,
-            cost: self.cost(lane),
+            cost: self.cost(queue),
             give_up_at,
             reply,
         }
@@ -83,7 +93,7 @@ impl Dispatch {
         let ids = self.ids.as_ref();
         let ids = ids.filter(|_| !has_id && parts.prev_id.is_none());
         let mut json = Vec::new();
-        if !self.lanes.is_empty() {
+        if !self.queues.is_empty() {
             // The members that an item with a new id has more stand first, so that it need not be
             // copied for them. Left out of the order, that id is looked at for repetition and for
             // nothing else.
@@ -100,14 +110,14 @@ impl Dispatch {
             }
         }
         let length = json.len();
-        let limit = self.lanes.iter().map(|lane| lane.max_item()).min();
+        let limit = self.queues.iter().map(|queue| queue.max_item()).min();
         if let Some(limit) = limit.filter(|limit| length > *limit) {
             return Err(refused(ItemError::TooLarge { length, limit }));
         }
-        let kept = (!self.outlets.is_empty())
+        let for_sinks = (!self.sinks.is_empty())
             .then(|| (whole.into_owned(), item.clone().with_prefix(&self.prefix)));
         Ok(Message {
-            kept,
+            for_sinks,
             json: Bytes::from(json),
             is_repeatable: has_id || ids.is_some(),
         })

@@ -1,6 +1,6 @@
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use conformance::BadRequest;
-use gripware_actix::{PublishError, WebSocketError, WebSocketRejection, gripware_core::Causes};
+use gripware_actix::{PublishError, WebSocketError, WebSocketRejection, gripware_core::ErrorChain};
 use serde_json::json;
 use thiserror::Error;
 
@@ -40,7 +40,7 @@ impl ResponseError for Error {
         if let Self::WebSocket(rejection) = self {
             return rejection.error_response();
         }
-        let text = Causes(self).to_string();
+        let text = ErrorChain(self).to_string();
         HttpResponse::build(self.status_code()).json(json!({ "error": text }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
-use gripware_core::Causes;
+use gripware_core::ErrorChain;
 use thiserror::Error;
 
 /// The parameters of a query, in their order.
@@ -17,7 +17,7 @@ pub struct BadRequest(String);
 impl BadRequest {
     /// A refusal with the cause and what it comes from.
     pub fn because(cause: impl std::error::Error + 'static) -> Self {
-        Self(Causes(&cause).to_string())
+        Self(ErrorChain(&cause).to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
-use gripware_core::Causes;
+use gripware_core::ErrorChain;
 use gripware_publish::Grip;
 
 /// An origin that uses every feature of gripware once. `GRIP_URL`, `GRIP_PREFIX` and
@@ -37,7 +37,7 @@ impl Settings {
 
     /// Says on one line of standard error why the server does not start.
     pub fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-        eprintln!("{}", Causes(error));
+        eprintln!("{}", ErrorChain(error));
         ExitCode::from(2)
     }
 }

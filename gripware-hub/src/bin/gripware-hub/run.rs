@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use gripware_core::Causes;
+use gripware_core::ErrorChain;
 use gripware_hub::Hub;
 use tokio::{
     net::TcpListener,
@@ -112,7 +112,7 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
     }
     builder
         .build()
-        .map_err(|error| Failure::Other(Causes(&error).to_string()))
+        .map_err(|error| Failure::Other(ErrorChain(&error).to_string()))
 }
 
 async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {

@@ -13,16 +13,15 @@ use tokio::{
 use crate::{
     batch::{Batch, ENVELOPE, Entry},
     delivery::Delivery,
-    failure::{EndpointFailure, FailureReason, OnFailure, Unheard},
+    failure::{EndpointFailure, FailureReason, OnFailure, UnreportedFailures},
     trace,
 };
 
-/// The way to one endpoint: a queue, and while there is something in it a task that empties it,
-/// one request after the other.
+/// The queue of one endpoint, with a task that empties it, one request after the other.
 ///
-/// The task is started by whoever puts an item in an idle lane, and ends when the queue is empty.
-/// So a lane belongs to no runtime, and costs nothing while nobody publishes.
-pub(crate) struct Lane {
+/// The task is started by whoever puts an item in an idle queue, and ends when the queue is empty.
+/// So the queue belongs to no runtime, and costs nothing while nobody publishes.
+pub(crate) struct EndpointQueue {
     name: Arc<str>,
     delivery: Delivery,
     max_body: usize,
@@ -49,17 +48,17 @@ struct State {
     /// How many were in a queue whose task was dropped, and have not been reported yet.
     stopping: u64,
     /// Failures that nobody waited for and nobody has been told of.
-    unheard: Unheard,
+    unreported: UnreportedFailures,
 }
 
-/// The bounds of a lane's queue.
+/// The bounds of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) items: usize,
     pub(crate) bytes: usize,
 }
 
-impl Lane {
+impl EndpointQueue {
     pub(crate) fn new(
         delivery: Delivery,
         (max_body, max_items): (usize, usize),
@@ -127,7 +126,7 @@ impl Lane {
         state.is_running = true;
         drop(state);
         let running = Running {
-            lane: Arc::clone(self),
+            endpoint: Arc::clone(self),
             in_flight: 0,
             is_finished: false,
         };
@@ -158,8 +157,8 @@ impl Lane {
     }
 
     /// The failures that nobody waited for, taken out.
-    pub(crate) fn unheard(&self) -> Option<EndpointFailure> {
-        self.state().unheard.take()
+    pub(crate) fn unreported(&self) -> Option<EndpointFailure> {
+        self.state().unreported.take()
     }
 
     /// The failure of an item whose task was dropped.
@@ -172,9 +171,9 @@ impl Lane {
         })
     }
 
-    /// Tells of a failure; nobody waits for `unheard` of its items.
-    pub(crate) fn report(&self, failure: &EndpointFailure, unheard: usize) {
-        self.state().unheard.add(failure, unheard);
+    /// Tells of a failure; nobody waits for `unreported` of its items.
+    pub(crate) fn report(&self, failure: &EndpointFailure, unreported: usize) {
+        self.state().unreported.add(failure, unreported);
         trace::warning!(
             endpoint = %self.name,
             items = failure.items,
@@ -191,48 +190,48 @@ impl Lane {
     }
 }
 
-impl fmt::Debug for Lane {
+impl fmt::Debug for EndpointQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane")
+        f.debug_struct("EndpointQueue")
             .field("name", &self.name)
             .field("delivery", &self.delivery)
             .finish_non_exhaustive()
     }
 }
 
-/// The task of a lane. It may be dropped at any `await`, with its runtime. What is in the queue
+/// The task that empties a queue. It may be dropped at any `await`, with its runtime. What is in the queue
 /// has then failed, since those who wait for it would wait for ever.
 struct Running {
-    lane: Arc<Lane>,
+    endpoint: Arc<EndpointQueue>,
     in_flight: u64,
     is_finished: bool,
 }
 
 impl Running {
     async fn run(mut self) {
-        let lane = Arc::clone(&self.lane);
-        while let Some(batch) = self.next(&lane) {
-            lane.delivery.deliver(batch).await;
+        let endpoint = Arc::clone(&self.endpoint);
+        while let Some(batch) = self.next(&endpoint) {
+            endpoint.delivery.deliver(batch).await;
         }
     }
 
-    /// The next batch; none where the queue is empty, and the lane is then idle.
-    fn next<'a>(&mut self, lane: &'a Lane) -> Option<Batch<'a>> {
-        let mut state = lane.state();
+    /// Returns the next batch; `None` if the queue is empty, which is then idle.
+    fn next<'a>(&mut self, endpoint: &'a EndpointQueue) -> Option<Batch<'a>> {
+        let mut state = endpoint.state();
         state.done += mem::take(&mut self.in_flight);
-        let expired = Batch::take_expired(lane, &mut state.queue, Instant::now());
-        let batch = Batch::take(lane, &mut state.queue);
+        let expired = Batch::take_expired(endpoint, &mut state.queue, Instant::now());
+        let batch = Batch::take(endpoint, &mut state.queue);
         self.in_flight = (expired.len() + batch.len()) as u64;
         if self.in_flight == 0 {
             state.is_running = false;
             self.is_finished = true;
         }
         drop(state);
-        lane.progress.notify_waiters();
+        endpoint.progress.notify_waiters();
         if self.is_finished {
             return None;
         }
-        let after = lane.delivery.give_up_after;
+        let after = endpoint.delivery.give_up_after;
         expired.fail(0, FailureReason::Expired { after });
         Some(batch)
     }
@@ -243,8 +242,8 @@ impl Drop for Running {
         if self.is_finished {
             return;
         }
-        let lane = &self.lane;
-        let mut state = lane.state();
+        let endpoint = &self.endpoint;
+        let mut state = endpoint.state();
         // What was being sent has been reported: its batch was dropped before this. The queue is
         // counted when it has been, and until then whoever flushes waits, although what is put in
         // from now on may be sent and done already.
@@ -254,11 +253,11 @@ impl Drop for Running {
         state.stopping += stopping;
         state.is_running = false;
         drop(state);
-        drop(Batch::new(lane, queue.into()));
-        let mut state = lane.state();
+        drop(Batch::new(endpoint, queue.into()));
+        let mut state = endpoint.state();
         state.stopping -= stopping;
         state.done += stopping;
         drop(state);
-        lane.progress.notify_waiters();
+        endpoint.progress.notify_waiters();
     }
 }

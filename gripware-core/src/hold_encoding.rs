@@ -9,7 +9,7 @@ use crate::{
 /// How a hold travels to the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Carrier {
+pub enum HoldEncoding {
     /// It does not: a `HEAD` request is answered and never held.
     None,
     /// In the headers of the response, whose body passes as it comes.
@@ -22,7 +22,7 @@ pub enum Carrier {
     Body,
 }
 
-impl Carrier {
+impl HoldEncoding {
     /// Whether the body of the response has to be read before the hold is written, up to
     /// [`Limits::instruct_body`](crate::Limits::instruct_body).
     #[must_use]
@@ -73,36 +73,36 @@ impl Policy {
     /// # Errors
     /// [`Refusal::HoldWithoutProxy`] where there is nobody to obey it, [`Refusal::BadHold`] where
     /// a proxy would refuse it.
-    pub fn carrier(
+    pub fn hold_encoding(
         &self,
         cx: &GripContext,
         method: &Method,
         hold: &Hold,
         length: Option<u64>,
-    ) -> Result<Carrier, Refusal> {
+    ) -> Result<HoldEncoding, Refusal> {
         if !cx.is_proxied() {
             return Err(Refusal::HoldWithoutProxy);
         }
         hold.check_prefixed(self.prefix(), self.limits())?;
         if method == Method::HEAD {
-            return Ok(Carrier::None);
+            return Ok(HoldEncoding::None);
         }
         if !hold.is_header_safe(self.prefix(), self.limits()) {
-            return Ok(Carrier::Body);
+            return Ok(HoldEncoding::Body);
         }
         if hold.mode() != Some(HoldMode::Response) {
-            return Ok(Carrier::Headers);
+            return Ok(HoldEncoding::Headers);
         }
         let limit = self.limits().instruct_body;
         match length.map(|length| usize::try_from(length).unwrap_or(usize::MAX)) {
-            None => Ok(Carrier::HeadersOnceRead),
+            None => Ok(HoldEncoding::HeadersOnceRead),
             Some(length) if length > limit => Err(HoldError::BodyTooLarge { length, limit }.into()),
-            Some(_) => Ok(Carrier::Headers),
+            Some(_) => Ok(HoldEncoding::Headers),
         }
     }
 
     /// Writes a hold into the head of the response that it was returned with. `body` is the
-    /// response's, where the carrier [reads it](Carrier::reads_body), and empty otherwise. Returns
+    /// response's, if the encoding [reads it](HoldEncoding::reads_body), and empty otherwise. Returns
     /// the body to send in its place, where there is another.
     ///
     /// A hold with the keep-alive of server-sent events gives the response their content type,
@@ -112,7 +112,7 @@ impl Policy {
     /// [`Refusal::BadHold`] where something is over a limit.
     pub fn write(
         &self,
-        carrier: Carrier,
+        encoding: HoldEncoding,
         hold: &Hold,
         status: &mut StatusCode,
         headers: &mut HeaderMap,
@@ -121,12 +121,12 @@ impl Policy {
         take_instructions(headers);
         add_content_type(hold, headers);
         let (prefix, limits) = (self.prefix(), self.limits());
-        match carrier {
-            Carrier::None => hold.write_plain(status, headers),
-            Carrier::Headers | Carrier::HeadersOnceRead => {
+        match encoding {
+            HoldEncoding::None => hold.write_plain(status, headers),
+            HoldEncoding::Headers | HoldEncoding::HeadersOnceRead => {
                 *status = hold.write_headers(prefix, limits, *status, headers)?;
             }
-            Carrier::Body => {
+            HoldEncoding::Body => {
                 let (outer, body) = hold.to_instruct(prefix, limits, *status, headers, body)?;
                 *status = StatusCode::OK;
                 *headers = outer;

@@ -7,23 +7,23 @@ use gripware_core::{Channel, Item};
 
 use crate::{
     Sink,
-    failure::{EndpointFailure, FailureReason, OnFailure, Unheard},
+    failure::{EndpointFailure, FailureReason, OnFailure, UnreportedFailures},
     trace,
 };
 
-/// The way to one sink: a call, and the memory of what it refused.
+/// A sink, with the failures that it has caused and nobody has been told of.
 #[derive(Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct SinkHandle {
     sink: Arc<dyn Sink>,
-    unheard: Mutex<Unheard>,
+    unreported: Mutex<UnreportedFailures>,
     on_failure: OnFailure,
 }
 
-impl Outlet {
+impl SinkHandle {
     pub(crate) fn new(sink: Arc<dyn Sink>, on_failure: OnFailure) -> Self {
         Self {
             sink,
-            unheard: Mutex::default(),
+            unreported: Mutex::default(),
             on_failure,
         }
     }
@@ -38,7 +38,7 @@ impl Outlet {
         &self,
         channel: &Channel,
         item: &Item,
-        is_heard: bool,
+        is_awaited: bool,
     ) -> Option<EndpointFailure> {
         let error = self.sink.accept(channel, item).err()?;
         let failure = EndpointFailure {
@@ -55,16 +55,22 @@ impl Outlet {
             "an item was not published"
         );
         self.on_failure.call(&failure);
-        if is_heard {
+        if is_awaited {
             return Some(failure);
         }
-        let mut unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        unheard.add(&failure, 1);
+        let mut unreported = self
+            .unreported
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unreported.add(&failure, 1);
         None
     }
 
-    pub(crate) fn unheard(&self) -> Option<EndpointFailure> {
-        let mut unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        unheard.take()
+    pub(crate) fn unreported(&self) -> Option<EndpointFailure> {
+        let mut unreported = self
+            .unreported
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unreported.take()
     }
 }
