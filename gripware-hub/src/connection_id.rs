@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// A connection's id: 122 random bits, which nobody can guess, written as a UUID (GRIP 2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(u128);
 
 impl Id {

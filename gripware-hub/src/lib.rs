@@ -130,6 +130,7 @@
 //! | pongs that a detached WebSocket client has not read | 1 | the latest ping is answered |
 //! | pause after a page of a next link without content and without a hold | 0.1 s, doubled for each in a row up to 10 s | |
 //! | connections to the control API | 256, of which 128 may have shown no key | the oldest without the key gets 503 with `Retry-After`; with none of those, the new one |
+//! | connections or channels listed there at once | 1 000 | the next page is named by `Link` |
 //! | time for a head there | 5 s | closed |
 //! | what an HTTP/1.1 client sends ahead while its answer is made | 16 KiB | not read |
 //! | HTTP/2 frames of a kind that an answer is not asked for with, such as PING or RST_STREAM | a few hundred, and more with time and with traffic | the connection ends with ENHANCE_YOUR_CALM |
@@ -187,6 +188,7 @@ mod local_publisher;
 mod metrics;
 mod node;
 mod origin;
+mod page;
 mod server;
 mod session;
 mod settings;

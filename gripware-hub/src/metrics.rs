@@ -1,17 +1,23 @@
+//! What a hub counts, as it happens; `/metrics` reads the numbers and asks nobody.
+
 use std::{
     fmt::Write,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use crate::inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers};
+use crate::inspect::{ConnectionKind, Subscribers};
 
 /// The comment of a counter is what the exposition says about it.
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $name:ident;)*) => {
-        /// What has been counted since the hub was built.
+        /// What has been counted since the hub was built, and what there is by kind.
         #[derive(Debug, Default)]
         pub(crate) struct Metrics {
             $($(#[doc = $help])+ pub(crate) $name: Counter,)*
+            /// Clients that are held.
+            pub(crate) connections: GaugeByKind,
+            /// Subscriptions of held clients to channels.
+            pub(crate) subscriptions: GaugeByKind,
         }
 
         impl Metrics {
@@ -65,7 +71,7 @@ counters! {
 }
 
 impl Metrics {
-    /// All counters and gauges as Prometheus reads them (text format 0.0.4).
+    /// Writes all counters and gauges as Prometheus reads them (text format 0.0.4).
     pub(crate) fn exposition(&self, gauges: &Gauges) -> String {
         let mut text = String::with_capacity(4096);
         self.each(|name, help, value| {
@@ -90,6 +96,52 @@ impl Counter {
     }
 }
 
+/// A number of something that comes and goes. It is kept as it changes, so that reading it costs
+/// the same however much there is.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(AtomicUsize);
+
+impl Gauge {
+    pub(crate) fn add(&self, count: usize) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Takes away what has been added before.
+    pub(crate) fn sub(&self, count: usize) {
+        self.0.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A gauge for each kind of client.
+#[derive(Debug, Default)]
+pub(crate) struct GaugeByKind {
+    response: Gauge,
+    stream: Gauge,
+    websocket: Gauge,
+}
+
+impl GaugeByKind {
+    pub(crate) fn of(&self, kind: ConnectionKind) -> &Gauge {
+        match kind {
+            ConnectionKind::Response => &self.response,
+            ConnectionKind::Stream => &self.stream,
+            ConnectionKind::WebSocket => &self.websocket,
+        }
+    }
+
+    pub(crate) fn values(&self) -> Subscribers {
+        Subscribers {
+            response: self.response.value(),
+            stream: self.stream.value(),
+            websocket: self.websocket.value(),
+        }
+    }
+}
+
 /// What there is at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gauges {
@@ -102,27 +154,6 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    pub(crate) fn of(channels: &[ChannelInfo], connections: &[ConnectionInfo]) -> Self {
-        let mut gauges = Self {
-            channels: channels.len(),
-            ..Self::default()
-        };
-        for channel in channels {
-            gauges.subscriptions.response += channel.subscribers.response;
-            gauges.subscriptions.stream += channel.subscribers.stream;
-            gauges.subscriptions.websocket += channel.subscribers.websocket;
-        }
-        for connection in connections {
-            match connection.kind {
-                ConnectionKind::Response => gauges.connections.response += 1,
-                ConnectionKind::Stream => gauges.connections.stream += 1,
-                ConnectionKind::WebSocket => gauges.connections.websocket += 1,
-            }
-            gauges.queued_bytes = gauges.queued_bytes.saturating_add(connection.queued);
-        }
-        gauges
-    }
-
     fn write(&self, text: &mut String) {
         by_kind(
             text,

@@ -1,11 +1,10 @@
 use std::{
-    cmp::Reverse,
     io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gripware_core::{Channel, item::ItemParts};
@@ -20,10 +19,12 @@ use crate::{
         encoded_item::EncodedItem,
         registry::{Published, Registry},
     },
+    clock,
     connection_id::Id,
     handoff::HeldClient,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
-    metrics::Metrics,
+    metrics::{Gauges, Metrics},
+    page::{CursorError, MAX_PAGE, Page, Seniority, channel_cursor, read_channel_cursor},
     settings::Settings,
     shard,
     shard::{Message, Shared},
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     shared: Arc<Shared>,
     room: Arc<Backlog>,
     next_shard: AtomicUsize,
+    /// What cursors of connections count from.
+    started: Instant,
 }
 
 impl Node {
@@ -69,6 +72,7 @@ impl Node {
             metrics: Arc::clone(&shared.metrics),
             room: Arc::new(Backlog::new(settings.backlog_bytes)),
             next_shard: AtomicUsize::new(0),
+            started: clock::now(),
             shared,
             settings,
         })
@@ -149,17 +153,73 @@ impl Node {
         self.room.used()
     }
 
+    /// Returns all channels that somebody is subscribed to, by name.
     pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
-        self.shared.registry.channels()
+        self.shared.registry.channels(None, usize::MAX)
     }
 
+    /// Returns a page of them: the first, or the one that a cursor names.
+    pub(crate) fn channels_page(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Page<ChannelInfo>, CursorError> {
+        let after = cursor.map(read_channel_cursor).transpose()?;
+        let registry = &self.shared.registry;
+        let channels = registry.channels(after.as_deref(), MAX_PAGE + 1);
+        Ok(Page::new(channels, |last| channel_cursor(&last.name)))
+    }
+
+    /// Returns all clients that are held, the oldest first.
     pub(crate) async fn connections(&self) -> Vec<ConnectionInfo> {
+        self.first_connections(None, usize::MAX)
+            .await
+            .into_iter()
+            .map(|(_, info)| info)
+            .collect()
+    }
+
+    /// Returns a page of them: the first, or the one that a cursor names.
+    pub(crate) async fn connections_page(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Page<ConnectionInfo>, CursorError> {
+        let read = |cursor| Seniority::read(cursor, self.started);
+        let after = cursor.map(read).transpose()?;
+        let first = self.first_connections(after, MAX_PAGE + 1).await;
+        let Page { entries, next } = Page::new(first, |(last, _)| last.to_cursor(self.started));
+        Ok(Page {
+            entries: entries.into_iter().map(|(_, info)| info).collect(),
+            next,
+        })
+    }
+
+    async fn first_connections(
+        &self,
+        after: Option<Seniority>,
+        limit: usize,
+    ) -> Vec<(Seniority, ConnectionInfo)> {
         let mut connections = Vec::new();
-        for answer in self.ask_all(Message::List) {
+        for answer in self.ask_all(|list| Message::List { after, limit, list }) {
             connections.append(&mut answer.await.unwrap_or_default());
         }
-        connections.sort_by_key(|it| Reverse(it.age));
+        connections.sort_unstable_by_key(|(place, _)| *place);
+        connections.truncate(limit);
         connections
+    }
+
+    /// Writes what has been counted, and what there is, in the text format of Prometheus. It asks
+    /// no shard, and costs the same however many clients there are.
+    pub(crate) fn exposition(&self) -> String {
+        self.metrics.exposition(&self.gauges())
+    }
+
+    pub(crate) fn gauges(&self) -> Gauges {
+        Gauges {
+            connections: self.metrics.connections.values(),
+            channels: self.shared.registry.followed(),
+            subscriptions: self.metrics.subscriptions.values(),
+            queued_bytes: self.shared.queued_bytes(),
+        }
     }
 
     /// Ends a connection in the way its kind allows. Whether there was one.

@@ -15,6 +15,7 @@ use super::{encoded_item::EncodedItem, stripe::Stripe};
 use crate::{
     clock,
     inspect::{ChannelInfo, ConnectionKind, Subscribers},
+    page::first_behind,
 };
 
 /// How many maps there are: enough that publishers on all cores seldom meet.
@@ -143,29 +144,36 @@ impl Registry {
     }
 
     /// Gives memory back that is needed no longer, in one of the maps: to be called for each of
-    /// [`stripes`](Self::stripes) now and then.
-    pub(crate) fn sweep(&self, stripe: usize) {
-        if let Some(stripe) = self.stripes.get(stripe) {
-            lock(stripe).sweep(clock::now(), self.id_memory);
-        }
+    /// [`stripes`](Self::stripes) now and then. Returns whether there was anything to look at.
+    pub(crate) fn sweep(&self, stripe: usize) -> bool {
+        let sweep = |stripe| lock(stripe).sweep(clock::now(), self.id_memory);
+        self.stripes.get(stripe).is_some_and(sweep)
     }
 
     pub(crate) fn stripes(&self) -> usize {
         self.stripes.len()
     }
 
-    /// The channels that somebody follows, by name.
-    pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
+    /// Returns the first `limit` channels with subscribers whose name comes behind `after`, by name.
+    pub(crate) fn channels(&self, after: Option<&str>, limit: usize) -> Vec<ChannelInfo> {
         let mut channels = Vec::new();
         for stripe in &self.stripes {
             let stripe = lock(stripe);
-            channels.extend(stripe.followed().map(|(name, subscribers)| ChannelInfo {
+            let first = first_behind(stripe.followed(), after.as_ref(), limit);
+            channels.extend(first.into_iter().map(|(name, subscribers)| ChannelInfo {
                 name: name.to_owned(),
                 subscribers,
             }));
         }
         channels.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        channels.truncate(limit);
         channels
+    }
+
+    /// Returns how many channels have subscribers. It costs the same however many there are.
+    pub(crate) fn followed(&self) -> usize {
+        let stripes = self.stripes.iter();
+        stripes.map(|stripe| lock(stripe).followed_count()).sum()
     }
 
     /// Returns how many channels are remembered, followed or not.

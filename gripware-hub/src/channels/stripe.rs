@@ -26,6 +26,8 @@ const MAX_WAITING_BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Stripe {
     channels: HashMap<Arc<str>, Entry>,
+    /// How many of them have subscribers.
+    followed: usize,
     /// Channels with items that wait for an earlier one.
     waited_for: Vec<Arc<str>>,
     /// How many bytes these have, about.
@@ -91,6 +93,7 @@ impl Stripe {
             .map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| name.into());
         let entry = self.channels.entry(Arc::clone(&name)).or_default();
+        self.followed += usize::from(entry.shards == 0);
         entry.shards |= 1 << shard;
         *entry.count(kind) += 1;
         let last = entry
@@ -114,10 +117,12 @@ impl Stripe {
         };
         let count = entry.count(kind);
         *count = count.saturating_sub(1);
+        let was_followed = entry.shards != 0;
         if is_last_of_shard {
             entry.shards &= !(1 << shard);
         }
         if entry.shards == 0 {
+            self.followed -= usize::from(was_followed);
             if entry.order.is_none() {
                 self.channels.remove(name);
             } else if !entry.lingers {
@@ -219,14 +224,23 @@ impl Stripe {
         self.channels.len()
     }
 
+    /// Returns how many channels have subscribers.
+    pub(crate) fn followed_count(&self) -> usize {
+        self.followed
+    }
+
     pub(crate) fn followed(&self) -> impl Iterator<Item = (&str, Subscribers)> {
         let followed = self.channels.iter().filter(|(_, entry)| entry.shards != 0);
         followed.map(|(name, entry)| (&**name, entry.subscribers()))
     }
 
     /// Gives memory back that is needed no longer, a part of it in each call: channels that nobody
-    /// follows and nothing came on, ids that are old, and the room of maps that had more.
-    pub(crate) fn sweep(&mut self, now: Instant, memory: Duration) {
+    /// follows and nothing came on, ids that are old, and the room of maps that had more. Returns
+    /// whether there was anything to look at.
+    pub(crate) fn sweep(&mut self, now: Instant, memory: Duration) -> bool {
+        if self.channels.capacity() == 0 && self.lingering.capacity() == 0 {
+            return false;
+        }
         self.forget_lingering(now, memory);
         let mut count = 0;
         // What moves in the map meanwhile is met next time.
@@ -245,6 +259,7 @@ impl Stripe {
         if self.lingering.len() < self.lingering.capacity() / 4 {
             self.lingering.shrink_to(2 * self.lingering.len());
         }
+        true
     }
 
     /// Forgets the channels that nobody has followed for long, and on which nothing came.

@@ -5,11 +5,12 @@ use http::{
     HeaderValue, Response, StatusCode,
     header::{self, ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
-use http_body_util::{Either, Full};
+use http_body_util::Full;
 
-use super::{accept::Form, access::Denied, list::List};
+use super::{accept::Form, access::Denied};
+use crate::page::CursorError;
 
-pub(super) type Answer = Response<Either<Full<Bytes>, List>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 /// After how many seconds whoever found no place may come again: a place is free as soon as one
 /// publisher goes, or an unknown connection can be pushed out.
@@ -55,6 +56,12 @@ impl From<Refused> for Answer {
             answer.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         answer
+    }
+}
+
+impl From<CursorError> for Refused {
+    fn from(_: CursorError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Invalid cursor.")
     }
 }
 
@@ -110,7 +117,7 @@ pub(super) fn denied(denied: Denied) -> Answer {
 }
 
 pub(super) fn no_content() -> Answer {
-    let mut answer = Response::new(Either::Left(Full::default()));
+    let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
@@ -120,9 +127,9 @@ pub(super) fn metrics(text: String) -> Answer {
     whole(StatusCode::OK, kind, text)
 }
 
-pub(super) fn list(list: List) -> Answer {
-    let mut answer = Response::new(Either::Right(list));
-    answer.headers_mut().insert(CONTENT_TYPE, JSON);
+/// JSON of what there is at the moment.
+pub(super) fn list(json: String) -> Answer {
+    let mut answer = whole(StatusCode::OK, JSON, json);
     answer
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -130,7 +137,7 @@ pub(super) fn list(list: List) -> Answer {
 }
 
 fn whole(status: StatusCode, kind: HeaderValue, body: String) -> Answer {
-    let mut answer = Response::new(Either::Left(Full::from(body)));
+    let mut answer = Response::new(Full::from(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer

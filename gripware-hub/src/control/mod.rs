@@ -16,6 +16,10 @@
 //! headers. `Grip-Subscribers` is how many subscribers the items were for, in all;
 //! `Grip-Subscribers-Each` says it of each item, in their order, of up to 100 items.
 //!
+//! Channels and connections are listed in pages of up to 1 000 entries, the channels by name and the
+//! connections from the oldest on. Where another page follows, the answer has
+//! `Link: <?after=CURSOR>; rel="next"`.
+//!
 //! A publish is answered once every item is accepted. Where the hub has more items waiting than it
 //! takes, the answer comes later: nothing is dropped.
 //!

@@ -10,8 +10,7 @@ use super::{
     answer::{self, Answer, Refused, text},
     body,
     connection::Client,
-    list::List,
-    publish,
+    list, publish,
     route::Route,
     target::Target,
 };
@@ -104,12 +103,9 @@ impl<T: Target> Control<T> {
                 target.recover().await;
                 answer::done(form, "Updated")
             }
-            Route::Metrics => {
-                let gauges = target.gauges().await;
-                answer::metrics(target.metrics().exposition(&gauges))
-            }
-            Route::Channels => answer::list(List::channels(target.channels())),
-            Route::Connections => answer::list(List::connections(target.connections().await)),
+            Route::Metrics => answer::metrics(target.metrics()),
+            Route::Channels => list::channels(target.channels(list::cursor(parts))?),
+            Route::Connections => list::connections(target.connections(list::cursor(parts)).await?),
             Route::Connection(id) => {
                 if target.close(read_id(id)?).await {
                     answer::no_content()

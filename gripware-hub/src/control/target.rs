@@ -5,8 +5,8 @@ use gripware_core::{Channel, Item};
 use crate::{
     connection_id::Id,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
-    metrics::{Gauges, Metrics},
     node::Node,
+    page::{CursorError, Page},
 };
 
 /// What the control API acts on: a hub, or in tests what notes the calls.
@@ -17,15 +17,19 @@ pub(crate) trait Target: Send + Sync + 'static {
 
     fn recover(&self) -> impl Future<Output = ()> + Send;
 
-    fn channels(&self) -> Vec<ChannelInfo>;
+    /// Returns a page of the channels: the first, or the one that a cursor names.
+    fn channels(&self, cursor: Option<&str>) -> Result<Page<ChannelInfo>, CursorError>;
 
-    fn connections(&self) -> impl Future<Output = Vec<ConnectionInfo>> + Send;
+    /// Returns a page of the connections.
+    fn connections(
+        &self,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Page<ConnectionInfo>, CursorError>> + Send;
 
     fn close(&self, id: Id) -> impl Future<Output = bool> + Send;
 
-    fn gauges(&self) -> impl Future<Output = Gauges> + Send;
-
-    fn metrics(&self) -> &Metrics;
+    /// Returns counters and gauges in the text format of Prometheus.
+    fn metrics(&self) -> String;
 }
 
 impl Target for Node {
@@ -47,23 +51,19 @@ impl Target for Node {
         self.recover();
     }
 
-    fn channels(&self) -> Vec<ChannelInfo> {
-        self.channels()
+    fn channels(&self, cursor: Option<&str>) -> Result<Page<ChannelInfo>, CursorError> {
+        self.channels_page(cursor)
     }
 
-    async fn connections(&self) -> Vec<ConnectionInfo> {
-        self.connections().await
+    async fn connections(&self, cursor: Option<&str>) -> Result<Page<ConnectionInfo>, CursorError> {
+        self.connections_page(cursor).await
     }
 
     async fn close(&self, id: Id) -> bool {
         self.close(id).await
     }
 
-    async fn gauges(&self) -> Gauges {
-        Gauges::of(&self.channels(), &self.connections().await)
-    }
-
-    fn metrics(&self) -> &Metrics {
-        &self.metrics
+    fn metrics(&self) -> String {
+        self.exposition()
     }
 }

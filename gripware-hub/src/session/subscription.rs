@@ -22,7 +22,7 @@ pub(crate) struct Subscription {
 /// What is known of a connection beside its channels (GRIP 1.9). Mostly nothing, which takes no
 /// memory.
 #[derive(Debug, Default)]
-pub(crate) struct Meta(Vec<(Box<str>, Box<str>)>);
+pub(crate) struct Meta(Box<[(Box<str>, Box<str>)]>);
 
 /// How many items of meta a connection has at most. More are not set.
 const MAX_META: usize = 64;
@@ -49,21 +49,15 @@ impl Meta {
 
     /// Sets an item, or removes it.
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
-        let position = self.0.iter().position(|(known, _)| **known == *name);
-        match (position, value) {
-            (Some(position), None) => {
-                self.0.remove(position);
-            }
-            (Some(position), Some(value)) => {
-                if let Some((_, known)) = self.0.get_mut(position) {
-                    *known = value.into();
-                }
-            }
-            (None, Some(value)) if self.0.len() < MAX_META => {
-                self.0.push((name.into(), value.into()));
-            }
-            (None, _) => {}
+        let mut items = std::mem::take(&mut self.0).into_vec();
+        let known = items.iter().position(|(known, _)| **known == *name);
+        if let Some(known) = known {
+            items.swap_remove(known);
         }
+        if let Some(value) = value.filter(|_| items.len() < MAX_META) {
+            items.push((name.into(), value.into()));
+        }
+        self.0 = items.into();
     }
 
     pub(crate) fn replace(&mut self, meta: &BTreeMap<String, String>) {

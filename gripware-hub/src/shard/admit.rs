@@ -97,7 +97,7 @@ impl Shard {
                 }
             },
         };
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::clone(self.shared.queued(self.index)));
         outbox.push(head, 0);
         let state = State {
             sink,
@@ -115,6 +115,8 @@ impl Shard {
             pressure: Pressure::Low,
             has_dropped: false,
         };
+        let kind = state.sink.kind();
+        self.shared.metrics.connections.of(kind).add(1);
         let connection = self.insert(|key| Connection::new(key, id, peer, since, state));
         self.drive(&connection);
         match start {

@@ -18,6 +18,7 @@ use crate::{
     http::replay_request::ReplayRequest,
     inspect::ConnectionInfo,
     origin::client::OriginClient,
+    page::Seniority,
     session::{
         Effect, Session,
         resync::ResyncState,
@@ -123,6 +124,14 @@ impl Connection {
         // It looks for itself when it is polled first.
         let waker = waker.as_ref().unwrap_or(Waker::noop());
         poll(&mut Context::from_waker(waker))
+    }
+
+    /// Its place among the clients of the hub.
+    pub(super) fn seniority(&self) -> Seniority {
+        Seniority {
+            since: self.since,
+            id: self.id,
+        }
     }
 
     pub(super) fn info(&self) -> ConnectionInfo {

@@ -10,7 +10,6 @@ use gripware_core::ws::CloseCode;
 use super::{
     Shard,
     connection::{Connection, End},
-    outbox::Outbox,
 };
 use crate::{
     clock,
@@ -130,7 +129,7 @@ impl Shard {
         );
         let metrics = &self.shared.metrics;
         metrics.slow_closed.add(1);
-        metrics.dropped.add(state.outbox.clear() as u64);
+        metrics.dropped.add(state.outbox.clear_unbegun() as u64);
         let Session::WebSocket(socket) = &mut state.sink else {
             drop(guard);
             self.lost(connection);
@@ -160,7 +159,7 @@ impl Shard {
         self.unsubscribe_all(connection, state);
         if let Session::WebSocket(socket) = &mut state.sink {
             socket.session.gone();
-            state.outbox = Outbox::default();
+            state.outbox.clear();
             self.unload(state);
             // From here on its times are those of what the origin has to be told.
             state.end = Some(End::Lingers);
@@ -291,11 +290,13 @@ impl Shard {
             return;
         }
         let state = connection.state.borrow();
+        let kind = state.sink.kind();
+        self.shared.metrics.connections.of(kind).sub(1);
         tracing::info!(
             target: "gripware_hub",
             connection = %connection.id,
             path = state.request.uri().path(),
-            hold = state.sink.kind().as_str(),
+            hold = kind.as_str(),
             duration = ?clock::now().saturating_duration_since(connection.since),
             "end"
         );

@@ -21,6 +21,7 @@ pub(crate) struct Left {
     pub(crate) unwritten: usize,
     pub(crate) telling: usize,
     pub(crate) pressed: usize,
+    pub(crate) queued: usize,
 }
 
 impl Here {
@@ -50,6 +51,7 @@ impl Here {
             unwritten: shard.unwritten.borrow().len(),
             telling: shard.telling.get(),
             pressed: shard.pressed.get(),
+            queued: shard.shared.queued(shard.index).value(),
         }
     }
 

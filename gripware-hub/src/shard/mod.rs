@@ -63,7 +63,7 @@ use self::{
     subscribe::Followers,
     timers::Timers,
 };
-use crate::{channels::encoded_item::EncodedItem, clock, connection_id::Id};
+use crate::{channels::encoded_item::EncodedItem, clock, connection_id::Id, page::first_behind};
 
 /// How much is read from a connection at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -203,9 +203,11 @@ impl Shard {
                 let is_reached = connection.is_some_and(|it| self.hand_over(&it, &item));
                 let _ = reached.send(is_reached);
             }
-            Message::List(list) => {
+            Message::List { after, limit, list } => {
                 let by_id = self.by_id.borrow();
-                let _ = list.send(by_id.values().map(|it| it.info()).collect());
+                let all = by_id.values().map(|it| (it.seniority(), it));
+                let first = first_behind(all, after.as_ref(), limit).into_iter();
+                let _ = list.send(first.map(|(place, it)| (place, it.info())).collect());
             }
             Message::Close { id, found } => {
                 let connection = self.by_id.borrow().get(&id).cloned();

@@ -1,16 +1,22 @@
-use std::{collections::VecDeque, io::IoSlice};
+//! What waits for a client to read it: the queue whose bound makes a slow consumer of a client.
+
+use std::{collections::VecDeque, io::IoSlice, sync::Arc};
 
 use bytes::{Buf, Bytes};
+
+use crate::metrics::Gauge;
 
 /// How many pieces are gathered into one write.
 const MAX_SLICES: usize = 64;
 
-/// What waits for a client to read it. Empty it keeps no memory.
-#[derive(Debug, Default)]
+/// The queue of one client. Empty it keeps no memory.
+#[derive(Debug)]
 pub(super) struct Outbox {
     pieces: VecDeque<Piece>,
     bytes: usize,
     messages: usize,
+    /// The bytes of all queues of the shard.
+    total: Arc<Gauge>,
 }
 
 #[derive(Debug)]
@@ -22,10 +28,21 @@ struct Piece {
 }
 
 impl Outbox {
+    /// An empty queue, whose bytes are counted in `total` too.
+    pub(super) fn new(total: Arc<Gauge>) -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            bytes: 0,
+            messages: 0,
+            total,
+        }
+    }
+
     pub(super) fn push(&mut self, bytes: Bytes, messages: u32) {
         if bytes.is_empty() {
             return;
         }
+        self.total.add(bytes.len());
         self.bytes += bytes.len();
         self.messages += messages as usize;
         self.pieces.push_back(Piece {
@@ -61,7 +78,9 @@ impl Outbox {
 
     /// Forgets what has been written.
     pub(super) fn written(&mut self, mut count: usize) {
-        self.bytes = self.bytes.saturating_sub(count);
+        let written = count.min(self.bytes);
+        self.total.sub(written);
+        self.bytes -= written;
         while let Some(piece) = self.pieces.front_mut() {
             if count < piece.bytes.len() {
                 piece.bytes.advance(count);
@@ -75,11 +94,18 @@ impl Outbox {
         self.pieces = VecDeque::new();
     }
 
-    /// Drops what has not been begun. Gives how many messages that were.
-    pub(super) fn clear(&mut self) -> usize {
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        self.total.sub(self.bytes);
+        (self.bytes, self.messages) = (0, 0);
+        self.pieces = VecDeque::new();
+    }
+
+    /// Drops what has not been begun. Returns the number of messages dropped.
+    pub(super) fn clear_unbegun(&mut self) -> usize {
         let before = self.messages;
         let begun = self.pieces.pop_front().filter(|piece| piece.is_begun);
-        *self = Self::default();
+        self.clear();
         if let Some(piece) = begun {
             self.push(piece.bytes, piece.messages);
             if let Some(piece) = self.pieces.front_mut() {
@@ -87,6 +113,12 @@ impl Outbox {
             }
         }
         before - self.messages
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -106,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_was_written_in_part_goes_on_where_it_was() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         for text in ["one ", "", "two ", "three"] {
             outbox.push(Bytes::from(text), 1);
         }
@@ -123,24 +155,43 @@ mod tests {
 
     #[test]
     fn what_has_been_begun_is_not_dropped() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         outbox.push(Bytes::from("one"), 1);
         outbox.push(Bytes::from("two"), 2);
-        assert_eq!(outbox.clear(), 3);
+        assert_eq!(outbox.clear_unbegun(), 3);
         assert!(outbox.is_empty());
 
         outbox.push(Bytes::from("one"), 1);
         outbox.push(Bytes::from("two"), 2);
         outbox.written(1);
-        assert_eq!(outbox.clear(), 2);
+        assert_eq!(outbox.clear_unbegun(), 2);
         assert_eq!((gathered(&outbox).as_str(), outbox.bytes()), ("ne", 2));
-        assert_eq!(outbox.clear(), 0);
+        assert_eq!(outbox.clear_unbegun(), 0);
         assert_eq!(gathered(&outbox), "ne");
     }
 
     #[test]
+    fn what_waits_is_counted_until_it_is_written_or_dropped() {
+        let total = Arc::new(Gauge::default());
+        let mut one = Outbox::new(Arc::clone(&total));
+        let mut other = Outbox::new(Arc::clone(&total));
+        one.push(Bytes::from("12345"), 1);
+        one.push(Bytes::from("678"), 1);
+        other.push(Bytes::from("9"), 1);
+        assert_eq!(total.value(), 9);
+        one.written(2);
+        assert_eq!(total.value(), 7);
+        one.clear_unbegun();
+        assert_eq!(total.value(), 4);
+        drop(one);
+        assert_eq!(total.value(), 1);
+        other.clear();
+        assert_eq!(total.value(), 0);
+    }
+
+    #[test]
     fn one_write_gathers_many_pieces() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         for _ in 0..=MAX_SLICES {
             outbox.push(Bytes::from("x"), 1);
         }

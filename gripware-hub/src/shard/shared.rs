@@ -7,7 +7,8 @@ use crate::{
     connection_id::Id,
     handoff::HeldClient,
     inspect::ConnectionInfo,
-    metrics::Metrics,
+    metrics::{Gauge, Metrics},
+    page::Seniority,
     settings::Settings,
     ws::WsSettings,
 };
@@ -20,6 +21,9 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ws_settings: Arc<WsSettings>,
     inboxes: Box<[mpsc::UnboundedSender<Message>]>,
+    /// What waits for the clients of each shard, in bytes. Each is written by its own shard alone,
+    /// so that they do not contend for it.
+    queued: Box<[Arc<Gauge>]>,
 }
 
 /// What is sent to a shard. The inbox is bounded by what may be on its way: items by the room that
@@ -37,7 +41,12 @@ pub(crate) enum Message {
         item: Arc<EncodedItem>,
         reached: oneshot::Sender<bool>,
     },
-    List(oneshot::Sender<Vec<ConnectionInfo>>),
+    /// Asks for the first `limit` clients behind a place.
+    List {
+        after: Option<Seniority>,
+        limit: usize,
+        list: oneshot::Sender<Vec<(Seniority, ConnectionInfo)>>,
+    },
     Close {
         id: Id,
         found: oneshot::Sender<bool>,
@@ -66,6 +75,7 @@ impl Shared {
             registry,
             metrics: Arc::default(),
             ws_settings,
+            queued: inboxes.iter().map(|_| Arc::default()).collect(),
             inboxes: inboxes.into(),
         };
         (shared, receivers)
@@ -73,6 +83,18 @@ impl Shared {
 
     pub(crate) fn shards(&self) -> usize {
         self.inboxes.len()
+    }
+
+    /// What waits for the clients of a shard, in bytes.
+    pub(crate) fn queued(&self, shard: usize) -> &Arc<Gauge> {
+        // There are as many as shards.
+        #[allow(clippy::indexing_slicing)]
+        &self.queued[shard]
+    }
+
+    /// What waits for all clients, in bytes.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued.iter().map(|it| it.value()).sum()
     }
 
     /// Sends to one shard; whether it still runs.

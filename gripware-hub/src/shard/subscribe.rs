@@ -106,6 +106,7 @@ impl Shard {
         let kind = state.sink.kind();
         let registry = &self.shared.registry;
         let (name, last) = registry.subscribe(channel.name(), self.index, kind);
+        self.shared.metrics.subscriptions.of(kind).add(1);
         let follower = Follower {
             key: connection.key.key,
             index: state.subscriptions.len() as u8,
@@ -140,6 +141,7 @@ impl Shard {
         let kind = state.sink.kind();
         let registry = &self.shared.registry;
         registry.unsubscribe(&removed.channel, self.index, kind, is_empty);
+        self.shared.metrics.subscriptions.of(kind).sub(1);
     }
 
     pub(super) fn unsubscribe_all(&self, connection: &Connection, state: &mut State) {

@@ -28,8 +28,9 @@ impl Shard {
                 }
                 let registry = &shard.shared.registry;
                 for stripe in 0..registry.stripes() {
-                    registry.sweep(stripe);
-                    yield_now().await;
+                    if registry.sweep(stripe) {
+                        yield_now().await;
+                    }
                 }
             }
         });

@@ -47,8 +47,9 @@ Control API, on the address of --control:
   POST   /publish/                      {\"items\":[...]}; Grip-Subscribers says for how many clients
   POST   /recover/                      clients ask the origin what they missed
   GET    /metrics                       counters and gauges for Prometheus
-  GET    /channels                      JSON: name, subscribers by kind
-  GET    /connections                   JSON: id, kind, channels, age, peer, queued bytes
+  GET    /channels                      JSON: name, subscribers by kind; 1000 at a time
+  GET    /connections                   JSON: id, kind, channels, age, peer, queued bytes;
+                                        1000 at a time, the next ones by the Link header
   DELETE /connections/{id}              ends one
   POST   /connections/{id}/publish/     items for one; they need no channel
 

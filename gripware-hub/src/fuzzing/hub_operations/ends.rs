@@ -9,7 +9,7 @@ use super::{
     opening::events,
     play::{DRAIN, Play},
 };
-use crate::{ConnectionKind, shard::Left};
+use crate::{ConnectionKind, metrics::Gauges, shard::Left};
 
 /// When all have gone, nothing may be left after this time: a request that waits for its turn as long
 /// as for its answer, five times more, takes less. What the hub does each second costs in all of it.
@@ -47,6 +47,7 @@ impl Play {
         self.look(&[]);
         assert_eq!(self.here.left(), Left::default());
         assert!(self.inner.channels().is_empty());
+        assert_eq!(self.inner.gauges(), Gauges::default());
         assert_eq!(self.inner.occupied(), 0);
         self.origin_client = None;
         sleep(Duration::from_secs(1)).await;

@@ -252,6 +252,7 @@ impl Play {
         }
         let before = self.inner.connections().await;
         let channels = self.inner.channels();
+        let gauges = self.inner.gauges();
         let listed = self.inner.connections().await;
         let names = |all: &[ConnectionInfo]| {
             let mut names: Vec<_> = all
@@ -266,6 +267,19 @@ impl Play {
             let all: usize = listed.iter().map(|it| it.channels.len()).sum();
             assert_eq!(counted, all, "{channels:?} {listed:?}");
             assert!(channels.iter().all(|it| it.subscribers.total() > 0));
+            assert_eq!(gauges.channels, channels.len());
+            assert_eq!(gauges.subscriptions.total(), all);
+            assert_eq!(gauges.connections.total(), listed.len());
+            // A client whose hold has ended is no longer listed, but may have something to read.
+            let queued: usize = listed.iter().map(|it| it.queued).sum();
+            let changes = before
+                .iter()
+                .zip(&listed)
+                .any(|(one, other)| one.queued != other.queued);
+            assert!(
+                changes || gauges.queued_bytes >= queued,
+                "{gauges:?} {listed:?}"
+            );
         }
         self.drive();
         self.look(&listed);

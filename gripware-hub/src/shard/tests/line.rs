@@ -379,8 +379,7 @@ impl ClientConn {
     }
 
     pub(super) fn subscribers(&self) -> usize {
-        let channels = self.shared.registry.channels();
-        channels.iter().map(|it| it.subscribers.total()).sum()
+        self.shared.metrics.subscriptions.values().total()
     }
 }
 

@@ -1,5 +1,6 @@
 mod faults;
 mod line;
+mod list;
 mod many;
 mod pages;
 mod reading;

@@ -1,0 +1,76 @@
+use gripware_core::HttpStream;
+use tokio::sync::oneshot;
+
+use super::{line::answer, *};
+use crate::{
+    inspect::{ConnectionInfo, Subscribers},
+    page::Seniority,
+    shard::Message,
+};
+
+const STREAM: &str = "Grip-Hold: stream\nGrip-Channel: a, b";
+
+async fn listed(
+    line: &ClientConn,
+    after: Option<Seniority>,
+    limit: usize,
+) -> Vec<(Seniority, ConnectionInfo)> {
+    let (list, listed) = oneshot::channel();
+    line.sends(Message::List { after, limit, list });
+    listed.await.unwrap()
+}
+
+#[test]
+fn clients_are_listed_by_age_from_any_of_them_on() {
+    ClientConn::play(async |line: ClientConn| {
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            clients.push(line.stream(answer(STREAM, ""), 10).await);
+        }
+        let names = |list: &[(Seniority, ConnectionInfo)]| -> Vec<_> {
+            list.iter().map(|(_, info)| info.id.clone()).collect()
+        };
+        let ids: Vec<_> = clients.iter().map(|it| it.id.to_string()).collect();
+        let all = listed(&line, None, usize::MAX).await;
+        assert_eq!(names(&all), ids);
+        let first = listed(&line, None, 2).await;
+        assert_eq!(names(&first), ids[..2]);
+        // Whoever is named by a cursor may have gone.
+        let after = first[1].0;
+        drop(clients.remove(1));
+        line.until(|line| line.subscribers() == 8).await;
+        assert_eq!(names(&listed(&line, Some(after), 2).await), ids[2..4]);
+        assert_eq!(names(&listed(&line, Some(after), 9).await), ids[2..]);
+    });
+}
+
+#[test]
+fn what_there_is_is_counted_as_it_changes() {
+    ClientConn::play(async |line: ClientConn| {
+        let gauges = |line: &ClientConn| {
+            let metrics = &line.shared.metrics;
+            let (connections, subscriptions) = (&metrics.connections, &metrics.subscriptions);
+            (
+                connections.values(),
+                subscriptions.values(),
+                line.shared.registry.followed(),
+                line.shared.queued_bytes(),
+            )
+        };
+        let by_kind = |response, stream, websocket| Subscribers {
+            response,
+            stream,
+            websocket,
+        };
+        let slow = line.stream(answer(STREAM, ""), 10).await;
+        let held = answer("Grip-Hold: response\nGrip-Channel: b", "");
+        let waiting = line.response(held).await;
+        let socket = line.websocket_in_pipe("", 10).await;
+        line.publish("a", HttpStream::text("x".repeat(100)));
+        let counted = (by_kind(1, 1, 1), by_kind(1, 2, 0), 2, 90);
+        line.until(|line| gauges(line) == counted).await;
+        drop((slow, waiting, socket));
+        line.answer(answer("Content-Type: application/websocket-events", ""));
+        line.until(|line| gauges(line) == Default::default()).await;
+    });
+}
