@@ -21,8 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    connection_id::Id, http::replay_request::ReplayRequest, origin::client::OriginClient,
-    ws::Accepted,
+    connection_id::Id, http::replay_request::ReplayRequest, origin::OriginClient, ws::Accepted,
 };
 
 /// A client that is held from now on.

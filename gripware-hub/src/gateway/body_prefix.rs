@@ -8,7 +8,7 @@ use tokio::sync::oneshot::Receiver;
 use super::{error_response::reason, refused::Refused};
 use crate::{
     http::body::Rest,
-    origin::{BoxError, client::AskError, collect},
+    origin::{BoxError, OriginError, collect},
 };
 
 /// How much of a stream's first bytes is gathered, to be sent with the head, in bytes.
@@ -57,7 +57,7 @@ pub(super) async fn whole(rest: Receiver<Rest>, limit: usize) -> Result<Bytes, R
     };
     let unread = collect(rest.incoming, room).await;
     let unread = unread.map_err(|error| match error {
-        AskError::TooLarge { .. } => Refused::RequestTooLarge,
+        OriginError::TooLarge { .. } => Refused::RequestTooLarge,
         _ => Refused::RequestFailed,
     })?;
     let mut body = rest.taken;

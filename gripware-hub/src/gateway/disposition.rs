@@ -32,11 +32,7 @@ use crate::{
         http1_head::{allows_body, set_reason},
         replay_request::ReplayRequest,
     },
-    origin::{
-        BoxError,
-        client::{AskError, OriginClient},
-        collect,
-    },
+    origin::{BoxError, OriginClient, OriginError, collect},
 };
 
 /// All that is needed to say what becomes of an answer of the origin.
@@ -204,9 +200,9 @@ impl Disposition<'_> {
         let settings = self.holder.settings();
         let (limit, wait) = (settings.max_held_response, settings.origin_timeout);
         let collected = timeout(wait, collect(body, limit)).await;
-        let collected = collected.unwrap_or(Err(AskError::TimedOut { limit: wait }));
+        let collected = collected.unwrap_or(Err(OriginError::TimedOut { limit: wait }));
         collected.map_err(|error| match error {
-            AskError::TooLarge { .. } => Refused::TooLarge,
+            OriginError::TooLarge { .. } => Refused::TooLarge,
             error => Refused::Failed(reason(&error)),
         })
     }

@@ -1,4 +1,4 @@
-use std::iter;
+use std::{error::Error, iter};
 
 use bytes::Bytes;
 use http::{
@@ -24,21 +24,14 @@ pub(super) fn cut_off() -> Response<Bytes> {
 }
 
 /// What a client is told where a failure is its own, and not the origin's.
-pub(super) fn fault_of_client(
-    error: &(dyn std::error::Error + 'static),
-) -> Option<Response<Bytes>> {
-    iter::successors(Some(error), |error| error.source()).find_map(|error| {
-        if error.is::<BodyError>() {
-            return Some(cut_off());
-        }
-        match error.downcast_ref() {
-            Some(OriginError::OutsideBase) => Some(refusal(
-                StatusCode::BAD_REQUEST,
-                "The path leads out of the application.\n",
-            )),
-            _ => None,
-        }
-    })
+pub(super) fn fault_of_client(error: &OriginError) -> Option<Response<Bytes>> {
+    if let OriginError::OutsideBase = error {
+        let text = "The path leads out of the application.\n";
+        return Some(refusal(StatusCode::BAD_REQUEST, text));
+    }
+    iter::successors(error.source(), |error| (**error).source())
+        .any(<dyn Error>::is::<BodyError>)
+        .then(cut_off)
 }
 
 /// What a client is told that has too much in progress.
@@ -69,7 +62,7 @@ pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<
 }
 
 /// A reason with those behind it.
-pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -23,7 +23,7 @@ use crate::{
     client_addr::ClientAddr,
     clock,
     http::{body::Body, replay_request::ReplayRequest},
-    origin::{Origin, OriginError, client::AskError},
+    origin::{Origin, OriginError},
 };
 
 /// What hyper asks about each request of one connection.
@@ -180,12 +180,12 @@ async fn forward<S: Origin>(
         let (body, rest) = Body::kept(incoming, settings.max_held_request);
         (body, Some(rest))
     };
-    let response = match origin.ask(Request::from_parts(parts, body)).await {
+    let response = match origin.send(Request::from_parts(parts, body)).await {
         Ok(response) => response.map(|body| Counted::new(body, in_progress)),
         Err(error) => {
-            let response = fault_of_client(&*error).unwrap_or_else(|| {
+            let response = fault_of_client(&error).unwrap_or_else(|| {
                 metrics.bad_gateway.add(1);
-                failure(&exchange, &*error, settings.development)
+                failure(&exchange, &error, settings.development)
             });
             exchange.log(response.status(), "none");
             return response.into();
@@ -204,7 +204,7 @@ async fn forward<S: Origin>(
 
 pub(super) fn failure(
     exchange: &Exchange,
-    error: &(dyn std::error::Error + 'static),
+    error: &OriginError,
     development: bool,
 ) -> Response<Bytes> {
     let why = reason(error);
@@ -215,12 +215,9 @@ pub(super) fn failure(
         reason = %why,
         "the origin has not answered"
     );
-    let is_late = matches!(error.downcast_ref(), Some(OriginError::TimedOut { .. }))
-        || matches!(error.downcast_ref(), Some(AskError::TimedOut { .. }));
-    let status = if is_late {
-        StatusCode::GATEWAY_TIMEOUT
-    } else {
-        StatusCode::BAD_GATEWAY
+    let status = match error {
+        OriginError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
     };
     bad_gateway(status, development.then_some(&*why))
 }

@@ -32,7 +32,7 @@ async fn serve_connection(accepted: Accepted, app: impl Origin, stop: Cancellati
         if let Some(peer) = accepted.peer {
             request.extensions_mut().insert(ClientAddr(peer));
         }
-        app.clone().ask(request)
+        app.clone().send(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Without a clock the head of a request may take for ever.

@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{io::AsyncReadExt as _, runtime::Handle, sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{io::AsyncReadExt as _, sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Options, frame_scanner::PREFACE, http1, http2, share::Shares};
@@ -13,7 +13,7 @@ use crate::{
     handoff::{DetachedSocket, HeldClient, ResumeHttp},
     metrics::Metrics,
     node::Node,
-    origin::{Origin, ServiceFetch, client::OriginClient},
+    origin::{Origin, OriginClient},
     server::{Accepted, Listener, Server},
     settings::Settings,
     signature::Signature,
@@ -77,8 +77,7 @@ impl<S: Origin> Gateway<S> {
     ) -> Arc<Self> {
         let settings = holder.settings();
         let origin_client = OriginClient::new(
-            ServiceFetch::new(origin.clone()),
-            Handle::current(),
+            origin.clone(),
             Arc::clone(holder.signature()),
             settings.max_origin_requests,
             settings.max_turns_per_address,

@@ -31,11 +31,7 @@ use crate::{
     http::{
         hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::ReplayRequest,
     },
-    origin::{
-        Origin,
-        client::{AskError, OriginClient},
-        fetch,
-    },
+    origin::{Origin, OriginClient},
     turns::Client,
     ws::{Accepted, ConnectionMeta, EventsRequest, Opening, handshake, judge, request},
 };
@@ -165,25 +161,20 @@ async fn consent<S: Origin>(
     opening: &mut Opened,
 ) -> Result<Box<Accepted>, Response<Bytes>> {
     let settings = gateway.holder.settings();
-    let (limit, wait) = (
-        gateway.session.limits.websocket_body,
-        settings.origin_timeout,
-    );
+    let limit = gateway.session.limits.websocket_body;
     loop {
         let Ok(in_progress) = share::enter(share.cloned()).await else {
             gateway.holder.metrics().busy.add(1);
             return Err(busy());
         };
         let mut request = opening.request(Event::open());
-        gateway.holder.signature().write(request.headers_mut());
         if let Some(peer) = exchange.peer {
             request.extensions_mut().insert(ClientAddr(peer));
         }
         // From now on the origin may know of the connection.
         opening.is_known = true;
-        let answer = timeout(wait, fetch(gateway.origin(), request, limit)).await;
+        let answer = gateway.origin_client.send(request, limit).await;
         drop(in_progress);
-        let answer = answer.unwrap_or(Err(AskError::TimedOut { limit: wait }));
         let answer = answer.map_err(|error| {
             if let Some(response) = fault_of_client(&error) {
                 opening.is_known = false;

@@ -1,3 +1,5 @@
+//! The address of an HTTP origin, and where the requests of clients go below it.
+
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use http::{

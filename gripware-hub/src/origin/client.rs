@@ -1,9 +1,16 @@
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+//! Whole requests on behalf of clients that are held, signed and bounded in number.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use gripware_core::header::is_websocket_events;
-use http::{Request, Response};
-use thiserror::Error;
+use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use tokio::{
     runtime::Handle,
     sync::{AcquireError, Semaphore, SemaphorePermit},
@@ -11,46 +18,27 @@ use tokio::{
     time::timeout,
 };
 
+use super::{Origin, OriginError, collect};
 use crate::{
+    http::body::Body,
     signature::Signature,
     turns::{Client, Place, Turns},
 };
 
-/// Sends a whole request to the application, and reads the whole response.
-pub(crate) trait Fetch: Send + Sync + 'static {
-    /// The body of the response has at most `limit` bytes.
-    fn fetch(
-        &self,
-        request: Request<Bytes>,
-        limit: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>>;
-}
+type Answer = Result<Response<Bytes>, OriginError>;
 
-/// Why the application gave no usable answer.
-#[derive(Debug, Error)]
-pub(crate) enum AskError {
-    /// It cannot have seen the request, or not all of it: asking again is safe.
-    #[error("the origin was not reached")]
-    Unreached(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the origin's answer was cut off")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the origin's answer is over the limit of {limit} bytes")]
-    TooLarge { limit: usize },
-    #[error("the origin did not answer within {limit:?}")]
-    TimedOut { limit: Duration },
-    #[error("the hub has ended")]
-    Ended,
-}
+/// Sends a request and reads the response, whose body has at most so many bytes.
+type Exchange =
+    dyn Fn(Request<Bytes>, usize) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
-/// Asks the application on behalf of connections that are held, on the runtime that the
-/// application itself runs on.
+/// Sends whole requests to the application, on the runtime that the application itself runs on.
 #[derive(Clone)]
 pub(crate) struct OriginClient {
     shared: Arc<ClientInner>,
 }
 
 struct ClientInner {
-    fetch: Box<dyn Fetch>,
+    exchange: Box<Exchange>,
     runtime: Handle,
     signature: Arc<Signature>,
     permits: Semaphore,
@@ -63,18 +51,39 @@ impl OriginClient {
     /// `permits` is how many requests may be under way at a time, of which three quarters may be
     /// about WebSockets, and of one client `turns_each`. More wait for one to end, for up to
     /// `timeout`; then each may take that long once more.
+    ///
+    /// Requests run on the runtime that this is called on.
     pub(crate) fn new(
-        fetch: impl Fetch,
-        runtime: Handle,
+        origin: impl Origin,
         signature: Arc<Signature>,
         permits: usize,
         turns_each: usize,
         timeout: Duration,
     ) -> Self {
+        // Cloned for each request. A service need not be `Sync`.
+        let origin = Mutex::new(origin);
+        let exchange = move |request, limit| {
+            let origin = origin.lock().unwrap_or_else(PoisonError::into_inner);
+            exchange(origin.clone(), request, limit)
+        };
+        Self::with(exchange, signature, permits, turns_each, timeout)
+    }
+
+    /// As [`new`](Self::new), for anything that answers whole requests.
+    pub(crate) fn with<F>(
+        exchange: impl Fn(Request<Bytes>, usize) -> F + Send + Sync + 'static,
+        signature: Arc<Signature>,
+        permits: usize,
+        turns_each: usize,
+        timeout: Duration,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
         Self {
             shared: Arc::new(ClientInner {
-                fetch: Box::new(fetch),
-                runtime,
+                exchange: Box::new(move |request, limit| Box::pin(exchange(request, limit))),
+                runtime: Handle::current(),
                 signature,
                 permits: Semaphore::new(permits),
                 turns: Turns::new(permits - permits / 4, turns_each),
@@ -83,50 +92,52 @@ impl OriginClient {
         }
     }
 
-    /// A number that is the same for clones, and another one for each other that there is.
+    /// Equal for clones, distinct for any other client.
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.shared) as usize
     }
 
-    /// Sends a request, signed. It goes on where the future is dropped.
-    pub(crate) async fn ask(
-        &self,
-        request: Request<Bytes>,
-        limit: usize,
-    ) -> Result<Response<Bytes>, AskError> {
-        let asking = self.spawn(request, limit);
-        asking.await.unwrap_or(Err(AskError::Ended))
+    /// Sends a request, signed, and whatever else is under way: it is bounded by whoever sends it.
+    /// Dropping the future ends the request.
+    pub(crate) async fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
+        self.shared.send(request, limit).await
     }
 
-    /// Sends a request, signed, whose answer nobody waits for.
+    /// Sends a request, signed, once it may be under way. It goes on if the future is dropped.
+    pub(crate) async fn ask(&self, request: Request<Bytes>, limit: usize) -> Answer {
+        let asking = self.spawn(request, limit);
+        asking.await.unwrap_or(Err(OriginError::Ended))
+    }
+
+    /// As [`ask`](Self::ask), for a request whose answer nobody waits for.
     pub(crate) fn tell(&self, request: Request<Bytes>) {
         const LIMIT: usize = 100_000;
         drop(self.spawn(request, LIMIT));
     }
 
-    fn spawn(
-        &self,
-        mut request: Request<Bytes>,
-        limit: usize,
-    ) -> JoinHandle<Result<Response<Bytes>, AskError>> {
+    fn spawn(&self, mut request: Request<Bytes>, limit: usize) -> JoinHandle<Answer> {
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.spawn(async move {
             let _permits = shared.permits(&mut request).await?;
-            shared.signature.write(request.headers_mut());
-            let wait = shared.timeout;
-            timeout(wait, shared.fetch.fetch(request, limit))
-                .await
-                .unwrap_or(Err(AskError::TimedOut { limit: wait }))
+            shared.send(request, limit).await
         })
     }
 }
 
 impl ClientInner {
+    async fn send(&self, mut request: Request<Bytes>, limit: usize) -> Answer {
+        self.signature.write(request.headers_mut());
+        let answer = (self.exchange)(request, limit);
+        let wait = self.timeout;
+        let answer = timeout(wait, answer).await;
+        answer.unwrap_or(Err(OriginError::TimedOut { limit: wait }))
+    }
+
     /// Waits until a request may be sent.
     async fn permits(
         &self,
         request: &mut Request<Bytes>,
-    ) -> Result<(Option<Place>, SemaphorePermit<'_>), AskError> {
+    ) -> Result<(Option<Place>, SemaphorePermit<'_>), OriginError> {
         // It is for the line alone, and not for the application to see.
         let client = request.extensions_mut().remove::<Client>();
         let is_turn = is_websocket_events(request.headers());
@@ -143,12 +154,27 @@ impl ClientInner {
         };
         match timeout(self.timeout, both).await {
             Ok(Ok(permits)) => Ok(permits),
-            Ok(Err::<_, AcquireError>(_)) => Err(AskError::Ended),
-            Err(_) => Err(AskError::Unreached(
+            Ok(Err::<_, AcquireError>(_)) => Err(OriginError::Ended),
+            Err(_) => Err(OriginError::Unreached(
                 "too many requests to it are under way".into(),
             )),
         }
     }
+}
+
+async fn exchange(origin: impl Origin, mut request: Request<Bytes>, limit: usize) -> Answer {
+    let length = request.body().len();
+    let has_body = length > 0 || !matches!(*request.method(), Method::GET | Method::HEAD);
+    let headers = request.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    if has_body {
+        // In the same process nobody would derive it from the body.
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    let response = origin.send(request.map(Body::whole)).await?;
+    let (parts, body) = response.into_parts();
+    let body = collect(body, limit).await?;
+    Ok(Response::from_parts(parts, body))
 }
 
 impl fmt::Debug for OriginClient {
@@ -159,10 +185,7 @@ impl fmt::Debug for OriginClient {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use gripware_core::header::WEBSOCKET_EVENTS;
     use http::header::CONTENT_TYPE;
@@ -170,22 +193,12 @@ mod tests {
     use super::*;
 
     /// Answers nothing about WebSockets, and anything else at once.
-    struct Hangs(Arc<AtomicUsize>);
-
-    impl Fetch for Hangs {
-        fn fetch(
-            &self,
-            request: Request<Bytes>,
-            _: usize,
-        ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
-            Box::pin(async move {
-                if is_websocket_events(request.headers()) {
-                    self.0.fetch_add(1, Ordering::Relaxed);
-                    std::future::pending::<()>().await;
-                }
-                Ok(Response::new(Bytes::new()))
-            })
+    async fn hang(under_way: Arc<AtomicUsize>, request: Request<Bytes>) -> Answer {
+        if is_websocket_events(request.headers()) {
+            under_way.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<()>().await;
         }
+        Ok(Response::new(Bytes::new()))
     }
 
     fn turn() -> Request<Bytes> {
@@ -197,9 +210,9 @@ mod tests {
     async fn turns_that_hang_leave_room_for_other_requests_and_are_not_waited_for_for_ever() {
         const LIMIT: Duration = Duration::from_secs(60);
         let under_way = Arc::new(AtomicUsize::new(0));
-        let origin_client = OriginClient::new(
-            Hangs(Arc::clone(&under_way)),
-            Handle::current(),
+        let counted = Arc::clone(&under_way);
+        let origin_client = OriginClient::with(
+            move |request, _| hang(Arc::clone(&counted), request),
             Arc::new(Signature::new(None)),
             8,
             8,
@@ -226,28 +239,17 @@ mod tests {
     }
 
     /// Takes a second about each WebSocket.
-    struct Slow;
-
-    impl Fetch for Slow {
-        fn fetch(
-            &self,
-            request: Request<Bytes>,
-            _: usize,
-        ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
-            assert!(request.extensions().is_empty());
-            Box::pin(async move {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                Ok(Response::new(Bytes::new()))
-            })
-        }
+    async fn dawdle(request: Request<Bytes>) -> Answer {
+        assert!(request.extensions().is_empty());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(Response::new(Bytes::new()))
     }
 
     #[tokio::test(start_paused = true)]
     async fn eight_hundred_websockets_of_one_address_do_not_make_another_one_wait() {
         for (limit, each, waits) in [(1024, 128, 1), (8, 8, 2)] {
-            let origin_client = OriginClient::new(
-                Slow,
-                Handle::current(),
+            let origin_client = OriginClient::with(
+                |request, _| dawdle(request),
                 Arc::new(Signature::new(None)),
                 limit,
                 each,

@@ -1,3 +1,5 @@
+//! Connections to an HTTP origin, over TCP or a unix socket.
+
 use std::{
     io,
     path::Path,
@@ -8,7 +10,6 @@ use std::{
 };
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
@@ -41,9 +42,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = OriginIo;
+    type Response = TokioIo<Socket>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<OriginIo, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {
@@ -58,12 +59,12 @@ impl Service<Uri> for Connector {
                 let connecting = connector.call(uri);
                 Box::pin(async move {
                     let stream = connecting.await?.into_inner();
-                    Ok(OriginIo(TokioIo::new(Socket::Tcp(stream))))
+                    Ok(TokioIo::new(Socket::Tcp(stream)))
                 })
             }
             Self::Unix(path) => {
                 let path = Arc::clone(path);
-                Box::pin(async move { Ok(OriginIo(TokioIo::new(unix(&path).await?))) })
+                Box::pin(async move { Ok(TokioIo::new(unix(&path).await?)) })
             }
         }
     }
@@ -80,52 +81,8 @@ async fn unix(_: &Path) -> io::Result<Socket> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// A connection to the origin.
-#[derive(Debug)]
-pub(super) struct OriginIo(TokioIo<Socket>);
-
-impl Connection for OriginIo {
+impl Connection for Socket {
     fn connected(&self) -> Connected {
         Connected::new()
-    }
-}
-
-impl Read for OriginIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl Write for OriginIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 }

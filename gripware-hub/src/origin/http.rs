@@ -1,3 +1,5 @@
+//! An application behind an HTTP address, as a service.
+
 use std::{
     fmt,
     pin::Pin,

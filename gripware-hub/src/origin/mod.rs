@@ -1,19 +1,24 @@
 //! Towards the application: a tower service in this process, or an HTTP address.
+//!
+//! A plain request goes through as a stream ([`Origin::send`]). What the hub itself asks on behalf of
+//! clients (next links, requests that are repeated, events of WebSockets) is whole, signed and
+//! bounded in number, and goes through the [`OriginClient`].
 
 mod address;
-pub(crate) mod client;
+mod client;
+mod collect;
 mod connect;
 mod dot_segments;
 mod error;
-mod fetch;
 mod http;
 mod service;
 
 pub use self::address::OriginAddressError;
 pub(crate) use self::{
     address::OriginAddress,
+    client::OriginClient,
+    collect::collect,
     error::OriginError,
-    fetch::{ServiceFetch, collect, fetch},
     http::HttpOrigin,
     service::{BoxError, Origin},
 };

@@ -1,9 +1,12 @@
+//! What can be an application in this process.
+
 use std::future::{Future, poll_fn};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::OriginError;
 use crate::http::body::Body;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -13,10 +16,10 @@ pub(crate) trait Origin: Clone + Send + 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
     /// Waits until the service is ready, and hands it the request.
-    fn ask(
+    fn send(
         self,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Self::Body>, BoxError>> + Send;
+    ) -> impl Future<Output = Result<Response<Self::Body>, OriginError>> + Send;
 }
 
 impl<S, B> Origin for S
@@ -29,13 +32,12 @@ where
 {
     type Body = B;
 
-    async fn ask(mut self, request: Request<Body>) -> Result<Response<B>, BoxError> {
-        poll_fn(|cx| self.poll_ready(cx))
-            .await
-            .map_err(Into::into)?;
+    async fn send(mut self, request: Request<Body>) -> Result<Response<B>, OriginError> {
+        let failed = |error: S::Error| OriginError::from(error.into());
+        poll_fn(|cx| self.poll_ready(cx)).await.map_err(failed)?;
         let answering = self.call(request);
         // A service may count itself as busy until it is dropped.
         drop(self);
-        answering.await.map_err(Into::into)
+        answering.await.map_err(failed)
     }
 }

@@ -10,7 +10,7 @@ use super::{Shard, connection::Connection};
 use crate::{
     channels::encoded_item::EncodedItem,
     clock,
-    origin::client::AskError,
+    origin::OriginError,
     session::{
         Session,
         response::{bad_gateway, passed_on, whole},
@@ -23,7 +23,7 @@ impl Shard {
     pub(super) fn repeated(
         self: &Rc<Self>,
         connection: &Rc<Connection>,
-        answer: Result<Response<Bytes>, AskError>,
+        answer: Result<Response<Bytes>, OriginError>,
     ) {
         let mut state = connection.state.borrow_mut();
         let Session::Response(response) = &mut state.sink else {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock,
     connection_id::Id,
-    origin::client::AskError,
+    origin::OriginError,
     session::{
         Session,
         resync::{ResyncState, write_last},
@@ -104,7 +104,7 @@ impl Shard {
                 let id = connection.id;
                 tracing::warn!(target: "gripware_hub", connection = %id, "a turn was not answered: {error}");
                 match error {
-                    AskError::Unreached(_) => EventsError::Unreached { jitter: jitter() },
+                    OriginError::Unreached(_) => EventsError::Unreached { jitter: jitter() },
                     _ => EventsError::Failed,
                 }
             });

@@ -17,7 +17,7 @@ use crate::{
     handoff::ResumeHttp,
     http::replay_request::ReplayRequest,
     inspect::ConnectionInfo,
-    origin::client::OriginClient,
+    origin::OriginClient,
     page::Seniority,
     session::{
         Effect, Session,

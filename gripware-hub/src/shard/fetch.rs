@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, Uri};
 use tokio::{task::spawn_local, time::sleep};
 
 use super::{Shard, connection::Connection};
-use crate::origin::client::{AskError, OriginClient};
+use crate::origin::{OriginClient, OriginError};
 
 /// How often a next link that could not be fetched is tried again.
 const RETRIES: u32 = 5;
@@ -87,7 +87,7 @@ impl Shard {
                 Ok(page) if page.status().is_success() => return Some(page),
                 Ok(page) => format!("it is answered with {}", page.status()),
                 Err(error) => {
-                    if matches!(error, AskError::TooLarge { .. } | AskError::Ended) {
+                    if matches!(error, OriginError::TooLarge { .. } | OriginError::Ended) {
                         attempt = RETRIES;
                     }
                     error.to_string()

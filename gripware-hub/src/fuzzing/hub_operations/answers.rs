@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     fuzzing::frames::{BINARY, PING, PONG, Said, TEXT},
-    origin::client::AskError,
+    origin::OriginError,
 };
 
-type Answer = Result<Response<Bytes>, AskError>;
+type Answer = Result<Response<Bytes>, OriginError>;
 
 impl Play {
     /// Answers one of the requests that are under way.
@@ -249,7 +249,7 @@ impl Play {
                 _ => {
                     // What was not reached is told again; anything else has been told, or never is.
                     let error = error(how);
-                    if !matches!(error, AskError::Unreached(_)) {
+                    if !matches!(error, OriginError::Unreached(_)) {
                         self.known[number].is_told_all = false;
                     }
                     return Err(error);
@@ -288,11 +288,11 @@ fn control(content: &str) -> Vec<u8> {
     format!("TEXT {length:x}\r\nc:{content}\r\n").into_bytes()
 }
 
-fn error(how: u8) -> AskError {
+fn error(how: u8) -> OriginError {
     match how >> 4 & 3 {
-        0 => AskError::Unreached("a cable is cut".into()),
-        1 => AskError::Failed("a cable is cut".into()),
-        2 => AskError::TooLarge { limit: 0 },
-        _ => AskError::Ended,
+        0 => OriginError::Unreached("a cable is cut".into()),
+        1 => OriginError::Failed("a cable is cut".into()),
+        2 => OriginError::TooLarge { limit: 0 },
+        _ => OriginError::Ended,
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     future::Future,
-    pin::Pin,
     sync::{Arc, Mutex},
 };
 
@@ -12,7 +11,7 @@ use gripware_core::header::{CONNECTION_ID, is_websocket_events};
 use http::{Request, Response};
 use tokio::sync::oneshot;
 
-use crate::origin::client::{AskError, Fetch};
+use crate::origin::OriginError;
 
 /// The requests that wait for an answer, the oldest first.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +22,7 @@ pub(super) struct Origin(Arc<Mutex<VecDeque<Asked>>>);
 pub(super) struct Asked {
     pub(super) what: Asks,
     pub(super) limit: usize,
-    answer: oneshot::Sender<Result<Response<Bytes>, AskError>>,
+    answer: oneshot::Sender<Result<Response<Bytes>, OriginError>>,
 }
 
 /// Who is asked for what.
@@ -65,10 +64,10 @@ impl Asks {
 
 impl Asked {
     /// Answers. Where nobody waits any more it is of no use.
-    pub(super) fn answer(self, answer: Result<Response<Bytes>, AskError>) {
+    pub(super) fn answer(self, answer: Result<Response<Bytes>, OriginError>) {
         let answer = answer.and_then(|answer| {
             if answer.body().len() > self.limit {
-                return Err(AskError::TooLarge { limit: self.limit });
+                return Err(OriginError::TooLarge { limit: self.limit });
             }
             Ok(answer)
         });
@@ -99,18 +98,19 @@ impl Origin {
     }
 }
 
-impl Fetch for Origin {
-    fn fetch(
+impl Origin {
+    /// Lets a request wait until it is answered.
+    pub(super) fn fetch(
         &self,
         request: Request<Bytes>,
         limit: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
+    ) -> impl Future<Output = Result<Response<Bytes>, OriginError>> + use<> {
         let (answer, answered) = oneshot::channel();
         self.0.lock().unwrap().push_back(Asked {
             what: Asks::of(request),
             limit,
             answer,
         });
-        Box::pin(async { answered.await.unwrap_or(Err(AskError::Ended)) })
+        async { answered.await.unwrap_or(Err(OriginError::Ended)) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, time::sleep};
+use tokio::time::sleep;
 
 use super::{
     client::Client,
@@ -14,7 +14,7 @@ use crate::{
     ConnectionInfo, ConnectionKind, Hub, SlowClients,
     fuzzing::frames::{BINARY, CLOSE, PING, PONG, Said, TEXT},
     node::Node,
-    origin::client::OriginClient,
+    origin::OriginClient,
     settings::Settings,
     shard::Here,
     signature::Signature,
@@ -92,9 +92,11 @@ impl Play {
             Ok(())
         });
         let origin = Origin::default();
-        let origin_client = OriginClient::new(
-            origin.clone(),
-            Handle::current(),
+        let origin_client = OriginClient::with(
+            {
+                let origin = origin.clone();
+                move |request, limit| origin.fetch(request, limit)
+            },
             Arc::new(Signature::new(None)),
             MAX_ORIGIN_REQUESTS,
             MAX_ORIGIN_REQUESTS,

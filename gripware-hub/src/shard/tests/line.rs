@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     future::Future,
-    pin::Pin,
     rc::Rc,
     sync::{
         Arc, Mutex,
@@ -17,7 +16,6 @@ use gripware_core::{Channel, HoldMode, Item, proxy::Instruction};
 use http::{HeaderMap, Request, Response, Version};
 use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
-    runtime::Handle,
     sync::{Semaphore, oneshot},
     task::{LocalSet, spawn_local, yield_now},
     time::timeout,
@@ -31,7 +29,7 @@ use crate::{
     handoff,
     handoff::{DetachedSocket, Framing, HeldClient, HoldKind, Reply, ResumeHttp},
     http::replay_request::ReplayRequest,
-    origin::client::{AskError, Fetch, OriginClient},
+    origin::{OriginClient, OriginError},
     settings::Settings,
     signature::Signature,
     ws::{ConnectionMeta, Opening, judge},
@@ -48,17 +46,14 @@ struct Script {
     count: AtomicUsize,
 }
 
+#[derive(Clone)]
 struct Played {
     script: Arc<Script>,
     may_answer: Arc<Semaphore>,
 }
 
-impl Fetch for Played {
-    fn fetch(
-        &self,
-        request: Request<Bytes>,
-        _limit: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, AskError>> + Send + '_>> {
+impl Played {
+    async fn answer(self, request: Request<Bytes>) -> Result<Response<Bytes>, OriginError> {
         let last = request.headers().get("grip-last");
         let last = last.map_or("", |it| it.to_str().unwrap());
         let line = format!("{} {} {last}", request.method(), request.uri().path());
@@ -73,11 +68,9 @@ impl Fetch for Played {
             .unwrap()
             .push(request.body().clone());
         self.script.count.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async {
-            self.may_answer.acquire().await.unwrap().forget();
-            let answer = self.script.answers.lock().unwrap().pop_front();
-            answer.ok_or(AskError::Ended)
-        })
+        self.may_answer.acquire().await.unwrap().forget();
+        let answer = self.script.answers.lock().unwrap().pop_front();
+        answer.ok_or(OriginError::Ended)
     }
 }
 
@@ -141,9 +134,8 @@ impl ClientConn {
                 script: Arc::clone(&script),
                 may_answer: Arc::clone(&may_answer),
             };
-            let origin_client = OriginClient::new(
-                played,
-                Handle::current(),
+            let origin_client = OriginClient::with(
+                move |request, _| played.clone().answer(request),
                 Arc::new(Signature::new(None)),
                 1000,
                 1000,
