@@ -82,36 +82,34 @@
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | signs and checks with aws-lc-rs |
 //! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
-//! | `program` | yes | the program `gripware-hub` |
 //! | `tls` | no | clients over HTTPS, with rustls and aws-lc-rs |
 //!
-//! An application has no need of the program: `default-features = false, features = ["aws-lc-rs"]`.
-//!
 //! # Limits and defaults
-//! Each is a setter of [`HubBuilder`], and a flag of the program.
+//! Each is a setter of [`HubBuilder`], and a flag of the program `gripware-hub`.
 //!
-//! | what | default | beyond it |
-//! |---|---|---|
-//! | head of a request | 64 KiB | 431 |
-//! | time for a head; idle time of a connection that is not held | 60 s | closed |
-//! | connections that are not held | no limit | wait to be accepted |
-//! | requests in progress on one HTTP/2 connection, holds included | 250 | wait |
-//! | requests in progress from one client address, holds not included | 256 | wait 10 s, then 503 |
-//! | time for a client to take 16 KiB of an answer that is not held, or all that waits | 60 s | the answer is ended |
-//! | head of a request that is held: its target and headers; of a stream, target and `Host` | 16 KiB | 431 |
-//! | body of a request that is held | 100 000 bytes | 400 |
-//! | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
-//! | queue of one connection | 1 MiB and 10 000 messages | see [slow clients](#slow-clients) |
-//! | message of a WebSocket client | 512 KiB | closed with 1009 |
-//! | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
-//! | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
-//! | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
-//! | memory of an id | 60 s | the same id again is another item |
-//! | polls of an idle WebSocket | every 20 s at most | the interval is 20 s |
-//! | the origin's time for what the hub asks | 60 s | WebSockets are closed with 1011, next links are tried 5 times more |
-//! | such requests at a time | 1024, three quarters of them about WebSockets | wait |
-//! | of these about WebSockets of one client address | 128 | wait, and addresses take turns |
-//! | time for the end | 5 s | cut off |
+//! | setting | what | default | beyond it |
+//! |---|---|---|---|
+//! | [`max_header_size`](HubBuilder::max_header_size) | head of a request | 64 KiB | 431 |
+//! | [`header_timeout`](HubBuilder::header_timeout) | time for a head; idle time of a connection that is not held | 60 s | closed |
+//! | [`max_connections`](HubBuilder::max_connections) | connections that are not held | as many as the system allows | wait to be accepted |
+//! | [`max_streams`](HubBuilder::max_streams) | requests in progress on one HTTP/2 connection, holds included | 250 | wait |
+//! | [`max_client_requests`](HubBuilder::max_client_requests) | requests in progress from one client address, holds not included | 256 | wait 10 s, then 503 |
+//! | [`answer_timeout`](HubBuilder::answer_timeout) | time for a client to take 16 KiB of an answer that is not held, or all that waits | 60 s | the answer is ended |
+//! | [`max_held_head`](HubBuilder::max_held_head) | head of a request that is held: its target and headers; of a stream, target and `Host` | 16 KiB | 431 |
+//! | [`max_held_request`](HubBuilder::max_held_request) | body of a request that is held | 100 000 bytes | 400 |
+//! | [`max_held_response`](HubBuilder::max_held_response) | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
+//! | [`queue_bytes`](HubBuilder::queue_bytes) | queue of one connection | 1 MiB | see [slow clients](#slow-clients) |
+//! | [`queue_messages`](HubBuilder::queue_messages) | the same in messages | 10 000 | the same |
+//! | [`max_message`](HubBuilder::max_message) | message of a WebSocket client | 512 KiB | closed with 1009 |
+//! | [`message_timeout`](HubBuilder::message_timeout) | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
+//! | [`backlog_bytes`](HubBuilder::backlog_bytes) | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
+//! | [`message_wait`](HubBuilder::message_wait) | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
+//! | [`id_memory`](HubBuilder::id_memory) | memory of an id | 60 s | the same id again is another item |
+//! | [`min_keep_alive_interval`](HubBuilder::min_keep_alive_interval) | polls of an idle WebSocket | every 20 s at most | the interval is 20 s |
+//! | [`origin_timeout`](HubBuilder::origin_timeout) | the origin's time for what the hub asks | 60 s | WebSockets are closed with 1011, next links are tried 5 times more |
+//! | [`max_origin_requests`](HubBuilder::max_origin_requests) | such requests at a time | 1024, three quarters of them about WebSockets | wait |
+//! | [`max_turns_per_address`](HubBuilder::max_turns_per_address) | of these about WebSockets of one client address | 128 | wait, and addresses take turns |
+//! | [`drain`](HubBuilder::drain) | time for the end | 5 s | cut off |
 //!
 //! And some that are fixed:
 //!
@@ -191,6 +189,7 @@ mod origin;
 mod page;
 mod server;
 mod session;
+mod setting;
 mod settings;
 mod shard;
 mod signature;
@@ -207,6 +206,7 @@ pub use self::{
     hub::{Hub, HubError},
     origin::OriginAddressError,
     server::Serve,
+    setting::{Setting, SettingKind},
     settings::SlowClients,
 };
 pub use crate::{

@@ -1,51 +1,11 @@
-use std::time::Duration;
+//! What is set once, when a hub is built: the table of it. How clients are received is in the table of
+//! `gateway::Options`.
+
+use std::{num::NonZero, thread};
 
 use gripware_core::sig::Signer;
 
-/// What is set once, when a hub is built.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// Signs requests to the origin, where the hub signs at all.
-    pub(crate) signer: Option<Signer>,
-    /// How many channels one connection follows (GRIP 1.4).
-    pub(crate) max_channels: usize,
-    /// How many threads hold connections.
-    pub(crate) shards: usize,
-    /// Whether clients are told why an instruction was refused.
-    pub(crate) development: bool,
-    /// What a connection may have waiting for a client that does not read, in bytes.
-    pub(crate) queue_bytes: usize,
-    /// The same in messages.
-    pub(crate) queue_messages: usize,
-    pub(crate) slow_clients: SlowClients,
-    /// How many bytes of items may be accepted and not yet handed to their connections.
-    pub(crate) backlog_bytes: usize,
-    /// How long an item waits for the one before it (GRIP 3.6).
-    pub(crate) message_wait: Duration,
-    /// How long an id is remembered, so that an item that comes twice is delivered once.
-    pub(crate) id_memory: Duration,
-    /// The least time between two polls of an idle WebSocket (GRIP 2.3).
-    pub(crate) min_keep_alive_interval: Duration,
-    /// The largest message a WebSocket client may send, in bytes.
-    pub(crate) max_message: usize,
-    /// How long a WebSocket client may take to go on with a message that it has begun.
-    pub(crate) message_timeout: Duration,
-    /// The most bytes of the head of a request that can be held: its address and headers are kept,
-    /// and sent again.
-    pub(crate) max_held_head: usize,
-    /// The largest body of a request that can be held, since it may have to be sent again.
-    pub(crate) max_held_request: usize,
-    /// The largest response that is kept: a response hold's, or an `application/grip-instruct`.
-    pub(crate) max_held_response: usize,
-    /// How long the origin may take for what the hub asks by itself.
-    pub(crate) origin_timeout: Duration,
-    /// How many requests of the hub's own may be under way to the origin.
-    pub(crate) max_origin_requests: usize,
-    /// How many turns of WebSockets one client address may have under way to the origin.
-    pub(crate) max_turns_per_address: usize,
-    /// How long the end may take.
-    pub(crate) drain: Duration,
-}
+use crate::{channels::registry::MAX_SHARDS, setting};
 
 /// What becomes of a client whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,4 +18,167 @@ pub enum SlowClients {
     /// What does not fit is dropped. A stream with a next link recovers it from the origin once the
     /// client reads again; any other connection has lost it.
     Drop,
+}
+
+/// The table says so in figures.
+const _: () = assert!(MAX_SHARDS == 64);
+
+/// How many threads hold connections by default: one for each core, as far as the registry has bits
+/// for them.
+pub(crate) fn cores() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    cores.min(MAX_SHARDS)
+}
+
+setting::settings! {
+    /// What is set once, when a hub is built.
+    settings: struct Settings {
+        /// Signs requests to the origin, where the hub signs at all.
+        signer: Option<Signer> = None,
+        /// How many channels one connection follows (GRIP 1.4).
+        max_channels: usize = 20,
+    }
+
+    "Clients" {
+        /// what becomes of a client whose queue is full: `close` disconnects it, so that it knows and
+        /// comes back; `drop` drops what does not fit.
+        slow_clients: SlowClients = close;
+        /// what one connection may have waiting for a client that does not read. A single message may
+        /// be larger.
+        queue_bytes: Size = 1 MiB, at least 1;
+        /// how many messages one connection may have waiting for a client that does not read.
+        queue_messages: Count = 10_000, at least 1;
+        /// the least time between two polls of an idle WebSocket; an application that asks for less
+        /// gets this (GRIP 2.3).
+        min_keep_alive_interval as keep_alive_min: Time = 20 s, at least 1 ms;
+        /// the largest message that a WebSocket client may send. A larger one closes it with code 1009.
+        max_message: Size = 512 KiB, at least 1;
+        /// how long a WebSocket client may take to go on with a message that it has begun. Within that
+        /// time 1 KiB more of it has to come, or its end; otherwise the client is closed with code
+        /// 1008 and what came of the message is given back.
+        ///
+        /// Time in which the hub does not read from it, since the application is slower, does not
+        /// count.
+        message_timeout: Time = 60 s, at least 1 ms;
+    }
+
+    "Items" {
+        /// how long an item waits for the one before it, its `prev-id` (GRIP 3.6).
+        message_wait: Time = 5 s, at least 0 s;
+        /// how long an id is remembered, so that an item that comes twice is delivered once
+        /// (deduplication).
+        id_memory: Time = 60 s, at least 0 s;
+        /// how many bytes of published items may wait to be handed to their connections, before whoever
+        /// publishes waits (backpressure).
+        backlog_bytes: Size = 16 MiB, at least 1;
+    }
+
+    "Origin" {
+        /// how long the application may take for what the hub asks by itself: turns of WebSockets,
+        /// next links, repeated requests.
+        origin_timeout: Time = 60 s, at least 1 ms;
+        /// how many such requests may be under way at a time.
+        max_origin_requests: Count = 1024, at least 1;
+        /// how many turns of WebSockets one client address may have under way to the application at a
+        /// time: requests with what clients have said. An IPv6 address counts by its /64. More wait, and
+        /// addresses take turns, so that clients of one address that keep a slow handler busy do not
+        /// make those of another wait. All turns together have three quarters of
+        /// [`max_origin_requests`](Self::max_origin_requests).
+        ///
+        /// Behind a proxy all clients have the proxy's address: set
+        /// [`trust_forwarded`](Self::trust_forwarded), and the address that the proxy adds to
+        /// `X-Forwarded-For` counts. Where no address is known, as on a unix socket, each connection
+        /// counts by itself.
+        max_turns_per_address: Count = 128, at least 1;
+        /// the largest head of a request that can be held, in bytes of its target and headers. A larger
+        /// one gets 431.
+        ///
+        /// A WebSocket's goes to the application with each message, a response hold's when it is asked
+        /// again. Of a stream's head only the target and `Host` are kept, and count.
+        max_held_head: Size = 16 KiB, at least 1;
+        /// the largest body of a request that can be held, since it may have to be sent again.
+        max_held_request: Size = 100_000, at least 1;
+        /// the largest response that is kept: that of a response hold, or an
+        /// `application/grip-instruct`.
+        max_held_response: Size = 100_000, at least 1;
+    }
+
+    "Running" {
+        /// how many threads hold connections.
+        shards: Count = cores "one for each core, 64 at most", at least 1, at most 64;
+        /// how long the end may take; see [`Hub::shutdown`](crate::Hub::shutdown).
+        drain: Time = 5 s, at least 0 s;
+        /// whether clients are told why an instruction of the application was refused, which is in the
+        /// log anyway. Not for the public.
+        development: Switch = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, time::Duration};
+
+    use crate::{BuildError, Hub, HubBuilder};
+
+    #[test]
+    fn every_setting_has_a_name_of_its_own() {
+        let names: HashSet<_> = HubBuilder::settings().map(|it| it.name).collect();
+        assert_eq!(names.len(), HubBuilder::settings().count());
+    }
+
+    #[test]
+    fn what_is_out_of_its_range_is_refused_with_the_range() {
+        for (builder, name, range) in [
+            (Hub::builder().shards(0), "shards", "at least 1, at most 64"),
+            (
+                Hub::builder().shards(65),
+                "shards",
+                "at least 1, at most 64",
+            ),
+            (Hub::builder().queue_bytes(0), "queue_bytes", "at least 1"),
+            (
+                Hub::builder().max_header_size(100),
+                "max_header_size",
+                "at least 8 KiB",
+            ),
+            (Hub::builder().drain(Duration::MAX), "drain", "at least 0 s"),
+        ] {
+            let error = builder.build().unwrap_err();
+            assert!(
+                matches!(error, BuildError::OutOfRange { setting, limits } if (setting, limits) == (name, range)),
+                "{error}"
+            );
+        }
+        // More than a semaphore counts.
+        assert!(Hub::builder().max_connections(usize::MAX).build().is_err());
+        assert!(
+            Hub::builder()
+                .max_client_requests(usize::MAX)
+                .build()
+                .is_ok()
+        );
+    }
+
+    /// The table of limits in the documentation of the crate has every figure that can be set.
+    #[test]
+    fn the_documentation_has_the_defaults() {
+        for setting in HubBuilder::settings() {
+            let setter = match setting.name {
+                "keep_alive_min" => "min_keep_alive_interval",
+                "head_timeout" => "header_timeout",
+                "max_head" => "max_header_size",
+                // None of them is a limit.
+                "slow_clients" | "development" | "shards" | "trust_forwarded" => continue,
+                name => name,
+            };
+            let row = format!("//! | [`{setter}`](HubBuilder::{setter}) |");
+            let documentation = include_str!("lib.rs");
+            let row = documentation.lines().find(|line| line.starts_with(&row));
+            let default = setting.default.replace('_', " ");
+            assert!(
+                row.is_some_and(|row| row.contains(&default)),
+                "{setter}: {row:?}"
+            );
+        }
+    }
 }

@@ -262,6 +262,8 @@ fn what_is_wrong_is_said_on_one_line() {
         ("--drain=soon", "--drain: "),
         ("--development=maybe", "--development: "),
         ("--log=a=b=c", "--log: "),
+        // As many threads as the library starts, which is what the default is bounded by.
+        ("--shards=65", "--shards: "),
         ("--sig-iss=", "--sig-iss: "),
         ("--config=missing.toml", "--config: missing.toml: "),
         ("--quue-bytes=1", "unexpected argument '--quue-bytes'"),

@@ -43,12 +43,13 @@ pub(super) async fn serve<S: Origin>(
     };
     let options = &gateway.options;
     let header_size = u32::try_from(options.max_header_size).unwrap_or(u32::MAX);
-    let meter = SharedMeter::new(FrameMeter::new(options.max_streams, Instant::now()));
+    let max_streams = u32::try_from(options.max_streams).unwrap_or(u32::MAX);
+    let meter = SharedMeter::new(FrameMeter::new(max_streams, Instant::now()));
     let streams = Streams::new(options.answer_timeout, Arc::clone(&gateway.holder));
     let connection = Builder::new(streams.clone())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
-        .max_concurrent_streams(options.max_streams)
+        .max_concurrent_streams(max_streams)
         .max_header_list_size(header_size)
         .max_send_buf_size(SEND_BUFFER)
         .max_local_error_reset_streams(ERROR_RESETS)

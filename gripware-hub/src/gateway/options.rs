@@ -1,42 +1,45 @@
-use std::time::Duration;
+//! How clients are received: the table of what can be set of it.
 
-/// How clients are received.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// Whether what a client says in `X-Forwarded-For` and the like is passed on and added to. It is
-    /// right only behind a proxy that sets them itself. Otherwise it is all removed, so that nobody
-    /// can pretend to have another address.
-    pub(crate) trust_forwarded: bool,
-    /// How many connections may be open that are not held. More wait until one ends.
-    pub(crate) max_connections: Option<usize>,
-    /// How long the head of a request may take, from the connection's first moment or the end of the
-    /// request before. It is how long an idle connection is kept, too.
-    pub(crate) header_timeout: Duration,
-    /// The largest head of a request, in bytes. Larger ones get 431.
-    pub(crate) max_header_size: usize,
-    /// How many requests may be under way on one HTTP/2 connection. Holds count.
-    pub(crate) max_streams: u32,
-    /// How long a client may leave an answer untaken that is not held.
-    pub(crate) answer_timeout: Duration,
-    /// How many requests of one client address may be in progress at the origin.
-    pub(crate) max_client_requests: usize,
-    /// Clients come over HTTPS, and no other way.
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<super::Tls>,
-}
+use crate::setting;
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            trust_forwarded: false,
-            max_connections: None,
-            header_timeout: Duration::from_secs(60),
-            max_header_size: 64 * 1024,
-            max_streams: 250,
-            answer_timeout: Duration::from_secs(60),
-            max_client_requests: 256,
-            #[cfg(feature = "tls")]
-            tls: None,
-        }
+setting::settings! {
+    /// How clients are received.
+    options: struct Options {
+        /// Clients come over HTTPS, and no other way.
+        #[cfg(feature = "tls")]
+        tls: Option<super::Tls> = None,
+    }
+
+    "Trust" {
+        /// whether what a client says in `X-Forwarded-For` and the like is passed on and added to. It is
+        /// right only behind a proxy that sets them itself. Otherwise it is replaced, so that nobody can
+        /// pretend to have another address.
+        trust_forwarded: Switch = false;
+    }
+
+    "Clients" {
+        /// how long the head of a request may take, and how long an idle connection is kept.
+        header_timeout as head_timeout: Time = 60 s, at least 1 ms;
+        /// the largest head of a request. A larger one gets 431.
+        max_header_size as max_head: Size = 64 KiB, at least 8 KiB;
+        /// how many requests may be in progress on one HTTP/2 connection; clients that are held count.
+        /// It is what browsers are told, which let more requests wait.
+        max_streams: Count = 250, at least 1, at most 4_294_967_295;
+        /// how long a client may leave an answer untaken that is not held. An answer whose client takes
+        /// less than 16 KiB of it in this time, and not all that waits, is ended: an HTTP/1.1 connection
+        /// is closed, a stream of HTTP/2 reset. Time in which the application has nothing to send does
+        /// not count.
+        answer_timeout: Time = 60 s, at least 1 ms;
+        /// how many requests of one client address may be in progress at the application, from the
+        /// moment that it is asked until its answer has ended; clients that are held do not count. More
+        /// wait for up to 10 s, and then get 503 with `Retry-After`. An IPv6 address counts as its /64.
+        ///
+        /// The address is the other end of the connection; with
+        /// [`trust_forwarded`](Self::trust_forwarded) it is the last one in `X-Forwarded-For`. So where
+        /// a proxy is in front, either set that, or this to what all of the proxy's clients may have.
+        /// Clients on a unix socket have no limit. A large number is no limit.
+        max_client_requests: Count = 256, at least 1;
+        /// how many connections may be open that are not held. More wait until one ends.
+        max_connections: Limit = none "as many as the system allows", at least 1, at most 100_000_000;
     }
 }

@@ -1,4 +1,4 @@
-use std::{num::NonZero, thread, time::Duration};
+use std::time::Duration;
 
 use gripware_core::sig::Key;
 use gripware_hub::SlowClients;
@@ -42,7 +42,7 @@ pub(crate) struct Config {
     pub(crate) max_held_head: usize,
     pub(crate) max_held_request: usize,
     pub(crate) max_held_response: usize,
-    pub(crate) shards: usize,
+    pub(crate) shards: Option<usize>,
     pub(crate) drain: Duration,
     pub(crate) development: bool,
     pub(crate) log: EnvFilter,
@@ -95,7 +95,7 @@ impl Config {
             max_held_head: values.require(&s::MAX_HELD_HEAD, parse::size)?,
             max_held_request: values.require(&s::MAX_HELD_REQUEST, parse::size)?,
             max_held_response: values.require(&s::MAX_HELD_RESPONSE, parse::size)?,
-            shards: values.read(&s::SHARDS, shards)?.unwrap_or_else(processors),
+            shards: values.read(&s::SHARDS, shards)?,
             drain: values.require(&s::DRAIN, parse::time)?,
             development: values.require(&s::DEVELOPMENT, parse::boolean)?,
             log: values.require(&s::LOG, filter)?,
@@ -133,13 +133,9 @@ fn streams(given: &Given) -> Result<u32, &'static str> {
 /// Each is a thread.
 fn shards(given: &Given) -> Result<usize, &'static str> {
     match parse::count(given)? {
-        shards @ ..=1024 => Ok(shards),
-        _ => Err("it has to be 1024 or less"),
+        shards @ ..=64 => Ok(shards),
+        _ => Err("it has to be 64 or less"),
     }
-}
-
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn filter(given: &Given) -> Result<EnvFilter, &'static str> {

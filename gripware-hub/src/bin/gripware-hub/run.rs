@@ -70,7 +70,7 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
         .message_timeout(config.message_timeout)
         .max_header_size(config.max_head)
         .header_timeout(config.head_timeout)
-        .max_streams(config.max_streams)
+        .max_streams(config.max_streams as usize)
         .max_client_requests(config.max_client_requests)
         .answer_timeout(config.answer_timeout)
         .message_wait(config.message_wait)
@@ -82,13 +82,15 @@ fn hub(config: &Config) -> Result<Hub, Failure> {
         .max_held_head(config.max_held_head)
         .max_held_request(config.max_held_request)
         .max_held_response(config.max_held_response)
-        .shards(config.shards)
         .drain(within(config.drain))
         .development(config.development);
     builder = match &config.signature {
         Some((key, issuer)) => builder.sign_with(key.clone(), issuer),
         None => builder.unsigned(),
     };
+    if let Some(shards) = config.shards {
+        builder = builder.shards(shards);
+    }
     if let Some(count) = config.max_connections {
         builder = builder.max_connections(count);
     }
