@@ -1,28 +1,24 @@
 //! What the gateway hands over when the application holds a client.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Instant,
-};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gripware_core::proxy::Instruction;
 use http::{Response, Version};
-#[cfg(unix)]
-use tokio::net::UnixStream;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, Interest, Ready},
-    net::TcpStream,
-    sync::oneshot,
-};
+use tokio::sync::oneshot;
 
 use crate::{
-    connection_id::Id, http::replay_request::ReplayRequest, origin::OriginClient, ws::Accepted,
+    connection_id::Id, http::replay_request::ReplayRequest, metrics::Metrics, origin::OriginClient,
+    settings::Settings, signature::Signature, socket::DetachedSocket, ws::Accepted,
 };
+
+/// Who holds the clients that leave the gateway: a [`Node`](crate::node::Node), or a test's list.
+pub(crate) trait Holder: fmt::Debug + Send + Sync + 'static {
+    fn hold(&self, held: HeldClient);
+    fn settings(&self) -> &Settings;
+    fn signature(&self) -> &Arc<Signature>;
+    fn metrics(&self) -> &Metrics;
+}
 
 /// A client that is held from now on.
 #[derive(Debug)]
@@ -83,51 +79,8 @@ pub(crate) struct ClientConn {
     pub(crate) resume_http: Option<Arc<dyn ResumeHttp>>,
 }
 
-pub(crate) enum DetachedSocket {
-    /// Not blocking, and in no runtime's reactor.
-    Tcp(std::net::TcpStream),
-    Other(Box<dyn Io>),
-}
-
-/// Any other connection, such as one with TLS.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {
-    /// Whether the client's side has ended, though what came before that may not be read yet.
-    ///
-    /// `false` where that cannot be told without reading, as on a stream of HTTP/2, which costs no
-    /// descriptor.
-    fn is_hung_up(&self) -> bool {
-        false
-    }
-}
-
-impl Io for DuplexStream {}
-
-impl Io for TcpStream {
-    fn is_hung_up(&self) -> bool {
-        is_read_closed(self.ready(Interest::READABLE))
-    }
-}
-
-#[cfg(unix)]
-impl Io for UnixStream {
-    fn is_hung_up(&self) -> bool {
-        is_read_closed(self.ready(Interest::READABLE))
-    }
-}
-
-/// Whether a socket's side for reading has ended, from what the reactor knows of it: no system call,
-/// and whatever is still to be read.
-fn is_read_closed(ready: impl Future<Output = io::Result<Ready>>) -> bool {
-    let mut cx = Context::from_waker(Waker::noop());
-    match pin!(ready).poll(&mut cx) {
-        Poll::Ready(Ok(ready)) => ready.is_read_closed(),
-        Poll::Ready(Err(_)) => true,
-        Poll::Pending => false,
-    }
-}
-
 /// A server that goes on with a connection after a hold.
-pub(crate) trait ResumeHttp: Send + Sync + std::fmt::Debug {
+pub(crate) trait ResumeHttp: Send + Sync + fmt::Debug {
     fn resume_http(&self, wire: DetachedSocket, unread: Bytes);
 }
 
@@ -138,40 +91,4 @@ pub(crate) enum Framing {
     Chunked,
     /// As they are, ended with the connection.
     Raw,
-}
-
-impl std::fmt::Debug for DetachedSocket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(stream) => stream.fmt(f),
-            Self::Other(_) => f.write_str("Other"),
-        }
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::{
-        io::AsyncWriteExt as _,
-        time::{sleep, timeout},
-    };
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_client_on_a_unix_socket_that_leaves_is_noticed_although_nothing_is_read() {
-        let (mut client, wire) = UnixStream::pair().unwrap();
-        client.write_all(b"unread").await.unwrap();
-        wire.readable().await.unwrap();
-        assert!(!wire.is_hung_up());
-        drop(client);
-        let noticed = async {
-            while !wire.is_hung_up() {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(Duration::from_secs(20), noticed).await.unwrap();
-    }
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     clock,
     connection_id::Id,
-    handoff::HeldClient,
+    handoff::{HeldClient, Holder},
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::{Gauges, Metrics},
     page::{CursorError, MAX_PAGE, Page, Seniority, channel_cursor, read_channel_cursor},
@@ -76,14 +76,6 @@ impl Node {
             shared,
             settings,
         })
-    }
-
-    /// Holds a client from now on.
-    pub(crate) fn hold(&self, held: HeldClient) {
-        let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
-        // Where the shard has ended the client is dropped, as every other one was.
-        self.shared
-            .send(next % self.shared.shards(), Message::Hold(Box::new(held)));
     }
 
     /// Takes a valid item, as soon as there is room for it, and says how many subscribers it is
@@ -266,6 +258,27 @@ impl Node {
             receiver
         };
         (0..self.shared.shards()).map(ask).collect()
+    }
+}
+
+impl Holder for Node {
+    fn hold(&self, held: HeldClient) {
+        let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
+        // Where the shard has ended the client is dropped, as every other one was.
+        self.shared
+            .send(next % self.shared.shards(), Message::Hold(Box::new(held)));
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn signature(&self) -> &Arc<Signature> {
+        &self.signature
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 }
 

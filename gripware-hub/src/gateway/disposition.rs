@@ -21,11 +21,10 @@ use super::{
     handoff_slot::{Handoff, HandoffSlot},
     refused::Refused,
     request::absolute,
-    server::Holder,
 };
 use crate::{
     connection_id::Id,
-    handoff::{ClientConn, HeldClient, HoldKind, Reply},
+    handoff::{ClientConn, HeldClient, HoldKind, Holder, Reply},
     http::{
         body::Rest,
         hop_by_hop::strip_hop_by_hop,

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use crate::handoff::Io;
+use crate::socket::Io;
 
 /// What may be on its way from a hold to hyper, in bytes.
 const CAPACITY: usize = 16 * 1024;
@@ -21,7 +21,7 @@ const CHUNK: usize = 8 * 1024;
 ///
 /// A wire that is shut down is a response that ended. One that is dropped was cut off, and hyper
 /// resets the stream. A client that is gone is the wire's end of file.
-pub(super) fn pipe() -> (DetachedSocket, PipeBody) {
+pub(super) fn pipe() -> (HoldSocket, PipeBody) {
     let (near, far) = tokio::io::duplex(CAPACITY);
     let ended = Arc::new(AtomicBool::new(false));
     let hold = Arc::new(());
@@ -30,7 +30,7 @@ pub(super) fn pipe() -> (DetachedSocket, PipeBody) {
         ended: Arc::clone(&ended),
         hold: Arc::downgrade(&hold),
     };
-    let wire = DetachedSocket {
+    let wire = HoldSocket {
         io: near,
         ended,
         _hold: hold,
@@ -38,13 +38,13 @@ pub(super) fn pipe() -> (DetachedSocket, PipeBody) {
     (wire, body)
 }
 
-pub(super) struct DetachedSocket {
+pub(super) struct HoldSocket {
     io: DuplexStream,
     ended: Arc<AtomicBool>,
     _hold: Arc<()>,
 }
 
-impl Io for DetachedSocket {}
+impl Io for HoldSocket {}
 
 pub(super) struct PipeBody {
     io: DuplexStream,
@@ -74,7 +74,7 @@ impl PipeBody {
     }
 }
 
-impl AsyncRead for DetachedSocket {
+impl AsyncRead for HoldSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -84,7 +84,7 @@ impl AsyncRead for DetachedSocket {
     }
 }
 
-impl AsyncWrite for DetachedSocket {
+impl AsyncWrite for HoldSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

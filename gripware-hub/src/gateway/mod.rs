@@ -37,4 +37,3 @@ mod websocket;
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
 pub(crate) use self::{options::Options, server::Gateway};
-pub(crate) use crate::http::http1_head::{response_bytes, set_reason};

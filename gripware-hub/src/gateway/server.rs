@@ -10,42 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Options, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
-    handoff::{DetachedSocket, HeldClient, ResumeHttp},
-    metrics::Metrics,
-    node::Node,
+    handoff::{Holder, ResumeHttp},
     origin::{Origin, OriginClient},
     server::{Accepted, Listener, Server},
-    settings::Settings,
-    signature::Signature,
-    socket::Socket,
+    socket::{DetachedSocket, Socket},
     ws::WsSettings,
 };
-
-/// Who holds the clients that leave the gateway.
-pub(crate) trait Holder: fmt::Debug + Send + Sync + 'static {
-    fn hold(&self, held: HeldClient);
-    fn settings(&self) -> &Settings;
-    fn signature(&self) -> &Arc<Signature>;
-    fn metrics(&self) -> &Metrics;
-}
-
-impl Holder for Node {
-    fn hold(&self, held: HeldClient) {
-        Self::hold(self, held);
-    }
-
-    fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    fn signature(&self) -> &Arc<Signature> {
-        &self.signature
-    }
-
-    fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-}
 
 /// Serves clients in front of one application.
 pub(crate) struct Gateway<S> {

@@ -16,9 +16,10 @@ use super::{
     refused::Refused,
 };
 use crate::{
-    handoff::{ClientConn, DetachedSocket, Framing, HoldKind},
+    handoff::{ClientConn, Framing, HoldKind},
     http::http1_head::{Length, allows_body, write_head},
     origin::BoxError,
+    socket::DetachedSocket,
 };
 
 impl Disposition<'_> {

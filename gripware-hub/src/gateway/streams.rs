@@ -15,10 +15,8 @@ use hyper::rt::Executor;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::{
-    progress::{Progress, StallTimer},
-    server::Holder,
-};
+use super::progress::{Progress, StallTimer};
+use crate::handoff::Holder;
 
 tokio::task_local! {
     /// The watch over the stream that is being polled.

@@ -39,15 +39,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{server::Holder, *};
+use super::*;
 use crate::{
-    handoff::{ClientConn, DetachedSocket, Framing, HeldClient, HoldKind, Reply},
+    handoff::{ClientConn, Framing, HeldClient, HoldKind, Holder, Reply},
     http::replay_request::ReplayRequest,
     metrics::Metrics,
     origin::HttpOrigin,
     settings::{Settings, SlowClients},
     signature::Signature,
-    socket::Socket,
+    socket::{DetachedSocket, Socket},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use rustls::{
 use thiserror::Error;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{handoff::Io, socket::Socket};
+use crate::socket::{Io, Socket};
 
 /// The certificate that clients see, for HTTPS with TLS 1.2 or 1.3. They may choose HTTP/2 or
 /// HTTP/1.1.

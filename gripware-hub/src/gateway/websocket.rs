@@ -20,18 +20,19 @@ use super::{
     forward::{Outcome, failure},
     handoff_slot::{Handoff, HandoffSlot},
     request::absolute,
-    server::{Gateway, Holder},
+    server::Gateway,
     share,
     share::{Counted, Share},
 };
 use crate::{
     client_addr::ClientAddr,
     connection_id::Id,
-    handoff::{ClientConn, DetachedSocket, HeldClient, HoldKind, Io},
+    handoff::{ClientConn, HeldClient, HoldKind, Holder},
     http::{
         hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::ReplayRequest,
     },
     origin::{Origin, OriginClient},
+    socket::{DetachedSocket, Io},
     turns::Client,
     ws::{Accepted, ConnectionMeta, EventsRequest, Opening, handshake, judge, request},
 };

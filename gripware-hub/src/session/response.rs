@@ -20,7 +20,8 @@ use super::{
     subscription::{Meta, Subscription, filtered},
 };
 use crate::{
-    channels::encoded_item::EncodedItem, gateway::set_reason, http::compact_headers::CompactHeaders,
+    channels::encoded_item::EncodedItem,
+    http::{compact_headers::CompactHeaders, http1_head::set_reason},
 };
 
 /// A request that is answered once.

@@ -7,7 +7,6 @@ use gripware_core::proxy::Instruction;
 
 use super::{
     Shard,
-    client_socket::ClientSocket,
     connection::{Connection, State},
     drive::MAX_UNREAD,
     outbox::Outbox,
@@ -24,6 +23,7 @@ use crate::{
         subscription::Meta,
         websocket::WebSocketSession,
     },
+    socket::Socket,
     ws::{Action, FrameDecoder},
 };
 
@@ -89,7 +89,7 @@ impl Shard {
         };
         let (wire, unread, resume_http) = match line {
             None => (None, Bytes::new(), None),
-            Some(line) => match ClientSocket::new(line.wire) {
+            Some(line) => match Socket::attach(line.wire) {
                 Ok(wire) => (Some(wire), line.unread, line.resume_http),
                 Err(error) => {
                     tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");

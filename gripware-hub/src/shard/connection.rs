@@ -8,9 +8,7 @@ use std::{
 
 use bytes::BytesMut;
 
-use super::{
-    client_socket::ClientSocket, outbox::Outbox, pressure::Pressure, timers::ConnectionKey,
-};
+use super::{outbox::Outbox, pressure::Pressure, timers::ConnectionKey};
 use crate::{
     clock,
     connection_id::Id,
@@ -25,6 +23,7 @@ use crate::{
         subscription::{Meta, Subscription},
     },
     settings::Settings,
+    socket::Socket,
 };
 
 /// How long a client may take to read what is left when its connection ends.
@@ -52,7 +51,7 @@ pub(super) struct Connection {
 pub(super) struct State {
     pub(super) sink: Session,
     /// Nothing where another task writes the answer, or the client has gone.
-    pub(super) wire: Option<ClientSocket>,
+    pub(super) wire: Option<Socket>,
     pub(super) outbox: Outbox,
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) meta: Meta,

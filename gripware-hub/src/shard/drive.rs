@@ -17,12 +17,12 @@ use tokio::task::{spawn_local, yield_now};
 
 use super::{
     READ_BUFFER, Shard,
-    client_socket::ClientSocket,
     connection::{Connection, End, State},
 };
 use crate::{
     clock,
     session::{Session, websocket::WebSocketSession},
+    socket::{Io, Socket},
     ws::{Action, ClientMessage},
 };
 
@@ -99,7 +99,7 @@ impl Shard {
         let mut state = connection.state.borrow_mut();
         let State { wire, outbox, .. } = &mut *state;
         match wire {
-            Some(ClientSocket::Tcp(stream)) if !outbox.is_empty() => {
+            Some(Socket::Tcp(stream)) if !outbox.is_empty() => {
                 stream.poll_write_ready(cx).map(|_| ())
             }
             // Any other one has the task's waker from the write that it did not take.
@@ -143,7 +143,7 @@ impl Shard {
         };
         let mut buffer = self.read_buffer.borrow_mut();
         let limit = limit.min(buffer.len());
-        let read = wire.poll_read(cx, buffer.get_mut(..limit).unwrap_or_default());
+        let read = wire.poll_read_into(cx, buffer.get_mut(..limit).unwrap_or_default());
         drop(state);
         match read {
             Poll::Pending => Poll::Pending,
@@ -263,7 +263,7 @@ impl Shard {
         if state.end.is_some() || state.reading() != Reading::Paused {
             return;
         }
-        if state.wire.as_ref().is_some_and(ClientSocket::is_hung_up) {
+        if state.wire.as_ref().is_some_and(Io::is_hung_up) {
             drop(state);
             self.lost(connection);
             return;

@@ -1,11 +1,13 @@
 //! A client leaves the shard.
 
 use std::{
+    pin::Pin,
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use gripware_core::ws::CloseCode;
+use tokio::io::AsyncWrite as _;
 
 use super::{
     Shard,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    gateway::response_bytes,
+    http::http1_head::response_bytes,
     session::{Effect, Session, response::ResponseReply},
 };
 
@@ -215,7 +217,7 @@ impl Shard {
         state.timer = None;
         if let Some(wire) = &mut state.wire {
             // Where it does not work at once the end of the connection says the same.
-            let _ = connection.with_waker(|cx| wire.poll_shutdown(cx));
+            let _ = connection.with_waker(|cx| Pin::new(wire).poll_shutdown(cx));
         }
         drop(state);
         self.set_timer(connection);

@@ -11,7 +11,6 @@ mod admit;
 mod answer;
 mod ask;
 mod batch;
-mod client_socket;
 mod connection;
 mod deliver;
 mod drive;

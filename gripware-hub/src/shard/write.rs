@@ -1,6 +1,8 @@
 //! Writing to a client.
 
-use std::{io, rc::Rc, task::Poll};
+use std::{io, pin::Pin, rc::Rc, task::Poll};
+
+use tokio::io::AsyncWrite as _;
 
 use super::{
     Shard,
@@ -62,7 +64,7 @@ impl Shard {
         let written = loop {
             if outbox.is_empty() {
                 state.has_dropped = false;
-                break connection.with_waker(|cx| wire.poll_flush(cx));
+                break connection.with_waker(|cx| Pin::new(&mut *wire).poll_flush(cx));
             }
             let (slices, count) = outbox.slices();
             let slices = slices.get(..count).unwrap_or_default();

@@ -22,7 +22,8 @@ use crate::{
         frames,
         frames::{BINARY, CLOSE, PING, PONG, Said, TEXT},
     },
-    handoff::{DetachedSocket, ResumeHttp},
+    handoff::ResumeHttp,
+    socket::DetachedSocket,
 };
 
 #[derive(Debug)]

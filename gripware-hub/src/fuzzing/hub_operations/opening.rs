@@ -17,8 +17,9 @@ use super::{
 use crate::{
     ConnectionKind, clock,
     connection_id::Id,
-    handoff::{ClientConn, DetachedSocket, Framing, HeldClient, HoldKind, Reply},
+    handoff::{ClientConn, Framing, HeldClient, HoldKind, Holder, Reply},
     http::replay_request::ReplayRequest,
+    socket::DetachedSocket,
     ws::{ConnectionMeta, Opening, judge, request},
 };
 

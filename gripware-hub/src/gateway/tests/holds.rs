@@ -1,6 +1,7 @@
 //! Clients of HTTP/1.x that are held.
 
 use super::*;
+use crate::http::http1_head::response_bytes;
 
 #[tokio::test]
 async fn a_stream_hold_leaves_http_and_its_connection_can_be_used_again() {

@@ -27,11 +27,12 @@ use crate::{
     channels::{encoded_item::EncodedItem, registry::Registry},
     connection_id::Id,
     handoff,
-    handoff::{DetachedSocket, Framing, HeldClient, HoldKind, Reply, ResumeHttp},
+    handoff::{Framing, HeldClient, HoldKind, Reply, ResumeHttp},
     http::replay_request::ReplayRequest,
     origin::{OriginClient, OriginError},
     settings::Settings,
     signature::Signature,
+    socket::DetachedSocket,
     ws::{ConnectionMeta, Opening, judge},
 };
 

@@ -23,9 +23,7 @@ use super::{
     *,
 };
 use crate::{
-    handoff::{DetachedSocket, ResumeHttp},
-    session::Session,
-    shard::drive::MAX_UNREAD,
+    handoff::ResumeHttp, session::Session, shard::drive::MAX_UNREAD, socket::DetachedSocket,
 };
 
 const RESPONSE: &str = "Grip-Hold: response\nGrip-Channel: a";
