@@ -1,21 +1,18 @@
-//! WebSockets over HTTP, turn by turn.
+//! WebSocket routes as actix-web has them: extractors, payloads, middleware that fails.
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
 mod proxy;
 
-use std::{cell::Cell, fmt, rc::Rc};
+use std::{cell::Cell, rc::Rc};
 
 use actix_http::Request;
 use actix_web::{
-    App, Either, Error, HttpRequest, HttpResponse, Responder, ResponseError,
+    App, Either, Error, HttpRequest, HttpResponse, Responder,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse},
     error::{ErrorForbidden, ErrorUnauthorized, PayloadError},
-    http::{
-        StatusCode,
-        header::{HeaderName, HeaderValue},
-    },
+    http::header::{HeaderName, HeaderValue},
     middleware::{Next, from_fn},
     test::init_service,
     web::{self, Bytes},
@@ -23,7 +20,7 @@ use actix_web::{
 use gripware_actix::{
     GripMiddleware, WebSocketContext, WebSocketError, WebSocketErrorKind, WebSocketRejection,
 };
-use proxy::{direct, events, from_proxy, get, grip, grip_with_prefix, send};
+use proxy::{direct, events, from_proxy, grip, send};
 
 async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
     if ws.is_opening() {
@@ -34,39 +31,6 @@ async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRej
         ws.send(message)?;
     }
     Ok(ws)
-}
-
-/// Fails whenever it gets a message, as a handler of its own would.
-async fn failing(mut ws: WebSocketContext) -> Result<WebSocketContext, Failure> {
-    ws.accept();
-    if ws.is_opening() && ws.meta("fail").is_some() {
-        return Err(Failure);
-    }
-    match ws.receive()? {
-        Some(_) => Err(Failure),
-        None => Ok(ws),
-    }
-}
-
-#[derive(Debug)]
-struct Failure;
-
-impl From<WebSocketError> for Failure {
-    fn from(_: WebSocketError) -> Self {
-        Self
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no tea\n")
-    }
-}
-
-impl ResponseError for Failure {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::IM_A_TEAPOT
-    }
 }
 
 async fn page_or_socket(ws: Option<WebSocketContext>) -> impl Responder {
@@ -95,58 +59,16 @@ async fn refusing(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocke
     Ok(ws)
 }
 
-async fn counter(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
-    let count: u64 = ws.meta("count").map_or(0, |count| count.parse().unwrap());
-    ws.insert_meta("count", &(count + 1).to_string())?;
-    Ok(ws)
-}
-
 async fn app() -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error>
 {
     init_service(
         App::new()
             .route("/echo", web::to(echo))
-            .route("/failing", web::to(failing))
             .route("/page", web::to(page_or_socket))
             .route("/refusing", web::to(refusing))
-            .route("/counter", web::to(counter))
             .wrap(GripMiddleware::new(&grip())),
     )
     .await
-}
-
-#[actix_web::test]
-async fn a_conversation_is_one_turn_after_the_other() {
-    let app = app().await;
-    let opened = send(&app, events("/echo", "OPEN\r\n")).await;
-    assert_eq!(opened.status, 200);
-    assert_eq!(
-        opened.header("content-type"),
-        "application/websocket-events"
-    );
-    assert_eq!(opened.header("sec-websocket-extensions"), "grip");
-    assert_eq!(
-        opened.text(),
-        "OPEN\r\nTEXT 27\r\nc:{\"type\":\"subscribe\",\"channel\":\"room\"}\r\n"
-    );
-
-    let echoed = send(&app, events("/echo", "TEXT 2\r\nhi\r\nBINARY 1\r\n\0\r\n")).await;
-    assert_eq!(echoed.text(), "TEXT 4\r\nm:hi\r\nBINARY 3\r\nm:\0\r\n");
-    assert_eq!(echoed.header("sec-websocket-extensions"), "");
-
-    let closed = send(&app, events("/echo", "CLOSE 5\r\n\x0f\x21bye\r\n")).await;
-    assert_eq!(closed.text(), "CLOSE 5\r\n\x0f\x21bye\r\n");
-}
-
-#[actix_web::test]
-async fn an_empty_answer_still_says_what_it_is() {
-    let answer = send(&app().await, events("/echo", "")).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.header("content-type"),
-        "application/websocket-events"
-    );
-    assert_eq!(answer.text(), "");
 }
 
 #[actix_web::test]
@@ -163,86 +85,12 @@ async fn an_answer_has_no_other_headers_than_the_conversation_set() {
 }
 
 #[actix_web::test]
-async fn meta_comes_with_the_request_and_what_changed_goes_back() {
-    let request = events("/counter", "").insert_header(("meta-count", "6"));
-    let answer = send(&app().await, request).await;
-    assert_eq!(answer.header("set-meta-count"), "7");
-}
-
-#[actix_web::test]
 async fn a_refused_client_gets_the_status_the_headers_and_the_body() {
     let answer = send(&app().await, events("/refusing", "OPEN\r\n")).await;
     assert_eq!((answer.status.as_u16(), answer.text()), (403, "no\n"));
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
     let cookies: Vec<_> = answer.headers.get_all("set-cookie").collect();
     assert_eq!(cookies, ["a=1", "b=2"]);
-}
-
-#[actix_web::test]
-async fn the_prefix_is_put_before_the_channel() {
-    let app = App::new()
-        .route("/echo", web::to(echo))
-        .wrap(GripMiddleware::new(&grip_with_prefix("app-")));
-    let answer = send(&init_service(app).await, events("/echo", "OPEN\r\n")).await;
-    assert!(answer.text().contains("\"channel\":\"app-room\""));
-}
-
-#[actix_web::test]
-async fn events_that_nobody_signed_are_refused() {
-    let app = app().await;
-    let unsigned = events("/echo", "OPEN\r\n").insert_header(("grip-sig", "forged"));
-    let answer = send(&app, unsigned).await;
-    assert_eq!(answer.status, 403);
-    assert!(answer.text().contains("only from a trusted GRIP proxy"));
-
-    let unsigned = direct("/echo")
-        .method("POST".parse().unwrap())
-        .insert_header(("content-type", "Application/WebSocket-Events; x=y"))
-        .set_payload("OPEN\r\n");
-    assert_eq!(send(&app, unsigned).await.status, 403);
-}
-
-#[actix_web::test]
-async fn a_request_that_is_no_websocket_is_a_400() {
-    let app = app().await;
-    assert_eq!(send(&app, direct("/echo")).await.status, 400);
-    assert_eq!(send(&app, get("/echo")).await.status, 400);
-    let post = from_proxy("POST", "/echo").set_payload("OPEN\r\n");
-    assert_eq!(send(&app, post).await.status, 400);
-    let put = events("/echo", "OPEN\r\n").method("PUT".parse().unwrap());
-    let answer = send(&app, put).await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
-    assert_eq!(
-        answer.text(),
-        "this resource speaks WebSocket only, and the request carries no WebSocket events\n"
-    );
-}
-
-#[actix_web::test]
-async fn broken_events_are_a_400_and_large_ones_a_413() {
-    let app = app().await;
-    for body in [
-        "TEXT 5\r\nhi",
-        "OPEN\n",
-        "nonsense",
-        "TEXT fffffffffffffff0\r\n",
-    ] {
-        assert_eq!(
-            send(&app, events("/echo", body)).await.status,
-            400,
-            "{body:?}"
-        );
-    }
-    let nameless = from_proxy("POST", "/echo")
-        .insert_header(("content-type", "application/websocket-events"))
-        .set_payload("OPEN\r\n");
-    assert_eq!(send(&app, nameless).await.status, 400);
-    let twice = events("/echo", "OPEN\r\n").append_header(("connection-id", "c2"));
-    assert_eq!(send(&app, twice).await.status, 400);
-
-    let large = vec![b'x'; 1_000_001];
-    assert_eq!(send(&app, events("/echo", large)).await.status, 413);
 }
 
 #[actix_web::test]
@@ -339,22 +187,6 @@ async fn a_body_that_is_no_websockets_is_left_to_other_extractors() {
 }
 
 #[actix_web::test]
-async fn a_handler_that_fails_closes_an_open_socket_and_refuses_an_opening_one() {
-    let app = app().await;
-    let failed = send(&app, events("/failing", "TEXT 2\r\nhi\r\n")).await;
-    assert_eq!(failed.status, 200);
-    assert_eq!(
-        failed.header("content-type"),
-        "application/websocket-events"
-    );
-    assert_eq!(failed.body, &b"CLOSE 2\r\n\x03\xf3\r\n"[..]);
-
-    let opening = events("/failing", "OPEN\r\n").insert_header(("meta-fail", "1"));
-    let refused = send(&app, opening).await;
-    assert_eq!((refused.status.as_u16(), refused.text()), (418, "no tea\n"));
-}
-
-#[actix_web::test]
 async fn a_middleware_that_fails_after_the_handler_closes_an_open_socket() {
     let failing = from_fn(async |request, next: Next<actix_web::body::BoxBody>| {
         next.call(request).await?;
@@ -420,38 +252,6 @@ async fn a_rejection_that_middleware_passes_on_stays_what_it_is() {
     let app = init_service(app).await;
     let closed = send(&app, events("/echo", "TEXT 2\r\nhi\r\n")).await;
     assert_eq!(closed.body, &b"CLOSE 2\r\n\x03\xef\r\n"[..]);
-}
-
-#[actix_web::test]
-async fn a_refusal_without_a_body_has_no_content_type() {
-    async fn refuse(ws: WebSocketContext) -> WebSocketContext {
-        ws
-    }
-    let app = App::new()
-        .route("/", web::to(refuse))
-        .wrap(GripMiddleware::new(&grip()));
-    let answer = send(&init_service(app).await, events("/", "OPEN\r\n")).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("content-type")),
-        (403, "")
-    );
-}
-
-#[actix_web::test]
-async fn a_message_that_is_not_what_the_handler_takes_closes_with_1007() {
-    async fn text_only(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
-        while let Some(message) = ws.receive()? {
-            ws.send_text(message.to_str()?)?;
-        }
-        Ok(ws)
-    }
-    let app = App::new()
-        .route("/", web::to(text_only))
-        .wrap(GripMiddleware::new(&grip()));
-    let request = events("/", &b"TEXT 1\r\n\xff\r\n"[..]);
-    let answer = send(&init_service(app).await, request).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.body, &b"CLOSE 2\r\n\x03\xef\r\n"[..]);
 }
 
 #[actix_web::test]

@@ -26,12 +26,6 @@ pub(crate) fn grip() -> Grip {
         .unwrap()
 }
 
-/// The same with a prefix.
-pub(crate) fn grip_with_prefix(prefix: &str) -> Grip {
-    let url = GripUrl::parse(URL).unwrap();
-    Grip::builder().url(url).prefix(prefix).build().unwrap()
-}
-
 pub(crate) fn signature(key: &str, issuer: &str, at: SystemTime) -> String {
     let signer = Signer::new(Key::parse(key).unwrap()).unwrap();
     signer.with_issuer(issuer).sign(at).unwrap()
@@ -79,10 +73,6 @@ impl Answer {
 
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
-    }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap()
     }
 }
 

@@ -234,6 +234,7 @@ pub async fn head_is_answered_and_not_held(server: &Server) {
     for path in [
         "/hold/response?channel=a",
         "/hold/stream?channel=a",
+        "/hold/stream?channel=a%2Cb",
         "/sse?channel=a",
     ] {
         let answer = proxy.request("HEAD", path).await;

@@ -22,6 +22,7 @@
 
 pub mod context;
 pub mod delivery;
+pub mod edges;
 pub mod feed;
 pub mod holds;
 pub mod publish;
@@ -124,6 +125,32 @@ macro_rules! behaviour {
     )*};
 }
 
+/// Runs the cases of [`edges`](mod@edges) against the application that the closure makes of a
+/// `Grip`, with the routes that stand there.
+#[macro_export]
+macro_rules! edges {
+    ($app:expr) => {
+        $crate::behaviour! { @list $app;
+            edges {
+                a_stream_alone_is_an_event_stream
+                first_bytes_of_an_event_stream_do_not_make_it_plain_text
+                a_hold_keeps_the_status_headers_and_body_beside_it
+                a_name_that_headers_would_change_travels_in_a_body
+                a_hold_that_no_proxy_would_accept_is_a_500
+                wider_limits_are_those_of_the_application
+                the_body_of_a_response_hold_is_bounded_and_that_of_a_stream_is_not
+                instructions_written_by_hand_need_a_proxy_too
+                a_head_request_sees_the_head_of_what_a_get_is_answered_with
+                a_hold_that_got_lost_is_a_500
+                only_an_unsigned_proxy_that_the_application_trusts_is_believed
+                a_handler_that_fails_closes_an_open_socket_and_refuses_an_opening_one
+                middleware_that_refuses_an_open_socket_closes_it
+                a_refusal_without_a_body_has_no_content_type
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -132,6 +159,7 @@ mod tests {
         for (name, module) in [
             ("context", include_str!("context.rs")),
             ("delivery", include_str!("delivery.rs")),
+            ("edges", include_str!("edges.rs")),
             ("feed", include_str!("feed.rs")),
             ("holds", include_str!("holds.rs")),
             ("publish", include_str!("publish.rs")),

@@ -28,7 +28,7 @@ fn untrusted(request: &Request) -> [Request; 5] {
 fn events(proxy: &Proxy, path: &str) -> Request {
     let request = proxy.post(path).body("OPEN\r\n");
     request
-        .header("content-type", "application/websocket-events")
+        .header("content-type", "Application/WebSocket-Events; x=y")
         .header("connection-id", "1")
 }
 
@@ -65,6 +65,11 @@ pub async fn events_need_a_trusted_proxy(server: &Server) {
 }
 
 pub async fn nobody_is_trusted_where_no_proxy_is_configured(server: &Server) {
+    let keyless = gripware_core::GripUrl::parse("http://localhost:5561/").unwrap();
+    let keyless = Grip::builder().url(keyless).build().unwrap();
+    let proxy = server.start_with(Proxy::builder(), keyless).await;
+    proxy.get("/plain").await.assert_status(200);
+    proxy.get(HOLDS[0]).await.assert_status(501);
     let grip = Grip::builder().build().unwrap();
     let proxy = server.start_with(Proxy::builder(), grip).await;
     proxy.get("/plain").await.assert_status(200);

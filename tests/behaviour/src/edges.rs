@@ -1,0 +1,205 @@
+//! Handlers that no conformance contract has: what a framework does to a response, and what
+//! middleware between the handler and the layer does to it.
+//!
+//! Each adapter's test builds these routes; [`edges!`](crate::edges) runs the cases. `GET` also
+//! serves `HEAD`, and `sse` stands for a stream hold of `news`, kept alive as server-sent events
+//! every 20 s.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `/sse` | `sse`, and nothing else |
+//! | `/sse/text`, `/sse/bytes` | `sse` with the text, or the bytes, `data: 1\n\n` |
+//! | `/sse/own` | `sse` with a content type of its own, `a/b` |
+//! | `/beside` | 404, `ETag: "1"`, a response hold of `news`, `nothing\n` |
+//! | `/hostile` | a stream hold of `a,b;"c"` with skip-self, `X-One: 1`, `X-Two: b`, `X-Two: a`, content type `text/x`, `first\n` |
+//! | `/too-many` | a stream hold of 31 channels |
+//! | `/long`, `/long/in-body` | a response hold of `a` with 100 001 bytes; a stream hold that is to travel in a body |
+//! | `/chunks/{mode}/{count}` | a hold of `a`, with a stream of so many chunks of 1 000 bytes |
+//! | `/by-hand` | `Grip-Hold: stream` and `Grip-Channel: a`, written as headers |
+//! | `/link-by-hand` | a `Grip-Link`, written as a header |
+//! | `/teapot` | `sse` that shows the client 418 and `Content-Type` alone, with `X-Hidden: 1` |
+//! | `/lost` | `sse`, in middleware that clears the extensions of its response |
+//! | `/ws/failing` | accepts, and fails with 418, `no tea\n` for a message or an opening with the meta `fail` |
+//! | `/ws/refused` | a socket, in middleware that answers everything with 401 |
+//! | `/ws/undecided` | neither accepts nor refuses |
+
+use bytes::Bytes;
+use gripware_core::{Limits, header::WEBSOCKET_EVENTS};
+use gripware_publish::Grip;
+use gripware_test::{Proxy, Request};
+use serde_json::json;
+
+use crate::Server;
+
+const CLOSED_1011: &[u8] = b"CLOSE 2\r\n\x03\xf3\r\n";
+
+fn events(proxy: &Proxy, path: &str, body: &'static str) -> Request {
+    proxy
+        .post(path)
+        .header("content-type", WEBSOCKET_EVENTS)
+        .header("connection-id", "1")
+        .header("content-length", body.len().to_string())
+        .body(body)
+}
+
+pub async fn a_stream_alone_is_an_event_stream(server: &Server) {
+    let proxy = server.start().await;
+    let answer = proxy.get("/sse").await;
+    answer.assert_status(200).assert_text("");
+    answer.assert_header("content-type", "text/event-stream");
+    answer.assert_header("grip-hold", "stream");
+    answer.assert_header("grip-channel", "news");
+    answer.assert_header("grip-keep-alive", r":\n\n; format=cstring; timeout=20");
+}
+
+pub async fn first_bytes_of_an_event_stream_do_not_make_it_plain_text(server: &Server) {
+    let proxy = server.start().await;
+    for (path, content_type) in [
+        ("/sse/text", "text/event-stream"),
+        ("/sse/bytes", "text/event-stream"),
+        ("/sse/own", "a/b"),
+    ] {
+        proxy
+            .get(path)
+            .await
+            .assert_header("content-type", content_type);
+    }
+}
+
+pub async fn a_hold_keeps_the_status_headers_and_body_beside_it(server: &Server) {
+    let proxy = server.start().await;
+    let answer = proxy.get("/beside").await;
+    answer.assert_status(404).assert_text("nothing\n");
+    answer.assert_header("etag", "\"1\"");
+    answer.assert_header("grip-hold", "response");
+}
+
+pub async fn a_name_that_headers_would_change_travels_in_a_body(server: &Server) {
+    let proxy = server.start().await;
+    let answer = proxy.get("/hostile").await;
+    answer.assert_status(200);
+    answer.assert_header("content-type", "application/grip-instruct");
+    answer
+        .assert_no_header("grip-hold")
+        .assert_no_header("x-one");
+    let expected = json!({
+        "hold": {
+            "mode": "stream",
+            "channels": [{"name": "a,b;\"c\"", "filters": ["skip-self"]}],
+        },
+        "response": {
+            "code": 200,
+            "headers": [
+                ["content-type", "text/x"],
+                ["x-one", "1"],
+                ["x-two", "b"],
+                ["x-two", "a"],
+            ],
+            "body": "first\n",
+        },
+    });
+    assert_eq!(answer.json::<serde_json::Value>(), expected);
+    proxy
+        .request("HEAD", "/hostile")
+        .await
+        .assert_status(200)
+        .assert_no_hold();
+}
+
+pub async fn a_hold_that_no_proxy_would_accept_is_a_500(server: &Server) {
+    let proxy = server.start().await;
+    for path in [
+        "/too-many",
+        "/long",
+        "/long/in-body",
+        "/chunks/response/101",
+    ] {
+        let answer = proxy.get(path).await;
+        answer.assert_status(500).assert_no_hold();
+        assert!(answer.text().contains("no proxy would take"), "{answer:?}");
+    }
+}
+
+pub async fn wider_limits_are_those_of_the_application(server: &Server) {
+    let mut limits = Limits::default();
+    limits.channels = 31;
+    let builder = Proxy::builder();
+    let grip = Grip::builder().url(builder.url()).limits(limits).build();
+    let proxy = server.start_with(builder, grip.unwrap()).await;
+    let answer = proxy.get("/too-many").await;
+    let channels = answer.header("grip-channel").unwrap();
+    assert_eq!(channels.split(", ").count(), 31);
+}
+
+pub async fn the_body_of_a_response_hold_is_bounded_and_that_of_a_stream_is_not(server: &Server) {
+    let proxy = server.start().await;
+    for (path, length) in [
+        ("/chunks/response/100", 100_000),
+        ("/chunks/stream/300", 300_000),
+    ] {
+        let answer = proxy.get(path).await;
+        answer.assert_status(200);
+        assert_eq!(answer.body().len(), length);
+    }
+}
+
+pub async fn instructions_written_by_hand_need_a_proxy_too(server: &Server) {
+    let proxy = server.start().await;
+    for path in ["/by-hand", "/link-by-hand"] {
+        proxy.get(path).direct().await.assert_status(501);
+    }
+    let answer = proxy.get("/by-hand").await;
+    answer.assert_header("grip-channel", "a");
+    let head = proxy.request("HEAD", "/by-hand").await;
+    head.assert_status(200).assert_no_hold();
+    head.assert_no_header("grip-channel");
+}
+
+pub async fn a_head_request_sees_the_head_of_what_a_get_is_answered_with(server: &Server) {
+    let proxy = server.start().await;
+    let answer = proxy.request("HEAD", "/teapot").await;
+    answer.assert_status(418).assert_no_header("x-hidden");
+    answer.assert_header("content-type", "text/event-stream");
+}
+
+pub async fn a_hold_that_got_lost_is_a_500(server: &Server) {
+    let proxy = server.start().await;
+    proxy.get("/lost").await.assert_status(500).assert_no_hold();
+}
+
+pub async fn only_an_unsigned_proxy_that_the_application_trusts_is_believed(server: &Server) {
+    let grip = Grip::builder().trust_unsigned_proxies().build().unwrap();
+    let proxy = server.start_with(Proxy::builder(), grip).await;
+    let answer = proxy.get("/sse").unsigned().await;
+    answer.assert_header("grip-hold", "stream");
+    proxy.get("/sse").direct().await.assert_status(501);
+}
+
+pub async fn a_handler_that_fails_closes_an_open_socket_and_refuses_an_opening_one(
+    server: &Server,
+) {
+    let proxy = server.start().await;
+    let failed = events(&proxy, "/ws/failing", "TEXT 2\r\nhi\r\n").await;
+    failed.assert_status(200);
+    failed.assert_header("content-type", WEBSOCKET_EVENTS);
+    assert_eq!(failed.body(), CLOSED_1011);
+    let refused = events(&proxy, "/ws/failing", "OPEN\r\n").header("meta-fail", "1");
+    refused.await.assert_status(418).assert_text("no tea\n");
+}
+
+pub async fn middleware_that_refuses_an_open_socket_closes_it(server: &Server) {
+    let proxy = server.start().await;
+    let opening = events(&proxy, "/ws/refused", "OPEN\r\n").await;
+    opening.assert_status(401);
+    let closed = events(&proxy, "/ws/refused", "TEXT 2\r\nhi\r\n").await;
+    closed.assert_status(200);
+    closed.assert_header("content-type", WEBSOCKET_EVENTS);
+    assert_eq!(closed.body(), CLOSED_1011);
+}
+
+pub async fn a_refusal_without_a_body_has_no_content_type(server: &Server) {
+    let proxy = server.start().await;
+    let answer = events(&proxy, "/ws/undecided", "OPEN\r\n").await;
+    answer.assert_status(403).assert_no_header("content-type");
+    assert_eq!(answer.body(), &Bytes::new());
+}

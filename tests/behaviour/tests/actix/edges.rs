@@ -1,0 +1,163 @@
+//! The routes of [`gripware_behaviour::edges`].
+
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
+use std::{convert::Infallible, fmt, time::Duration};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    body::BoxBody,
+    dev::ServiceRequest,
+    guard,
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    web::{self, Bytes, Path, ServiceConfig},
+};
+use futures_util::stream;
+use gripware_actix::{
+    Channel, Filter, Hold, HoldExt, KeepAlive, WebSocketContext, WebSocketError, http,
+};
+
+pub(crate) fn app(config: &mut ServiceConfig) {
+    let lost = from_fn(async |request, next: Next<BoxBody>| {
+        let mut response = next.call(request).await?;
+        response.response_mut().extensions_mut().clear();
+        Ok(response)
+    });
+    let refused = from_fn(async |request: ServiceRequest, _: Next<BoxBody>| {
+        Ok(request.into_response(HttpResponse::Unauthorized().finish()))
+    });
+    let own = async || HttpResponse::Ok().content_type("a/b").hold(sse()).body("1");
+    let by_hand = async || {
+        let mut response = HttpResponse::Ok();
+        response.insert_header(("grip-hold", "stream"));
+        response.insert_header(("grip-channel", "a")).finish()
+    };
+    let link_by_hand = async || {
+        let link = ("grip-link", "</secret>; rel=next");
+        HttpResponse::Ok().insert_header(link).finish()
+    };
+    config
+        .route("/sse", get().to(async || sse()))
+        .route("/sse/text", get().to(async || sse().with("data: 1\n\n")))
+        .route(
+            "/sse/bytes",
+            get().to(async || sse().with(b"data: 1\n\n".to_vec())),
+        )
+        .route("/sse/own", get().to(own))
+        .route("/beside", get().to(beside))
+        .route("/hostile", get().to(hostile))
+        .route("/too-many", get().to(too_many))
+        .route(
+            "/long",
+            get().to(async || Hold::response("a").with("x".repeat(100_001))),
+        )
+        .route(
+            "/long/in-body",
+            get().to(async || Hold::stream("a").in_body().with("x".repeat(100_001))),
+        )
+        .route("/chunks/{mode}/{count}", get().to(chunks))
+        .route("/by-hand", get().to(by_hand))
+        .route("/link-by-hand", get().to(link_by_hand))
+        .route("/teapot", get().to(teapot))
+        .service(
+            web::resource("/lost")
+                .wrap(lost)
+                .route(get().to(async || sse())),
+        )
+        .route("/ws/failing", web::to(failing))
+        .service(
+            web::resource("/ws/refused")
+                .wrap(refused)
+                .route(web::to(undecided)),
+        )
+        .route("/ws/undecided", web::to(undecided));
+}
+
+fn get() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn sse() -> Hold {
+    Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+}
+
+async fn beside() -> HttpResponse {
+    HttpResponse::NotFound()
+        .insert_header(("etag", "\"1\""))
+        .hold(Hold::response("news"))
+        .body("nothing\n")
+}
+
+async fn hostile() -> HttpResponse {
+    let channel = Channel::new("a,b;\"c\"").unwrap();
+    HttpResponse::Ok()
+        .reason("Fine")
+        .insert_header(("x-one", "1"))
+        .content_type("text/x")
+        .append_header(("x-two", "b"))
+        .append_header(("x-two", "a"))
+        .hold(Hold::stream(channel.with_filter(Filter::SkipSelf)))
+        .body("first\n")
+}
+
+async fn too_many() -> Hold {
+    (0..30).fold(Hold::stream("a"), |hold, n| hold.channel(n.to_string()))
+}
+
+async fn chunks(path: Path<(String, usize)>) -> HttpResponse {
+    let (mode, count) = path.into_inner();
+    let hold = match mode.as_str() {
+        "response" => Hold::response("a"),
+        _ => Hold::stream("a"),
+    };
+    let chunk = Ok::<_, Infallible>(Bytes::from(vec![b'x'; 1000]));
+    let chunks = stream::iter(vec![chunk; count]);
+    HttpResponse::Ok().hold(hold).streaming(chunks)
+}
+
+async fn teapot() -> HttpResponse {
+    let hold = sse()
+        .status(http::StatusCode::IM_A_TEAPOT)
+        .expose_headers(["content-type"]);
+    HttpResponse::Ok()
+        .insert_header(("x-hidden", "1"))
+        .hold(hold)
+        .body("data: 1\n\n")
+}
+
+async fn failing(mut ws: WebSocketContext) -> Result<WebSocketContext, Failure> {
+    ws.accept();
+    if ws.is_opening() && ws.meta("fail").is_some() {
+        return Err(Failure);
+    }
+    match ws.receive()? {
+        Some(_) => Err(Failure),
+        None => Ok(ws),
+    }
+}
+
+async fn undecided(ws: WebSocketContext) -> WebSocketContext {
+    ws
+}
+
+#[derive(Debug)]
+struct Failure;
+
+impl From<WebSocketError> for Failure {
+    fn from(_: WebSocketError) -> Self {
+        Self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no tea\n")
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::IM_A_TEAPOT
+    }
+}

@@ -1,0 +1,131 @@
+//! The routes of [`gripware_behaviour::edges`].
+
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn, map_response},
+    response::{AppendHeaders, IntoResponse, Response},
+    routing::{any, get},
+};
+use futures_util::stream;
+use gripware_axum::{
+    Channel, Filter, Grip, GripLayer, Hold, KeepAlive, WebSocketContext, WebSocketError,
+};
+
+pub(crate) fn app(grip: &Grip) -> Router {
+    let lost = map_response(async |mut response: Response| {
+        response.extensions_mut().clear();
+        response
+    });
+    let refused = from_fn(async |_: Request, _: Next| StatusCode::UNAUTHORIZED);
+    let own = [("content-type", "a/b")];
+    let by_hand = [("grip-hold", "stream"), ("grip-channel", "a")];
+    let link_by_hand = [("grip-link", "</secret>; rel=next")];
+    Router::new()
+        .route("/sse", get(async || sse()))
+        .route("/sse/text", get(async || (sse(), "data: 1\n\n")))
+        .route("/sse/bytes", get(async || (sse(), b"data: 1\n\n".to_vec())))
+        .route("/sse/own", get(async move || (own, sse(), "1")))
+        .route("/beside", get(beside))
+        .route("/hostile", get(hostile))
+        .route("/too-many", get(too_many))
+        .route(
+            "/long",
+            get(async || (Hold::response("a"), vec![b'x'; 100_001])),
+        )
+        .route(
+            "/long/in-body",
+            get(async || (Hold::stream("a").in_body(), vec![b'x'; 100_001])),
+        )
+        .route("/chunks/{mode}/{count}", get(chunks))
+        .route("/by-hand", get(async move || by_hand))
+        .route("/link-by-hand", get(async move || link_by_hand))
+        .route("/teapot", get(teapot))
+        .route("/lost", get(async || sse()).layer(lost))
+        .route("/ws/failing", any(failing))
+        .route("/ws/refused", any(undecided).layer(refused))
+        .route("/ws/undecided", any(undecided))
+        .layer(GripLayer::new(grip))
+}
+
+fn sse() -> Hold {
+    Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+}
+
+async fn beside() -> impl IntoResponse {
+    let etag = [("etag", "\"1\"")];
+    (
+        StatusCode::NOT_FOUND,
+        etag,
+        Hold::response("news"),
+        "nothing\n",
+    )
+}
+
+async fn hostile() -> impl IntoResponse {
+    let channel = Channel::new("a,b;\"c\"").unwrap();
+    let headers = [
+        ("content-type", "text/x"),
+        ("x-one", "1"),
+        ("x-two", "b"),
+        ("x-two", "a"),
+    ];
+    let hold = Hold::stream(channel.with_filter(Filter::SkipSelf));
+    // The content type of the text stands already, and would be appended to.
+    (AppendHeaders(headers), hold, Body::from("first\n"))
+}
+
+async fn too_many() -> Hold {
+    (0..30).fold(Hold::stream("a"), |hold, n| hold.channel(n.to_string()))
+}
+
+async fn chunks(Path((mode, count)): Path<(String, usize)>) -> impl IntoResponse {
+    let hold = match mode.as_str() {
+        "response" => Hold::response("a"),
+        _ => Hold::stream("a"),
+    };
+    let chunk = Ok::<_, Infallible>(Bytes::from(vec![b'x'; 1000]));
+    (hold, Body::from_stream(stream::iter(vec![chunk; count])))
+}
+
+async fn teapot() -> impl IntoResponse {
+    let hold = sse()
+        .status(StatusCode::IM_A_TEAPOT)
+        .expose_headers(["content-type"]);
+    ([("x-hidden", "1")], hold, "data: 1\n\n")
+}
+
+async fn failing(mut ws: WebSocketContext) -> Result<WebSocketContext, Failure> {
+    ws.accept();
+    if ws.is_opening() && ws.meta("fail").is_some() {
+        return Err(Failure);
+    }
+    match ws.receive()? {
+        Some(_) => Err(Failure),
+        None => Ok(ws),
+    }
+}
+
+async fn undecided(ws: WebSocketContext) -> WebSocketContext {
+    ws
+}
+
+struct Failure;
+
+impl From<WebSocketError> for Failure {
+    fn from(_: WebSocketError) -> Self {
+        Self
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (StatusCode::IM_A_TEAPOT, "no tea\n").into_response()
+    }
+}
