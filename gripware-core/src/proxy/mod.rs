@@ -42,5 +42,5 @@ mod template;
 
 pub use filter::{MAX_GROWTH, Subject, Verdict};
 pub use instruction::{Head, Instruction, InstructionError, KeepAlive};
-pub use items::{DecodeError, MAX_ITEM_META, MAX_ITEMS, decode_items};
+pub use items::{DecodeError, MAX_ITEM_META, MAX_ITEMS, decode_items, decode_message};
 pub use patch::{MAX_DEPTH, MAX_OPERATIONS, MAX_PATCH_STEPS, MAX_PATCHED, patch};

@@ -79,6 +79,56 @@ pub fn decode_items(body: &[u8]) -> Result<Vec<(Channel, Item)>, DecodeError> {
     }
 }
 
+/// Reads a message that another program has put into a broker between proxies: one item by itself,
+/// or what [`decode_items`] reads.
+///
+/// ```
+/// use gripware_core::proxy::decode_message;
+///
+/// let one = br#"{"channel": "news", "formats": {"ws-message": {"content": "hi"}}}"#;
+/// assert_eq!(decode_message(one)?.len(), 1);
+///
+/// let many = br#"{"items": [{"channel": "news", "formats": {"ws-message": {"content": "hi"}}}]}"#;
+/// assert_eq!(decode_message(many)?, decode_message(one)?);
+///
+/// assert!(decode_message(br#"{"channel": "news"}"#).is_err());
+/// # Ok::<(), gripware_core::proxy::DecodeError>(())
+/// ```
+///
+/// # Errors
+/// As [`decode_items`].
+pub fn decode_message(message: &[u8]) -> Result<Vec<(Channel, Item)>, DecodeError> {
+    let message = lenient(message);
+    let message = std::str::from_utf8(&message).map_err(|_| DecodeError::NO_JSON)?;
+    let read = serde_json::from_str::<Object<MessageMembers<'_>>>(message);
+    match read.map_err(|_| DecodeError::NO_JSON)? {
+        Object::Members(MessageMembers { items, item }) => match items {
+            Items::Read(items) => Ok(items),
+            Items::Refused(error) => Err(error),
+            Items::Absent => Ok(item.read()?.into_iter().collect()),
+            Items::Other => Err(DecodeError::wrong_type("object", "items")),
+        },
+        _ => Err(DecodeError::NO_OBJECT),
+    }
+}
+
+/// A list of items, or the members of one.
+#[derive(Debug, Default)]
+struct MessageMembers<'de> {
+    items: Items,
+    item: ItemMembers<'de>,
+}
+
+impl<'de> Members<'de> for MessageMembers<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "items" => self.items = map.next_value()?,
+            _ => self.item.take(name, map)?,
+        }
+        Ok(())
+    }
+}
+
 members! {
     BodyMembers { items: Items = "items", }
 }
