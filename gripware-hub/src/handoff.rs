@@ -8,8 +8,14 @@ use http::{Response, Version};
 use tokio::sync::oneshot;
 
 use crate::{
-    connection_id::Id, http::replay_request::ReplayRequest, metrics::Metrics, origin::OriginClient,
-    settings::Settings, signature::Signature, socket::DetachedSocket, ws::Accepted,
+    connection_id::Id,
+    http::replay_request::ReplayRequest,
+    metrics::Metrics,
+    origin::OriginClient,
+    settings::Settings,
+    signature::Signature,
+    socket::{DetachedSocket, Io},
+    ws::Accepted,
 };
 
 /// Who holds the clients that leave the gateway: a [`Node`](crate::node::Node), or a test's list.
@@ -29,6 +35,8 @@ pub(crate) struct HeldClient {
     pub(crate) request: ReplayRequest,
     pub(crate) origin_client: OriginClient,
     pub(crate) what: HoldKind,
+    /// `None` where the answer goes by another task, and until the connection has left hyper.
+    pub(crate) conn: Option<ClientConn>,
 }
 
 #[derive(Debug)]
@@ -42,7 +50,6 @@ pub(crate) enum HoldKind {
     /// head and its first bytes, in the framing of the line.
     Stream {
         instruction: Instruction,
-        line: ClientConn,
         head: Bytes,
         framing: Framing,
     },
@@ -50,7 +57,6 @@ pub(crate) enum HoldKind {
     /// sent it. The request that is kept is that of `OPEN`, without a body.
     WebSocket {
         accepted: Box<Accepted>,
-        line: ClientConn,
         head: Bytes,
     },
 }
@@ -60,7 +66,6 @@ pub(crate) enum HoldKind {
 pub(crate) enum Reply {
     /// As bytes on a line that was taken out of hyper.
     Http1 {
-        line: ClientConn,
         version: Version,
         /// Whether the request was a HEAD, whose answer has no body.
         is_head: bool,
@@ -77,6 +82,17 @@ pub(crate) struct ClientConn {
     pub(crate) unread: Bytes,
     /// Takes the connection back for its next request, where it may be used again.
     pub(crate) resume_http: Option<Arc<dyn ResumeHttp>>,
+}
+
+impl ClientConn {
+    /// A connection that ends with the hold, and of which nothing was read ahead.
+    pub(crate) fn new(io: impl Io + 'static) -> Self {
+        Self {
+            wire: DetachedSocket::Other(Box::new(io)),
+            unread: Bytes::new(),
+            resume_http: None,
+        }
+    }
 }
 
 /// A server that goes on with a connection after a hold.

@@ -1,5 +1,6 @@
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -8,8 +9,12 @@ use gripware_core::header::is_instruction;
 use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
 
-use super::h2_stream::PipeBody;
+use super::{
+    h2_stream::{PipeBody, hold_in_pipe},
+    handoff_slot::{Handoff, HandoffSlot},
+};
 use crate::{
+    handoff::{HeldClient, Holder},
     http::hop_by_hop::{is_hop_by_hop, retain},
     origin::BoxError,
 };
@@ -28,13 +33,17 @@ pub(super) struct Opening<B> {
     /// What was read of the body already.
     first: Bytes,
     rest: Pin<Box<B>>,
-    /// Nothing once it was called.
+    /// `None` once it has happened.
     then: Option<Afterwards>,
 }
 
-/// What happens when the beginning has ended: on HTTP/2 the body goes on from a pipe, while an
-/// HTTP/1.1 connection is about to leave hyper.
-pub(super) type Afterwards = Box<dyn FnOnce() -> Option<PipeBody> + Send>;
+/// What happens when the beginning has ended.
+pub(super) enum Afterwards {
+    /// The HTTP/1.x connection leaves hyper.
+    Leave(Arc<HandoffSlot>, Box<Handoff>),
+    /// The body goes on from a pipe, on HTTP/2.
+    Pipe(Arc<dyn Holder>, Box<HeldClient>),
+}
 
 impl<B> Answer<B> {
     pub(super) fn opening(first: Bytes, rest: Pin<Box<B>>, then: Afterwards) -> Self {
@@ -90,7 +99,16 @@ where
                         // Trailers: the stream does not end here.
                         Some(Ok(_)) => continue,
                         Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                        None => opening.then.take().and_then(|then| then()),
+                        None => match opening.then.take() {
+                            Some(Afterwards::Pipe(holder, client)) => {
+                                Some(hold_in_pipe(&*holder, *client))
+                            }
+                            Some(Afterwards::Leave(slot, handoff)) => {
+                                slot.put(handoff);
+                                None
+                            }
+                            None => None,
+                        },
                     }
                 }
             };

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_core::{
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     connection_id::Id,
-    handoff::{ClientConn, HeldClient, HoldKind, Holder, Reply},
+    handoff::{HeldClient, HoldKind, Holder, Reply},
     http::{
         body::Rest,
         hop_by_hop::strip_hop_by_hop,
@@ -127,26 +127,25 @@ impl Disposition<'_> {
     }
 
     async fn hold_response<B>(&mut self, instruction: Instruction) -> Result<Outcome<B>, Refused> {
-        let held = self.prepare().await?;
-        let metrics = self.holder.metrics();
-        metrics.held_responses.add(1);
-        self.exchange
-            .log(instruction.response().status(), "response");
+        let status = instruction.response().status();
         let (version, is_head) = (self.exchange.version, self.exchange.is_head());
-        if self.slot.is_some() {
-            return Ok(Outcome::Leave(self.handoff(move |line| {
-                let reply = Reply::Http1 {
-                    line,
-                    version,
-                    is_head,
-                };
-                held.with(HoldKind::Response { instruction, reply })
+        let (reply, answer) = if self.slot.is_some() {
+            (Reply::Http1 { version, is_head }, None)
+        } else {
+            let (reply, answer) = oneshot::channel();
+            (Reply::Channel(reply), Some(answer))
+        };
+        let client = self.held(HoldKind::Response { instruction, reply }).await?;
+        self.holder.metrics().held_responses.add(1);
+        self.exchange.log(status, "response");
+        let Some(answer) = answer else {
+            return Ok(Outcome::Leave(Box::new(Handoff {
+                client,
+                keep_alive: self.exchange.keep_alive,
+                opened: None,
             })));
-        }
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Channel(reply);
-        self.holder
-            .hold(held.with(HoldKind::Response { instruction, reply }));
+        };
+        self.holder.hold(client);
         let Ok(mut response) = answer.await else {
             return Ok(Outcome::Abandon);
         };
@@ -160,19 +159,10 @@ impl Disposition<'_> {
         Ok(response.into())
     }
 
-    pub(super) fn handoff(
-        &self,
-        held: impl FnOnce(ClientConn) -> HeldClient + Send + 'static,
-    ) -> Handoff {
-        let holder = Arc::clone(self.holder);
-        Handoff {
-            keep_alive: self.exchange.keep_alive,
-            hold: Box::new(move |line| holder.hold(held(line))),
-        }
-    }
-
-    /// Reads what the client still sends, since a request has to be whole to be asked again.
-    pub(super) async fn prepare(&mut self) -> Result<Prepared, Refused> {
+    /// Makes a held client of the one that asked, but for its connection. Reads what it still sends,
+    /// since a request has to be whole to be asked again, and what is left of it on the connection
+    /// would be taken for the next request (request smuggling).
+    pub(super) async fn held(&mut self, what: HoldKind) -> Result<HeldClient, Refused> {
         let settings = self.holder.settings();
         if self.kept.head_len() > settings.max_held_head {
             return Err(Refused::HeadTooLarge);
@@ -184,11 +174,14 @@ impl Disposition<'_> {
             kept = kept.with_body(body.unwrap_or(Err(Refused::RequestFailed))?);
         }
         let uri = absolute(kept.uri(), &kept.headers(), self.exchange.is_tls);
-        Ok(Prepared {
+        Ok(HeldClient {
             id: Id::random(),
-            exchange: (self.exchange.peer, self.exchange.since),
-            kept: kept.with_uri(uri),
+            peer: self.exchange.peer,
+            since: self.exchange.since,
+            request: kept.with_uri(uri),
             origin_client: self.origin_client.clone(),
+            what,
+            conn: None,
         })
     }
 
@@ -220,28 +213,6 @@ impl Disposition<'_> {
         }
         self.exchange.log(response.status(), "none");
         response
-    }
-}
-
-/// A hold but for its line.
-pub(super) struct Prepared {
-    id: Id,
-    exchange: (Option<SocketAddr>, Instant),
-    kept: ReplayRequest,
-    origin_client: OriginClient,
-}
-
-impl Prepared {
-    pub(super) fn with(self, what: HoldKind) -> HeldClient {
-        let (peer, since) = self.exchange;
-        HeldClient {
-            id: self.id,
-            peer,
-            since,
-            request: self.kept,
-            origin_client: self.origin_client,
-            what,
-        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Peer {
 pub(super) enum Outcome<B> {
     Answer(Response<Answer<B>>),
     /// The connection leaves hyper.
-    Leave(Handoff),
+    Leave(Box<Handoff>),
     /// The stream is reset: an answer that was promised will not come.
     Abandon,
 }

@@ -11,17 +11,30 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use crate::socket::Io;
+use crate::{
+    handoff::{ClientConn, HeldClient, Holder},
+    socket::Io,
+};
 
 /// What may be on its way from a hold to hyper, in bytes.
 const CAPACITY: usize = 16 * 1024;
 const CHUNK: usize = 8 * 1024;
 
+/// Holds a client whose connection is a stream of HTTP/2. Returns the rest of its response's body.
+pub(super) fn hold_in_pipe(holder: &dyn Holder, client: HeldClient) -> PipeBody {
+    let (socket, body) = pipe();
+    holder.hold(HeldClient {
+        conn: Some(ClientConn::new(socket)),
+        ..client
+    });
+    body
+}
+
 /// The wire of a stream on HTTP/2, and what hyper reads from it.
 ///
 /// A wire that is shut down is a response that ended. One that is dropped was cut off, and hyper
 /// resets the stream. A client that is gone is the wire's end of file.
-pub(super) fn pipe() -> (HoldSocket, PipeBody) {
+fn pipe() -> (HoldSocket, PipeBody) {
     let (near, far) = tokio::io::duplex(CAPACITY);
     let ended = Arc::new(AtomicBool::new(false));
     let hold = Arc::new(());
@@ -38,7 +51,7 @@ pub(super) fn pipe() -> (HoldSocket, PipeBody) {
     (wire, body)
 }
 
-pub(super) struct HoldSocket {
+struct HoldSocket {
     io: DuplexStream,
     ended: Arc<AtomicBool>,
     _hold: Arc<()>,

@@ -6,14 +6,31 @@ use std::{
     time::Duration,
 };
 
-use super::progress::Progress;
-use crate::handoff::ClientConn;
+use super::{progress::Progress, websocket::Opened};
+use crate::handoff::{ClientConn, HeldClient};
 
-/// What becomes of a connection once it has left hyper.
+/// A client that is held as soon as its connection has left hyper.
+#[derive(Debug)]
 pub(super) struct Handoff {
+    pub(super) client: HeldClient,
     /// Whether the connection may be used again after the hold.
     pub(super) keep_alive: bool,
-    pub(super) hold: Box<dyn FnOnce(ClientConn) + Send>,
+    /// Of a WebSocket, which the origin knows of already.
+    pub(super) opened: Option<Opened>,
+}
+
+impl Handoff {
+    /// Returns the client with the connection that has left hyper. A handoff that is dropped instead
+    /// is a client that has gone.
+    pub(super) fn with_socket(self, conn: ClientConn) -> HeldClient {
+        if let Some(opened) = self.opened {
+            opened.disarm();
+        }
+        HeldClient {
+            conn: Some(conn),
+            ..self.client
+        }
+    }
 }
 
 /// Where the service of a connection leaves a handoff for the task that polls the connection.
@@ -24,7 +41,7 @@ pub(super) struct Handoff {
 ///
 /// It is also where the connection's IO leaves how the client takes what is written.
 pub(super) struct HandoffSlot {
-    handoff: Mutex<Option<Handoff>>,
+    handoff: Mutex<Option<Box<Handoff>>>,
     flushed: AtomicBool,
     progress: Mutex<Progress>,
 }
@@ -39,11 +56,11 @@ impl HandoffSlot {
         }
     }
 
-    pub(super) fn put(&self, handoff: Handoff) {
+    pub(super) fn put(&self, handoff: Box<Handoff>) {
         *self.lock() = Some(handoff);
     }
 
-    pub(super) fn take(&self) -> Option<Handoff> {
+    pub(super) fn take(&self) -> Option<Box<Handoff>> {
         self.lock().take()
     }
 
@@ -62,7 +79,7 @@ impl HandoffSlot {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Handoff>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Handoff>>> {
         self.handoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -95,6 +95,7 @@ pub(super) async fn serve<S: Origin>(
     let Ok(wire) = socket.detach() else {
         return;
     };
+    let holder = Arc::clone(&gateway.holder);
     let resume_http = (handoff.keep_alive && !is_stopping).then(|| {
         let returning = Returning {
             gateway,
@@ -103,11 +104,11 @@ pub(super) async fn serve<S: Origin>(
         };
         Arc::new(returning) as Arc<_>
     });
-    (handoff.hold)(ClientConn {
+    holder.hold(handoff.with_socket(ClientConn {
         wire,
         unread: join(&parts.read_buf, &rest),
         resume_http,
-    });
+    }));
 }
 
 fn join(first: &Bytes, second: &Bytes) -> Bytes {

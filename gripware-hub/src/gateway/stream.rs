@@ -9,17 +9,16 @@ use http::{Response, Version, header::CONTENT_LENGTH};
 use super::{
     answer::{Afterwards, Answer},
     body_prefix::{Begun, gather},
-    disposition::{Disposition, Prepared, head_of},
+    disposition::{Disposition, head_of},
     forward::Outcome,
-    h2_stream::{PipeBody, pipe},
+    h2_stream::hold_in_pipe,
     handoff_slot::Handoff,
     refused::Refused,
 };
 use crate::{
-    handoff::{ClientConn, Framing, HoldKind},
+    handoff::{Framing, HoldKind},
     http::http1_head::{Length, allows_body, write_head},
     origin::BoxError,
-    socket::DetachedSocket,
 };
 
 impl Disposition<'_> {
@@ -54,98 +53,51 @@ impl Disposition<'_> {
         }
         // What is not kept of it does not count, and takes no room meanwhile.
         self.kept = self.kept.clone().without_headers();
-        let held = self.prepare().await?;
+        let version = self.exchange.version;
+        let framing = match self.slot {
+            Some(_) if version != Version::HTTP_10 => Framing::Chunked,
+            _ => Framing::Raw,
+        };
+        let keep_alive = framing == Framing::Chunked && self.exchange.keep_alive;
+        let (first, rest) = match begun {
+            Begun::Whole(first) => (first, None),
+            Begun::More(first, rest) => (first, Some(rest)),
+        };
+        let head = match (&rest, self.slot) {
+            (Some(_), _) => Bytes::new(),
+            (None, Some(_)) => stream_head(&response, version, framing, keep_alive, &first),
+            (None, None) => first.clone(),
+        };
+        let what = HoldKind::Stream {
+            instruction,
+            head,
+            framing,
+        };
+        let client = self.held(what).await?;
         self.holder.metrics().held_streams.add(1);
         self.exchange.log(status, "stream");
-        if self.slot.is_none() {
-            return Ok(Outcome::Answer(self.stream_in_pipe(
-                response,
-                instruction,
-                held,
-                begun,
-            )));
-        }
-        let version = self.exchange.version;
-        let framing = match version {
-            Version::HTTP_10 => Framing::Raw,
-            _ => Framing::Chunked,
+        let Some(slot) = self.slot.cloned() else {
+            let answer = match rest {
+                Some(rest) => {
+                    let then = Afterwards::Pipe(Arc::clone(self.holder), Box::new(client));
+                    Answer::opening(first, rest, then)
+                }
+                None => Answer::Pipe(hold_in_pipe(&**self.holder, client)),
+            };
+            return Ok(Outcome::Answer(response.map(|()| answer)));
         };
-        Ok(match begun {
-            Begun::Whole(first) => {
-                let keep_alive = self.keeps_alive_after(framing);
-                let head = stream_head(&response, version, framing, keep_alive, &first);
-                Outcome::Leave(self.stream_handoff(instruction, held, framing, head))
-            }
-            Begun::More(first, rest) => {
-                let handoff = self.stream_handoff(instruction, held, framing, Bytes::new());
-                let slot = self.slot.cloned();
-                let then: Afterwards = Box::new(move || {
-                    if let Some(slot) = slot {
-                        slot.put(handoff);
-                    }
-                    None
-                });
+        let handoff = Box::new(Handoff {
+            client,
+            keep_alive,
+            opened: None,
+        });
+        Ok(match rest {
+            Some(rest) => {
+                let then = Afterwards::Leave(slot, handoff);
                 Outcome::Answer(response.map(|()| Answer::opening(first, rest, then)))
             }
+            None => Outcome::Leave(handoff),
         })
-    }
-
-    fn keeps_alive_after(&self, framing: Framing) -> bool {
-        framing == Framing::Chunked && self.exchange.keep_alive
-    }
-
-    fn stream_handoff(
-        &self,
-        instruction: Instruction,
-        held: Prepared,
-        framing: Framing,
-        head: Bytes,
-    ) -> Handoff {
-        let keep_alive = self.keeps_alive_after(framing);
-        let handoff = self.handoff(move |line| {
-            held.with(HoldKind::Stream {
-                instruction,
-                line,
-                head,
-                framing,
-            })
-        });
-        Handoff {
-            keep_alive,
-            ..handoff
-        }
-    }
-
-    fn stream_in_pipe<B>(
-        &self,
-        response: Response<()>,
-        instruction: Instruction,
-        held: Prepared,
-        begun: Begun<B>,
-    ) -> Response<Answer<B>> {
-        let holder = Arc::clone(self.holder);
-        let hold = move |head: Bytes| -> PipeBody {
-            let (wire, body) = pipe();
-            let line = ClientConn {
-                wire: DetachedSocket::Other(Box::new(wire)),
-                unread: Bytes::new(),
-                resume_http: None,
-            };
-            holder.hold(held.with(HoldKind::Stream {
-                instruction,
-                line,
-                head,
-                framing: Framing::Raw,
-            }));
-            body
-        };
-        match begun {
-            Begun::Whole(first) => response.map(|()| Answer::Pipe(hold(first))),
-            Begun::More(first, rest) => {
-                let then: Afterwards = Box::new(move || Some(hold(Bytes::new())));
-                response.map(|()| Answer::opening(first, rest, then))
-            }
-        }
     }
 }
 

@@ -130,14 +130,9 @@ impl Caught {
     async fn stream(&self) -> (ReplayRequest, ClientConn, String, Framing) {
         let held = self.next().await;
         match held.what {
-            HoldKind::Stream {
-                line,
-                head,
-                framing,
-                ..
-            } => {
+            HoldKind::Stream { head, framing, .. } => {
                 let head = String::from_utf8(head.to_vec()).unwrap();
-                (held.request, line, head, framing)
+                (held.request, held.conn.unwrap(), head, framing)
             }
             what => panic!("no stream was held, but {what:?}"),
         }

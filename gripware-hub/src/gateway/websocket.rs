@@ -27,12 +27,12 @@ use super::{
 use crate::{
     client_addr::ClientAddr,
     connection_id::Id,
-    handoff::{ClientConn, HeldClient, HoldKind, Holder},
+    handoff::{ClientConn, HeldClient, HoldKind},
     http::{
         hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::ReplayRequest,
     },
     origin::{Origin, OriginClient},
-    socket::{DetachedSocket, Io},
+    socket::Io,
     turns::Client,
     ws::{Accepted, ConnectionMeta, EventsRequest, Opening, handshake, judge, request},
 };
@@ -125,27 +125,20 @@ pub(super) async fn open<S: Origin>(
             exchange.log(StatusCode::SWITCHING_PROTOCOLS, "websocket");
             let response = handshake::switching(accept, accepted.headers.clone());
             let head = switching_bytes(response.headers());
-            Outcome::Leave(Handoff {
-                keep_alive: false,
-                hold: Box::new(move |line| opening.hold(&exchange, accepted, line, head)),
-            })
+            Outcome::Leave(Box::new(opening.handoff(&exchange, accepted, head)))
         }
         (Willing::Http2(upgrade), _) => {
             exchange.log(StatusCode::OK, "websocket");
             let mut response = Response::new(Answer::Whole(Bytes::new()));
             response.headers_mut().clone_from(&accepted.headers);
             strip_hop_by_hop(response.headers_mut());
+            let handoff = opening.handoff(&exchange, accepted, Bytes::new());
+            let holder = Arc::clone(&gateway.holder);
             tokio::spawn(async move {
-                // Where the client is gone, the origin is told when `opening` is dropped.
-                let upgraded: Result<_, _> = timeout(UPGRADE_TIMEOUT, upgrade).await;
-                let upgraded: Option<Upgraded> = upgraded.ok().and_then(Result::ok);
-                if let Some(upgraded) = upgraded {
-                    let line = ClientConn {
-                        wire: DetachedSocket::Other(Box::new(TokioIo::new(upgraded))),
-                        unread: Bytes::new(),
-                        resume_http: None,
-                    };
-                    opening.hold(&exchange, accepted, line, Bytes::new());
+                // If the client is gone, the origin is told as the handoff is dropped.
+                if let Ok(Ok(upgraded)) = timeout(UPGRADE_TIMEOUT, upgrade).await {
+                    let conn = ClientConn::new(TokioIo::new(upgraded));
+                    holder.hold(handoff.with_socket(conn));
                 }
             });
             Outcome::Answer(response)
@@ -222,12 +215,12 @@ async fn consent<S: Origin>(
 
 /// A WebSocket that the origin may know of already. Where it comes to nothing, the origin is told
 /// that the client has gone.
-struct Opened {
+#[derive(Debug)]
+pub(super) struct Opened {
     id: Id,
     kept: ReplayRequest,
     meta: ConnectionMeta,
     origin_client: OriginClient,
-    holder: Arc<dyn Holder>,
     is_known: bool,
     has_peer: bool,
 }
@@ -242,7 +235,6 @@ impl Opened {
             kept: ReplayRequest::new(&parts, Bytes::new()),
             meta: ConnectionMeta::default(),
             origin_client: gateway.origin_client.clone(),
-            holder: Arc::clone(&gateway.holder),
             is_known: false,
             has_peer: exchange.peer.is_some(),
         }
@@ -254,20 +246,25 @@ impl Opened {
         request
     }
 
-    fn hold(mut self, exchange: &Exchange, accepted: Box<Accepted>, line: ClientConn, head: Bytes) {
-        self.is_known = false;
-        self.holder.hold(HeldClient {
-            id: self.id,
-            peer: exchange.peer,
-            since: exchange.since,
-            request: self.kept.clone(),
-            origin_client: self.origin_client.clone(),
-            what: HoldKind::WebSocket {
-                accepted,
-                line,
-                head,
+    fn handoff(self, exchange: &Exchange, accepted: Box<Accepted>, head: Bytes) -> Handoff {
+        Handoff {
+            client: HeldClient {
+                id: self.id,
+                peer: exchange.peer,
+                since: exchange.since,
+                request: self.kept.clone(),
+                origin_client: self.origin_client.clone(),
+                what: HoldKind::WebSocket { accepted, head },
+                conn: None,
             },
-        });
+            keep_alive: false,
+            opened: Some(self),
+        }
+    }
+
+    /// From now on the shard tells the origin how it ends.
+    pub(super) fn disarm(mut self) {
+        self.is_known = false;
     }
 }
 

@@ -11,8 +11,7 @@ use gripware_core::{
     item::{Action, HttpBody},
     proxy::{self, Instruction, Verdict},
 };
-use http::{Response, StatusCode, Version, header::CONTENT_LENGTH};
-use tokio::sync::oneshot;
+use http::{Response, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
     Effect,
@@ -21,6 +20,7 @@ use super::{
 };
 use crate::{
     channels::encoded_item::EncodedItem,
+    handoff::Reply,
     http::{compact_headers::CompactHeaders, http1_head::set_reason},
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct ResponseSession {
     stored: Stored,
     pub(crate) deadline: Instant,
     /// Taken when the answer is given.
-    pub(crate) reply: Option<ResponseReply>,
+    pub(crate) reply: Option<Reply>,
     pub(crate) answer: Option<Box<Response<Bytes>>>,
 }
 
@@ -65,17 +65,8 @@ impl Stored {
     }
 }
 
-/// How the answer is given.
-#[derive(Debug)]
-pub(crate) enum ResponseReply {
-    /// As bytes on the connection.
-    Http1 { version: Version, is_head: bool },
-    /// By the task that waits for it.
-    Channel(oneshot::Sender<Response<Bytes>>),
-}
-
 impl ResponseSession {
-    pub(crate) fn new(reply: ResponseReply, now: Instant) -> Self {
+    pub(crate) fn new(reply: Reply, now: Instant) -> Self {
         Self {
             resync: Resync::default(),
             stored: Stored::default(),
@@ -94,7 +85,7 @@ impl ResponseSession {
     /// Whether the task that waits for the answer no longer does. Nothing where none does.
     pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Option<Poll<()>> {
         match &mut self.reply {
-            Some(ResponseReply::Channel(sender)) => Some(sender.poll_closed(cx)),
+            Some(Reply::Channel(sender)) => Some(sender.poll_closed(cx)),
             _ => None,
         }
     }

@@ -15,12 +15,9 @@ use super::{
 };
 use crate::{
     clock,
-    handoff::{HeldClient, HoldKind, Reply},
+    handoff::{HeldClient, HoldKind},
     session::{
-        Session,
-        response::{ResponseReply, ResponseSession},
-        stream::StreamSession,
-        subscription::Meta,
+        Session, response::ResponseSession, stream::StreamSession, subscription::Meta,
         websocket::WebSocketSession,
     },
     socket::Socket,
@@ -44,37 +41,25 @@ impl Shard {
             request,
             origin_client,
             what,
+            conn,
         } = held;
         let mut request = request.detach_from_buffer();
-        let (sink, line, head, start) = match what {
+        let (sink, head, start) = match what {
             HoldKind::Response { instruction, reply } => {
-                let (line, reply) = match reply {
-                    Reply::Http1 {
-                        line,
-                        version,
-                        is_head,
-                    } => (Some(line), ResponseReply::Http1 { version, is_head }),
-                    Reply::Channel(sender) => (None, ResponseReply::Channel(sender)),
-                };
                 let sink = Session::Response(Box::new(ResponseSession::new(reply, now)));
-                (sink, line, Bytes::new(), Start::Hold(Box::new(instruction)))
+                (sink, Bytes::new(), Start::Hold(Box::new(instruction)))
             }
             HoldKind::Stream {
                 instruction,
-                line,
                 head,
                 framing,
             } => {
                 // What a stream asks by itself has nothing of the client's.
                 request = request.without_headers();
                 let sink = Session::Stream(Box::new(StreamSession::new(framing)));
-                (sink, Some(line), head, Start::Hold(Box::new(instruction)))
+                (sink, head, Start::Hold(Box::new(instruction)))
             }
-            HoldKind::WebSocket {
-                accepted,
-                line,
-                head,
-            } => {
+            HoldKind::WebSocket { accepted, head } => {
                 let mut actions = Vec::new();
                 let ws_settings = Arc::clone(&self.shared.ws_settings);
                 let sink = WebSocketSession {
@@ -84,13 +69,13 @@ impl Shard {
                     session: accepted.start(ws_settings, now, &mut actions),
                 };
                 let sink = Session::WebSocket(Box::new(sink));
-                (sink, Some(line), head, Start::WsSession(actions))
+                (sink, head, Start::WsSession(actions))
             }
         };
-        let (wire, unread, resume_http) = match line {
+        let (wire, unread, resume_http) = match conn {
             None => (None, Bytes::new(), None),
-            Some(line) => match Socket::attach(line.wire) {
-                Ok(wire) => (Some(wire), line.unread, line.resume_http),
+            Some(conn) => match Socket::attach(conn.wire) {
+                Ok(wire) => (Some(wire), conn.unread, conn.resume_http),
                 Err(error) => {
                     tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");
                     return;

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     clock,
+    handoff::Reply,
     http::http1_head::response_bytes,
-    session::{Effect, Session, response::ResponseReply},
+    session::{Effect, Session},
 };
 
 /// How long is waited for a client to see that the connection is shut down. Closing at once could
@@ -63,7 +64,7 @@ impl Shard {
                     return;
                 };
                 match reply {
-                    ResponseReply::Http1 { version, is_head } => {
+                    Reply::Http1 { version, is_head } => {
                         let is_kept = state.resume_http.is_some() && !self.is_draining.get();
                         if !is_kept {
                             state.resume_http = None;
@@ -71,7 +72,7 @@ impl Shard {
                         let bytes = response_bytes(&answer, version, is_head, is_kept);
                         state.outbox.push(bytes, 1);
                     }
-                    ResponseReply::Channel(sender) => {
+                    Reply::Channel(sender) => {
                         // Where nobody waits the client has gone.
                         let _ = sender.send(*answer);
                         drop(guard);

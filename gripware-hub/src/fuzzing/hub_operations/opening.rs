@@ -45,25 +45,24 @@ impl Play {
         headers.push_str(&format!("Grip-Timeout: {timeout}\n"));
         let answer = answer(&headers, Token::Stored(number).text(0));
         let id = Id::random();
-        let (client, reply) = if operation.how & 16 == 0 {
+        let (client, conn, reply) = if operation.how & 16 == 0 {
             let (sender, receiver) = oneshot::channel();
-            (Client::on_reply(id, receiver), Reply::Channel(sender))
+            (Client::on_reply(id, receiver), None, Reply::Channel(sender))
         } else {
-            let (client, line) =
+            let (client, conn) =
                 Self::on_pipe(id, ConnectionKind::Response, Form::Http1, operation);
             let reply = Reply::Http1 {
-                line,
                 version: Version::HTTP_11,
                 is_head: false,
             };
-            (client, reply)
+            (client, Some(conn), reply)
         };
         let what = HoldKind::Response {
             instruction: instruction_of(&answer),
             reply,
         };
         let request = Request::get(format!("http://app.example/again/{number}"));
-        self.hold(client, operation, &channels, request, what);
+        self.hold((client, conn), operation, &channels, request, what);
     }
 
     pub(super) fn open_stream(&mut self, operation: Operation) {
@@ -90,15 +89,14 @@ impl Play {
             (Form::Chunked, Framing::Chunked)
         };
         let id = Id::random();
-        let (client, line) = Self::on_pipe(id, ConnectionKind::Stream, form, operation);
+        let (client, conn) = Self::on_pipe(id, ConnectionKind::Stream, form, operation);
         let what = HoldKind::Stream {
             instruction: instruction_of(&answer),
-            line,
             head: Bytes::new(),
             framing,
         };
         let request = Request::get(format!("http://app.example/stream/{number}"));
-        self.hold(client, operation, &channels, request, what);
+        self.hold((client, Some(conn)), operation, &channels, request, what);
         let places = self.places(&channels, is_placed);
         let known = &mut self.known[number];
         known.model.has_shared_link = link.contains("shared");
@@ -137,17 +135,16 @@ impl Play {
             panic!("{opening:?}");
         };
         let id = Id::random();
-        let (client, line) = Self::on_pipe(id, ConnectionKind::WebSocket, Form::Frames, operation);
+        let (client, conn) = Self::on_pipe(id, ConnectionKind::WebSocket, Form::Frames, operation);
         let what = HoldKind::WebSocket {
             accepted,
-            line,
             head: Bytes::new(),
         };
         let number = self.clients.len();
         let mut builder = Request::get(format!("http://app.example/ws/{number}"));
         *builder.headers_mut().unwrap() = request::headers(&HeaderMap::new(), &id.to_string());
         let channels = if is_grip { channels } else { Vec::new() };
-        self.hold(client, operation, &channels, builder, what);
+        self.hold((client, Some(conn)), operation, &channels, builder, what);
         let known = &mut self.known[number];
         known.is_grip = is_grip;
         known.is_plain = true;
@@ -173,7 +170,7 @@ impl Play {
 
     fn hold(
         &mut self,
-        mut client: Client,
+        (mut client, conn): (Client, Option<ClientConn>),
         operation: Operation,
         channels: &[usize],
         request: http::request::Builder,
@@ -191,6 +188,7 @@ impl Play {
             request: kept(&parts),
             origin_client: self.origin_client.clone().unwrap(),
             what,
+            conn,
         });
         let is_roomy = operation.who & 3 == 0;
         self.enters(client, known, is_roomy);

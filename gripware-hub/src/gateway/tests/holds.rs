@@ -72,17 +72,13 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         let held = caught.next().await;
         let HoldKind::Response {
             instruction,
-            reply:
-                Reply::Http1 {
-                    line,
-                    version,
-                    is_head,
-                },
+            reply: Reply::Http1 { version, is_head },
         } = held.what
         else {
             panic!("no response was held");
         };
         assert_eq!(instruction.response().body(), "nothing yet");
+        let line = held.conn.unwrap();
         let mut socket = socket(line.wire);
         let answer = response_bytes(instruction.response(), version, is_head, true);
         socket.write_all(&answer).await.unwrap();

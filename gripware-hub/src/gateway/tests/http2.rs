@@ -107,9 +107,11 @@ async fn a_websocket_over_http_2_is_an_extended_connect() {
     assert_eq!(answer.headers()["sec-websocket-protocol"], "p2");
     let upgraded = hyper::upgrade::on(answer).await.unwrap();
     let mut upgraded = hyper_util::rt::TokioIo::new(upgraded);
-    let HoldKind::WebSocket { line, head, .. } = caught.next().await.what else {
+    let held = caught.next().await;
+    let HoldKind::WebSocket { head, .. } = held.what else {
         panic!("no WebSocket was held");
     };
+    let line = held.conn.unwrap();
     assert!(head.is_empty());
     let mut wire = socket(line.wire);
     wire.write_all(b"down").await.unwrap();

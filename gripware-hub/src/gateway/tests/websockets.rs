@@ -19,9 +19,10 @@ async fn a_websocket_is_opened_with_the_origins_consent() {
         client.send(&(opening("accepted") + "frame")).await;
         let held = caught.next().await;
         assert_eq!(held.request.headers()["connection-id"], held.id.to_string());
-        let HoldKind::WebSocket { line, head, .. } = held.what else {
+        let HoldKind::WebSocket { head, .. } = held.what else {
             panic!("no WebSocket was held");
         };
+        let line = held.conn.unwrap();
         let head = String::from_utf8(head.to_vec()).unwrap();
         assert!(
             head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"),

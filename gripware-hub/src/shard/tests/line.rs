@@ -166,15 +166,11 @@ impl ClientConn {
         let id = Id::random();
         let what = HoldKind::Stream {
             instruction: Instruction::read(answer).unwrap().unwrap(),
-            line: handoff::ClientConn {
-                wire: DetachedSocket::Other(Box::new(wire)),
-                unread: Bytes::new(),
-                resume_http: None,
-            },
             head: Bytes::new(),
             framing: Framing::Raw,
         };
-        self.hold(id, what);
+        let wire = DetachedSocket::Other(Box::new(wire));
+        self.hold(id, what, Some(conn(wire, None)));
         Client { pipe, id }
     }
 
@@ -189,7 +185,7 @@ impl ClientConn {
             reply: Reply::Channel(sender),
         };
         let id = Id::random();
-        self.hold(id, what);
+        self.hold(id, what, None);
         self.is_held(id).await;
         receiver
     }
@@ -214,14 +210,9 @@ impl ClientConn {
         let id = Id::random();
         let what = HoldKind::WebSocket {
             accepted,
-            line: handoff::ClientConn {
-                wire,
-                unread: Bytes::new(),
-                resume_http: None,
-            },
             head: Bytes::new(),
         };
-        self.hold(id, what);
+        self.hold(id, what, Some(conn(wire, None)));
         self.is_held(id).await;
         id
     }
@@ -242,29 +233,22 @@ impl ClientConn {
         resume_http: Arc<dyn ResumeHttp>,
     ) -> Id {
         let instruction = Instruction::read(answer).unwrap().unwrap();
-        let line = handoff::ClientConn {
-            wire,
-            unread: Bytes::new(),
-            resume_http: Some(resume_http),
-        };
         let what = match instruction.mode() {
             Some(HoldMode::Response) => HoldKind::Response {
                 instruction,
                 reply: Reply::Http1 {
-                    line,
                     version: Version::HTTP_11,
                     is_head: false,
                 },
             },
             _ => HoldKind::Stream {
                 instruction,
-                line,
                 head: Bytes::new(),
                 framing: Framing::Chunked,
             },
         };
         let id = Id::random();
-        self.hold(id, what);
+        self.hold(id, what, Some(conn(wire, Some(resume_http))));
         self.is_held(id).await;
         id
     }
@@ -287,7 +271,7 @@ impl ClientConn {
         self.script.count.load(Ordering::SeqCst)
     }
 
-    fn hold(&self, id: Id, what: HoldKind) {
+    fn hold(&self, id: Id, what: HoldKind, conn: Option<handoff::ClientConn>) {
         let request = Request::get("http://app.example/path").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         self.sends(Message::Hold(Box::new(HeldClient {
@@ -297,6 +281,7 @@ impl ClientConn {
             request: ReplayRequest::new(&parts, Bytes::new()),
             origin_client: self.origin_client.clone(),
             what,
+            conn,
         })));
     }
 
@@ -404,4 +389,12 @@ pub(super) fn answer(headers: &str, body: &'static str) -> Response<Bytes> {
         response = response.header(name.trim_ascii(), value.trim_ascii());
     }
     response.body(Bytes::from(body)).unwrap()
+}
+
+fn conn(wire: DetachedSocket, resume_http: Option<Arc<dyn ResumeHttp>>) -> handoff::ClientConn {
+    handoff::ClientConn {
+        wire,
+        unread: Bytes::new(),
+        resume_http,
+    }
 }
