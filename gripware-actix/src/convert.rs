@@ -11,6 +11,8 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
 };
 
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// What a policy looks at in a request.
 const OF_A_REQUEST: [HeaderName; 5] = [
     CONTENT_LENGTH,
@@ -30,6 +32,11 @@ const OF_A_SOCKET: [HeaderName; 4] = [
 
 pub(crate) fn request_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
     select(headers, |name| one_of(&OF_A_REQUEST, name))
+}
+
+/// What says where a client of server-sent events stands.
+pub(crate) fn cursor_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
+    select(headers, |name| one_of(&[LAST_EVENT_ID], name))
 }
 
 pub(crate) fn socket_headers(headers: &actix::header::HeaderMap) -> HeaderMap {

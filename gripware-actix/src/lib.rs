@@ -138,7 +138,8 @@ mod respond;
 
 pub use body::ResponseBody;
 pub use extract::{
-    GripContext, MiddlewareMissing, WebSocketContext, WebSocketFuture, WebSocketRejection,
+    GripContext, LastEventId, MiddlewareMissing, WebSocketContext, WebSocketFuture,
+    WebSocketRejection,
 };
 pub use future::ResponseFuture;
 pub use gripware_core::{
@@ -153,5 +154,5 @@ pub use gripware_core::{
 pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use http;
 pub use middleware::GripMiddleware;
-pub use respond::{Held, Hold, HoldExt, PublishRejection};
+pub use respond::{Held, Hold, HoldExt, PublishRejection, SseEvents};
 pub use service::GripService;

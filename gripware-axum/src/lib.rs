@@ -114,7 +114,7 @@ mod socket;
 mod extract;
 mod respond;
 
-pub use extract::{GripContext, LayerMissing, WebSocketContext, WebSocketRejection};
+pub use extract::{GripContext, LastEventId, LayerMissing, WebSocketContext, WebSocketRejection};
 pub use future::ResponseFuture;
 pub use gripware_core::{
     self, Channel, ChannelError, Filter, GripUrl, HoldError, HoldMode, HttpResponse, HttpStream,
@@ -127,5 +127,5 @@ pub use gripware_core::{
 };
 pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use layer::GripLayer;
-pub use respond::{Hold, PublishRejection};
+pub use respond::{Hold, PublishRejection, SseEvents};
 pub use service::GripService;

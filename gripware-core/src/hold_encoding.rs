@@ -1,10 +1,18 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
 
 use crate::{
-    GripContext, Hold, HoldError, HoldMode, Policy, Refusal,
+    GripContext, Hold, HoldError, HoldMode, KeepAlive, Policy, Refusal,
     header::{GRIP_HOLD, GRIP_INSTRUCT, UNWRITTEN_HOLD, has_essence, is_instruction},
 };
+
+/// With the value `no` it has nginx pass on each byte of a response as it comes.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How a hold travels to the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +113,17 @@ impl Policy {
     /// response's, if the encoding [reads it](HoldEncoding::reads_body), and empty otherwise. Returns
     /// the body to send in its place, where there is another.
     ///
-    /// A hold with the keep-alive of server-sent events gives the response their content type,
-    /// where it has none of its own.
+    /// # Server-sent events
+    /// A hold [of server-sent events](Hold::is_sse) gives the response their content type, unless
+    /// it has one that was set on purpose. A stream hold of that content type, wherever it is from,
+    /// gets what event streams need behind the servers people have, unless the handler says
+    /// otherwise:
+    ///
+    /// * `Cache-Control: no-cache`, which keeps caches and compressing servers from collecting it,
+    /// * `X-Accel-Buffering: no`: an nginx with nothing but `proxy_pass` sends neither the head nor
+    ///   an event before its buffer is full,
+    /// * a keep-alive, which is an empty comment after [`KeepAlive::DEFAULT_SSE_TIMEOUT`] without an
+    ///   event; see [`Hold::without_keep_alive`].
     ///
     /// # Errors
     /// [`Refusal::BadHold`] where something is over a limit.
@@ -120,6 +137,7 @@ impl Policy {
     ) -> Result<Option<Bytes>, Refusal> {
         take_instructions(headers);
         add_content_type(hold, headers);
+        let hold = &*prepare_event_stream(hold, headers);
         let (prefix, limits) = (self.prefix(), self.limits());
         match encoding {
             HoldEncoding::None => hold.write_plain(status, headers),
@@ -149,6 +167,22 @@ fn take_instructions(headers: &mut HeaderMap) {
     }
 }
 
+/// Adds the headers and the keep-alive of an event stream where the handler has none.
+fn prepare_event_stream<'a>(hold: &'a Hold, headers: &mut HeaderMap) -> Cow<'a, Hold> {
+    if hold.mode() != Some(HoldMode::Stream) || !has_essence(headers, "text/event-stream") {
+        return Cow::Borrowed(hold);
+    }
+    for (name, value) in [(CACHE_CONTROL, "no-cache"), (X_ACCEL_BUFFERING, "no")] {
+        let value = HeaderValue::from_static(value);
+        headers.entry(name).or_insert(value);
+    }
+    if hold.needs_keep_alive() {
+        let keep_alive = KeepAlive::sse(KeepAlive::DEFAULT_SSE_TIMEOUT);
+        return Cow::Owned(hold.clone().keep_alive(keep_alive));
+    }
+    Cow::Borrowed(hold)
+}
+
 /// Gives server-sent events their content type: where there is none, and where it is one that
 /// frameworks set for any text or bytes, which no browser would take for events.
 fn add_content_type(hold: &Hold, headers: &mut HeaderMap) {
@@ -160,5 +194,105 @@ fn add_content_type(hold: &Hold, headers: &mut HeaderMap) {
     if hold.is_sse() && (!headers.contains_key(CONTENT_TYPE) || is_unspecific()) {
         let events = HeaderValue::from_static("text/event-stream");
         headers.insert(CONTENT_TYPE, events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use http::header::CACHE_CONTROL;
+
+    use super::*;
+    use crate::{KeepAlive, header::GRIP_KEEP_ALIVE};
+
+    fn written(
+        method: &Method,
+        hold: &Hold,
+        headers: &[(&'static str, &'static str)],
+    ) -> HeaderMap {
+        let policy = Arc::new(Policy::new().trusting_unsigned_proxies());
+        let mut request = HeaderMap::new();
+        request.insert("grip-feature", HeaderValue::from_static("status"));
+        let cx = policy.admit(&request, std::time::SystemTime::now);
+        let encoding = policy.hold_encoding(&cx, method, hold, Some(0)).unwrap();
+        let mut answer = HeaderMap::new();
+        for (name, value) in headers {
+            answer.insert(*name, HeaderValue::from_static(value));
+        }
+        let mut status = StatusCode::OK;
+        let body = policy.write(encoding, hold, &mut status, &mut answer, b"");
+        assert_eq!(body.unwrap().is_some(), encoding == HoldEncoding::Body);
+        answer
+    }
+
+    const SSE: [(&str, &str); 1] = [("content-type", "text/event-stream; charset=utf-8")];
+
+    #[test]
+    fn an_event_stream_passes_buffering_servers_and_is_kept_alive() {
+        for hold in [Hold::stream("a"), Hold::sse("a")] {
+            let headers = written(&Method::GET, &hold, &SSE);
+            assert_eq!(headers[CACHE_CONTROL], "no-cache");
+            assert_eq!(headers[X_ACCEL_BUFFERING], "no");
+            let keep_alive = r":\n\n; format=cstring; timeout=20";
+            assert_eq!(headers[GRIP_KEEP_ALIVE], keep_alive);
+        }
+        let headers = written(&Method::HEAD, &Hold::sse("a"), &[]);
+        assert_eq!(headers[CONTENT_TYPE], "text/event-stream");
+        assert_eq!(headers[X_ACCEL_BUFFERING], "no");
+    }
+
+    #[test]
+    fn what_a_handler_says_of_an_event_stream_stays() {
+        let own = [
+            ("content-type", "text/event-stream"),
+            ("cache-control", "no-store"),
+            ("x-accel-buffering", "yes"),
+        ];
+        let keep_alive = KeepAlive::text(": hi\n\n").timeout(Duration::from_secs(5));
+        let headers = written(
+            &Method::GET,
+            &Hold::stream("a").keep_alive(keep_alive),
+            &own,
+        );
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+        assert_eq!(headers[X_ACCEL_BUFFERING], "yes");
+        assert!(
+            headers[GRIP_KEEP_ALIVE]
+                .to_str()
+                .unwrap()
+                .contains("timeout=5")
+        );
+
+        let quiet = Hold::sse("a").without_keep_alive();
+        let headers = written(&Method::GET, &quiet, &[]);
+        assert_eq!(headers[CONTENT_TYPE], "text/event-stream");
+        assert!(!headers.contains_key(GRIP_KEEP_ALIVE));
+    }
+
+    #[test]
+    fn other_holds_get_none_of_it() {
+        let next = Hold::next_page("/more");
+        for (hold, headers) in [
+            (&Hold::stream("a"), &[("content-type", "text/plain")][..]),
+            (&Hold::stream("a"), &[]),
+            (&Hold::response("a"), &SSE),
+            (&next, &SSE),
+        ] {
+            let headers = written(&Method::GET, hold, headers);
+            assert!(!headers.contains_key(CACHE_CONTROL), "{hold:?}");
+            assert!(!headers.contains_key(X_ACCEL_BUFFERING), "{hold:?}");
+            assert!(!headers.contains_key(GRIP_KEEP_ALIVE), "{hold:?}");
+        }
+    }
+
+    #[test]
+    fn a_hold_in_a_body_has_them_too() {
+        let headers = written(&Method::GET, &Hold::sse("a").in_body(), &[]);
+        assert_eq!(
+            headers[GRIP_KEEP_ALIVE],
+            r":\n\n; format=cstring; timeout=20"
+        );
+        assert_eq!(headers[CONTENT_TYPE], GRIP_INSTRUCT);
     }
 }

@@ -2,10 +2,12 @@
 
 mod context;
 mod future;
+mod last_event_id;
 mod rejection;
 mod websocket;
 
 pub use context::GripContext;
 pub use future::WebSocketFuture;
+pub use last_event_id::LastEventId;
 pub use rejection::{MiddlewareMissing, WebSocketRejection};
 pub use websocket::WebSocketContext;

@@ -2,8 +2,10 @@
 
 mod hold;
 mod publish;
+mod sse;
 mod websocket;
 
 pub use hold::{Held, Hold, HoldExt};
 pub use publish::PublishRejection;
+pub use sse::SseEvents;
 pub(crate) use websocket::reply;

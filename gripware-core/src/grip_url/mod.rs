@@ -28,6 +28,7 @@ use std::{fmt, str::FromStr};
 
 use http::Uri;
 
+pub(crate) use self::parameters::percent_decoded;
 pub use self::{credentials::Credentials, error::GripUrlError};
 use self::{parameters::Parameters, split::Split};
 use crate::sig::Key;

@@ -125,8 +125,8 @@ fn token_text(value: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The bytes of a part of a URL; none where a `%` has no two hexadecimal digits after it.
-pub(super) fn percent_decoded(text: &str, plus_is_space: bool) -> Option<Vec<u8>> {
+/// Returns the bytes of a part of a URL; `None` if a `%` has no two hexadecimal digits after it.
+pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

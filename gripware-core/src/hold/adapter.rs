@@ -30,6 +30,8 @@ macro_rules! adapter_hold {
             /// Sends the response that this hold is returned with, and keeps the connection: every
             /// item for the channel is appended. See [`gripware_core::Hold::stream`].
             stream(channel: Channel => ChannelError);
+            /// Holds the request as server-sent events. See [`gripware_core::Hold::sse`].
+            sse(channel: Channel => ChannelError);
             /// Does not hold: the stream goes on at once with what is fetched from the link. See
             /// [`gripware_core::Hold::next_page`].
             next_page(link: Link => HoldError);
@@ -50,9 +52,12 @@ macro_rules! adapter_hold {
             /// Sets when a response hold is answered although nothing came. Default: 55 seconds.
             /// See [`gripware_core::Hold::timeout`].
             timeout(timeout: ::std::time::Duration);
-            /// Sets what is sent on a stream hold to keep it alive. Default: nothing. See
+            /// Sets what is sent on a stream hold to keep it alive. Default: on server-sent events
+            /// an empty comment every 20 seconds, on other streams nothing. See
             /// [`gripware_core::Hold::keep_alive`].
             keep_alive(keep_alive: $crate::KeepAlive);
+            /// Sends no keep-alive. See [`gripware_core::Hold::without_keep_alive`].
+            without_keep_alive();
             /// Sets an item of the connection's meta, which filters use. See
             /// [`gripware_core::Hold::meta`].
             meta(name: impl Into<String>, value: impl Into<String>);

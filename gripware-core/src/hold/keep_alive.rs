@@ -48,6 +48,10 @@ impl KeepAlive {
     /// The time where none is set, as in proxies.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(55);
 
+    /// How long server-sent events are silent by default before a keep-alive: below the 30 s after
+    /// which mobile networks forget a connection, and the 60 s of nginx and load balancers.
+    pub const DEFAULT_SSE_TIMEOUT: Duration = Duration::from_secs(20);
+
     /// The empty comment of server-sent events, after `timeout` without other output.
     ///
     /// A hold with it is sent as `text/event-stream`, whatever a framework takes its first bytes

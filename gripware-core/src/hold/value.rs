@@ -37,6 +37,9 @@ pub struct Hold {
     pub(super) channels: Vec<Channel>,
     pub(super) timeout: Option<Duration>,
     pub(super) keep_alive: Option<KeepAlive>,
+    /// Whether server-sent events get a keep-alive that nobody set.
+    pub(super) has_default_keep_alive: bool,
+    pub(super) is_sse: bool,
     pub(super) meta: Vec<(String, String)>,
     pub(super) status: Option<(StatusCode, Option<String>)>,
     pub(super) next: Option<(Link, Option<Duration>)>,
@@ -53,6 +56,8 @@ impl Hold {
             channels: Vec::new(),
             timeout: None,
             keep_alive: None,
+            has_default_keep_alive: true,
+            is_sse: false,
             meta: Vec::new(),
             status: None,
             next: None,
@@ -81,6 +86,22 @@ impl Hold {
         C::Error: Into<ChannelError>,
     {
         Self::new(Some(HoldMode::Stream)).channel(channel)
+    }
+
+    /// Holds the request as server-sent events: a [`stream`](Self::stream) that is sent as
+    /// `text/event-stream`, unless the response has a content type that was set on purpose.
+    ///
+    /// What every hold of that content type gets is described at
+    /// [`Policy::write`](crate::Policy::write): a keep-alive, and headers for servers in between.
+    pub fn sse<C>(channel: C) -> Self
+    where
+        C: TryInto<Channel>,
+        C::Error: Into<ChannelError>,
+    {
+        Self {
+            is_sse: true,
+            ..Self::stream(channel)
+        }
     }
 
     /// Holds in this mode without any channel yet. A proxy takes a hold that stays so: only its
@@ -124,9 +145,17 @@ impl Hold {
         self
     }
 
-    /// Sets what is sent on a stream hold to keep it alive. Default: nothing.
+    /// Sets what is sent on a stream hold to keep it alive. Default: on server-sent events an empty
+    /// comment every [`KeepAlive::DEFAULT_SSE_TIMEOUT`], on other streams nothing.
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
         self.keep_alive = Some(keep_alive);
+        self
+    }
+
+    /// Sends no keep-alive, on server-sent events neither.
+    pub fn without_keep_alive(mut self) -> Self {
+        self.keep_alive = None;
+        self.has_default_keep_alive = false;
         self
     }
 
@@ -250,9 +279,15 @@ impl Hold {
         &self.channels
     }
 
-    /// Whether the keep-alive is that of server-sent events.
+    /// Whether this is a hold of server-sent events: [`Hold::sse`](Self::sse), or one with the
+    /// keep-alive of them.
     #[must_use]
     pub fn is_sse(&self) -> bool {
-        self.keep_alive.as_ref().is_some_and(KeepAlive::is_sse)
+        self.is_sse || self.keep_alive.as_ref().is_some_and(KeepAlive::is_sse)
+    }
+
+    /// Whether a response of server-sent events is to be given the default keep-alive.
+    pub(crate) fn needs_keep_alive(&self) -> bool {
+        self.has_default_keep_alive && self.keep_alive.is_none()
     }
 }

@@ -39,6 +39,7 @@ mod http_stream;
 mod item;
 mod json;
 mod sse_event;
+mod sse_events;
 #[cfg(test)]
 mod tests;
 mod ws_message;

@@ -10,6 +10,8 @@
 //! | `/sse` | `sse`, and nothing else |
 //! | `/sse/text`, `/sse/bytes` | `sse` with the text, or the bytes, `data: 1\n\n` |
 //! | `/sse/own` | `sse` with a content type of its own, `a/b` |
+//! | `/news` | `Recovery` of `news` with the client's `LastEventId`: the events 1 to 3 after it, and a stream after 3 at `/news` |
+//! | `/bad-event` | a stream hold of `news`, with an event whose id has a line break |
 //! | `/beside` | 404, `ETag: "1"`, a response hold of `news`, `nothing\n` |
 //! | `/hostile` | a stream hold of `a,b;"c"` with skip-self, `X-One: 1`, `X-Two: b`, `X-Two: a`, content type `text/x`, `first\n` |
 //! | `/too-many` | a stream hold of 31 channels |
@@ -50,6 +52,50 @@ pub async fn a_stream_alone_is_an_event_stream(server: &Server) {
     answer.assert_header("grip-hold", "stream");
     answer.assert_header("grip-channel", "news");
     answer.assert_header("grip-keep-alive", r":\n\n; format=cstring; timeout=20");
+}
+
+pub async fn an_event_stream_passes_servers_that_buffer(server: &Server) {
+    let proxy = server.start().await;
+    for path in ["/sse", "/sse/text", "/sse/bytes", "/news"] {
+        let answer = proxy.get(path).await;
+        answer.assert_header("cache-control", "no-cache");
+        answer.assert_header("x-accel-buffering", "no");
+        let keep_alive = answer.header("grip-keep-alive").unwrap();
+        assert_eq!(keep_alive, r":\n\n; format=cstring; timeout=20", "{path}");
+    }
+    proxy
+        .get("/sse/own")
+        .await
+        .assert_no_header("x-accel-buffering");
+}
+
+pub async fn an_event_stream_resumes_after_the_clients_cursor(server: &Server) {
+    let proxy = server.start_quiet().await;
+    let all = "id: 1\ndata: one\n\nid: 2\ndata: two\n\nid: 3\ndata: three\n\n";
+    for (request, events) in [
+        (proxy.get("/news"), all),
+        (proxy.get("/news?last-event-id=1"), &all[17..]),
+        (
+            proxy
+                .get("/news?lastEventId=1")
+                .header("last-event-id", "2"),
+            &all[34..],
+        ),
+        (proxy.get("/news?last-event-id=1").last("news", "3"), ""),
+    ] {
+        let answer = request.await;
+        answer.assert_status(200).assert_text(events);
+        answer.assert_header("content-type", "text/event-stream");
+        answer.assert_header("grip-channel", "news; prev-id=3");
+        answer.assert_header("grip-link", "</news>; rel=next");
+    }
+}
+
+pub async fn an_event_that_cannot_be_sent_is_a_500(server: &Server) {
+    let proxy = server.start().await;
+    let answer = proxy.get("/bad-event").await;
+    answer.assert_status(500);
+    assert!(answer.text().contains("cannot be sent"), "{answer:?}");
 }
 
 pub async fn first_bytes_of_an_event_stream_do_not_make_it_plain_text(server: &Server) {

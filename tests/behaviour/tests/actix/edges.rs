@@ -5,7 +5,7 @@
 use std::{convert::Infallible, fmt, time::Duration};
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpResponse, Responder, ResponseError,
     body::BoxBody,
     dev::ServiceRequest,
     guard,
@@ -15,7 +15,8 @@ use actix_web::{
 };
 use futures_util::stream;
 use gripware_actix::{
-    Channel, Filter, Hold, HoldExt, KeepAlive, WebSocketContext, WebSocketError, http,
+    Channel, Filter, GripContext, Hold, HoldExt, KeepAlive, LastEventId, Recovery, SseEvent,
+    SseEvents, WebSocketContext, WebSocketError, http,
 };
 
 pub(crate) fn app(config: &mut ServiceConfig) {
@@ -45,6 +46,8 @@ pub(crate) fn app(config: &mut ServiceConfig) {
             get().to(async || sse().with(b"data: 1\n\n".to_vec())),
         )
         .route("/sse/own", get().to(own))
+        .route("/news", get().to(news))
+        .route("/bad-event", get().to(bad_event))
         .route("/beside", get().to(beside))
         .route("/hostile", get().to(hostile))
         .route("/too-many", get().to(too_many))
@@ -80,6 +83,19 @@ fn get() -> actix_web::Route {
 
 fn sse() -> Hold {
     Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+}
+
+async fn news(cx: GripContext, cursor: LastEventId) -> impl Responder {
+    let recovery = Recovery::new(cx.last(), "news").or_cursor(cursor.id());
+    let seen = recovery.after().map_or(0, |id| id.parse().unwrap());
+    let events = ["one", "two", "three"].iter().zip(1..).skip(seen);
+    let event = |(text, id): (&&str, i32)| SseEvent::new().id(id.to_string()).data(*text);
+    let missed: SseEvents = events.map(event).collect();
+    Hold::stream_after(&recovery, "3", "/news").with(missed)
+}
+
+async fn bad_event() -> impl Responder {
+    Hold::sse("news").with(SseEvents::from(SseEvent::new().id("1\n")))
 }
 
 async fn beside() -> HttpResponse {

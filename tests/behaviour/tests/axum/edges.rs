@@ -15,7 +15,8 @@ use axum::{
 };
 use futures_util::stream;
 use gripware_axum::{
-    Channel, Filter, Grip, GripLayer, Hold, KeepAlive, WebSocketContext, WebSocketError,
+    Channel, Filter, Grip, GripContext, GripLayer, Hold, KeepAlive, LastEventId, Recovery,
+    SseEvent, SseEvents, WebSocketContext, WebSocketError,
 };
 
 pub(crate) fn app(grip: &Grip) -> Router {
@@ -32,6 +33,8 @@ pub(crate) fn app(grip: &Grip) -> Router {
         .route("/sse/text", get(async || (sse(), "data: 1\n\n")))
         .route("/sse/bytes", get(async || (sse(), b"data: 1\n\n".to_vec())))
         .route("/sse/own", get(async move || (own, sse(), "1")))
+        .route("/news", get(news))
+        .route("/bad-event", get(bad_event))
         .route("/beside", get(beside))
         .route("/hostile", get(hostile))
         .route("/too-many", get(too_many))
@@ -56,6 +59,22 @@ pub(crate) fn app(grip: &Grip) -> Router {
 
 fn sse() -> Hold {
     Hold::stream("news").keep_alive(KeepAlive::sse(Duration::from_secs(20)))
+}
+
+async fn news(cx: GripContext, cursor: LastEventId) -> impl IntoResponse {
+    let recovery = Recovery::new(cx.last(), "news").or_cursor(cursor.id());
+    let seen = recovery.after().map_or(0, |id| id.parse().unwrap());
+    let events = ["one", "two", "three"].iter().zip(1..).skip(seen);
+    let event = |(text, id): (&&str, i32)| SseEvent::new().id(id.to_string()).data(*text);
+    let missed: SseEvents = events.map(event).collect();
+    (Hold::stream_after(&recovery, "3", "/news"), missed)
+}
+
+async fn bad_event() -> impl IntoResponse {
+    (
+        Hold::sse("news"),
+        SseEvents::from(SseEvent::new().id("1\n")),
+    )
 }
 
 async fn beside() -> impl IntoResponse {
