@@ -5,12 +5,12 @@ use gripware_publish::{ConfigError, GripBuilder};
 use thiserror::Error;
 
 use crate::{
-    Hub, Setting,
     control::{ControlKey, ControlKeyError},
     gateway::Options,
-    hub::Place,
+    hub::{Hub, Place},
     local_publisher::LocalPublisher,
     node::Node,
+    setting::Setting,
     settings::Settings,
 };
 
@@ -45,6 +45,36 @@ pub struct HubBuilder {
     is_unsigned: bool,
     control_key: Option<ControlKey>,
     grip: GripBuilder,
+}
+
+impl Hub {
+    /// A hub with the default settings, and a key that this process alone has.
+    ///
+    /// # Panics
+    /// Where the system has no threads or no random numbers left; [`HubBuilder::build`] says so in
+    /// an error.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it starts threads")]
+    #[expect(clippy::expect_used, reason = "documented, and there is a way without")]
+    pub fn new() -> Self {
+        Self::builder().build().expect("threads and random numbers")
+    }
+
+    /// Settings for a hub.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::new()
+    }
+
+    /// Reads the environment. Where `GRIP_URL` names a proxy, that one holds the clients:
+    /// [`grip`](Self::grip) is [`Grip::from_env`](gripware_publish::Grip::from_env), and [`serve`](Self::serve) serves the application
+    /// as it is. Otherwise this hub holds them. `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` count in both
+    /// cases.
+    ///
+    /// # Errors
+    /// Where a variable cannot be used, and as [`HubBuilder::build`].
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::builder().build_unless_proxied()
+    }
 }
 
 impl HubBuilder {
@@ -95,8 +125,12 @@ impl HubBuilder {
     /// # Errors
     /// Where they cannot be used.
     #[cfg(feature = "tls")]
-    pub fn tls(mut self, certificates: &[u8], private_key: &[u8]) -> Result<Self, crate::TlsError> {
-        self.options.tls = Some(crate::Tls::from_pem(certificates, private_key)?);
+    pub fn tls(
+        mut self,
+        certificates: &[u8],
+        private_key: &[u8],
+    ) -> Result<Self, crate::gateway::TlsError> {
+        self.options.tls = Some(crate::gateway::Tls::from_pem(certificates, private_key)?);
         Ok(self)
     }
 

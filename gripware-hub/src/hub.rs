@@ -9,11 +9,11 @@ use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tower_service::Service;
 
 use crate::{
-    Body, BuildError, HubBuilder,
     connection_id::Id,
     control,
     control::ControlKey,
     gateway::{Gateway, Options, passthrough},
+    http::body::Body,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     node::Node,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
@@ -60,34 +60,6 @@ pub(crate) enum Place {
 }
 
 impl Hub {
-    /// A hub with the default settings, and a key that this process alone has.
-    ///
-    /// # Panics
-    /// Where the system has no threads or no random numbers left; [`HubBuilder::build`] says so in
-    /// an error.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "it starts threads")]
-    #[expect(clippy::expect_used, reason = "documented, and there is a way without")]
-    pub fn new() -> Self {
-        Self::builder().build().expect("threads and random numbers")
-    }
-
-    /// Settings for a hub.
-    pub fn builder() -> HubBuilder {
-        HubBuilder::new()
-    }
-
-    /// Reads the environment. Where `GRIP_URL` names a proxy, that one holds the clients:
-    /// [`grip`](Self::grip) is [`Grip::from_env`], and [`serve`](Self::serve) serves the application
-    /// as it is. Otherwise this hub holds them. `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` count in both
-    /// cases.
-    ///
-    /// # Errors
-    /// Where a variable cannot be used, and as [`HubBuilder::build`].
-    pub fn from_env() -> Result<Self, BuildError> {
-        Self::builder().build_unless_proxied()
-    }
-
     /// Whether this hub holds the clients, and not another proxy.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
@@ -184,7 +156,7 @@ impl Hub {
     }
 
     /// Serves the control API, through which other processes publish. It asks for the key that is
-    /// set by [`HubBuilder::control_key`]; without one, whoever reaches it may publish.
+    /// set by [`HubBuilder::control_key`](crate::HubBuilder::control_key); without one, whoever reaches it may publish.
     ///
     /// It ends at once where another proxy holds the clients.
     pub fn control(&self, listener: TcpListener) -> Serve {
@@ -279,7 +251,7 @@ impl Hub {
     /// Ends all holds, each in the way its kind allows: a response hold gets what was stored for it,
     /// a stream its end, a WebSocket a close with code 1001. What was published before is delivered
     /// before. Returns when every client has got what is its own, at the latest after
-    /// [`HubBuilder::drain`]. From then on nothing is held any more.
+    /// [`HubBuilder::drain`](crate::HubBuilder::drain). From then on nothing is held any more.
     pub async fn shutdown(&self) {
         if let Some(inner) = self.inner() {
             inner.drain(inner.settings.drain).await;

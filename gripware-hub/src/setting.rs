@@ -3,7 +3,7 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use crate::{HubBuilder, SlowClients};
+use crate::{builder::HubBuilder, settings::SlowClients};
 
 /// One setting of a [`HubBuilder`], for programs that read settings from a command line, the
 /// environment or a file.

@@ -11,7 +11,8 @@ use hyper_util::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Body, ClientAddr,
+    client_addr::ClientAddr,
+    http::body::Body,
     origin::Origin,
     server::{Accepted, Listener, Server},
 };
