@@ -1,47 +1,34 @@
+//! The ids of connections, by which the application and the control API name them.
+
 use std::fmt;
 
+use uuid::{Builder, Uuid};
+
 /// A connection's id: 122 random bits, which nobody can guess, written as a UUID (GRIP 2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Id(u128);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Id(Uuid);
 
 impl Id {
     pub(crate) fn random() -> Self {
         let mut bytes = [0; 16];
         // It fails where the system has no randomness, which no process of ours gets to see: the
-        // key of the process is drawn from the same source before.
+        // key of the process is drawn from the same source before. `Uuid::new_v4` would panic.
         let _ = getrandom::fill(&mut bytes);
-        let bits = u128::from_be_bytes(bytes);
-        let version = bits & !(0xf << 76) | 4 << 76;
-        Self(version & !(0b11 << 62) | 0b10 << 62)
+        Self(Builder::from_random_bytes(bytes).into_uuid())
     }
 
-    /// Reads the form that `Display` writes, in either case.
+    /// Reads the form that `Display` writes, in either case, and none of the others that a UUID may
+    /// have.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let mut bits = 0_u128;
-        for digits in [8, 4, 4, 4, 12] {
-            let part = parts.next().filter(|part| part.len() == digits)?;
-            if !part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return None;
-            }
-            bits = bits << (4 * digits) | u128::from_str_radix(part, 16).ok()?;
-        }
-        parts.next().is_none().then_some(Self(bits))
+        let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+        let id = Uuid::try_parse(text).ok().filter(|_| is_hyphenated)?;
+        Some(Self(id))
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = |shift: u32, digits: u32| (self.0 >> shift) & ((1 << (4 * digits)) - 1);
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            part(96, 8),
-            part(80, 4),
-            part(64, 4),
-            part(48, 4),
-            part(0, 12)
-        )
+        self.0.fmt(f)
     }
 }
 

@@ -173,7 +173,6 @@ pub mod fuzzing;
 
 mod builder;
 mod channels;
-mod client_addr;
 mod clock;
 mod connection_id;
 mod control;
@@ -201,10 +200,9 @@ mod ws;
 pub use self::gateway::{Tls, TlsError};
 pub use self::{
     builder::{BuildError, HubBuilder},
-    client_addr::ClientAddr,
     control::ControlKeyError,
     hub::{Hub, HubError},
-    origin::OriginAddressError,
+    origin::{ClientAddr, OriginAddressError},
     server::Serve,
     setting::{Setting, SettingKind},
     settings::SlowClients,

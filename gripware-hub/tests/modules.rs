@@ -17,7 +17,6 @@ use std::{
 const ORDER: &[&str] = &[
     // Words and values.
     "clock",
-    "client_addr",
     "connection_id",
     "page",
     "inspect",

@@ -20,10 +20,9 @@ use super::{
     websocket,
 };
 use crate::{
-    client_addr::ClientAddr,
     clock,
     http::{body::Body, replay_request::ReplayRequest},
-    origin::{Origin, OriginError},
+    origin::{ClientAddr, Origin, OriginError},
 };
 
 /// What hyper asks about each request of one connection.

@@ -11,9 +11,8 @@ use hyper_util::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client_addr::ClientAddr,
     http::body::Body,
-    origin::Origin,
+    origin::{ClientAddr, Origin},
     server::{Accepted, Listener, Server},
 };
 

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     handoff::{Framing, HoldKind},
-    http::http1_head::{Length, allows_body, write_head},
+    http::{
+        chunked::chunk,
+        http1_head::{Length, allows_body, write_head},
+    },
     origin::BoxError,
 };
 
@@ -116,12 +119,7 @@ fn stream_head(
     };
     write_head(&mut head, response, version, length, keep_alive);
     match framing {
-        Framing::Chunked if !first.is_empty() => {
-            head.put_slice(format!("{:x}\r\n", first.len()).as_bytes());
-            head.put_slice(first);
-            head.put_slice(b"\r\n");
-        }
-        Framing::Chunked => {}
+        Framing::Chunked => head.put_slice(&chunk(first)),
         Framing::Raw => head.put_slice(first),
     }
     head.freeze()

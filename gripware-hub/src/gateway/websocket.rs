@@ -25,13 +25,12 @@ use super::{
     share::{Counted, Share},
 };
 use crate::{
-    client_addr::ClientAddr,
     connection_id::Id,
     handoff::{ClientConn, HeldClient, HoldKind},
     http::{
         hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::ReplayRequest,
     },
-    origin::{Origin, OriginClient},
+    origin::{ClientAddr, Origin, OriginClient},
     socket::Io,
     turns::Client,
     ws::{Accepted, ConnectionMeta, EventsRequest, Opening, handshake, judge, request},

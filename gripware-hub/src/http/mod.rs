@@ -1,4 +1,8 @@
+//! Messages of HTTP apart from sockets: which headers go on, how requests are kept in few bytes, and
+//! how responses are written once their connection has left hyper.
+
 pub(crate) mod body;
+pub(crate) mod chunked;
 pub(crate) mod compact_headers;
 pub(crate) mod hop_by_hop;
 pub(crate) mod http1_head;

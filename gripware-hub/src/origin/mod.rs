@@ -13,7 +13,6 @@ mod error;
 mod http;
 mod service;
 
-pub use self::address::OriginAddressError;
 pub(crate) use self::{
     address::OriginAddress,
     client::OriginClient,
@@ -22,3 +21,4 @@ pub(crate) use self::{
     http::HttpOrigin,
     service::{BoxError, Origin},
 };
+pub use self::{address::OriginAddressError, service::ClientAddr};

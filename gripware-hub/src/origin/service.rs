@@ -1,6 +1,9 @@
 //! What can be an application in this process.
 
-use std::future::{Future, poll_fn};
+use std::{
+    future::{Future, poll_fn},
+    net::SocketAddr,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -41,3 +44,10 @@ where
         answering.await.map_err(failed)
     }
 }
+
+/// Who sent a request, in the request's extensions.
+///
+/// It is the other end of the connection, and not what `X-Forwarded-For` says. A client on a unix
+/// socket has none, and neither has a request of the hub's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientAddr(pub SocketAddr);

@@ -15,8 +15,9 @@ use super::{
     subscription::{Meta, Subscription, filtered},
 };
 use crate::{
-    channels::encoded_item::{EncodedItem, LAST_CHUNK, chunk},
+    channels::encoded_item::EncodedItem,
     handoff::Framing,
+    http::chunked::{LAST_CHUNK, chunk},
 };
 
 /// How long is waited after an empty page that names a next one and does not hold, so that such pages
