@@ -48,11 +48,11 @@ pub struct HubBuilder {
 }
 
 impl Hub {
-    /// A hub with the default settings, and a key that this process alone has.
+    /// Returns a hub with the default settings, and a random key that only this process knows.
     ///
     /// # Panics
-    /// Where the system has no threads or no random numbers left; [`HubBuilder::build`] says so in
-    /// an error.
+    /// If the system has no threads or no random numbers left, for which [`HubBuilder::build`]
+    /// returns an error.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it starts threads")]
     #[expect(clippy::expect_used, reason = "documented, and there is a way without")]
@@ -65,7 +65,7 @@ impl Hub {
         HubBuilder::new()
     }
 
-    /// Reads the environment. Where `GRIP_URL` names a proxy, that one holds the clients:
+    /// Reads the environment. If `GRIP_URL` names a proxy, that one holds the clients:
     /// [`grip`](Self::grip) is [`Grip::from_env`](gripware_publish::Grip::from_env), and [`serve`](Self::serve) serves the application
     /// as it is. Otherwise this hub holds them. `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` count in both
     /// cases.

@@ -1,4 +1,4 @@
-//! What the gateway hands over when the application holds a client.
+//! What the gateway hands to the shards when the application holds a client.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 
@@ -35,7 +35,7 @@ pub(crate) struct HeldClient {
     pub(crate) request: ReplayRequest,
     pub(crate) origin_client: OriginClient,
     pub(crate) what: HoldKind,
-    /// `None` where the answer goes by another task, and until the connection has left hyper.
+    /// `None` if the answer goes by another task, and until the connection has left hyper.
     pub(crate) conn: Option<ClientConn>,
 }
 
@@ -53,8 +53,8 @@ pub(crate) enum HoldKind {
         head: Bytes,
         framing: Framing,
     },
-    /// A WebSocket that the application has accepted. `head` is the 101, or nothing where hyper has
-    /// sent it. The request that is kept is that of `OPEN`, without a body.
+    /// A WebSocket that the application has accepted. `head` is the 101, or empty if hyper has sent
+    /// it. The request is that of `OPEN`, without a body.
     WebSocket {
         accepted: Box<Accepted>,
         head: Bytes,
@@ -80,7 +80,7 @@ pub(crate) struct ClientConn {
     pub(crate) wire: DetachedSocket,
     /// What the client has sent already, behind the request.
     pub(crate) unread: Bytes,
-    /// Takes the connection back for its next request, where it may be used again.
+    /// Goes on with the connection after the hold; `None` if it may not be used again (keep-alive).
     pub(crate) resume_http: Option<Arc<dyn ResumeHttp>>,
 }
 

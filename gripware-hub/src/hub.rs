@@ -1,3 +1,5 @@
+//! The handle that an application has of its hub.
+
 use std::{io, net, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -20,7 +22,7 @@ use crate::{
     server::{Serve, within},
 };
 
-/// How long an application at another address may take, where nobody is held here.
+/// How long an application at another address may take if another proxy holds the clients.
 const DEFAULT_ORIGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A GRIP proxy in this process. Clones are handles to the same one.
@@ -60,14 +62,14 @@ pub(crate) enum Place {
 }
 
 impl Hub {
-    /// Whether this hub holds the clients, and not another proxy.
+    /// Returns `true` if this hub holds the clients, and not another proxy.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         matches!(self.place, Place::Here { .. })
     }
 
-    /// What the application's layer and publisher are made of: it trusts this hub, and publishes
-    /// into it. Each call gives the same.
+    /// Returns what the application's layer and publisher are made of: it trusts this hub, and
+    /// publishes into it. Each call returns the same.
     #[must_use]
     pub fn grip(&self) -> Grip {
         self.grip.clone()
@@ -112,7 +114,7 @@ impl Hub {
     /// path where it has one, or `unix:/path/of/socket`.
     ///
     /// # Errors
-    /// Where the address is none.
+    /// If the address cannot be parsed.
     pub fn forward(
         &self,
         listener: TcpListener,
@@ -124,13 +126,14 @@ impl Hub {
         Ok(self.serve(listener, HttpOrigin::new(address, timeout)))
     }
 
-    /// Stands in front of an application that listens itself, such as one of actix-web. Gives the
-    /// listener that the application has to serve: on a free port of the loopback interface, or at
-    /// `address` itself where another proxy holds the clients. And what serves `address`, which has
-    /// to be awaited beside it.
+    /// Stands in front of an application that listens itself, such as one of actix-web.
+    ///
+    /// Returns two things. The application has to serve the listener, which is on a free port of the
+    /// loopback interface, or at `address` itself if another proxy holds the clients. The [`Serve`]
+    /// serves `address`, and has to be awaited beside the application.
     ///
     /// # Errors
-    /// Where it cannot listen.
+    /// If one of the two addresses cannot be listened at.
     pub async fn front(
         &self,
         address: impl ToSocketAddrs,
@@ -172,14 +175,17 @@ impl Hub {
         })
     }
 
-    /// Publishes an item, as soon as there is room for it. Gives how many subscribers it is handed
-    /// to, of those kinds for which it has a format, and nobody where its id came a moment ago. A
-    /// filter may still keep it back, and an item whose predecessor is missing waits for it.
+    /// Publishes an item, and waits for room first if too many items wait to be handed out
+    /// (backpressure).
     ///
-    /// The channel is taken as it is, without the application's prefix.
+    /// Returns the number of subscribers, counting only kinds that the item has a format for; zero
+    /// for a duplicate id (deduplication). Filters of a subscriber may still drop the item, and an
+    /// item whose predecessor is missing waits for it.
+    ///
+    /// The channel is the whole name: the application's prefix is not added.
     ///
     /// # Errors
-    /// Where the item or the channel is none, or another proxy holds the clients.
+    /// If the item or the channel is invalid, or another proxy holds the clients.
     pub async fn publish<C>(
         &self,
         channel: C,
@@ -195,11 +201,11 @@ impl Hub {
         Ok(inner.publish(&channel, item.parts()?).await)
     }
 
-    /// Publishes an item to one connection, whatever it is subscribed to. Whether it is there, and
-    /// the item has a format for its kind.
+    /// Publishes an item to one connection, whatever it is subscribed to. Returns `true` if the
+    /// connection exists and the item has a format for its kind.
     ///
     /// # Errors
-    /// Where the item is none, or another proxy holds the clients.
+    /// If the item is invalid, or another proxy holds the clients.
     pub async fn publish_to(&self, id: &str, item: impl Into<Item>) -> Result<bool, HubError> {
         let item = item.into();
         let parts = item.parts()?;
@@ -210,7 +216,7 @@ impl Hub {
         }
     }
 
-    /// The channels that somebody is subscribed to, by name.
+    /// Returns the channels that have subscribers, by name.
     ///
     /// All of them, whose number nothing bounds but the clients' subscriptions; the control API
     /// lists them in pages.
@@ -221,7 +227,7 @@ impl Hub {
             .unwrap_or_default()
     }
 
-    /// The clients that are held, the oldest first.
+    /// Returns the clients that are held, the oldest first.
     ///
     /// All of them: each thread that holds clients describes its own without doing anything else
     /// meanwhile, which takes about a microsecond each. The control API lists them in pages, and
@@ -234,7 +240,7 @@ impl Hub {
     }
 
     /// Ends a connection in the way its kind allows: a response hold gets what was stored for it, a
-    /// stream its end, a WebSocket a close with code 1000. Whether there was one with this id.
+    /// stream its end, a WebSocket a close with code 1000. Returns `true` if there was one with this id.
     pub async fn close(&self, id: &str) -> bool {
         match (self.inner(), Id::parse(id)) {
             (Some(inner), Some(id)) => inner.close(id).await,
@@ -242,7 +248,7 @@ impl Hub {
         }
     }
 
-    /// What has been counted, and what there is, in the text format of Prometheus.
+    /// Returns counters and gauges in the text format of Prometheus.
     pub async fn metrics(&self) -> String {
         let inner = self.inner();
         inner.map(|inner| inner.exposition()).unwrap_or_default()
@@ -266,14 +272,14 @@ impl Hub {
     }
 }
 
-/// Why a hub does not take an item.
+/// Why an item was not published.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HubError {
-    /// The channel is none.
+    /// The channel is invalid.
     #[error("the channel cannot be published to")]
     Channel(#[from] ChannelError),
-    /// The item is none.
+    /// The item is invalid.
     #[error("the item cannot be published")]
     Item(#[from] ItemError),
     /// The hub was built from an environment with a `GRIP_URL`, and holds nobody: publish through

@@ -1,3 +1,5 @@
+//! The application's own publisher in the same process: items go to the hub without HTTP.
+
 use std::{pin::Pin, sync::Arc};
 
 use gripware_core::{Channel, Item};
@@ -5,7 +7,7 @@ use gripware_publish::{Sink, SinkError};
 
 use crate::node::Node;
 
-/// Where the application's publisher hands items to the hub, in memory.
+/// The sink of the application's publisher.
 #[derive(Debug)]
 pub(crate) struct LocalPublisher {
     inner: Arc<Node>,

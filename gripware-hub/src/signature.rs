@@ -1,3 +1,5 @@
+//! `Grip-Sig` and `Grip-Feature` of what goes to the origin, the last thing that is put in.
+
 use std::{
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -9,13 +11,13 @@ use gripware_core::{
 };
 use http::{HeaderMap, HeaderValue};
 
-/// What the hub can do, as it tells the origin (GRIP 1.2).
+/// The features of the hub, as the origin is told (GRIP 1.2).
 const FEATURES: HeaderValue = HeaderValue::from_static(
     "status, link:next, link:gone, filter:skip-self, filter:skip-users, filter:require-sub, \
      filter:build-id, filter:var-subst",
 );
 
-/// Says of a request that it came through this proxy (GRIP 1.3).
+/// Signs requests to the origin, as proof that they came through this proxy (GRIP 1.3).
 ///
 /// A token carries whole seconds, so all requests of a second have the same.
 #[derive(Debug)]

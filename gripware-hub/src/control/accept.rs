@@ -1,3 +1,5 @@
+//! Content negotiation: text or JSON for the answer to a publish (RFC 9110, section 12.5.1).
+
 use gripware_core::header::trim_ows;
 use http::{HeaderMap, header::ACCEPT};
 
@@ -9,9 +11,9 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The one of the two that the client would rather have; none where it wants neither.
+    /// Returns the form that the client prefers; `None` if it accepts neither.
     ///
-    /// Of what it likes equally it gets what it named first, and text where it named neither.
+    /// Of equal weights the first that it names wins, and text if it names neither.
     pub(super) fn wanted(headers: &HeaderMap) -> Option<Self> {
         let mut ranges = headers
             .get_all(ACCEPT)

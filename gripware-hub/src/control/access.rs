@@ -1,3 +1,6 @@
+//! Who may use the control API: whoever has the key; without one, whoever is no page in a browser
+//! (cross-site request forgery, DNS rebinding).
+
 use std::{fmt, net::IpAddr};
 
 use gripware_core::header::trim_ows_bytes;
@@ -12,7 +15,7 @@ use thiserror::Error;
 /// The most bytes that a key for the control API may have: it has to fit in a request's head.
 pub(crate) const MAX_CONTROL_KEY_LEN: usize = 4096;
 
-/// What a client of the control API has to know.
+/// The key of the control API.
 ///
 /// Its characters are visible ASCII, since they travel in a header. `Debug` prints none of them.
 #[derive(Clone)]
@@ -36,8 +39,8 @@ impl ControlKey {
         }
     }
 
-    /// Whether there is one `Authorization` header, and this key in it. How long that takes depends
-    /// on the lengths alone.
+    /// Returns `true` if there is one `Authorization` header, with this key. The comparison
+    /// takes constant time, but for the lengths.
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -102,12 +105,12 @@ impl Access {
         Self { key }
     }
 
-    /// Whether a key is asked for.
+    /// Returns `true` if a key is required.
     pub(super) fn has_key(&self) -> bool {
         self.key.is_some()
     }
 
-    /// Looks at a request that came in at the address `local`.
+    /// Checks a request that came in at the address `local`.
     pub(super) fn check(&self, parts: &Parts, local: Option<IpAddr>) -> Result<(), Denied> {
         if let Some(key) = &self.key {
             // A page does not know the key, so there is nothing else to look at.
@@ -121,8 +124,8 @@ impl Access {
         if parts.headers.contains_key(ORIGIN) || site.is_some_and(|site| site != "none") {
             return Err(Denied::Page);
         }
-        // A GET of a page's own origin says nothing of the page. Its origin is a name that the
-        // page's author has, and that is a domain.
+        // DNS rebinding: a same-origin GET carries no `Origin`, and the attacker's name is a
+        // registered domain. So over loopback any host with a dot is refused.
         let is_loopback = local.is_some_and(|local| local.to_canonical().is_loopback());
         if is_loopback && host(parts).is_some_and(is_domain) {
             return Err(Denied::Name);
@@ -138,7 +141,7 @@ fn host(parts: &Parts) -> Option<&str> {
     }
 }
 
-/// Whether a host, with or without its port, is a name with a dot.
+/// Returns `true` if a host, with or without its port, is a name with a dot.
 fn is_domain(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -1,3 +1,5 @@
+//! The responses of the control API. Those of requests that Pushpin knows are its own, byte for byte.
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -12,8 +14,8 @@ use crate::page::CursorError;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// After how many seconds whoever found no place may come again: a place is free as soon as one
-/// publisher goes, or an unknown connection can be pushed out.
+/// `Retry-After` for a client that got no place, in seconds: a place is free as soon as one publisher
+/// goes, or an unknown connection can be pushed out.
 pub(super) const RETRY_AFTER: u8 = 1;
 
 /// Why a request is not served, for whoever sent it.
@@ -24,7 +26,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// What is said to whoever finds no place.
+    /// The line for a client that gets no place.
     pub(super) const BUSY: &str = "Too many connections.";
 
     pub(super) fn new(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Self {
@@ -73,7 +75,7 @@ pub(super) fn text(status: StatusCode, line: &str) -> Answer {
     whole(status, TEXT, format!("{line}\n"))
 }
 
-/// What Pushpin says when it did something.
+/// Pushpin's answer to a request that was carried out.
 pub(super) fn done(form: Form, word: &'static str) -> Answer {
     match form {
         Form::Text => text(StatusCode::OK, word),

@@ -1,3 +1,5 @@
+//! Reading the bodies of control requests, within limits of length and time.
+
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -42,7 +44,7 @@ where
     }
 }
 
-/// The whole body, or none where it is over the limit.
+/// Returns the whole body; `None` if it is over the limit.
 async fn collect<B>(mut body: B, announced: usize) -> Result<Option<Bytes>, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,

@@ -1,3 +1,5 @@
+//! One connection to the control API, from its place to its end.
+
 use std::{
     convert::Infallible,
     net::IpAddr,

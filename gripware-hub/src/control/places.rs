@@ -1,3 +1,5 @@
+//! Places for connections to the control API, which slow or silent ones cannot exhaust (slowloris).
+
 use std::{
     collections::VecDeque,
     fmt,

@@ -1,3 +1,5 @@
+//! Publishing over HTTP: the items of a body go to the [`Target`].
+
 use bytes::Bytes;
 use gripware_core::{Channel, Item, json::lenient, proxy::decode_items};
 use http::{HeaderName, HeaderValue, StatusCode};

@@ -1,3 +1,5 @@
+//! The paths of the control API and their methods.
+
 use http::Method;
 
 /// What a path of the control API stands for.
@@ -15,6 +17,7 @@ pub(super) enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
+    /// Returns the route of a path, with or without its last slash.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -45,7 +48,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Whether its requests have a body that is looked at.
+    /// Returns `true` if the body of its requests is read.
     pub(super) fn has_body(self) -> bool {
         matches!(self, Self::Publish | Self::Recover | Self::PublishTo(_))
     }

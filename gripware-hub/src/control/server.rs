@@ -1,3 +1,5 @@
+//! Serving the control API on a listener: each connection gets a place or is turned away.
+
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;

@@ -1,3 +1,5 @@
+//! One request to the control API, from access to answer.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! What the control API acts on.
+
 use std::future::Future;
 
 use gripware_core::{Channel, Item};

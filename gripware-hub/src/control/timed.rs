@@ -1,3 +1,5 @@
+//! Time limits on the socket of a control connection, which hyper has no setting for.
+
 use std::{
     fmt, io,
     pin::Pin,

@@ -1,3 +1,6 @@
+//! The body of a response on its way to hyper: the origin's own, bytes of the hub, or a stream whose
+//! hold begins when the body so far has been sent.
+
 use std::{
     pin::Pin,
     sync::Arc,

@@ -1,3 +1,6 @@
+//! The last step of a response before hyper: large pieces are cut, and the watch against slow reads
+//! learns how the client takes them. HTTP/2 only.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -14,8 +17,8 @@ use crate::origin::BoxError;
 /// whole for a client whose window has room for one byte.
 const PIECE: usize = 16 * 1024;
 
-/// An answer as hyper gets it, which tells the watch over its stream how the client takes it. On
-/// HTTP/1.1 there is no watch, since the connection itself tells.
+/// The body of a response that tells the watch over its stream how the client takes it. There is no
+/// watch on HTTP/1.x, where the connection itself tells.
 #[pin_project]
 pub(super) struct Delivery<B> {
     #[pin]

@@ -1,3 +1,6 @@
+//! What becomes of the origin's response: it is passed on, refused, or the client is held (GRIP 1.4,
+//! 1.7). Between the origin and the handoff.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,7 +37,7 @@ use crate::{
     origin::{BoxError, OriginClient, OriginError, collect},
 };
 
-/// All that is needed to say what becomes of an answer of the origin.
+/// The request behind a response of the origin, and what a hold needs.
 pub(super) struct Disposition<'a> {
     pub(super) holder: &'a Arc<dyn Holder>,
     pub(super) origin_client: &'a OriginClient,
@@ -45,7 +48,7 @@ pub(super) struct Disposition<'a> {
 }
 
 impl Disposition<'_> {
-    /// Passes an answer on, or holds the client (GRIP 1.4, 1.7).
+    /// Passes a response on, or holds the client (GRIP 1.4, 1.7).
     pub(super) async fn make<B>(mut self, response: Response<B>) -> Outcome<B>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -98,7 +101,7 @@ impl Disposition<'_> {
         }
     }
 
-    /// Goes by an instruction that needs the body.
+    /// Obeys an instruction that needs the body.
     async fn hold<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -216,7 +219,7 @@ impl Disposition<'_> {
     }
 }
 
-/// What the client sees, without a body.
+/// Returns the response that the client sees, without a body.
 pub(super) fn head_of(instruction: &Instruction) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = instruction.response().status();

@@ -1,3 +1,5 @@
+//! The responses that the gateway makes itself, in place of the origin's.
+
 use std::{error::Error, iter};
 
 use bytes::Bytes;
@@ -10,7 +12,7 @@ use crate::{http::body::BodyError, origin::OriginError};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// An answer of the hub's own: a line of text.
+/// Returns a response of the hub's own: a line of text.
 pub(super) fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
@@ -18,12 +20,12 @@ pub(super) fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response<By
     response
 }
 
-/// What a client is told whose request could not be read to its end.
+/// Returns the response for a request that could not be read to its end.
 pub(super) fn cut_off() -> Response<Bytes> {
     refusal(StatusCode::BAD_REQUEST, "The request was cut off.\n")
 }
 
-/// What a client is told where a failure is its own, and not the origin's.
+/// Returns the response for a failure that is the client's fault; `None` if it is the origin's.
 pub(super) fn fault_of_client(error: &OriginError) -> Option<Response<Bytes>> {
     if let OriginError::OutsideBase = error {
         let text = "The path leads out of the application.\n";
@@ -34,7 +36,7 @@ pub(super) fn fault_of_client(error: &OriginError) -> Option<Response<Bytes>> {
         .then(cut_off)
 }
 
-/// What a client is told that has too much in progress.
+/// Returns the response for a client with too many requests in progress.
 pub(super) fn busy() -> Response<Bytes> {
     let text = "There are too many requests in progress from this address.\n";
     let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -45,14 +47,14 @@ pub(super) fn busy() -> Response<Bytes> {
     response
 }
 
-/// What a client is told whose head would be kept, and sent again, and is too large for that.
+/// Returns the response for a head that is too large to be stored for a hold.
 pub(super) fn head_too_large() -> Response<Bytes> {
     let text = "The head of the request is too large to be held.\n";
     refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text)
 }
 
-/// What a client is told when the origin failed. The reason is in the log, and in development in the
-/// answer too.
+/// Returns the response for a failure of the origin. The reason is for development only: the log has
+/// it always.
 pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<Bytes> {
     let text = match reason {
         Some(reason) => format!("Error while proxying to origin: {reason}\n"),
@@ -61,7 +63,7 @@ pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<
     refusal(status, text)
 }
 
-/// A reason with those behind it.
+/// Returns an error's text with those of its sources.
 pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();

@@ -1,3 +1,5 @@
+//! What of a request is needed until its response is there.
+
 use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode, Uri, Version};

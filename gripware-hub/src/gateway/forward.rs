@@ -1,3 +1,6 @@
+//! The way of a request through the gateway: it is checked, cleaned, signed and sent to the origin,
+//! and the response goes to its [`Disposition`].
+
 use std::{convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
@@ -25,20 +28,20 @@ use crate::{
     origin::{ClientAddr, Origin, OriginError},
 };
 
-/// What hyper asks about each request of one connection.
+/// The service that hyper calls for each request of one connection.
 pub(super) struct Client<S> {
     pub(super) gateway: Arc<Gateway<S>>,
     pub(super) origin: S,
     pub(super) peer: Peer,
-    /// Takes the handoff of a hold. There is none on HTTP/2, where a hold does not end the connection.
+    /// Where the handoff of a hold goes; `None` on HTTP/2, where a hold does not end the connection.
     pub(super) slot: Option<Arc<HandoffSlot>>,
 }
 
-/// Who asks.
+/// The client of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     at: Option<SocketAddr>,
-    /// Made once, since each request has it.
+    /// Its address as text, made once for all requests.
     forwarded_for: Option<HeaderValue>,
     is_tls: bool,
     /// What its address may have in progress. `None` on a unix socket.
@@ -55,8 +58,8 @@ impl Peer {
         }
     }
 
-    /// The share that a request counts for: behind a trusted proxy that of the address which the
-    /// proxy names.
+    /// Returns the share that a request counts for: behind a trusted proxy that of the address which
+    /// the proxy names.
     fn share<S>(&self, gateway: &Gateway<S>, headers: &HeaderMap) -> Option<Arc<Share>> {
         let trusted = gateway.options.trust_forwarded;
         let forwarded = trusted
@@ -124,7 +127,7 @@ async fn forward<S: Origin>(
     let holder = &gateway.holder;
     let (settings, metrics) = (holder.settings(), holder.metrics());
     metrics.requests.add(1);
-    let ask = websocket::Ask::take(&mut request);
+    let upgrade = websocket::UpgradeRequest::of(&mut request);
     let (mut parts, incoming) = request.into_parts();
     let exchange = Exchange {
         method: parts.method.clone(),
@@ -139,7 +142,7 @@ async fn forward<S: Origin>(
         exchange.log(status, "none");
         return refusal(status, text).into();
     }
-    let ask = ask.map(|ask| ask.check(&parts, incoming.is_end_stream()));
+    let upgrade = upgrade.map(|it| it.check(&parts, incoming.is_end_stream()));
     let share = peer.share(gateway, &parts.headers);
     let trusted = gateway.options.trust_forwarded;
     request::clean(
@@ -148,7 +151,7 @@ async fn forward<S: Origin>(
         peer.is_tls,
         trusted,
     );
-    match ask {
+    match upgrade {
         Some(Ok(client)) => {
             // In a box, since the future of each plain request would have room for it.
             return Box::pin(websocket::open(

@@ -168,7 +168,7 @@ impl FrameMeter {
     /// Counts what the client has sent.
     ///
     /// # Errors
-    /// Where there are more frames of a kind than any honest client sends.
+    /// If there are more frames of a kind than any honest client sends.
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), Flood> {
         let elapsed = now.saturating_duration_since(self.filled);
         if elapsed >= Duration::from_millis(1) {
@@ -224,12 +224,12 @@ impl FrameMeter {
         });
     }
 
-    /// When the head of a request began of which the end has not come.
+    /// Returns when a head of a request began that has not ended; `None` if there is none.
     pub(super) fn head_since(&self) -> Option<Instant> {
         self.head_since
     }
 
-    /// What there were too many of, where there were.
+    /// Returns the kind that there were too many frames of; `None` if there were not.
     pub(super) fn flood(&self) -> Option<Flood> {
         self.flood
     }

@@ -1,3 +1,5 @@
+//! Finding the frames of HTTP/2 in bytes that pass by, for the [frame meter](super::frame_meter).
+
 /// The words that a client of HTTP/2 begins with (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -53,7 +55,7 @@ impl FrameScanner {
         }
     }
 
-    /// Tells of each head that ends within these bytes.
+    /// Calls `found` for each head that ends within these bytes.
     pub(super) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(FrameHead)) {
         loop {
             let skipped = self.skip.min(bytes.len());
@@ -78,7 +80,7 @@ impl FrameScanner {
         }
     }
 
-    /// Whether the last frame that began is there to its end.
+    /// Returns `true` if the last frame that began has ended.
     pub(super) fn is_between_frames(&self) -> bool {
         self.skip == 0 && self.have == 0
     }

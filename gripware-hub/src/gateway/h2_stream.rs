@@ -1,3 +1,6 @@
+//! A hold on HTTP/2: its connection is one stream, which hyper goes on writing. A pipe leads from the
+//! shard to hyper.
+
 use std::{
     io,
     pin::Pin,

@@ -1,3 +1,5 @@
+//! Where a client that is to be held waits until its HTTP/1.x connection has left hyper.
+
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -70,7 +72,7 @@ impl HandoffSlot {
         self.flushed.store(flushed, Ordering::Relaxed);
     }
 
-    /// Whether hyper can be left now.
+    /// Returns `true` if the connection can leave hyper now.
     pub(super) fn is_ready(&self) -> bool {
         self.flushed.load(Ordering::Relaxed) && self.lock().is_some()
     }

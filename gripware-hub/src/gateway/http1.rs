@@ -1,3 +1,5 @@
+//! One HTTP/1.x connection, from its first request until it ends or leaves hyper for a hold.
+
 use std::{
     future::poll_fn,
     pin::{Pin, pin},

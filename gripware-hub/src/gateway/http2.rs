@@ -1,3 +1,5 @@
+//! One HTTP/2 connection, from its preface to its end. Its holds are streams and stay on it.
+
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;

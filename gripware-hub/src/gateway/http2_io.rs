@@ -1,3 +1,5 @@
+//! The socket of an HTTP/2 connection as hyper sees it, with the frame meter in between.
+
 use std::{
     io,
     pin::Pin,

@@ -2,7 +2,7 @@
 //!
 //! A request is cleaned, signed and handed to the application; the answer is passed on, or read as an
 //! instruction. A client that is held leaves here: its connection is taken out of hyper and handed to
-//! a [`Holder`] together with what is needed to ask the application again.
+//! a [`Holder`](crate::handoff::Holder) together with what is needed to ask the application again.
 
 mod answer;
 mod body_prefix;

@@ -1,3 +1,6 @@
+//! Slow clients of responses that are not held (slow-read attack): a client has to take so much in
+//! each period.
+
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -34,14 +37,14 @@ impl Progress {
         }
     }
 
-    /// Something waits for the client, be it for a while already.
+    /// Begins a period, unless one has begun: something waits for the client.
     pub(super) fn waits(&mut self) {
         if self.since.is_none() {
             self.restart();
         }
     }
 
-    /// The client has taken so many bytes. Others may wait still.
+    /// Counts bytes that the client has taken, while others may wait.
     pub(super) fn takes(&mut self, bytes: usize) {
         if self.since.is_none() {
             return;
@@ -58,14 +61,14 @@ impl Progress {
         self.taken = 0;
     }
 
-    /// Nothing waits for the client.
+    /// Ends the period: nothing waits for the client.
     pub(super) fn settles(&mut self) {
         self.since = None;
         self.taken = 0;
     }
 
-    /// When the client has stalled. `None` while nothing waits for it, or where the limit is longer
-    /// than the clock goes.
+    /// Returns when the client has stalled; `None` while nothing waits for it, or if the limit is
+    /// longer than the clock goes.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.since?.checked_add(self.limit)
     }
@@ -76,7 +79,7 @@ impl Progress {
 pub(super) struct StallTimer(Option<Pin<Box<Sleep>>>);
 
 impl StallTimer {
-    /// Ready once the deadline has passed. Never where there is none.
+    /// Ready once the deadline has passed; never if there is none.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else {
             return Poll::Pending;

@@ -1,3 +1,5 @@
+//! Why a client is not held, or the origin's response not passed on, and the response instead.
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 

@@ -18,10 +18,10 @@ use crate::http::{
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Makes of a client's request what goes to the origin, but for the signature.
+/// Turns a client's request into the one that goes to the origin, but for the signature.
 ///
-/// `Accept-Encoding` goes, as it does with Pushpin: only the answer tells whether it is a hold, and
-/// what is published later could not be appended to a compressed body.
+/// `Accept-Encoding` is removed, as with Pushpin: only the answer tells whether it is a hold, and what
+/// is published later could not be appended to a compressed body.
 ///
 /// `address` is that of the client, as [`forwarded_for`] makes it.
 pub(super) fn clean(
@@ -62,13 +62,13 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// The address of a client for `X-Forwarded-For`.
+/// Returns the address of a client for `X-Forwarded-For`.
 pub(super) fn forwarded_for(peer: SocketAddr) -> Option<HeaderValue> {
     // An IPv4 client of an IPv6 listener is still one.
     HeaderValue::try_from(peer.ip().to_canonical().to_string()).ok()
 }
 
-/// The address that a proxy in front has seen, which is the last in `X-Forwarded-For`.
+/// Returns the address that a proxy in front has seen, which is the last in `X-Forwarded-For`.
 pub(super) fn forwarded_address(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all(X_FORWARDED_FOR).into_iter().next_back()?;
     let last = last.to_str().ok()?.rsplit(',').next()?.trim_ascii();
@@ -133,8 +133,9 @@ pub(super) fn check(parts: &mut Parts) -> Result<(), (StatusCode, &'static str)>
     }
 }
 
-/// Whether the body comes as it is but for chunks. What is compressed for this connection would reach
-/// an origin that is not told so.
+/// Returns `true` if the body has no transfer coding but chunks. What is compressed for this
+/// connection would reach an origin that is not told so, and codings that two servers read in two
+/// ways are how requests are smuggled.
 fn is_decodable(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = codings
@@ -143,8 +144,9 @@ fn is_decodable(headers: &HeaderMap) -> bool {
     is_chunked && codings.next().is_none()
 }
 
-/// Whether a request pretends to be a turn of a WebSocket, which the origin would take for the
-/// hub's own, signed as it is (GRIP 2.2). One of several types counts, as does one of a list.
+/// Returns `true` if a request pretends to carry the events of a WebSocket, which the origin would
+/// take for the hub's own, signed as it is (GRIP 2.2). One of several types counts, as does one of a
+/// list.
 fn carries_events(headers: &HeaderMap) -> bool {
     let types = headers.get_all(CONTENT_TYPE).into_iter();
     let mut essences = types.flat_map(|value| {
@@ -162,7 +164,7 @@ fn is_host(value: &HeaderValue) -> bool {
     Authority::try_from(value.as_bytes()).is_ok_and(|it| !it.as_str().contains('@'))
 }
 
-/// The whole URI of a request, as links are resolved against it.
+/// Returns the absolute URI of a request, against which links are resolved.
 pub(super) fn absolute(uri: &Uri, headers: &HeaderMap, is_tls: bool) -> Uri {
     let host = headers.get(HOST);
     let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
@@ -176,7 +178,7 @@ pub(super) fn absolute(uri: &Uri, headers: &HeaderMap, is_tls: bool) -> Uri {
         .unwrap_or_else(|_| uri.clone())
 }
 
-/// Whether a connection goes on after this request.
+/// Returns `true` if the connection may be used for another request (keep-alive).
 pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
     const CLOSE: HeaderName = HeaderName::from_static("close");
     match version {

@@ -1,3 +1,6 @@
+//! The socket of an HTTP/1.x connection as hyper sees it: bytes can be put back before what is still
+//! to be read, and are read ahead so that a client that leaves is noticed.
+
 use std::{
     io,
     pin::Pin,

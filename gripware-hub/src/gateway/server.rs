@@ -1,3 +1,6 @@
+//! The gateway to one application: accepts connections, tells HTTP/1.x from HTTP/2, and takes
+//! connections back from holds.
+
 use std::{
     fmt,
     net::SocketAddr,

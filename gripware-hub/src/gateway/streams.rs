@@ -49,7 +49,7 @@ impl Streams {
         }
     }
 
-    /// Since when there is no stream. `None` while there is one.
+    /// Returns since when there is no stream; `None` while there is one.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let idle_since = *lock(&self.open.idle_since);
         (self.open.count.load(Ordering::Acquire) == 0).then_some(idle_since)
@@ -122,7 +122,7 @@ impl StreamWatch {
         lock(&self.0).progress.deadline()
     }
 
-    /// Whether a client whose time is up keeps its stream: that of a hold goes on.
+    /// Returns `true` if a client whose time is up keeps its stream: that of a hold goes on.
     fn is_excused(&self) -> bool {
         let mut watched = lock(&self.0);
         let is_held = watched

@@ -1,3 +1,5 @@
+//! Clients over TLS: the handshake comes before anything else is read of a connection.
+
 use std::{fmt, io, sync::Arc};
 
 use rustls::{

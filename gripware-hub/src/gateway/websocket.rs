@@ -41,23 +41,24 @@ impl Io for TokioIo<Upgraded> {}
 /// How long an HTTP/2 stream may take from its 200 until it carries the WebSocket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client's wish, as its version of HTTP expresses it.
-pub(super) enum Ask {
+/// A request for a WebSocket, as its version of HTTP expresses it.
+pub(super) enum UpgradeRequest {
     Http1,
     /// An extended CONNECT (RFC 8441).
     Http2(OnUpgrade),
 }
 
-/// How a client that may have a WebSocket is told so.
-pub(super) enum Willing {
+/// How a client is told that it has its WebSocket.
+pub(super) enum Acceptance {
     /// By a 101 with this `Sec-WebSocket-Accept`.
     Http1(HeaderValue),
     Http2(OnUpgrade),
 }
 
-impl Ask {
-    /// Finds out whether a request asks for a WebSocket. An extended CONNECT becomes a GET.
-    pub(super) fn take(request: &mut Request<Incoming>) -> Option<Self> {
+impl UpgradeRequest {
+    /// Returns the request for a WebSocket; `None` if it is for something else. An extended CONNECT
+    /// becomes a GET.
+    pub(super) fn of(request: &mut Request<Incoming>) -> Option<Self> {
         if handshake::is_asked_for(request.headers()) {
             return Some(Self::Http1);
         }
@@ -70,12 +71,12 @@ impl Ask {
         Some(Self::Http2(upgrade))
     }
 
-    /// Checks the wish, or says what the client is told instead.
+    /// Checks the request; the error is the response to it.
     pub(super) fn check(
         self,
         parts: &Parts,
         has_no_body: bool,
-    ) -> Result<Willing, Box<Response<Bytes>>> {
+    ) -> Result<Acceptance, Box<Response<Bytes>>> {
         let refused = |error: handshake::HandshakeError| {
             let text = Bytes::from(format!("{error}\n"));
             Box::new(error.to_response().map(|()| text))
@@ -86,10 +87,10 @@ impl Ask {
                 Err(Box::new(refusal(StatusCode::BAD_REQUEST, text)))
             }
             Self::Http1 => handshake::check(&parts.method, parts.version, &parts.headers)
-                .map(Willing::Http1)
+                .map(Acceptance::Http1)
                 .map_err(refused),
             Self::Http2(upgrade) => handshake::check_version(&parts.headers)
-                .map(|()| Willing::Http2(upgrade))
+                .map(|()| Acceptance::Http2(upgrade))
                 .map_err(refused),
         }
     }
@@ -101,7 +102,7 @@ pub(super) async fn open<S: Origin>(
     slot: Option<&Arc<HandoffSlot>>,
     share: Option<Arc<Share>>,
     exchange: Exchange,
-    client: Willing,
+    client: Acceptance,
     parts: Parts,
 ) -> Outcome<Counted<S::Body>> {
     let id = Id::random();
@@ -120,13 +121,13 @@ pub(super) async fn open<S: Origin>(
     };
     gateway.holder.metrics().held_websockets.add(1);
     match (client, slot) {
-        (Willing::Http1(accept), Some(_)) => {
+        (Acceptance::Http1(accept), Some(_)) => {
             exchange.log(StatusCode::SWITCHING_PROTOCOLS, "websocket");
             let response = handshake::switching(accept, accepted.headers.clone());
             let head = switching_bytes(response.headers());
             Outcome::Leave(Box::new(opening.handoff(&exchange, accepted, head)))
         }
-        (Willing::Http2(upgrade), _) => {
+        (Acceptance::Http2(upgrade), _) => {
             exchange.log(StatusCode::OK, "websocket");
             let mut response = Response::new(Answer::Whole(Bytes::new()));
             response.headers_mut().clone_from(&accepted.headers);
@@ -142,7 +143,7 @@ pub(super) async fn open<S: Origin>(
             });
             Outcome::Answer(response)
         }
-        (Willing::Http1(_), None) => Outcome::Abandon,
+        (Acceptance::Http1(_), None) => Outcome::Abandon,
     }
 }
 
@@ -212,8 +213,8 @@ async fn consent<S: Origin>(
     }
 }
 
-/// A WebSocket that the origin may know of already. Where it comes to nothing, the origin is told
-/// that the client has gone.
+/// A WebSocket that the origin may know of already. If it is dropped before the client is held, the
+/// origin is told that the client has gone.
 #[derive(Debug)]
 pub(super) struct Opened {
     id: Id,

@@ -1,3 +1,6 @@
+//! The body of a request on its way to the application, of which a copy is kept while the client may
+//! still be held.
+
 use std::{
     error::Error,
     fmt,
@@ -31,7 +34,7 @@ enum Kind {
 }
 
 struct Client {
-    /// Nothing once it was given back.
+    /// `None` once it was given back.
     incoming: Option<Incoming>,
     /// One piece, however many the client sends: a thousand frames of a byte each are a kilobyte.
     taken: BytesMut,
@@ -44,7 +47,7 @@ struct Client {
 #[derive(Debug)]
 pub(crate) struct Rest {
     pub(crate) taken: BytesMut,
-    /// Over the limit nothing is kept.
+    /// How many bytes were read; `taken` is empty if they are over the limit.
     pub(crate) length: usize,
     pub(crate) incoming: Incoming,
 }
@@ -56,12 +59,13 @@ impl Body {
         }
     }
 
-    /// What passes is not kept.
+    /// Passes a body on without a copy.
     pub(crate) fn passing(incoming: Incoming) -> Self {
         Self::kept(incoming, 0).0
     }
 
-    /// What passes is kept up to a limit, and comes back once the application has dropped the body.
+    /// Passes a body on with a copy of up to `limit` bytes. The copy and the rest come back once the
+    /// application has dropped the body.
     pub(crate) fn kept(incoming: Incoming, limit: usize) -> (Self, oneshot::Receiver<Rest>) {
         let (back, rest) = oneshot::channel();
         // What is known to be over the limit is not kept for nothing.

@@ -1,3 +1,5 @@
+//! Headers as they are kept for clients that are held.
+
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -18,6 +20,7 @@ impl CompactHeaders {
         self.bytes.len()
     }
 
+    /// Returns the headers in their order.
     pub(crate) fn unpack(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let mut parts = self.bytes.split(|byte| *byte == 0);

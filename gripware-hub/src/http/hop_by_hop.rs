@@ -10,7 +10,7 @@ use super::reserved::is_forwarding;
 
 pub(crate) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// Whether a header is never passed on, in either direction.
+/// Returns `true` for headers that are never passed on, in either direction.
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     // `Trailer` is not among them: without it trailers would not be passed on.
     matches!(
@@ -26,7 +26,7 @@ pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     )
 }
 
-/// Removes what is about the connection, with what `Connection` names.
+/// Removes the headers of the connection, and those that `Connection` names.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         for name in connection_tokens(headers) {
@@ -38,13 +38,13 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         }
     }
     if headers.contains_key(TRANSFER_ENCODING) {
-        // It did not count, and would now (RFC 9112, section 6.3).
+        // Request smuggling: it was overridden, and would count further on (RFC 9112, section 6.3).
         headers.remove(CONTENT_LENGTH);
     }
     retain(headers, |name| !is_hop_by_hop(name));
 }
 
-/// Whether `Connection` has this token.
+/// Returns `true` if `Connection` has this token.
 pub(crate) fn has_connection_token(headers: &HeaderMap, token: &HeaderName) -> bool {
     connection_tokens(headers).contains(token)
 }

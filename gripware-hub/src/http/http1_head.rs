@@ -1,3 +1,6 @@
+//! Writing the head of an HTTP/1.x response, for connections that have left hyper. By hand, since a
+//! server's library writes heads only to the connections that it serves.
+
 use std::{fmt::Write as _, time::SystemTime};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -11,18 +14,18 @@ use hyper::ext::ReasonPhrase;
 
 use super::hop_by_hop::is_hop_by_hop;
 
-/// How the bytes behind a head are told apart from what follows.
+/// How the end of a body is known (RFC 9112, section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
     Known(usize),
     Chunked,
     /// They end with the connection.
     UntilClose,
-    /// There are none, and none could be.
+    /// There is no body, and there could not be one.
     Nothing,
 }
 
-/// Writes the head of a response for HTTP/1.x, with a date where it has none.
+/// Writes the head of a response for HTTP/1.x, with a `Date` if it has none.
 ///
 /// Headers that are about the connection are left out; what is right for this one is put in.
 pub(crate) fn write_head<T>(
@@ -33,7 +36,7 @@ pub(crate) fn write_head<T>(
     keep_alive: bool,
 ) {
     out.reserve(128 + 48 * response.headers().len());
-    admit(out, response, version);
+    write_status_line(out, response, version);
     write_headers(out, response.headers(), |name| {
         // Only a 304 may say how long the body is that it does not have.
         let is_recomputed = *name == CONTENT_LENGTH
@@ -57,9 +60,9 @@ pub(crate) fn write_head<T>(
     out.put_slice(b"\r\n");
 }
 
-/// The whole of a response as bytes for HTTP/1.x: a response hold's answer.
+/// Returns a whole response as bytes for HTTP/1.x: the answer of a response hold.
 ///
-/// The reason phrase is that of a [`ReasonPhrase`] in its extensions, where there is one.
+/// The reason phrase is that of a [`ReasonPhrase`] in its extensions, if there is one.
 pub(crate) fn response_bytes(
     response: &Response<Bytes>,
     version: Version,
@@ -80,36 +83,36 @@ pub(crate) fn response_bytes(
     out.freeze()
 }
 
-/// The 101 of a WebSocket.
+/// Returns the 101 of a WebSocket as bytes.
 pub(crate) fn switching_bytes(headers: &HeaderMap) -> Bytes {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let mut out = BytesMut::with_capacity(256);
-    admit(&mut out, &response, Version::HTTP_11);
+    write_status_line(&mut out, &response, Version::HTTP_11);
     write_headers(&mut out, headers, |_| false);
     out.put_slice(b"\r\n");
     out.freeze()
 }
 
-/// Whether a response with this status can have a body at all.
+/// Returns `true` if a response with this status can have a body.
 pub(crate) fn allows_body(status: StatusCode) -> bool {
     !status.is_informational()
         && status != StatusCode::NO_CONTENT
         && status != StatusCode::NOT_MODIFIED
 }
 
-/// Gives a response the reason phrase that the application chose, where a client may see it.
+/// Sets the reason phrase that the application chose. One with control characters is ignored
+/// (response splitting).
 pub(crate) fn set_reason<T>(response: &mut Response<T>, reason: Option<&str>) {
     let Some(reason) = reason else {
         return;
     };
-    // It is refused where it has a line break or another control character.
     if let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes()) {
         response.extensions_mut().insert(reason);
     }
 }
 
-fn admit<T>(out: &mut BytesMut, response: &Response<T>, version: Version) {
+fn write_status_line<T>(out: &mut BytesMut, response: &Response<T>, version: Version) {
     out.put_slice(if version == Version::HTTP_10 {
         b"HTTP/1.0 "
     } else {

@@ -1,10 +1,12 @@
+//! The request of a client that is held, from which the hub makes its own to the origin.
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri, request::Parts};
 
 use super::compact_headers::CompactHeaders;
 
-/// A client's request in few bytes, kept for as long as the client is held so that the origin can be
-/// asked again (GRIP 1.8, 2.2).
+/// A client's request in few bytes, stored while the client is held so that the origin can be asked
+/// again (GRIP 1.8, 2.2).
 ///
 /// It is what goes to the origin, without `Grip-Sig` and `Grip-Feature`, which are added anew each
 /// time.
@@ -17,7 +19,7 @@ pub(crate) struct ReplayRequest {
 }
 
 impl ReplayRequest {
-    /// Keeps a request. Its URI has to be absolute, as it goes to the origin.
+    /// Stores a request. Its URI has to be absolute, as it goes to the origin.
     pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
         Self {
             method: parts.method.clone(),
@@ -27,7 +29,7 @@ impl ReplayRequest {
         }
     }
 
-    /// Puts in the body, where it was not there yet.
+    /// Sets the body.
     pub(crate) fn with_body(mut self, body: Bytes) -> Self {
         self.body = body;
         self
@@ -48,8 +50,7 @@ impl ReplayRequest {
         self
     }
 
-    /// Forgets the body and the headers but `Host`, as for next links, which have none of the
-    /// client's.
+    /// Drops the body and all headers but `Host`: requests for next links carry none of the client's.
     pub(crate) fn without_headers(mut self) -> Self {
         let headers = self.headers();
         let mut host = HeaderMap::new();
@@ -78,7 +79,7 @@ impl ReplayRequest {
         self.headers.unpack()
     }
 
-    /// The request once more.
+    /// Returns the request once more.
     pub(crate) fn to_request(&self) -> Request<Bytes> {
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();

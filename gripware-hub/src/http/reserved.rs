@@ -54,17 +54,17 @@ const FORWARDING: &[Pattern] = &[
     Pattern::Name("x-nf-client-connection-ip"),
 ];
 
-/// Whether a header is for proxies of GRIP alone, however its words are joined.
+/// Returns `true` for headers that only GRIP proxies may send, however their words are joined.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
     is_in(RESERVED, name)
 }
 
-/// Whether a header says where a request came from before, however its words are joined.
+/// Returns `true` for headers that name the address of a client, however their words are joined.
 pub(crate) fn is_forwarding(name: &HeaderName) -> bool {
     is_in(FORWARDING, name)
 }
 
-/// Whether a header is one of those with another separator than a hyphen, as no proxy writes them.
+/// Returns `true` for such headers with another separator than a hyphen, which no proxy writes.
 pub(crate) fn is_disguised(name: &HeaderName) -> bool {
     let is_other = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'-';
     name.as_str().bytes().any(is_other) && (is_reserved(name) || is_forwarding(name))

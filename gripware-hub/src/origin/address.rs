@@ -15,7 +15,7 @@ use super::{OriginError, dot_segments::leaves_base};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OriginAddress {
     pub(super) place: Place,
-    /// Without a slash at its end.
+    /// The path that is put before that of each request, without a slash at its end.
     base: String,
 }
 
@@ -34,8 +34,11 @@ pub struct OriginAddressError {
 }
 
 impl OriginAddress {
-    /// Where a request with this URI goes: path and query are kept, the rest is replaced. One whose
-    /// path leaves the base goes nowhere.
+    /// Returns the URI that a request is sent to: path and query stay below the base, the rest is
+    /// replaced.
+    ///
+    /// # Errors
+    /// If the path leaves the base (path traversal).
     pub(super) fn resolve(&self, uri: &Uri) -> Result<Uri, OriginError> {
         if !self.base.is_empty() && leaves_base(uri.path()) {
             return Err(OriginError::OutsideBase);

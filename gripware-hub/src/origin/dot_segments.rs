@@ -1,11 +1,11 @@
 //! Path traversal: what a client asks for stays below the origin's base path.
 
-/// Whether dot segments may lead a path above the place where it begins.
+/// Returns `true` if dot segments may lead a path above the place where it begins.
 ///
 /// Servers do not agree on what such a path means: they decode `%2e`, `%2f` and `%5c` before or after
 /// they look for dot segments, or twice; take `\` for `/`; drop empty segments; cut parameters off
 /// at `;`. So this counts in the way that leads furthest up, and a path that leaves under one reading
-/// is taken to leave.
+/// counts as leaving.
 pub(super) fn leaves_base(path: &str) -> bool {
     let mut depth = 0_usize;
     for segment in path.split('/') {
