@@ -68,7 +68,7 @@
 //! |---|---|
 //! | is a tower service, such as axum's `Router` | [`Hub::serve`]: no socket between them |
 //! | listens itself, such as one of actix-web | [`Hub::front`]: it gets a listener on a free port of the loopback interface, and the hub has the public address |
-//! | runs elsewhere, in any language | [`Hub::forward`], or the program: `gripware-hub --origin http://127.0.0.1:3000` |
+//! | runs elsewhere, in any language | [`Hub::forward`], or the program of the package `gripware-cli`: `gripware-hub --origin http://127.0.0.1:3000` |
 //!
 //! [`Hub::from_env`] decides by the environment: where `GRIP_URL` names another proxy, the hub steps
 //! aside, and the same calls serve the application as it is. The handlers do not change.

@@ -39,8 +39,9 @@ pub struct Setting {
 }
 
 /// The type of a [`Setting`], with its setter and the range that [`HubBuilder::build`] accepts.
+///
+/// It is exhaustive on purpose: a program that does not know one of them would leave settings out.
 #[derive(Clone)]
-#[non_exhaustive]
 pub enum SettingKind {
     /// Yes or no.
     Switch(fn(HubBuilder, bool) -> HubBuilder),

@@ -106,7 +106,7 @@ setting::settings! {
     "Running" {
         /// how many threads hold connections.
         shards: Count = cores "one for each core, 64 at most", at least 1, at most 64;
-        /// how long the end may take; see [`Hub::shutdown`](crate::Hub::shutdown).
+        /// how long the end may take, after which what is left is cut off.
         drain: Time = 5 s, at least 0 s;
         /// whether clients are told why an instruction of the application was refused, which is in the
         /// log anyway. Not for the public.

@@ -38,7 +38,7 @@ pub(crate) fn origin(name: &str) -> Command {
     command
 }
 
-/// The program of a package of the workspace, built where it is out of date.
+/// A program of the workspace, built where it is out of date.
 ///
 /// An environment variable such as `GRIPWARE_CONFORMANCE_AXUM` or `GRIPWARE_HUB` names another
 /// program to use.
@@ -96,6 +96,8 @@ fn build(name: &str) -> Option<PathBuf> {
             "--quiet",
             "--message-format=json-render-diagnostics",
             "--package",
+            package(name),
+            "--bin",
             name,
         ])
         .args(["--profile", &profile, "--target-dir"])
@@ -111,6 +113,14 @@ fn build(name: &str) -> Option<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// The package of a program: a package of the same name, but for the hub's.
+fn package(program: &str) -> &str {
+    match program {
+        "gripware-hub" => "gripware-cli",
+        program => program,
+    }
 }
 
 fn target_directory() -> PathBuf {

@@ -1,4 +1,7 @@
+//! Keys as values of flags. No error has a part of one in it.
+
 use std::{
+    fmt,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -7,7 +10,15 @@ use std::{
 use gripware_core::sig::{Key, KeyError, MAX_KEY_LEN, SignError, Signer};
 use thiserror::Error;
 
-use crate::given::{Given, Source};
+/// A text that never prints.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
 
 const FILE: &str = "file:";
 
@@ -32,10 +43,10 @@ pub(crate) enum KeyProblem {
 
 /// A key to sign with, in one of Pushpin's forms (GRIP 1.3): the text of a secret, `base64:`, or
 /// `file:` with the path of a PEM file or of one with a secret in hex.
-pub(crate) fn signing_key(given: &Given) -> Result<Key, KeyProblem> {
-    let key = match path(given) {
-        None if given.text.is_empty() => return Err(KeyProblem::Empty),
-        None => Key::parse(&given.text)?,
+pub(crate) fn signing_key(text: &str) -> Result<Key, KeyProblem> {
+    let key = match path(text) {
+        None if text.is_empty() => return Err(KeyProblem::Empty),
+        None => Key::parse(text)?,
         Some(path) => {
             let bytes = read(&path)?;
             let content = bytes.trim_ascii();
@@ -51,9 +62,9 @@ pub(crate) fn signing_key(given: &Given) -> Result<Key, KeyProblem> {
 }
 
 /// The text of a secret, or that of the file which it names.
-pub(crate) fn secret(given: &Given) -> Result<String, KeyProblem> {
-    let text = match path(given) {
-        None => given.text.clone(),
+pub(crate) fn secret(text: &str) -> Result<Secret, KeyProblem> {
+    let text = match path(text) {
+        None => text.to_owned(),
         Some(path) => {
             let bytes = read(&path)?;
             let text = std::str::from_utf8(bytes.trim_ascii());
@@ -63,19 +74,11 @@ pub(crate) fn secret(given: &Given) -> Result<String, KeyProblem> {
     if text.is_empty() {
         return Err(KeyProblem::Empty);
     }
-    Ok(text)
+    Ok(Secret(text))
 }
 
-/// A path in a file of settings starts from where that file is, as in Pushpin's.
-fn path(given: &Given) -> Option<PathBuf> {
-    let path = Path::new(given.text.strip_prefix(FILE)?);
-    Some(match &given.source {
-        Source::File { path: settings, .. } => match settings.parent() {
-            Some(folder) => folder.join(path),
-            None => path.to_owned(),
-        },
-        _ => path.to_owned(),
-    })
+fn path(text: &str) -> Option<PathBuf> {
+    text.strip_prefix(FILE).map(PathBuf::from)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyProblem> {

@@ -227,8 +227,9 @@ fn the_help_teaches() {
     let help = String::from_utf8(output.stdout).unwrap();
     for taught in [
         "--origin <URL>",
-        "Default: 127.0.0.1:7999",
-        "Default: 1MiB",
+        "[default: 127.0.0.1:7999]",
+        "[default: 1MiB]",
+        "[default: one for each core, 64 at most]",
         "GRIPWARE_HUB_QUEUE_BYTES",
         "gripware-hub --origin http://127.0.0.1:3000",
         "gripware-hub --config /etc/gripware-hub.toml",
@@ -256,7 +257,7 @@ fn what_is_wrong_is_said_on_one_line() {
         ("--listen=7999", "--listen: "),
         ("--control=http://a:1", "--control: "),
         ("--origin=ftp://a", "--origin: "),
-        ("--queue-bytes=12kb", "--queue-bytes: "),
+        ("--queue-bytes=12kx", "--queue-bytes: "),
         ("--queue-messages=0", "--queue-messages: "),
         ("--slow-clients=wait", "--slow-clients: "),
         ("--drain=soon", "--drain: "),
@@ -264,6 +265,13 @@ fn what_is_wrong_is_said_on_one_line() {
         ("--log=a=b=c", "--log: "),
         // As many threads as the library starts, which is what the default is bounded by.
         ("--shards=65", "--shards: "),
+        // More than a semaphore counts.
+        (
+            "--max-connections=100000001",
+            "--max-connections: it has to be at least 1, at most",
+        ),
+        ("--max-head=1KiB", "--max-head: it has to be at least 8 KiB"),
+        ("--tls-cert=a", "--tls-cert and --tls-key: "),
         ("--sig-iss=", "--sig-iss: "),
         ("--config=missing.toml", "--config: missing.toml: "),
         ("--quue-bytes=1", "unexpected argument '--quue-bytes'"),

@@ -1,8 +1,5 @@
 //! The parts of the help that are no table.
 
-pub(crate) const ABOUT: &str = "A GRIP proxy: it stands in front of an application in any language, holds its clients (long \
-     polls, streams, server-sent events, WebSockets), and hands them what is published.";
-
 pub(crate) const SHORT: &str = "\
 Every flag can be set as GRIPWARE_HUB_NAME in the environment, or in the file of --config.
 More: --help";
@@ -10,7 +7,7 @@ More: --help";
 pub(crate) const LONG: &str = "\
 Units:
   SIZE is a number of bytes, or one with KiB, MiB or GiB: 65536, 64KiB.
-  TIME is a number of seconds, or one with ms, s, m or h: 5, 2.5, 500ms.
+  TIME is a number of seconds, or one with ms, s, m or h: 5, 2.5, 500ms, 1h 30m.
   BOOL may be left out for true: --development, --development=false.
 
 Environment and file:

@@ -1,0 +1,25 @@
+//! A GRIP proxy as a program, in front of an application in any language.
+
+mod help;
+mod hub_settings;
+mod keys;
+mod options;
+mod run;
+
+use std::{collections::HashMap, env, process::ExitCode};
+
+use gripware_program::{Failure, block_on, exit, read};
+
+use crate::options::Options;
+
+fn main() -> ExitCode {
+    exit("gripware-hub", start())
+}
+
+fn start() -> Result<(), Failure> {
+    let Some(options) = read::<Options>("GRIPWARE_HUB", env::args_os(), HashMap::new())? else {
+        return Ok(());
+    };
+    options.log.start();
+    block_on(|| Ok(run::run(options)))
+}

@@ -1,0 +1,118 @@
+//! The program's own flags. Those of the hub come from its table of settings.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use gripware_core::sig::Key;
+use gripware_program::{LogFilter, parse};
+
+use crate::{
+    help,
+    hub_settings::HubSettings,
+    keys::{self, Secret},
+};
+
+/// A GRIP proxy: it stands in front of an application in any language, holds its clients (long polls,
+/// streams, server-sent events, WebSockets), and hands them what is published.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "gripware-hub",
+    version,
+    override_usage = "gripware-hub --origin URL [OPTIONS]",
+    after_help = help::SHORT,
+    after_long_help = help::LONG,
+    max_term_width = 100
+)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) tls: Tls,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
+    /// What is logged to stderr: error, warn, info, debug, trace, or targets with levels such as
+    /// `info,gripware_hub=debug`
+    #[arg(
+        long,
+        help_heading = "Running",
+        value_name = "FILTER",
+        default_value = "info",
+        value_parser = LogFilter::parse
+    )]
+    pub(crate) log: LogFilter,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Addresses")]
+pub(crate) struct Addresses {
+    /// Where clients connect. Port 0 is any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7999", value_parser = parse::address)]
+    pub(crate) listen: String,
+    /// Where items are published, and where one looks into the hub
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5561", value_parser = parse::address)]
+    pub(crate) control: String,
+    /// The application: http://HOST:PORT, with a path where it has one, or unix:/PATH of a socket.
+    /// WebSockets reach it as WebSocket-over-HTTP. Required
+    #[arg(long, value_name = "URL", value_parser = parse::text)]
+    pub(crate) origin: String,
+    /// A TOML file with the same names as these flags
+    #[arg(id = "config", long = "config", value_name = "FILE")]
+    _config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct Trust {
+    /// Who requests to the origin say they are from (the iss of Grip-Sig)
+    #[arg(long, value_name = "TEXT", default_value = "gripware", value_parser = parse::text)]
+    pub(crate) sig_iss: String,
+    /// Signs requests to the origin: the text of a shared secret, base64: and a secret or key in
+    /// base64, or file: and the path of a PEM private key or of a secret in hex. Without it they are
+    /// not signed, and an origin that checks refuses to hold
+    #[arg(long, value_name = "KEY", value_parser = keys::signing_key)]
+    pub(crate) sig_key: Option<Key>,
+    /// What requests to the control address have to send as `Authorization: Bearer KEY`: the text
+    /// itself, or file: and the path of a file with it. Without it whoever reaches the address may
+    /// publish, except pages in browsers
+    #[arg(long, value_name = "KEY", value_parser = keys::secret)]
+    pub(crate) control_key: Option<Secret>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct Tls {
+    /// The certificates for the clients' address, in PEM. Needs --tls-key
+    #[arg(long, value_name = "FILE", value_parser = parse::text)]
+    pub(crate) tls_cert: Option<String>,
+    /// The private key of the first certificate, in PEM
+    #[arg(long, value_name = "FILE", value_parser = parse::text)]
+    pub(crate) tls_key: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use gripware_hub::HubBuilder;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_has_every_setting_of_the_hub() {
+        let command = Options::command();
+        command.clone().debug_assert();
+        for setting in HubBuilder::settings() {
+            let name = setting.name.replace('_', "-");
+            let arg = command
+                .get_arguments()
+                .find(|arg| arg.get_long() == Some(&name));
+            let help = arg.unwrap().get_long_help().unwrap().to_string();
+            assert!(
+                !help.contains("](") && !help.contains('\n'.to_string().repeat(3).as_str()),
+                "{help}"
+            );
+            assert!(help.starts_with(char::is_uppercase), "{help}");
+        }
+    }
+}
