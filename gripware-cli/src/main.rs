@@ -4,6 +4,7 @@ mod help;
 mod hub_settings;
 mod keys;
 mod options;
+mod origin;
 mod run;
 
 use std::{collections::HashMap, env, process::ExitCode};

@@ -10,6 +10,7 @@ use crate::{
     help,
     hub_settings::HubSettings,
     keys::{self, Secret},
+    origin::{Origin, PipeFlags},
 };
 
 /// A GRIP proxy: it stands in front of an application in any language, holds its clients (long polls,
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) tls: Tls,
+    #[command(flatten)]
+    pub(crate) pipe: PipeFlags,
     #[command(flatten)]
     pub(crate) hub: HubSettings,
     /// What is logged to stderr: error, warn, info, debug, trace, or targets with levels such as
@@ -53,10 +56,10 @@ pub(crate) struct Addresses {
     /// Where items are published, and where one looks into the hub
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5561", value_parser = parse::address)]
     pub(crate) control: String,
-    /// The application: http://HOST:PORT, with a path where it has one, or unix:/PATH of a socket.
-    /// WebSockets reach it as WebSocket-over-HTTP. Required
-    #[arg(long, value_name = "URL", value_parser = parse::text)]
-    pub(crate) origin: String,
+    /// The application: http://HOST:PORT, with a path where it has one, unix:/PATH of a socket, or
+    /// pipe:NAME where it dials in. WebSockets reach it as WebSocket-over-HTTP. Required
+    #[arg(long, value_name = "URL", value_parser = Origin::parse)]
+    pub(crate) origin: Origin,
     /// A TOML file with the same names as these flags
     #[arg(id = "config", long = "config", value_name = "FILE")]
     _config: Option<PathBuf>,

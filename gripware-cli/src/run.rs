@@ -1,6 +1,6 @@
 //! Serving, from the options to the end.
 
-use std::{fmt, fs, io, net::SocketAddr, time::Duration};
+use std::{fmt, fs, future::pending, io, net::SocketAddr, time::Duration};
 
 use gripware_core::ErrorChain;
 use gripware_hub::{Hub, HubBuilder};
@@ -12,7 +12,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::options::{Options, Tls, Trust};
+use crate::{
+    options::{Options, Tls, Trust},
+    origin::{Origin, Pipe},
+};
 
 /// Serves until a signal comes, and then ends.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -25,30 +28,58 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .map_err(|error| Failure::other(ErrorChain(&error)))?;
     let (front, front_address) = bind(&options.addresses.listen).await?;
     let (control, control_address) = bind(&options.addresses.control).await?;
+    let (front, mut pipe) = match options.addresses.origin {
+        Origin::Url(url) => {
+            let front = hub.forward(front, &url);
+            (front.map_err(|error| wrong("--origin", error))?, None)
+        }
+        Origin::Pipe(name) => {
+            let pipe = Pipe::start(name, options.pipe, control_address).await?;
+            (hub.serve(front, pipe.origin()), Some(pipe))
+        }
+    };
     let stop = CancellationToken::new();
-    let front = hub
-        .forward(front, &options.addresses.origin)
-        .map_err(|error| wrong("--origin", error))?
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let front = front.with_graceful_shutdown(stop.clone().cancelled_owned());
     let control = hub
         .control(control)
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     warn(&options.trust, control_address);
     let mut front = tokio::spawn(front.into_future());
     let mut control = tokio::spawn(control.into_future());
-    announce(&format!(
-        "listening on {front_address}\ncontrol on {control_address}\n"
-    ));
+    let mut lines = format!("listening on {front_address}\ncontrol on {control_address}\n");
+    if let Some(pipe) = &pipe {
+        lines += &format!("pipe on {}\n", pipe.address);
+    }
+    announce(&lines);
 
+    let pipe_ended = async {
+        match &mut pipe {
+            Some(pipe) => (&mut pipe.serving).await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
         () = signals.end() => {}
         ended = &mut front => return Err(ended_early("serving clients", ended)),
         ended = &mut control => return Err(ended_early("the control API", ended)),
+        ended = pipe_ended => return Err(ended_early("the pipe", ended)),
     }
     tracing::info!(?drain, "ending; another signal ends at once");
     stop.cancel();
+    let ended = async {
+        end(&hub, front, control, drain).await;
+        // The application is told through it how clients have ended.
+        if let Some(pipe) = pipe {
+            pipe.end().await;
+        }
+    };
     tokio::select! {
-        () = end(&hub, front, control, drain) => Ok(()),
+        ended = timeout(drain, ended) => {
+            if ended.is_err() {
+                tracing::warn!(?drain, "requests were cut off at the end");
+            }
+            Ok(())
+        }
         () = signals.end() => Err(Failure::other("ended by a second signal")),
     }
 }
@@ -79,11 +110,11 @@ fn with_tls(builder: HubBuilder, tls: &Tls) -> Result<HubBuilder, Failure> {
         .map_err(|error| wrong("tls-cert, tls-key", error))
 }
 
-fn wrong(name: &str, error: impl fmt::Display) -> Failure {
+pub(crate) fn wrong(name: &str, error: impl fmt::Display) -> Failure {
     ConfigError::new(format_args!("{name}: {error}")).into()
 }
 
-async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+pub(crate) async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         let local = listener.local_addr()?;
@@ -117,19 +148,14 @@ fn within(drain: Duration) -> Duration {
 
 type Serving = JoinHandle<io::Result<()>>;
 
-/// Ends within `drain`: first what publishes, so that all which was accepted is there to be
-/// delivered, and then all holds.
+/// Ends what publishes first, so that all which was accepted is there to be delivered, and then all
+/// holds.
 async fn end(hub: &Hub, front: Serving, control: Serving, drain: Duration) {
-    let ended = async {
-        if timeout(drain / 4, control).await.is_err() {
-            tracing::warn!("requests to the control API were cut off");
-        }
-        hub.shutdown().await;
-        let _ = front.await;
-    };
-    if timeout(drain, ended).await.is_err() {
-        tracing::warn!(?drain, "requests were cut off at the end");
+    if timeout(drain / 4, control).await.is_err() {
+        tracing::warn!("requests to the control API were cut off");
     }
+    hub.shutdown().await;
+    let _ = front.await;
 }
 
 fn ended_early(what: &str, ended: Result<io::Result<()>, JoinError>) -> Failure {
