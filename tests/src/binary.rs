@@ -45,7 +45,8 @@ pub(crate) fn origin(name: &str) -> Command {
 ///
 /// # Panics
 /// Where the package does not build.
-pub(crate) fn find(name: &str) -> PathBuf {
+#[must_use]
+pub fn find(name: &str) -> PathBuf {
     let own = name.trim_start_matches("gripware-");
     let variable = format!("GRIPWARE_{}", own.replace('-', "_").to_uppercase());
     if let Some(path) = env::var_os(variable) {

@@ -36,6 +36,7 @@ mod process;
 mod proxy;
 mod publishing;
 mod pushpin;
+mod rabbitmq;
 mod raw_origin;
 mod readiness;
 mod recorder;
@@ -47,7 +48,7 @@ mod valve;
 
 use std::time::Duration;
 
-pub use binary::{ACTIX, AXUM, DJANGO, NODE};
+pub use binary::{ACTIX, AXUM, DJANGO, NODE, find as program};
 pub use client::{Answer, ConnectionError, Pending, Request, escaped};
 pub use differences::{DIFFERENCES, Difference};
 pub use hub_program::HubProgram;
@@ -58,6 +59,7 @@ pub use peer::Peer;
 pub use place::Place;
 pub use process::Process;
 pub use pushpin::{ISSUER, KEY, Pushpin};
+pub use rabbitmq::RabbitMq;
 pub use raw_origin::{RawOrigin, Step};
 pub use recorder::{Recorded, Recorder, Script};
 pub use scenario::scenario;

@@ -51,6 +51,15 @@ pub struct Refusal {
 }
 
 impl Socket {
+    /// Opens a WebSocket at an address.
+    ///
+    /// # Panics
+    /// Where it is refused, or there is no answer within [`PATIENCE`].
+    pub async fn open(address: SocketAddr, path: &str) -> Self {
+        let opened = Self::connect(address, path, &[]).await;
+        opened.unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
+    }
+
     pub(crate) async fn connect(
         address: SocketAddr,
         path: &str,

@@ -1,0 +1,56 @@
+//! What has happened since the start.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::Serialize;
+
+/// Counters, each of which only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) triggers_received: Count,
+    /// Triggers that are none, or that no proxy took.
+    pub(crate) triggers_lost: Count,
+    pub(crate) frames_received: Count,
+    pub(crate) frames_sent: Count,
+    /// Frames that no proxy took.
+    pub(crate) frames_lost: Count,
+    /// Hooks that were left out, as too many were under way.
+    pub(crate) hooks_skipped: Count,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, n: usize) {
+        self.0.fetch_add(n as u64, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What [`Templar::status`](crate::Templar::status) tells, under high-templar's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// Connections of this process.
+    pub open_connections: usize,
+    /// Rooms that are heard by one of them.
+    pub num_rooms: usize,
+    /// When this process started, in Unix seconds.
+    pub online_since: u64,
+    /// Triggers that came, over AMQP or by POST.
+    pub rabbitmq_messages_received: u64,
+    /// Triggers that are none, or that no proxy took.
+    pub rabbitmq_messages_lost: u64,
+    /// Frames of clients.
+    pub ws_messages_received: u64,
+    /// Frames to clients that were handed to the proxy.
+    pub ws_messages_send: u64,
+    /// Frames to clients that no proxy took.
+    pub ws_messages_send_error: u64,
+    /// Always 0: what is queued is queued in the proxy.
+    pub ws_messages_send_queued: u64,
+}

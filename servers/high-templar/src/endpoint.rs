@@ -1,0 +1,104 @@
+//! `POST /trigger/`: triggers by HTTP, from a backend that shares a key.
+
+use std::time::SystemTime;
+
+use axum::extract::State;
+use bytes::Bytes;
+use gripware_core::webhook::{ReplayError, WebhookError, WebhookVerifier};
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    Trigger,
+    app::{App, Recheck},
+};
+
+/// The longest body, in bytes.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+type Answer = (StatusCode, String);
+
+pub(crate) async fn trigger(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Answer {
+    let id = match authenticate(&app, &headers, &body) {
+        Ok(id) => id,
+        Err((status, reason)) => {
+            tracing::warn!(reason, "a trigger was refused");
+            return (status, format!("{reason}\n"));
+        }
+    };
+    let answer = perform(&app, &body).await;
+    if let (Some(id), false) = (id, answer.0.is_success()) {
+        // It has had no effect, so it may be sent again.
+        app.replays().remove(id);
+    }
+    answer
+}
+
+async fn perform(app: &App, body: &[u8]) -> Answer {
+    #[derive(Deserialize)]
+    struct Rechecked {
+        recheck: Recheck,
+    }
+
+    let published = match serde_json::from_slice(body) {
+        Ok(Rechecked { recheck }) => app.recheck(&recheck).await,
+        Err(_) => match Trigger::parse(body) {
+            Ok(trigger) => app.trigger(&trigger).await,
+            Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
+        },
+    };
+    match published {
+        Ok(()) => (StatusCode::OK, "publish success".to_owned()),
+        Err(error) => {
+            let text = "the proxy has not taken it\n".to_owned();
+            (error.status_code(), text)
+        }
+    }
+}
+
+/// Returns the id of a signed request that is seen for the first time, or `None` for one that
+/// shows the key itself.
+fn authenticate<'a>(
+    app: &App,
+    headers: &'a HeaderMap,
+    body: &[u8],
+) -> Result<Option<&'a str>, (StatusCode, &'static str)> {
+    let keys = &app.settings().trigger_keys;
+    if let Some(bearer) = bearer(headers) {
+        let is_known = keys
+            .iter()
+            .any(|key| key.text.as_bytes().ct_eq(bearer).into());
+        return match is_known {
+            true => Ok(None),
+            false => Err((StatusCode::FORBIDDEN, "the key is not known")),
+        };
+    }
+    let now = SystemTime::now();
+    let verifier = WebhookVerifier::new(keys.iter().map(|key| key.webhook.clone()));
+    let id = verifier
+        .verify(headers, body, now)
+        .map_err(|error| match error {
+            WebhookError::Missing => (StatusCode::UNAUTHORIZED, "a signature or a key is required"),
+            WebhookError::Malformed => (StatusCode::FORBIDDEN, "the signature is malformed"),
+            WebhookError::Expired => (StatusCode::FORBIDDEN, "the signature is not of this time"),
+            _ => (
+                StatusCode::FORBIDDEN,
+                "the signature is not from a known key",
+            ),
+        })?;
+    app.replays().insert(id, now).map_err(|error| match error {
+        ReplayError::Replayed => (StatusCode::CONFLICT, "this message was accepted before"),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many messages, try again later",
+        ),
+    })?;
+    Ok(Some(id))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, key) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
+}

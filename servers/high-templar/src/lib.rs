@@ -1,0 +1,127 @@
+//! Rooms over WebSockets for an API that only speaks HTTP.
+//!
+//! A browser connects; the backend says once, over HTTP, which rooms its user may enter; the browser
+//! subscribes; and whatever the backend sends to RabbitMQ, or by a signed POST, reaches the room. It
+//! takes the place of [high-templar] 3.1.0, frame for frame, and adds what that one's description
+//! promises: the trigger endpoint, and `*` in rooms.
+//!
+//! It is an application of gripware like any other. A turn of a client is an ordinary request, rooms
+//! are channels, and a trigger is an item: so the same router works with the hub inside, behind the
+//! hub as a program, and behind Pushpin.
+//!
+//! ```
+//! use axum::{Json, Router, routing::get};
+//! use gripware_hub::Hub;
+//! use gripware_templar::{Backend, Rooms, Templar};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The backend is an HTTP address, a unix socket, or a router of this process.
+//! let rooms = json!({"allowed_rooms": [{"target": "chat", "customer": "*"}]});
+//! let api = Router::new().route("/bootstrap/", get(|| async { Json(rooms) }));
+//!
+//! let hub = Hub::builder().build()?;
+//! let templar = Templar::builder(&hub.grip(), Backend::service(api))
+//!     .trigger_key("a key that the backend has")?
+//!     .rooms(Rooms::Wildcard)
+//!     .build();
+//! let app = templar.router(); // hub.serve(listener, app).await?;
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The wire
+//! | from | frame or request | |
+//! |---|---|---|
+//! | client | `GET /ws/`, a WebSocket | the backend is asked `GET bootstrap/` with the headers of [`HeaderMapping`]; it answers `{"allowed_rooms": [{…}, …]}`, or another status than 200 |
+//! | us | `{"is_authorized": true, "is_authenticated": true, "allowed_rooms": […]}` | or `false` and a close with 1000. A backend that cannot be reached, or answers no JSON, makes the handshake a 500 |
+//! | client | `ping` | `pong` |
+//! | client | `{"type": "subscribe", "room": {…}, "requestId": …}` | `{"code": "success"}`, or `{"code": "error", "message": …}` |
+//! | client | `{"type": "unsubscribe", "requestId": …}` | the same |
+//! | client | `{"type": "status", "key": KEY}` | [`Status`], for whoever has a trigger key |
+//! | backend | `{"rooms": [{…}, …], "data": …}` to RabbitMQ's exchange `hightemplar` with the routing key `*`, or to `POST /trigger/` | each subscription of the rooms gets `{"type": "publish", "data": …, "requestId": …}` |
+//! | backend | `{"recheck": {"cookie": …}}` or `{"recheck": {"room": {…}}}` to `POST /trigger/` | permissions of the user with that session cookie, or of whoever hears the room, are asked for again; a subscription that is no longer allowed ends with `{"type": "unsubscribed", "requestId": …, "room": {…}}` |
+//!
+//! A permission allows a room that has the same members, each with the permission's value, or any
+//! if that is `"*"`. A refusal is one of `room-not-found`, `no-request-id`, `not-subscribed`,
+//! `message-type-not-allowed`, `non-json-message`, `invalid-room`, `invalid-request-id` and
+//! `too-many-subscriptions`.
+//!
+//! `POST /trigger/` is signed as [Standard Webhooks] has it, see [`gripware_core::webhook`], or
+//! shows the key as `Authorization: Bearer KEY`. 401: neither; 403: wrong; 409: seen before; 400: no
+//! trigger; 502: the proxy has not taken it. In Python:
+//!
+//! ```python
+//! import base64, hashlib, hmac, json, time, urllib.request, uuid
+//!
+//! def trigger(rooms, data, key=b"a key that the backend has"):
+//!     body = json.dumps({"rooms": rooms, "data": data}).encode()
+//!     id, now = str(uuid.uuid4()), str(int(time.time()))
+//!     tag = hmac.digest(key, f"{id}.{now}.".encode() + body, "sha256")
+//!     signature = "v1," + base64.b64encode(tag).decode()
+//!     headers = {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": signature}
+//!     urllib.request.urlopen(urllib.request.Request("http://localhost:8080/trigger/", body, headers))
+//! ```
+//!
+//! # Differences from high-templar 3.1.0
+//! | high-templar | here | why |
+//! |---|---|---|
+//! | `is_authorized` alone | `is_authenticated` beside it | its description promises that one |
+//! | `status` for every client | for whoever shows the trigger key, else `message-type-not-allowed` | it tells a stranger how many clients there are |
+//! | no trigger endpoint | `POST /trigger/`, if there is a key | its description promises it |
+//! | JSON that is no object, and `subscribe` without a room, end the connection | `non-json-message`, `invalid-room` | a client learns what is wrong |
+//! | `on_connect` runs for refused users too | for those that are let in | who is online is who was let in |
+//! | a room and an id are as long as they like, a connection has any number of subscriptions | 4096 and 256 bytes, [`max_subscriptions`](TemplarBuilder::max_subscriptions), 4 request ids of a connection for one room | everything is bounded |
+//! | every frame waits in memory for a slow client | a bounded queue: a slow client is closed with 1013 | one client harms nobody else |
+//! | `ws_messages_received` stays 0 | is counted | |
+//!
+//! # Limits
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | rooms of a trigger | 10 000 | 400, or dropped where it came from the broker |
+//! | body of `POST /trigger/` | 1 MiB | 413 |
+//! | answer of the backend | 1 MiB, 30 s | 500 |
+//! | signed requests whose ids are remembered | 100 000 in 600 s | 503 |
+//! | hooks under way | 256 | left out and counted |
+//! | triggers that were fetched from the broker and not dealt with | 256 | stay in the broker |
+//!
+//! # Several processes
+//! What a connection may hear and hears is kept in the process that has opened it. With the hub
+//! inside that is where all its turns are; each process has a queue of its own at the broker. Behind
+//! one Pushpin, or the hub as a program, run one process: the turn of a connection that another one
+//! has opened closes it with 1012, and it comes back.
+//!
+//! Behind Pushpin 1.36 raise `connection_subscription_max`, and expect no effect of `recheck`: it
+//! refuses the item that it is made of.
+//!
+//! [high-templar]: https://github.com/CodeYellowBV/high-templar
+//! [Standard Webhooks]: https://www.standardwebhooks.com/
+
+mod amqp;
+mod app;
+mod backend;
+mod builder;
+mod connection;
+mod connections;
+mod counts;
+mod endpoint;
+mod frame;
+mod handshake;
+mod hooks;
+mod room;
+mod room_index;
+mod trigger;
+mod turn;
+
+pub use self::{
+    amqp::Broker,
+    backend::{Backend, BackendAddressError},
+    builder::{Rooms, Templar, TemplarBuilder},
+    counts::Status,
+    handshake::{HeaderMapping, HeaderSource, Unit},
+    hooks::{HookFuture, Hooks, NotifyOnline, User},
+    room::{Room, RoomError},
+    trigger::{Trigger, TriggerError},
+};

@@ -1,0 +1,103 @@
+//! Triggers: what the backend sends to rooms, over AMQP or by a signed POST.
+
+use std::collections::HashMap;
+
+use gripware_axum::{Item, PublishError, Publisher, WsMessage};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::{connection::Slot, room::Room};
+
+/// How many rooms one trigger may name.
+pub(crate) const MAX_ROOMS: usize = 10_000;
+
+/// Data for everybody who hears one of the rooms.
+#[derive(Debug)]
+pub struct Trigger {
+    pub(crate) rooms: Vec<Room>,
+    data: Box<RawValue>,
+}
+
+/// A text is no [`Trigger`]. high-templar 2.5 answered with the same words.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TriggerError {
+    /// It is no JSON object.
+    #[error("no JSON object: {0}")]
+    Json(#[source] serde_json::Error),
+    /// `rooms` is missing.
+    #[error("rooms not specified")]
+    NoRooms,
+    /// `rooms` is not a list of rooms: see [`RoomError`](crate::RoomError).
+    #[error("rooms not valid: {0}")]
+    Rooms(#[source] serde_json::Error),
+    /// `rooms` names more than 10 000.
+    #[error("a trigger has at most {MAX_ROOMS} rooms")]
+    TooManyRooms,
+    /// `data` is missing.
+    #[error("data not specified")]
+    NoData,
+}
+
+impl Trigger {
+    /// Reads `{"rooms": [{…}, …], "data": …}`.
+    ///
+    /// # Errors
+    /// [`TriggerError`] says what is missing or wrong.
+    pub fn parse(json: &[u8]) -> Result<Self, TriggerError> {
+        let mut body: HashMap<String, Box<RawValue>> =
+            serde_json::from_slice(json).map_err(TriggerError::Json)?;
+        let rooms = body.remove("rooms").ok_or(TriggerError::NoRooms)?;
+        let data = body.remove("data").ok_or(TriggerError::NoData)?;
+        let rooms: Vec<Room> = serde_json::from_str(rooms.get()).map_err(TriggerError::Rooms)?;
+        if rooms.len() > MAX_ROOMS {
+            return Err(TriggerError::TooManyRooms);
+        }
+        Ok(Self { rooms, data })
+    }
+
+    /// Publishes the data to rooms, in one frame for each of their subscriptions.
+    pub(crate) async fn publish<'a>(
+        &self,
+        publisher: &Publisher,
+        rooms: impl IntoIterator<Item = &'a Room>,
+    ) -> Result<(), PublishError> {
+        // `%` begins a variable in the item's template, and can only stand in a JSON string.
+        let data = self.data.get().replace('%', "\\u0025");
+        let items = rooms.into_iter().flat_map(Slot::all).map(|slot| {
+            let text = format!(
+                r#"{{"type":"publish","data":{data},"requestId":%({})s}}"#,
+                slot.meta
+            );
+            (slot.channel, Item::from(WsMessage::text(text)))
+        });
+        publisher.publish_all(items).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Trigger, TriggerError};
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let error = |json: &str| Trigger::parse(json.as_bytes()).unwrap_err();
+        assert!(matches!(error("["), TriggerError::Json(_)));
+        assert!(matches!(error(r#"{"data": 1}"#), TriggerError::NoRooms));
+        assert!(matches!(error(r#"{"rooms": []}"#), TriggerError::NoData));
+        assert!(matches!(
+            error(r#"{"rooms": ["a"], "data": 1}"#),
+            TriggerError::Rooms(_)
+        ));
+        let many = format!(
+            r#"{{"rooms": [{}], "data": 1}}"#,
+            vec!["{}"; 10_001].join(",")
+        );
+        assert!(matches!(error(&many), TriggerError::TooManyRooms));
+    }
+
+    #[test]
+    fn data_may_be_null() {
+        assert!(Trigger::parse(br#"{"rooms": [], "data": null}"#).is_ok());
+    }
+}

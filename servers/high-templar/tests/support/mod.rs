@@ -1,0 +1,237 @@
+//! A backend, the rooms around it with the hub inside, and clients over real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "each test uses some of it, and one that cannot go on panics"
+)]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use futures_util::{SinkExt as _, StreamExt as _};
+use gripware_hub::Hub;
+use gripware_templar::{Backend, Templar, TemplarBuilder};
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+
+/// How long anything may take that happens.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long to wait for what is not to happen.
+const QUIET: Duration = Duration::from_millis(300);
+
+pub(crate) const KEY: &str = "a key of the tests";
+
+/// What the backend says and was asked. The user is the cookie `sessionid`.
+#[derive(Clone, Default)]
+pub(crate) struct Api(Arc<Mutex<Asked>>);
+
+#[derive(Default)]
+struct Asked {
+    allowed: Option<Value>,
+    requests: Vec<(String, HeaderMap)>,
+}
+
+impl Api {
+    pub(crate) fn router(&self) -> Router {
+        Router::new()
+            .route("/bootstrap/", get(bootstrap))
+            .route("/{*path}", any(other))
+            .with_state(self.clone())
+    }
+
+    /// What everybody may hear from now on; `Value::Null` refuses.
+    pub(crate) fn allow(&self, rooms: Value) {
+        self.0.lock().unwrap().allowed = Some(rooms);
+    }
+
+    /// Waits until a path was asked for `times` times, and returns the headers of the last.
+    pub(crate) async fn asked(&self, path: &str, times: usize) -> HeaderMap {
+        let seen = async {
+            loop {
+                {
+                    let asked = self.0.lock().unwrap();
+                    let mut fitting = asked.requests.iter().filter(|(one, _)| one == path);
+                    if let Some((_, headers)) = fitting.nth(times - 1) {
+                        return headers.clone();
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, seen).await.unwrap()
+    }
+}
+
+async fn bootstrap(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let mut asked = api.0.lock().unwrap();
+    asked.requests.push(("/bootstrap/".to_owned(), headers));
+    match &asked.allowed {
+        Some(Value::Null) => StatusCode::FORBIDDEN.into_response(),
+        Some(Value::String(text)) => text.clone().into_response(),
+        Some(rooms) => Json(json!({ "allowed_rooms": rooms })).into_response(),
+        None => Json(json!({"allowed_rooms": [{"target": "m", "customer": "*"}]})).into_response(),
+    }
+}
+
+async fn other(State(api): State<Api>, request: axum::extract::Request) -> StatusCode {
+    let seen = (request.uri().path().to_owned(), request.headers().clone());
+    api.0.lock().unwrap().requests.push(seen);
+    StatusCode::OK
+}
+
+/// Rooms with the hub inside.
+pub(crate) struct Site {
+    pub(crate) api: Api,
+    pub(crate) templar: Templar,
+    pub(crate) address: SocketAddr,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        Self::with(|templar| templar).await
+    }
+
+    pub(crate) async fn with(set: impl FnOnce(TemplarBuilder) -> TemplarBuilder) -> Self {
+        let api = Api::default();
+        let hub = Hub::builder()
+            .min_keep_alive_interval(Duration::from_secs(1))
+            .build()
+            .unwrap();
+        let backend = Backend::service(api.router());
+        let templar = Templar::builder(&hub.grip(), backend)
+            .trigger_key(KEY)
+            .unwrap();
+        let templar = set(templar).build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(hub.serve(listener, templar.router()).into_future());
+        Self {
+            api,
+            templar,
+            address,
+        }
+    }
+
+    pub(crate) async fn connect(&self, cookie: &str) -> Client {
+        Client::connect(self.address, cookie).await.unwrap()
+    }
+
+    /// Connects, and reads the first frame.
+    pub(crate) async fn welcome(&self) -> Client {
+        let mut client = self.connect("sessionid=me").await;
+        assert_eq!(client.reads().await["is_authorized"], true);
+        client
+    }
+
+    /// Sends a trigger in this process.
+    pub(crate) async fn triggers(&self, rooms: Value, data: Value) {
+        let body = json!({"rooms": rooms, "data": data}).to_string();
+        let trigger = gripware_templar::Trigger::parse(body.as_bytes()).unwrap();
+        self.templar.trigger(&trigger).await.unwrap();
+    }
+
+    /// Posts to `/trigger/`: the status and the text.
+    pub(crate) async fn posts(&self, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let request = format!(
+            "POST /trigger/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let reading = stream.read_to_string(&mut answer);
+        timeout(PATIENCE, reading).await.unwrap().unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+}
+
+pub(crate) struct Client(WebSocketStream<TcpStream>);
+
+impl Client {
+    /// Opens `/ws/`, or returns the status of the refusal.
+    pub(crate) async fn connect(address: SocketAddr, cookie: &str) -> Result<Self, u16> {
+        use tokio_tungstenite::tungstenite::{Error, client::IntoClientRequest as _};
+
+        let url = format!("ws://{address}/ws/?token=t");
+        let mut request = url.into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("cookie", cookie.parse().unwrap());
+        let stream = TcpStream::connect(address).await.unwrap();
+        let opening = tokio_tungstenite::client_async(request, stream);
+        match timeout(PATIENCE, opening).await.unwrap() {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(refusal)) => Err(refusal.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) async fn says(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Says something, and returns the answer.
+    pub(crate) async fn asks(&mut self, frame: Value) -> Value {
+        self.says(&frame.to_string()).await;
+        self.reads().await
+    }
+
+    pub(crate) async fn subscribes(&mut self, room: Value, request_id: &str) {
+        let frame = json!({"type": "subscribe", "room": room, "requestId": request_id});
+        assert_eq!(self.asks(frame).await, json!({"code": "success"}));
+    }
+
+    /// The next frame, or the code of the close.
+    pub(crate) async fn reads(&mut self) -> Value {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.unwrap() {
+                Some(Ok(Message::Text(text))) => {
+                    return serde_json::from_str(&text).unwrap_or_else(|_| json!(text.as_str()));
+                }
+                Some(Ok(Message::Close(close))) => {
+                    return json!({"closed": close.map(|close| u16::from(close.code))});
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => panic!("{error}"),
+                None => return json!("end"),
+            }
+        }
+    }
+
+    pub(crate) async fn hears_nothing(&mut self) {
+        if let Ok(frame) = timeout(QUIET, self.reads()).await {
+            panic!("{frame}");
+        }
+    }
+
+    pub(crate) async fn leaves(mut self) {
+        self.0.close(None).await.unwrap();
+        while let Ok(Some(Ok(_))) = timeout(PATIENCE, self.0.next()).await {}
+    }
+}
