@@ -1,25 +1,31 @@
 //! Between `http` 0.2, which actix-web speaks, and `http` 1, which the rest of gripware speaks.
 //! Only what GRIP needs is converted.
 
-use actix_web::http as actix;
-use gripware_core::header::{
-    CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_PREFIX, GRIP_SIG,
-    META_PREFIX,
+use actix_web::{dev::RequestHead, http as actix};
+use gripware_core::{
+    header::{
+        CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_PREFIX, GRIP_SIG,
+        GUARDED, META_PREFIX,
+    },
+    ws::ORIGIN_HEADERS,
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+    header::{
+        CONTENT_LENGTH, CONTENT_TYPE, HOST, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    },
 };
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What a policy looks at in a request.
-const OF_A_REQUEST: [HeaderName; 5] = [
+const OF_A_REQUEST: [HeaderName; 6] = [
     CONTENT_LENGTH,
     CONTENT_TYPE,
     GRIP_SIG,
     GRIP_FEATURE,
     GRIP_LAST,
+    GUARDED,
 ];
 
 /// What a conversation looks at in a request, beside its meta.
@@ -39,14 +45,19 @@ pub(crate) fn cursor_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
     select(headers, |name| one_of(&[LAST_EVENT_ID], name))
 }
 
-pub(crate) fn socket_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
-    select(headers, |name| {
+pub(crate) fn socket_headers(head: &RequestHead) -> HeaderMap {
+    let mut headers = select(&head.headers, |name| {
         if name.starts_with(META_PREFIX) {
             HeaderName::try_from(name).ok()
         } else {
-            one_of(&OF_A_SOCKET, name)
+            one_of(&OF_A_SOCKET, name).or_else(|| one_of(&ORIGIN_HEADERS, name))
         }
-    })
+    });
+    // HTTP/2 names the host here alone.
+    if let Some(Ok(host)) = head.uri.authority().map(|host| host.as_str().try_into()) {
+        headers.entry(HOST).or_insert(host);
+    }
+    headers
 }
 
 /// What makes a response an instruction, or an answer about a WebSocket.
@@ -185,10 +196,14 @@ mod tests {
                 ("grip-last", b"a\xff; last-id=2"),
             ]
         );
+        let mut head = RequestHead::default();
+        head.headers = headers;
+        head.uri = "https://app.example/room".parse().unwrap();
         assert_eq!(
-            list(&socket_headers(&headers)),
+            list(&socket_headers(&head)),
             [
                 ("connection-id", &b"c1"[..]),
+                ("host", b"app.example"),
                 ("meta-user", "café".as_bytes()),
                 ("sec-websocket-protocol", b"p1"),
             ]

@@ -103,7 +103,7 @@
 //! | logger | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
 //! | error handlers | never see a WebSocket that is open: its answers have status 200 | what they make of an open WebSocket's failure is a close with 1011 |
 //! | timeout | bounds the handler, and not how long the proxy holds; a client whose turn takes too long is dropped without a close | the same, and that client is closed with 1011 |
-//! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; an open WebSocket that it refuses is closed with 1011 |
+//! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; in [`OnOpening`] it is asked once for a WebSocket, without that it closes one with 1011 when a token has expired |
 //!
 //! No middleware between may drop the extensions of a response: a hold travels in them until
 //! `GripMiddleware` writes it, and one that got lost is a 500.
@@ -129,6 +129,7 @@ mod body;
 mod convert;
 mod future;
 mod middleware;
+mod on_opening;
 mod read;
 mod service;
 mod socket;
@@ -147,12 +148,13 @@ pub use gripware_core::{
     Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, Recovery, SseEvent,
     WsMessage,
     ws::{
-        Close, CloseCode, ControlMessage, Frame, Message, WebSocketError, WebSocketErrorKind,
-        WsKeepAlive,
+        AllowedOrigins, Close, CloseCode, ControlMessage, Frame, Message, WebSocketError,
+        WebSocketErrorKind, WsKeepAlive,
     },
 };
 pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use http;
 pub use middleware::GripMiddleware;
+pub use on_opening::{OnOpening, OnOpeningFuture, OnOpeningInit, OnOpeningService};
 pub use respond::{Held, Hold, HoldExt, PublishRejection, SseEvents};
 pub use service::GripService;

@@ -89,7 +89,7 @@
 //! | CORS | its headers are added to what the proxy passes on, and to refusals | refusals have none, so a page cannot read them |
 //! | tracing | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
 //! | timeout | bounds the handler, and not how long the proxy holds; a client whose turn takes too long is dropped without a close | the same, and that client is closed with 1011 |
-//! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; an open WebSocket that it refuses is closed with 1011 |
+//! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; in [`OnOpening`] it is asked once for a WebSocket, without that it closes one with 1011 when a token has expired |
 //!
 //! No layer between may drop the extensions of a response: a hold travels in them until
 //! `GripLayer` writes it, and one that got lost is a 500.
@@ -108,6 +108,7 @@
 
 mod future;
 mod layer;
+mod on_opening;
 mod service;
 mod socket;
 
@@ -121,11 +122,12 @@ pub use gripware_core::{
     Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, Recovery, SseEvent,
     WsMessage,
     ws::{
-        Close, CloseCode, ControlMessage, Frame, Message, WebSocketError, WebSocketErrorKind,
-        WsKeepAlive,
+        AllowedOrigins, Close, CloseCode, ControlMessage, Frame, Message, WebSocketError,
+        WebSocketErrorKind, WsKeepAlive,
     },
 };
 pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use layer::GripLayer;
+pub use on_opening::{OnOpening, OnOpeningFuture, OnOpeningService};
 pub use respond::{Hold, PublishRejection, SseEvents};
 pub use service::GripService;

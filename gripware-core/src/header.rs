@@ -65,6 +65,9 @@ pub const META_PREFIX: &str = "meta-";
 /// Starts the name of a response header that changes one item of a WebSocket's meta.
 pub const SET_META_PREFIX: &str = "set-meta-";
 
+/// The item of a WebSocket's meta that says that a layer for openings has seen its opening.
+pub const GUARDED: HeaderName = HeaderName::from_static("meta-gripware-guarded");
+
 /// The content type of WebSocket-over-HTTP bodies. Proxies compare it byte for byte in answers.
 pub const WEBSOCKET_EVENTS: &str = "application/websocket-events";
 /// The content type of a response that is itself an instruction in JSON.

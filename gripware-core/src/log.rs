@@ -36,7 +36,8 @@ pub fn rescue(status: StatusCode) {
     tracing::error!(
         target: "gripware",
         status = status.as_u16(),
-        "an open WebSocket was answered with no events: the client is closed with 1011"
+        "an open WebSocket was answered with no events: the client is closed with 1011. If a layer \
+         that authenticates refused it, let that see openings alone (OnOpening)"
     );
 }
 

@@ -27,7 +27,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{
     Channel, ChannelError, GripContext, LastIds, Limits, Refusal, Trust, header,
-    header::is_websocket_events, sig::Verifier,
+    header::is_websocket_events, sig::Verifier, ws::AllowedOrigins,
 };
 
 /// Which requests count as sent by a proxy, and how instructions to it are written.
@@ -41,6 +41,7 @@ pub struct Policy {
     requires_proxy: bool,
     prefix: String,
     limits: Limits,
+    allowed_origins: AllowedOrigins,
 }
 
 impl Policy {
@@ -92,6 +93,19 @@ impl Policy {
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Sets from which pages browsers may open WebSockets. Default:
+    /// [`AllowedOrigins::same_host`].
+    #[must_use]
+    pub fn with_allowed_origins(mut self, allowed: AllowedOrigins) -> Self {
+        self.allowed_origins = allowed;
+        self
+    }
+
+    /// Returns the origins of the pages that may open WebSockets.
+    pub fn allowed_origins(&self) -> &AllowedOrigins {
+        &self.allowed_origins
     }
 
     /// What is put before every channel name.

@@ -5,6 +5,7 @@ use std::{env, fmt, sync::Arc, time::Duration};
 use gripware_core::{
     ChannelError, GripUrl, GripUrlError, Limits, Policy,
     sig::{Key, Verifier, VerifierBuilder, VerifierError},
+    ws::AllowedOrigins,
 };
 use thiserror::Error;
 
@@ -50,6 +51,7 @@ pub struct GripBuilder {
     trusts_unsigned: bool,
     leeway: Duration,
     limits: Limits,
+    allowed_origins: AllowedOrigins,
     publisher: Source,
 }
 
@@ -170,6 +172,16 @@ impl GripBuilder {
         self
     }
 
+    /// Sets from which pages browsers may open WebSockets, against cross-site WebSocket hijacking.
+    /// Default: [`AllowedOrigins::same_host`], pages of the host that the request is for.
+    ///
+    /// It is checked before a handler with a `WebSocketContext` runs. Sockets that a proxy passes
+    /// through to the application's own WebSocket server are checked there.
+    pub fn allowed_origins(mut self, allowed: AllowedOrigins) -> Self {
+        self.allowed_origins = allowed;
+        self
+    }
+
     /// Changes how the publisher is built, when it has the URLs and the prefix: time limits,
     /// retries, the queue, a transport, sinks, more endpoints. Each call adds to those before. Has
     /// the place of a [`publisher`](Self::publisher) that was given before.
@@ -200,6 +212,7 @@ impl GripBuilder {
         let mut policy = Policy::new()
             .with_prefix(self.prefix.as_str())?
             .with_limits(self.limits)
+            .with_allowed_origins(self.allowed_origins)
             .requiring_proxy(self.proxy_required);
         let verifies =
             !self.keys.is_empty() || self.urls.iter().any(|url| !url.verify_keys().is_empty());

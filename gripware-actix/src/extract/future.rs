@@ -12,7 +12,7 @@ use actix_web::{
 use gripware_core::{
     GripContext,
     header::is_conversation,
-    ws::{WebSocketError, WebSocketErrorKind},
+    ws::{Guard, WebSocketError, WebSocketErrorKind},
 };
 use http::HeaderMap;
 use pin_project::pin_project;
@@ -36,6 +36,7 @@ enum State {
         body: BodyStream<Payload>,
         read: Vec<u8>,
         headers: HeaderMap,
+        guard: Option<Guard>,
         cx: GripContext,
         socket: Option<OpenSocket>,
     },
@@ -63,7 +64,8 @@ impl State {
         Ok(Self::Reading {
             body: BodyStream::new(payload.take()),
             read: Vec::new(),
-            headers: convert::socket_headers(request.headers()),
+            headers: convert::socket_headers(request.head()),
+            guard: request.extensions().get().copied(),
             cx,
             socket: request.extensions().get().cloned(),
         })
@@ -83,6 +85,7 @@ impl Future for WebSocketFuture {
                 body,
                 read,
                 headers,
+                guard,
                 cx,
                 socket,
             } => {
@@ -90,7 +93,7 @@ impl Future for WebSocketFuture {
                 let body = ready!(poll_read(body, read, limit, task));
                 let ws = body
                     .map_err(rejection)
-                    .and_then(|()| context(headers, mem::take(read), cx));
+                    .and_then(|()| context(headers, mem::take(read), cx, *guard));
                 if let Some(socket) = socket {
                     match &ws {
                         Ok(ws) => socket.note(ws),
@@ -113,14 +116,19 @@ fn context(
     headers: &HeaderMap,
     body: Vec<u8>,
     cx: &GripContext,
+    guard: Option<Guard>,
 ) -> Result<WebSocketContext, WebSocketRejection> {
     let policy = cx.policy();
-    let ws = gripware_core::ws::WebSocketContext::from_request(
+    let mut ws = gripware_core::ws::WebSocketContext::from_request(
         headers,
         body.into(),
         policy.prefix(),
         policy.limits(),
     )?;
+    ws.check_origin(policy.allowed_origins())?;
+    if let Some(guard) = guard {
+        ws.check_guard(guard)?;
+    }
     Ok(WebSocketContext(ws))
 }
 

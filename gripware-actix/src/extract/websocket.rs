@@ -43,7 +43,8 @@ use super::{WebSocketFuture, WebSocketRejection};
 ///
 /// # Rejections
 /// [`WebSocketRejection`]: 400 where the request carries no WebSocket events or broken ones, 403
-/// where they did not come through a trusted proxy, 413 where they are over
+/// where they did not come through a trusted proxy or a page of another host opens the socket (see
+/// [`AllowedOrigins`](gripware_core::ws::AllowedOrigins)), 413 where they are over
 /// [`Limits`](gripware_core::Limits), 500 where the middleware is missing. actix-web's
 /// `PayloadConfig` has no say here.
 ///

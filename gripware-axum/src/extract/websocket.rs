@@ -10,6 +10,7 @@ use gripware_core::{
     header::is_conversation,
     ws::{WebSocketError, WebSocketErrorKind},
 };
+use http::header::HOST;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{LayerMissing, WebSocketRejection};
@@ -28,7 +29,8 @@ use crate::socket::OpenSocket;
 ///
 /// # Rejections
 /// [`WebSocketRejection`]: 400 where the request carries no WebSocket events or broken ones, 403
-/// where they did not come through a trusted proxy, 413 where they are over
+/// where they did not come through a trusted proxy or a page of another host opens the socket (see
+/// [`AllowedOrigins`](gripware_core::ws::AllowedOrigins)), 413 where they are over
 /// [`Limits`](gripware_core::Limits), 500 where the layer is missing.
 ///
 /// ```
@@ -109,14 +111,22 @@ async fn read_context(
     cx: &GripContext,
 ) -> Result<WebSocketContext, WebSocketRejection> {
     let policy = cx.policy();
-    let (head, body) = request.with_limited_body().into_parts();
+    let (mut head, body) = request.with_limited_body().into_parts();
+    // HTTP/2 names the host here alone.
+    if let Some(Ok(host)) = head.uri.authority().map(|host| host.as_str().try_into()) {
+        head.headers.entry(HOST).or_insert(host);
+    }
     let body = read(body, policy.limits()).await?;
-    let ws = gripware_core::ws::WebSocketContext::from_request(
+    let mut ws = gripware_core::ws::WebSocketContext::from_request(
         &head.headers,
         body,
         policy.prefix(),
         policy.limits(),
     )?;
+    ws.check_origin(policy.allowed_origins())?;
+    if let Some(guard) = head.extensions.get().copied() {
+        ws.check_guard(guard)?;
+    }
     Ok(WebSocketContext(ws))
 }
 

@@ -129,7 +129,7 @@ impl WebSocketContext {
         Ok(Self {
             connection_id,
             replayed_bytes: flow::replayed_bytes(headers, incoming.offered())?,
-            handshake: Handshake::from_headers(headers),
+            handshake: Handshake::from_headers(headers, incoming.is_opening()),
             meta: Meta::from_headers(headers, limits),
             prefix: prefix.into(),
             limits: limits.clone(),

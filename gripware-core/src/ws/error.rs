@@ -77,15 +77,19 @@ impl WebSocketError {
                 | WebSocketErrorKind::InvalidEvents
                 | WebSocketErrorKind::InvalidReplayedBytes
                 | WebSocketErrorKind::RequestTooLarge
+                | WebSocketErrorKind::DisguisedOpening
         )
     }
 
-    /// Whether a message is not what the handler expects of it.
+    /// Whether a message is not what the handler expects of it, or the client is one that may not
+    /// connect.
     #[must_use]
     pub const fn is_client(&self) -> bool {
         matches!(
             self.kind,
-            WebSocketErrorKind::NotUtf8 | WebSocketErrorKind::InvalidJson
+            WebSocketErrorKind::ForeignOrigin
+                | WebSocketErrorKind::NotUtf8
+                | WebSocketErrorKind::InvalidJson
         )
     }
 
@@ -95,8 +99,8 @@ impl WebSocketError {
         !self.is_proxy() && !self.is_client()
     }
 
-    /// The status that fits: 413 for a request over a limit, 400 for every other fault of a proxy
-    /// or client, 500 for ours.
+    /// Returns the status of an answer: 413 for a request over a limit, 403 for a page of another
+    /// host, 400 for every other fault of a proxy or client, 500 for ours.
     ///
     /// Once a connection is open, any status but 200 makes the proxy drop the client without a
     /// word; [`to_reply`](Self::to_reply) knows better.
@@ -104,6 +108,7 @@ impl WebSocketError {
     pub const fn status(&self) -> StatusCode {
         match self.kind {
             WebSocketErrorKind::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            WebSocketErrorKind::ForeignOrigin => StatusCode::FORBIDDEN,
             _ if self.is_origin() => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }

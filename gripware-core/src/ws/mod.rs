@@ -30,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod allowed_origins;
 mod close;
 mod connection_id;
 mod context;
@@ -38,12 +39,14 @@ mod decode;
 mod encode;
 mod error;
 mod event;
+mod guard;
 mod incoming;
 mod message;
 mod meta;
 mod reply;
 
 pub use self::{
+    allowed_origins::{AllowedOriginError, AllowedOrigins, ForeignOrigin, ORIGIN_HEADERS},
     close::{Close, CloseCode, CloseCodeError, MAX_REASON_LEN},
     connection_id::{ConnectionId, ConnectionIdError, MAX_CONNECTION_ID_LEN},
     context::{MESSAGE_PREFIX, MIN_KEEP_ALIVE_INTERVAL, WebSocketContext},
@@ -54,6 +57,7 @@ pub use self::{
     encode::{encode, encode_into, encoded_len},
     error::{WebSocketError, WebSocketErrorKind},
     event::{Event, EventKind},
+    guard::Guard,
     message::Message,
     meta::MetaError,
     reply::Reply,

@@ -23,6 +23,8 @@
 //! | `/lost` | `sse`, in middleware that clears the extensions of its response |
 //! | `/ws/failing` | accepts, and fails with 418, `no tea\n` for a message or an opening with the meta `fail` |
 //! | `/ws/refused` | a socket, in middleware that answers everything with 401 |
+//! | `/ws/login` | behind `OnOpening` around middleware that demands `Authorization: Bearer valid` and knows no token any more after a `POST` to `/expire`; keeps the user `zoë` in the meta `user`, sends back what it gets with that name before it, and counts ends |
+//! | `/left` | how many ends `/ws/login` has seen |
 //! | `/ws/undecided` | neither accepts nor refuses |
 
 use bytes::Bytes;
@@ -241,6 +243,42 @@ pub async fn middleware_that_refuses_an_open_socket_closes_it(server: &Server) {
     closed.assert_status(200);
     closed.assert_header("content-type", WEBSOCKET_EVENTS);
     assert_eq!(closed.body(), CLOSED_1011);
+}
+
+pub async fn a_client_is_authenticated_once_and_its_end_is_heard_of(server: &Server) {
+    let proxy = server.start().await;
+    let login = |token: &str| {
+        let token = format!("Bearer {token}");
+        proxy.get("/ws/login").header("authorization", token)
+    };
+    login("other").open().await.refused().assert_status(401);
+    let mut ws = login("valid").open().await.accepted();
+    let mut other = login("valid").open().await.accepted();
+
+    proxy.post("/expire").await.assert_status(200);
+    login("valid").open().await.refused().assert_status(401);
+    ws.text("hi").await;
+    ws.expect_text("zo\u{eb}: hi");
+    // As long as an opening.
+    ws.text("").await;
+    ws.expect_text("zo\u{eb}: ");
+    ws.close(1000, "").await;
+    ws.expect_close(1000, "");
+    other.disconnect().await;
+    proxy.get("/left").await.assert_text("2");
+}
+
+pub async fn an_opening_that_looks_like_none_is_not_let_past_the_login(server: &Server) {
+    let proxy = server.start().await;
+    for body in ["OPEN 0\r\n\r\n", "OPEN\r\nTEXT\r\n"] {
+        let answer = events(&proxy, "/ws/login", body).await;
+        answer.assert_status(400);
+    }
+    let marked = events(&proxy, "/ws/login", "OPEN\r\n").header("meta-gripware-guarded", "1");
+    marked.await.assert_status(400);
+    // Of nobody but the proxy the head is believed.
+    let forged = events(&proxy, "/ws/login", "TEXT 2\r\nhi\r\n").forged();
+    forged.await.assert_status(403);
 }
 
 pub async fn a_refusal_without_a_body_has_no_content_type(server: &Server) {

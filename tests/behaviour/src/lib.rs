@@ -101,6 +101,7 @@ macro_rules! behaviour {
                 a_connection_without_its_name_is_refused
                 a_body_at_the_limit_is_taken_and_one_over_it_refused
                 other_requests_are_no_sockets
+                a_page_of_another_host_opens_no_socket
                 text_that_is_not_utf_8_closes_the_socket
                 a_parameter_that_is_missing_refuses_the_socket
             }
@@ -148,6 +149,8 @@ macro_rules! edges {
                 only_an_unsigned_proxy_that_the_application_trusts_is_believed
                 a_handler_that_fails_closes_an_open_socket_and_refuses_an_opening_one
                 middleware_that_refuses_an_open_socket_closes_it
+                a_client_is_authenticated_once_and_its_end_is_heard_of
+                an_opening_that_looks_like_none_is_not_let_past_the_login
                 a_refusal_without_a_body_has_no_content_type
             }
         }

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use gripware_core::{
     Item, WsMessage,
-    ws::{ControlMessage, Event, Frame},
+    ws::{AllowedOrigins, ControlMessage, Event, Frame},
 };
+use gripware_publish::Grip;
 use gripware_test::{Answer, Proxy, Request};
 use serde_json::{Value, json};
 
@@ -341,6 +342,39 @@ pub async fn other_requests_are_no_sockets(server: &Server) {
             .body("OPEN\r\n"),
     ] {
         request.await.assert_status(400);
+    }
+}
+
+pub async fn a_page_of_another_host_opens_no_socket(server: &Server) {
+    let proxy = server.start().await;
+    let from = |origin: &str| {
+        let request = proxy.get("/ws/echo").header("host", "app.example");
+        request.header("origin", origin)
+    };
+    let refused = from("https://evil.example").open().await.refused();
+    refused.assert_status(403);
+    for cure in ["allowed_origins", "proxy_set_header Host"] {
+        assert!(refused.text().contains(cure), "{refused:?}");
+    }
+    // A handler that serves pages too is no way around.
+    let page = proxy.get("/ws/log").header("host", "app.example");
+    let page = page.header("origin", "https://evil.example").open().await;
+    page.refused().assert_status(403);
+
+    from("https://app.example").open().await.accepted();
+    proxy.get("/ws/echo").open().await.accepted();
+
+    let builder = Proxy::builder();
+    let listed = AllowedOrigins::only("https://www.example").unwrap();
+    let grip = Grip::builder().url(builder.url()).allowed_origins(listed);
+    let proxy = server.start_with(builder, grip.build().unwrap()).await;
+    for (origin, is_allowed) in [
+        ("https://www.example", true),
+        ("https://app.example", false),
+    ] {
+        let request = proxy.get("/ws/echo").header("host", "app.example");
+        let opening = request.header("origin", origin).open().await;
+        assert_eq!(opening.answer().status() == 200, is_allowed, "{origin}");
     }
 }
 

@@ -9,7 +9,10 @@ use http::{
 };
 
 use super::*;
-use crate::header::{SET_META_PREFIX, trim_ows};
+use crate::{
+    header::{SET_META_PREFIX, trim_ows},
+    ws::{AllowedOrigins, ORIGIN_HEADERS},
+};
 
 /// The extension by which an origin's control messages are told from messages. It is always
 /// accepted: every proxy that sends events offers it, though what stands between may lose the
@@ -36,10 +39,20 @@ pub(super) struct Handshake {
     headers: HeaderMap,
     is_accepted: bool,
     refusal: Option<(StatusCode, Bytes)>,
+    /// What tells the page that opens the connection; empty once it is open.
+    origin: HeaderMap,
 }
 
 impl Handshake {
-    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+    pub(super) fn from_headers(headers: &HeaderMap, is_opening: bool) -> Self {
+        let mut origin = HeaderMap::new();
+        if is_opening {
+            for name in ORIGIN_HEADERS {
+                for value in headers.get_all(&name) {
+                    origin.append(&name, value.clone());
+                }
+            }
+        }
         let protocols = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
         Self {
             offered_protocols: protocols.cloned().collect(),
@@ -47,6 +60,7 @@ impl Handshake {
             headers: HeaderMap::new(),
             is_accepted: false,
             refusal: None,
+            origin,
         }
     }
 
@@ -93,6 +107,24 @@ impl Handshake {
 }
 
 impl WebSocketContext {
+    /// Checks from which page a browser opens the connection: it sends cookies with a WebSocket
+    /// from any page. Once the connection is open, every page is fine.
+    ///
+    /// Adapters do this before the handler runs, with the
+    /// [`Policy::allowed_origins`](crate::Policy::allowed_origins) of the application. A handler
+    /// whose socket is for other pages does it with its own, where the policy allows more.
+    ///
+    /// # Errors
+    /// [`WebSocketErrorKind::ForeignOrigin`] if the page's origin is not allowed.
+    pub fn check_origin(&self, allowed: &AllowedOrigins) -> Result<(), WebSocketError> {
+        if !self.is_opening() {
+            return Ok(());
+        }
+        allowed
+            .verify(&self.handshake.origin)
+            .map_err(|error| self.error_by(WebSocketErrorKind::ForeignOrigin, error))
+    }
+
     /// Accepts an opening connection. Where it is open already, this does nothing.
     pub fn accept(&mut self) {
         if self.is_opening() && !self.handshake.is_accepted {

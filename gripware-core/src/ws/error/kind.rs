@@ -26,6 +26,17 @@ pub enum WebSocketErrorKind {
     #[error("the request has an invalid Content-Bytes-Replayed")]
     InvalidReplayedBytes,
 
+    /// An opening does not have the head of one, so a layer for openings was passed over.
+    #[error("an opening has another length than that of its one event")]
+    DisguisedOpening,
+    /// A page of another host opens the connection; the source is a
+    /// [`ForeignOrigin`](crate::ws::ForeignOrigin).
+    #[error(
+        "a WebSocket from a page of another host is refused: if it is meant, allow the page's \
+             origin (allowed_origins), or have the server in front pass on the client's Host \
+             (nginx: proxy_set_header Host $host)"
+    )]
+    ForeignOrigin,
     /// A text message is not UTF-8; the source is a [`Utf8Error`](std::str::Utf8Error).
     #[error("a message is not UTF-8")]
     NotUtf8,

@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
-use std::{convert::Infallible, fmt, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use actix_web::{
-    HttpResponse, Responder, ResponseError,
-    body::BoxBody,
-    dev::ServiceRequest,
+    Error, HttpResponse, Responder, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::ErrorUnauthorized,
     guard,
     http::StatusCode,
     middleware::{Next, from_fn},
@@ -15,8 +21,8 @@ use actix_web::{
 };
 use futures_util::stream;
 use gripware_actix::{
-    Channel, Filter, GripContext, Hold, HoldExt, KeepAlive, LastEventId, Recovery, SseEvent,
-    SseEvents, WebSocketContext, WebSocketError, http,
+    Channel, Filter, GripContext, Hold, HoldExt, KeepAlive, LastEventId, OnOpening, Recovery,
+    SseEvent, SseEvents, WebSocketContext, WebSocketError, WebSocketRejection, http,
 };
 
 pub(crate) fn app(config: &mut ServiceConfig) {
@@ -74,7 +80,15 @@ pub(crate) fn app(config: &mut ServiceConfig) {
                 .wrap(refused)
                 .route(web::to(undecided)),
         )
-        .route("/ws/undecided", web::to(undecided));
+        .route("/ws/undecided", web::to(undecided))
+        .app_data(web::Data::new(Gate::default()))
+        .service(
+            web::resource("/ws/login")
+                .wrap(OnOpening::new(from_fn(authenticate)))
+                .route(web::to(login)),
+        )
+        .route("/expire", web::post().to(expire))
+        .route("/left", get().to(left));
 }
 
 fn get() -> actix_web::Route {
@@ -155,6 +169,53 @@ async fn failing(mut ws: WebSocketContext) -> Result<WebSocketContext, Failure> 
 
 async fn undecided(ws: WebSocketContext) -> WebSocketContext {
     ws
+}
+
+/// Who may enter, and how many have left.
+#[derive(Default)]
+struct Gate {
+    is_expired: AtomicBool,
+    left: AtomicUsize,
+}
+
+async fn authenticate<B: MessageBody>(
+    gate: web::Data<Gate>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let token = request.headers().get("authorization");
+    let is_valid = token.is_some_and(|token| token == "Bearer valid");
+    if !is_valid || gate.is_expired.load(Ordering::Relaxed) {
+        return Err(ErrorUnauthorized(""));
+    }
+    next.call(request).await
+}
+
+async fn expire(gate: web::Data<Gate>) -> &'static str {
+    gate.is_expired.store(true, Ordering::Relaxed);
+    ""
+}
+
+async fn left(gate: web::Data<Gate>) -> String {
+    gate.left.load(Ordering::Relaxed).to_string()
+}
+
+async fn login(
+    gate: web::Data<Gate>,
+    mut ws: WebSocketContext,
+) -> Result<WebSocketContext, WebSocketRejection> {
+    if ws.is_opening() {
+        ws.accept();
+        ws.insert_meta_json("user", &["zo\u{eb}"])?;
+    }
+    let [name]: [String; 1] = ws.meta_json("user")?.unwrap();
+    while let Some(message) = ws.receive()? {
+        ws.send_text(format!("{name}: {}", message.to_str()?))?;
+    }
+    if ws.close_received().is_some() || ws.is_disconnected() {
+        gate.left.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(ws)
 }
 
 #[derive(Debug)]

@@ -2,21 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Path, Request},
+    extract::{Path, Request, State},
     http::StatusCode,
-    middleware::{Next, from_fn, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{AppendHeaders, IntoResponse, Response},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use futures_util::stream;
 use gripware_axum::{
-    Channel, Filter, Grip, GripContext, GripLayer, Hold, KeepAlive, LastEventId, Recovery,
-    SseEvent, SseEvents, WebSocketContext, WebSocketError,
+    Channel, Filter, Grip, GripContext, GripLayer, Hold, KeepAlive, LastEventId, OnOpening,
+    Recovery, SseEvent, SseEvents, WebSocketContext, WebSocketError, WebSocketRejection,
 };
 
 pub(crate) fn app(grip: &Grip) -> Router {
@@ -25,6 +32,8 @@ pub(crate) fn app(grip: &Grip) -> Router {
         response
     });
     let refused = from_fn(async |_: Request, _: Next| StatusCode::UNAUTHORIZED);
+    let gate = Arc::new(Gate::default());
+    let once = OnOpening::new(from_fn_with_state(Arc::clone(&gate), authenticate));
     let own = [("content-type", "a/b")];
     let by_hand = [("grip-hold", "stream"), ("grip-channel", "a")];
     let link_by_hand = [("grip-link", "</secret>; rel=next")];
@@ -54,6 +63,10 @@ pub(crate) fn app(grip: &Grip) -> Router {
         .route("/ws/failing", any(failing))
         .route("/ws/refused", any(undecided).layer(refused))
         .route("/ws/undecided", any(undecided))
+        .route("/ws/login", any(login).layer(once))
+        .route("/expire", post(expire))
+        .route("/left", get(left))
+        .with_state(gate)
         .layer(GripLayer::new(grip))
 }
 
@@ -133,6 +146,48 @@ async fn failing(mut ws: WebSocketContext) -> Result<WebSocketContext, Failure> 
 
 async fn undecided(ws: WebSocketContext) -> WebSocketContext {
     ws
+}
+
+/// Who may enter, and how many have left.
+#[derive(Default)]
+struct Gate {
+    is_expired: AtomicBool,
+    left: AtomicUsize,
+}
+
+async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let token = request.headers().get("authorization");
+    let is_valid = token.is_some_and(|token| token == "Bearer valid");
+    if !is_valid || gate.is_expired.load(Ordering::Relaxed) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    next.run(request).await
+}
+
+async fn expire(State(gate): State<Arc<Gate>>) {
+    gate.is_expired.store(true, Ordering::Relaxed);
+}
+
+async fn left(State(gate): State<Arc<Gate>>) -> String {
+    gate.left.load(Ordering::Relaxed).to_string()
+}
+
+async fn login(
+    State(gate): State<Arc<Gate>>,
+    mut ws: WebSocketContext,
+) -> Result<WebSocketContext, WebSocketRejection> {
+    if ws.is_opening() {
+        ws.accept();
+        ws.insert_meta_json("user", &["zo\u{eb}"])?;
+    }
+    let [name]: [String; 1] = ws.meta_json("user")?.unwrap();
+    while let Some(message) = ws.receive()? {
+        ws.send_text(format!("{name}: {}", message.to_str()?))?;
+    }
+    if ws.close_received().is_some() || ws.is_disconnected() {
+        gate.left.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(ws)
 }
 
 struct Failure;
