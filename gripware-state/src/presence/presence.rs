@@ -170,7 +170,8 @@ impl Presence {
     }
 
     /// Lists the users of a channel, about `limit` of them, from where an earlier page ended
-    /// ([`Members::next`]). A limit of 0 is taken for 1, above [`MAX_LISTED`] for that.
+    /// ([`Members::next`]). A limit of 0 is taken for 1, above [`MAX_LISTED`] for that. Redis returns
+    /// all users of a small channel at once, 512 at most.
     ///
     /// # Errors
     /// As [`join`](Self::join), and where `after` is not what a page said.

@@ -337,8 +337,10 @@ pub async fn lists_come_in_pages(backends: &Backends) {
     );
     for n in 0..300 {
         let member = member(&format!("user {n}"), &format!("c{n}"));
+        // Long enough for an engine to give up its form for small hashes, which has no pages.
+        let info = format!("{n:0100}");
         presence
-            .join(channel.as_str(), &member.info(&n).unwrap())
+            .join(channel.as_str(), &member.info(&info).unwrap())
             .await
             .unwrap();
     }
@@ -360,7 +362,7 @@ pub async fn lists_come_in_pages(backends: &Backends) {
         }
     }
     assert_eq!(users.len(), 300);
-    assert_eq!(&users["user 7"][..], b"7");
+    assert_eq!(users["user 7"].len(), 102);
     assert!(pages > 2, "{pages}");
 }
 

@@ -1,0 +1,24 @@
+//! Several nodes over Redis: history, presence and records for handlers (`gripware-state`).
+//!
+//! ```no_run
+//! use gripware_state::State;
+//!
+//! # fn main() -> Result<(), gripware_state::ConfigError> {
+//! // GRIPWARE_STATE=redis://:password@redis.internal:6379/0
+//! let state = State::with([gripware_redis::state()]).from_env()?;
+//! let history = state.history();
+//! # let _ = history;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `tls` | yes | `rediss://`, with rustls and aws-lc-rs |
+//! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
+//! | `rust-crypto` | no | signs in pure Rust; see `gripware-core` |
+
+pub mod state;
+
+pub use self::state::{RedisState, state};
