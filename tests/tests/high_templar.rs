@@ -15,7 +15,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use gripware_interop::{Frame, PATIENCE, Place, Process, RabbitMq, Socket, program};
+use gripware_interop::{
+    Frame, ISSUER, KEY, PATIENCE, Place, Process, Pushpin, RabbitMq, Socket, program,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -31,6 +33,9 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What is answered to a `status` without the key.
+const REFUSED_STATUS: &str = r#"answer {"code": "error", "message": "message-type-not-allowed", "requestId": "(the id of the connection)"}"#;
+
 /// Which headers of the handshake both have to pass on.
 const HEADERS: [&str; 4] = ["cookie", "user-agent", "x-csrftoken", "authorization"];
 
@@ -38,42 +43,17 @@ const HEADERS: [&str; 4] = ["cookie", "user-agent", "x-csrftoken", "authorizatio
 async fn a_client_and_a_backend_cannot_tell_the_two_apart() {
     let place = Place::new();
     let rabbitmq = RabbitMq::start().await;
-    let mut transcripts = Vec::new();
-    for is_ours in [false, true] {
-        let backend = Backend::start().await;
-        let (backend_at, broker) = (backend.address, rabbitmq.address());
-        let (address, _process) = if is_ours {
-            ours(&place, backend_at, broker).await
-        } else {
-            original(&place, backend_at, broker).await
-        };
-        let output = python(
-            "client.py",
-            &[
-                &address.to_string(),
-                &rabbitmq.address().ip().to_string(),
-                &rabbitmq.address().port().to_string(),
-            ],
-        )
-        .await;
-        let transcript = String::from_utf8(output.stdout).expect("text");
-        assert!(
-            output.status.success(),
-            "{transcript}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        transcripts.push((transcript, backend.shown("me").await));
-    }
-    let (ours, original) = (transcripts.pop().unwrap(), transcripts.pop().unwrap());
-    let mut expected = original.0;
-    // It shows its counts to everybody.
-    expected = expected
+    let original = plays(&place, Server::Original, &rabbitmq).await;
+    let mut expected: String = original
+        .transcript
         .lines()
         .map(|line| match line.contains("open_connections") {
-            true => r#"answer {"code": "error", "message": "message-type-not-allowed", "requestId": "(the id of the connection)"}"#,
+            // It shows its counts to everybody.
+            true => REFUSED_STATUS,
             false => line,
         })
-        .fold(String::new(), |text, line| text + line + "\n");
+        .flat_map(|line| [line, "\n"])
+        .collect();
     for (theirs, ours) in DIFFERENCES {
         assert!(
             expected.contains(theirs),
@@ -81,8 +61,45 @@ async fn a_client_and_a_backend_cannot_tell_the_two_apart() {
         );
         expected = expected.replace(theirs, ours);
     }
-    assert_eq!(ours.0, expected);
-    assert_eq!(ours.1, original.1, "what the backend was shown");
+    for server in [Server::Ours, Server::OursBehindPushpin] {
+        let ours = plays(&place, server, &rabbitmq).await;
+        assert_eq!(ours.transcript, expected, "{server:?}");
+        assert_eq!(ours.shown, original.shown, "{server:?}");
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Server {
+    /// PyPI's.
+    Original,
+    Ours,
+    OursBehindPushpin,
+}
+
+/// What a client and the backend saw.
+struct Played {
+    transcript: String,
+    shown: Vec<String>,
+}
+
+async fn plays(place: &Place, server: Server, rabbitmq: &RabbitMq) -> Played {
+    let backend = Backend::start().await;
+    let broker = rabbitmq.address();
+    let started = match server {
+        Server::Original => original(place, backend.address, broker).await,
+        Server::Ours => ours(place, backend.address, broker, None).await,
+        Server::OursBehindPushpin => behind_pushpin(place, backend.address, broker).await,
+    };
+    let (host, port) = (broker.ip().to_string(), broker.port().to_string());
+    let address = started.address.to_string();
+    let output = python("client.py", &[&address, &host, &port]).await;
+    let transcript = String::from_utf8(output.stdout).expect("text");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{server:?}: {transcript}{errors}");
+    Played {
+        transcript,
+        shown: backend.shown("me").await,
+    }
 }
 
 #[tokio::test]
@@ -90,8 +107,8 @@ async fn clients_stay_while_the_broker_is_away() {
     let place = Place::new();
     let mut rabbitmq = RabbitMq::start().await;
     let backend = Backend::start().await;
-    let (address, _process) = ours(&place, backend.address, rabbitmq.address()).await;
-    let mut client = Socket::open(address, "/ws/").await;
+    let server = ours(&place, backend.address, rabbitmq.address(), None).await;
+    let mut client = Socket::open(server.address, "/ws/").await;
     assert_eq!(json(client.next().await)["is_authorized"], true);
     let room = json!({"target": "m", "customer": "1"});
     let subscribe = json!({"type": "subscribe", "room": room, "requestId": "a"});
@@ -125,8 +142,14 @@ async fn hears_a_trigger(client: &mut Socket, rabbitmq: &RabbitMq, room: &Value)
     }
 }
 
-/// PyPI's.
-async fn original(place: &Place, backend: SocketAddr, broker: SocketAddr) -> (SocketAddr, Process) {
+/// A server that runs for as long as this is kept.
+struct Started {
+    address: SocketAddr,
+    _process: Process,
+    _pushpin: Option<Pushpin>,
+}
+
+async fn original(place: &Place, backend: SocketAddr, broker: SocketAddr) -> Started {
     let address = place.free_address();
     let mut command = Command::new(venv().join("hypercorn"));
     command
@@ -135,39 +158,54 @@ async fn original(place: &Place, backend: SocketAddr, broker: SocketAddr) -> (So
         .env("API_URL", format!("http://{backend}/"))
         .env("BROKER", broker.to_string())
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    started(
-        Process::start(command, place.directory(), "high-templar"),
-        address,
-        broker,
-    )
-    .await
+    let process = Process::start(command, place.directory(), "high-templar");
+    started(process, address, None, broker).await
 }
 
-async fn ours(place: &Place, backend: SocketAddr, broker: SocketAddr) -> (SocketAddr, Process) {
-    let address = place.free_address();
+/// With the hub inside, or as the origin of a Pushpin.
+async fn ours(
+    place: &Place,
+    backend: SocketAddr,
+    broker: SocketAddr,
+    pushpin: Option<(SocketAddr, Pushpin)>,
+) -> Started {
+    let (listen, pushpin) = match pushpin {
+        Some((origin, pushpin)) => (origin, Some(pushpin)),
+        None => (place.free_address(), None),
+    };
     let mut command = Command::new(program("gripware-templar"));
     command
-        .args(["--listen", &address.to_string()])
+        .args(["--listen", &listen.to_string()])
         .args(["--api-url", &format!("http://{backend}/")])
         .args(["--amqp", &format!("amqp://guest:guest@{broker}/%2f")])
         .args(["--notify-online", "true"])
         .env_remove("GRIP_URL");
-    started(
-        Process::start(command, place.directory(), "templar"),
-        address,
-        broker,
-    )
-    .await
+    if let Some(pushpin) = &pushpin {
+        let control = pushpin.control();
+        let url = format!("http://{control}/?verify-iss={ISSUER}&verify-key={KEY}");
+        command.env("GRIP_URL", url);
+    }
+    let process = Process::start(command, place.directory(), "templar");
+    started(process, listen, pushpin, broker).await
+}
+
+async fn behind_pushpin(place: &Place, backend: SocketAddr, broker: SocketAddr) -> Started {
+    let of_pushpin = Place::new();
+    let [client, control, origin] = [(); 3].map(|()| of_pushpin.free_address());
+    let pushpin = Pushpin::start(of_pushpin, client, control, origin, false);
+    ours(place, backend, broker, Some((origin, pushpin))).await
 }
 
 /// Waits until a server takes clients, and triggers reach them.
 async fn started(
     mut process: Process,
-    address: SocketAddr,
+    listen: SocketAddr,
+    pushpin: Option<Pushpin>,
     broker: SocketAddr,
-) -> (SocketAddr, Process) {
+) -> Started {
+    let address = pushpin.as_ref().map_or(listen, Pushpin::client);
     let start = Instant::now();
-    while tokio::net::TcpStream::connect(address).await.is_err() {
+    while tokio::net::TcpStream::connect(listen).await.is_err() {
         assert!(process.ended().is_none(), "it has ended");
         assert!(start.elapsed() < PATIENCE, "it does not listen");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -189,7 +227,11 @@ async fn started(
         assert!(start.elapsed() < 3 * PATIENCE, "no trigger arrives");
     }
     client.closes(1000, "").await;
-    (address, process)
+    Started {
+        address,
+        _process: process,
+        _pushpin: pushpin,
+    }
 }
 
 /// The API. The cookie `who` says what it answers.

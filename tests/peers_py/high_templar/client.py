@@ -11,8 +11,10 @@ address, broker_host, broker_port = sys.argv[1:]
 url = f"ws://{address}/ws/"
 ONE = {"target": "m", "customer": "1"}
 
-# How long to wait for what is not to come.
-QUIET = 1.0
+FENCE = {"target": "m", "customer": "fence"}
+
+# How long to wait for what is not to come, once what was published after it has come.
+QUIET = 0.3
 
 
 def publish(body):
@@ -44,8 +46,11 @@ async def asks(socket, frame):
 
 
 async def hears(socket):
-    """Prints what comes until nothing more does, in an order of its own."""
+    """Prints what comes of all that was published, in an order of its own."""
+    publish({"rooms": [FENCE], "data": "end"})
     frames = []
+    while not any('"fence"' in frame for frame in frames):
+        frames.append(await asyncio.wait_for(socket.recv(), 20))
     try:
         while True:
             frames.append(await asyncio.wait_for(socket.recv(), QUIET))
@@ -64,6 +69,7 @@ async def let_in():
     async with websockets.connect(url + "?token=tok", additional_headers=headers) as socket:
         show("first", await socket.recv())
         await asks(socket, "ping")
+        await asks(socket, subscribe(FENCE, "fence"))
         await asks(socket, subscribe(ONE, "r1"))
         await asks(socket, subscribe({"customer": "1", "target": "m"}, "r2"))
         await asks(socket, subscribe({"target": "x"}, "r3"))
