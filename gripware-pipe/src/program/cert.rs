@@ -4,8 +4,8 @@ use std::{
 };
 
 use clap::{Arg, ArgMatches, Command, error::ErrorKind, value_parser};
+use gripware_program::{ConfigError, Failure, explain};
 
-use super::{Failure, args};
 use crate::{Authority, causes::causes};
 
 const EXAMPLE: &str = "\
@@ -31,9 +31,9 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), F
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 let what = "ca, server, client or revoke is missing; see --help";
-                return Err(super::given::ConfigError::new(what).into());
+                return Err(ConfigError::new(what).into());
             }
-            _ => return Err(args::wrong(&error).into()),
+            _ => return Err(explain(&error).into()),
         },
     };
     let Some((what, matches)) = matches.subcommand() else {
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), F
         "client" => authority.client(text("name"), days(matches)),
         _ => authority.revoke(text("name")),
     };
-    done.map_err(|error| Failure::Other(causes(&error)))
+    done.map_err(|error| Failure::other(causes(&error)))
 }
 
 fn days(matches: &ArgMatches) -> u32 {

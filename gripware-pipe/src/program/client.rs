@@ -1,41 +1,48 @@
-use super::{Failure, end, given::Values, parse, settings as s};
-use crate::{Entrance, PipeClient, ServerAddress, events::Events};
+use gripware_program::{Failure, announce};
+
+use super::{end, options};
+use crate::{Entrance, PipeClient, events::Events};
 
 /// Reads the settings, and returns what runs.
 pub(super) fn start(
-    values: &Values,
+    options: options::Client,
     events: Events,
 ) -> Result<impl Future<Output = Result<(), Failure>> + use<>, Failure> {
-    // It is looked at first, since it has no default: without it nothing else matters.
-    let servers = |text: &str| {
-        let servers = text.split(',').map(|one| one.trim_ascii().parse());
-        servers.collect::<Result<Vec<ServerAddress>, _>>()
-    };
-    let servers = values.require(&s::SERVER_ADDRESS, servers)?;
-    let web = values.read(&s::WEB, parse::place)?;
-    let handler = end::handler(values)?;
-    let first = values.require(&s::RETRY, parse::time)?;
-    let longest = values.require(&s::RETRY_MAX, parse::time)?;
-    let mut builder = PipeClient::builder(end::identity(values)?)
-        .settings(end::settings(values)?)
-        .retry(first, longest);
-    for server in servers {
+    let options::Client {
+        server,
+        addresses,
+        identity,
+        server_name,
+        calls,
+        connection,
+        retry,
+        retry_max,
+        running,
+    } = options;
+    let settings = options::settings(&identity, &calls, &connection, &running);
+    let mut builder = PipeClient::builder(identity.identity())
+        .settings(settings)
+        .retry(retry, retry_max);
+    for server in server {
         builder = builder.server(server);
     }
-    if let Some(name) = values.read(&s::SERVER_NAME, parse::text)? {
+    if let Some(name) = server_name {
         builder = builder.server_name(name);
     }
-    if let Some(statsd) = values.read(&s::STATSD, parse::resolved)? {
+    if let Some(statsd) = addresses.statsd {
         builder = builder.statsd(statsd);
     }
     let client = builder.build().map_err(|error| end::unbuilt(&error))?;
-    let entrance = end::hosts(values, Entrance::of_client(&client))?;
-    let events = events.development(values.require(&s::DEVELOPMENT, parse::boolean)?);
+    let hosts = addresses.web_host.into_iter();
+    let entrance = hosts.fold(Entrance::of_client(&client), Entrance::host);
+    let handler = addresses.handler;
+    let handler = handler.map(|handler| handler.response_timeout(calls.response_timeout));
+    let events = events.development(running.development);
     Ok(async move {
-        let entrance = match web {
+        let entrance = match addresses.web {
             Some(web) => {
                 let listener = end::listen(&web).await?;
-                end::announce(&format!("listening on {listener}\n"));
+                announce(&format!("listening on {listener}\n"));
                 Some(entrance.serve(listener))
             }
             None => None,

@@ -1,19 +1,41 @@
 //! The parts of the help that are no table.
 
-use super::settings::Program;
+/// Behind the flags of `restpipe-server`.
+pub(super) fn server() -> String {
+    after(
+        "restpipe-server",
+        "RP_SERVER",
+        "  restpipe-cert ca --dir certs
+  restpipe-cert server pipe.example.com --dir certs
+  restpipe-cert client fileserver --dir certs
 
-pub(super) fn after(program: &Program) -> String {
-    let Program {
-        name,
-        prefix,
-        example,
-        ..
-    } = program;
+  restpipe-server --pipe 0.0.0.0:1234 --web 127.0.0.1:8611 --revoked certs/revoked \\
+    --ca certs/ca.crt.pem --cert certs/pipe.example.com.crt.pem \\
+    --key certs/pipe.example.com.key.pem
+
+  curl http://127.0.0.1:8611/client/fileserver/time",
+    )
+}
+
+/// Behind the flags of `restpipe-client`.
+pub(super) fn client() -> String {
+    after(
+        "restpipe-client",
+        "RP_CLIENT",
+        "  restpipe-client --server pipe.example.com:1234 --web 127.0.0.1:8612 \\
+    --ca certs/ca.crt.pem --cert certs/fileserver.crt.pem --key certs/fileserver.key.pem \\
+    --handler http://127.0.0.1:3000
+
+  curl http://127.0.0.1:8612/server/time",
+    )
+}
+
+fn after(name: &str, prefix: &str, example: &str) -> String {
     format!(
         "\
 Units:
   SIZE is a number of bytes, or one with KiB or MiB: 65536, 64KiB.
-  TIME is a number of seconds, or one with ms, s, m or h: 5, 2.5, 500ms.
+  TIME is a number of seconds, or one with ms, s, m or h: 5, 2.5, 500ms, 1h 30m.
   BOOL may be left out for true: --development, --development=false.
   What may be repeated may also be given once, with commas.
 

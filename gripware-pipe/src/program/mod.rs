@@ -18,129 +18,58 @@
 //!
 //! With `--handler` an HTTP server takes the place of these handlers.
 
-mod args;
 mod cert;
 mod client;
 mod end;
-mod file;
-mod given;
 mod help;
-mod parse;
+mod options;
+mod restpipe;
 mod server;
-mod settings;
 
-use std::{
-    env,
-    ffi::OsString,
-    io::{self, IsTerminal, Write},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{env, process::ExitCode};
 
-use tracing_subscriber::EnvFilter;
+use gripware_program::{Failure, block_on, exit, read};
 
-use self::{
-    args::Asked,
-    given::{ConfigError, Values},
-    settings::Program,
-};
+use self::options::Program;
 use crate::events::Events;
 
 /// Runs `restpipe-server` with the arguments of this process. Its own handlers answer what no
 /// `--handler` does.
 #[must_use]
 pub fn server(events: Events) -> ExitCode {
-    run(&settings::SERVER, |values| server::start(values, events))
+    run(|options| server::start(options, events))
 }
 
 /// Runs `restpipe-client` with the arguments of this process. Its own handlers answer what no
 /// `--handler` does.
 #[must_use]
 pub fn client(events: Events) -> ExitCode {
-    run(&settings::CLIENT, |values| client::start(values, events))
+    run(|options| client::start(options, events))
 }
 
 /// Runs `restpipe-cert` with the arguments of this process.
 #[must_use]
 pub fn cert() -> ExitCode {
-    match cert::run(env::args_os()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit("restpipe-cert"),
-    }
+    exit("restpipe-cert", cert::run(env::args_os()))
 }
 
-/// Why a program ends.
-enum Failure {
-    /// A setting is wrong.
-    Config(ConfigError),
-    Other(String),
-}
-
-impl Failure {
-    fn exit(&self, program: &str) -> ExitCode {
-        let (text, status) = match self {
-            Self::Config(error) => (error.to_string(), 2),
-            Self::Other(text) => (text.replace(char::is_control, " "), 1),
-        };
-        // Where nobody can read it, the status says it.
-        let _ = writeln!(io::stderr(), "{program}: {text}");
-        ExitCode::from(status)
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
-fn run<F>(program: &'static Program, start: impl FnOnce(&Values) -> Result<F, Failure>) -> ExitCode
+fn run<P: Program, F>(start: impl FnOnce(P) -> Result<F, Failure>) -> ExitCode
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    match run_with(program, env::args_os(), start) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.exit(program.name),
-    }
+    exit(P::NAME, started(start))
 }
 
-fn run_with<F>(
-    program: &'static Program,
-    arguments: impl IntoIterator<Item = OsString>,
-    start: impl FnOnce(&Values) -> Result<F, Failure>,
-) -> Result<(), Failure>
+fn started<P: Program, F>(start: impl FnOnce(P) -> Result<F, Failure>) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    let flags = match args::read(program, arguments)? {
-        Asked::Run(flags) => flags,
-        Asked::Print(text) => {
-            let _ = io::stdout().write_all(text.as_bytes());
-            return Ok(());
-        }
+    let Some(options) = read::<P>(P::PREFIX, env::args_os(), P::older()?)? else {
+        return Ok(());
     };
-    let values = Values::collect(program, flags)?;
-    let filter = values.require(&settings::LOG, |text| {
-        EnvFilter::try_new(text).map_err(|_| "it is no filter for logs")
-    })?;
-    // There is no other one in this program.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init();
-    for name in values.without_effect() {
+    options.log().start();
+    for name in restpipe::without_effect(P::PREFIX) {
         tracing::warn!("{name} has no effect here: see --help");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Other(format!("no threads: {error}")))?;
-    let ended = {
-        let _inside = runtime.enter();
-        runtime.block_on(start(&values)?)
-    };
-    // What is still under way has had its time.
-    runtime.shutdown_timeout(Duration::ZERO);
-    ended
+    block_on(|| start(options))
 }
