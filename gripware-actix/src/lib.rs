@@ -139,14 +139,14 @@ mod respond;
 
 pub use body::ResponseBody;
 pub use extract::{
-    GripContext, LastEventId, MiddlewareMissing, WebSocketContext, WebSocketFuture,
-    WebSocketRejection,
+    GripContext, LastEventId, MiddlewareMissing, PrivateStream, PrivateStreamRejection,
+    WebSocketContext, WebSocketFuture, WebSocketRejection,
 };
 pub use future::ResponseFuture;
 pub use gripware_core::{
     self, Channel, ChannelError, Filter, GripUrl, HoldError, HoldMode, HttpResponse, HttpStream,
-    Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, Recovery, SseEvent,
-    WsMessage,
+    Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, LinkKey, PrivateLink,
+    Recovery, SseEvent, WsMessage,
     ws::{
         AllowedOrigins, Close, CloseCode, ControlMessage, Frame, Message, WebSocketError,
         WebSocketErrorKind, WsKeepAlive,

@@ -8,6 +8,7 @@ use actix_web::{
     Error, HttpMessage as _,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse},
+    http::header::{AUTHORIZATION, COOKIE},
 };
 use gripware_core::{Policy, header::is_conversation};
 
@@ -41,7 +42,10 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let headers = convert::request_headers(request.headers());
+        let is_there = |name| request.headers().contains_key(name);
+        let has_login = is_there(COOKIE) || is_there(AUTHORIZATION);
         let cx = self.policy.admit(&headers, SystemTime::now);
+        let cx = cx.with_login(has_login);
         if let Err(refusal) = self.policy.check_request(&cx, &headers) {
             return ResponseFuture::refused(request.into_parts().0, &cx, &refusal);
         }

@@ -115,12 +115,15 @@ mod socket;
 mod extract;
 mod respond;
 
-pub use extract::{GripContext, LastEventId, LayerMissing, WebSocketContext, WebSocketRejection};
+pub use extract::{
+    GripContext, LastEventId, LayerMissing, PrivateStream, PrivateStreamRejection,
+    WebSocketContext, WebSocketRejection,
+};
 pub use future::ResponseFuture;
 pub use gripware_core::{
     self, Channel, ChannelError, Filter, GripUrl, HoldError, HoldMode, HttpResponse, HttpStream,
-    Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, Recovery, SseEvent,
-    WsMessage,
+    Item, ItemError, KeepAlive, KeepAliveMode, LastIds, Limits, Link, LinkKey, PrivateLink,
+    Recovery, SseEvent, WsMessage,
     ws::{
         AllowedOrigins, Close, CloseCode, ControlMessage, Frame, Message, WebSocketError,
         WebSocketErrorKind, WsKeepAlive,

@@ -7,7 +7,10 @@ use std::{
 use axum_core::{BoxError, response::Response};
 use bytes::Bytes;
 use gripware_core::{Policy, header::is_conversation};
-use http::Request;
+use http::{
+    Request,
+    header::{AUTHORIZATION, COOKIE},
+};
 use http_body::Body;
 use tower_service::Service;
 
@@ -40,7 +43,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let cx = self.policy.admit(request.headers(), SystemTime::now);
+        let headers = request.headers();
+        let has_login = headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION);
+        let cx = self.policy.admit(headers, SystemTime::now);
+        let cx = cx.with_login(has_login);
         if let Err(refusal) = self.policy.check_request(&cx, request.headers()) {
             return ResponseFuture::refused(&cx, &refusal);
         }

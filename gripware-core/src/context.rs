@@ -81,6 +81,7 @@ pub struct GripContext {
     trust: Trust,
     features: Option<HeaderValue>,
     last: LastIds,
+    has_login: bool,
 }
 
 impl GripContext {
@@ -95,7 +96,20 @@ impl GripContext {
             trust,
             features,
             last,
+            has_login: false,
         }
+    }
+
+    /// Sets whether the request has a `Cookie` or an `Authorization`. An adapter says so, and a
+    /// handler is told in development of a link that is followed without them.
+    #[must_use]
+    pub fn with_login(mut self, has_login: bool) -> Self {
+        self.has_login = has_login;
+        self
+    }
+
+    pub(crate) fn has_login(&self) -> bool {
+        self.has_login
     }
 
     /// The same without what the proxy said: all that an adapter needs for the answer, at the cost
@@ -108,6 +122,7 @@ impl GripContext {
             None,
             LastIds::default(),
         )
+        .with_login(self.has_login)
     }
 
     /// Whether the request came through a proxy that the application trusts. Holds work then.

@@ -7,8 +7,9 @@ use http::{
 };
 
 use crate::{
-    GripContext, Hold, HoldError, HoldMode, KeepAlive, Policy, Refusal,
+    GripContext, Hold, HoldError, HoldMode, KeepAlive, Link, Policy, Refusal,
     header::{GRIP_HOLD, GRIP_INSTRUCT, UNWRITTEN_HOLD, has_essence, is_instruction},
+    log,
 };
 
 /// With the value `no` it has nginx pass on each byte of a response as it comes.
@@ -92,6 +93,9 @@ impl Policy {
             return Err(Refusal::HoldWithoutProxy);
         }
         hold.check_prefixed(self.prefix(), self.limits())?;
+        if let Some(link) = unguarded_link(cx, hold).filter(|_| cfg!(debug_assertions)) {
+            log::link_without_login(link);
+        }
         if method == Method::HEAD {
             return Ok(HoldEncoding::None);
         }
@@ -153,6 +157,12 @@ impl Policy {
         }
         Ok(None)
     }
+}
+
+/// Returns the next link that a client with a login is given, if it does not say whose it is.
+fn unguarded_link<'a>(cx: &GripContext, hold: &'a Hold) -> Option<&'a Link> {
+    hold.next_link()
+        .filter(|link| cx.has_login() && !link.is_private())
 }
 
 /// Takes every instruction out of the headers: a hold says all there is to say.
@@ -284,6 +294,21 @@ mod tests {
             assert!(!headers.contains_key(X_ACCEL_BUFFERING), "{hold:?}");
             assert!(!headers.contains_key(GRIP_KEEP_ALIVE), "{hold:?}");
         }
+    }
+
+    #[test]
+    fn a_link_that_a_login_does_not_follow_is_noticed() {
+        let key = crate::LinkKey::new([7; 32]).unwrap();
+        let policy = Arc::new(Policy::new().with_link_key(key));
+        let now = std::time::SystemTime::now;
+        let cx = policy.admit(&HeaderMap::new(), now);
+        let public = Hold::stream("a").next("/a");
+        let private = Hold::stream("a").next(cx.private_link_at(now(), "/a", "anna", "a"));
+        assert_eq!(unguarded_link(&cx, &public), None);
+        let cx = cx.with_login(true).for_response();
+        assert_eq!(unguarded_link(&cx, &public).map(Link::as_str), Some("/a"));
+        assert_eq!(unguarded_link(&cx, &private), None);
+        assert_eq!(unguarded_link(&cx, &Hold::stream("a")), None);
     }
 
     #[test]

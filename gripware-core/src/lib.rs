@@ -42,6 +42,7 @@ mod last;
 mod last_event_id;
 mod limits;
 mod policy;
+mod private_stream;
 mod recovery;
 mod refusal;
 
@@ -57,5 +58,8 @@ pub use last::LastIds;
 pub use last_event_id::LastEventId;
 pub use limits::Limits;
 pub use policy::Policy;
+pub use private_stream::{
+    LinkKey, LinkKeyError, PRIVATE_LINK_LIFETIME, PrivateLink, PrivateStream, PrivateStreamError,
+};
 pub use recovery::Recovery;
 pub use refusal::Refusal;

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 #[cfg(feature = "tracing")]
 use crate::ErrorChain;
-use crate::{GripContext, Refusal};
+use crate::{GripContext, Link, Refusal};
 
 /// A request or a response was stopped.
 #[cfg(feature = "tracing")]
@@ -40,6 +40,25 @@ pub fn rescue(status: StatusCode) {
          that authenticates refused it, let that see openings alone (OnOpening)"
     );
 }
+
+/// A client with a login gets a next link that anybody may follow. Once in a process: where the
+/// stream is public, that is as it should be.
+#[cfg(feature = "tracing")]
+pub fn link_without_login(link: &Link) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            target: "gripware",
+            %link,
+            "a proxy follows the next link without the client's Cookie and Authorization: if the \
+             answer depends on them, make the link with GripContext::private_link"
+        );
+    });
+}
+
+/// A client with a login gets a next link that anybody may follow.
+#[cfg(not(feature = "tracing"))]
+pub fn link_without_login(_: &Link) {}
 
 /// A request or a response was stopped.
 #[cfg(not(feature = "tracing"))]

@@ -26,7 +26,7 @@ use std::{sync::Arc, time::SystemTime};
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
-    Channel, ChannelError, GripContext, LastIds, Limits, Refusal, Trust, header,
+    Channel, ChannelError, GripContext, LastIds, Limits, LinkKey, Refusal, Trust, header,
     header::is_websocket_events, sig::Verifier, ws::AllowedOrigins,
 };
 
@@ -42,6 +42,7 @@ pub struct Policy {
     prefix: String,
     limits: Limits,
     allowed_origins: AllowedOrigins,
+    link_key: Option<LinkKey>,
 }
 
 impl Policy {
@@ -106,6 +107,20 @@ impl Policy {
     /// Returns the origins of the pages that may open WebSockets.
     pub fn allowed_origins(&self) -> &AllowedOrigins {
         &self.allowed_origins
+    }
+
+    /// Sets the key that signs the links of private streams. Default: none, and there can be no
+    /// private streams.
+    #[must_use]
+    pub fn with_link_key(mut self, key: LinkKey) -> Self {
+        self.link_key = Some(key);
+        self
+    }
+
+    /// Returns the key that signs the links of private streams.
+    #[must_use]
+    pub fn link_key(&self) -> Option<&LinkKey> {
+        self.link_key.as_ref()
     }
 
     /// What is put before every channel name.

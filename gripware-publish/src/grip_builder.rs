@@ -3,7 +3,7 @@
 use std::{env, fmt, sync::Arc, time::Duration};
 
 use gripware_core::{
-    ChannelError, GripUrl, GripUrlError, Limits, Policy,
+    ChannelError, GripUrl, GripUrlError, Limits, LinkKey, Policy,
     sig::{Key, Verifier, VerifierBuilder, VerifierError},
     ws::AllowedOrigins,
 };
@@ -52,6 +52,7 @@ pub struct GripBuilder {
     leeway: Duration,
     limits: Limits,
     allowed_origins: AllowedOrigins,
+    link_key: Option<LinkKey>,
     publisher: Source,
 }
 
@@ -182,6 +183,13 @@ impl GripBuilder {
         self
     }
 
+    /// Sets the key that signs the links of private streams: at least 32 random bytes, the same in
+    /// all processes of the application. Default: none. See [`gripware_core::manual::logins`].
+    pub fn link_key(mut self, key: LinkKey) -> Self {
+        self.link_key = Some(key);
+        self
+    }
+
     /// Changes how the publisher is built, when it has the URLs and the prefix: time limits,
     /// retries, the queue, a transport, sinks, more endpoints. Each call adds to those before. Has
     /// the place of a [`publisher`](Self::publisher) that was given before.
@@ -214,6 +222,9 @@ impl GripBuilder {
             .with_limits(self.limits)
             .with_allowed_origins(self.allowed_origins)
             .requiring_proxy(self.proxy_required);
+        if let Some(key) = self.link_key {
+            policy = policy.with_link_key(key);
+        }
         let verifies =
             !self.keys.is_empty() || self.urls.iter().any(|url| !url.verify_keys().is_empty());
         if verifies && self.trusts_unsigned {

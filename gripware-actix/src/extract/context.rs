@@ -1,9 +1,11 @@
 use std::{
     future::{Ready, ready},
     ops::Deref,
+    time::SystemTime,
 };
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use gripware_core::PrivateLink;
 
 use super::MiddlewareMissing;
 
@@ -42,6 +44,16 @@ use super::MiddlewareMissing;
 /// ```
 #[derive(Clone, Debug)]
 pub struct GripContext(gripware_core::GripContext);
+
+impl GripContext {
+    /// Makes the next link of a private stream: `path`, which has no query, and as its last segment
+    /// a capability that [`PrivateStream`](crate::PrivateStream) checks. It is good for an hour;
+    /// see [`gripware_core::GripContext::private_link_at`].
+    pub fn private_link(&self, path: &str, user: &str, channel: &str) -> PrivateLink {
+        self.0
+            .private_link_at(SystemTime::now(), path, user, channel)
+    }
+}
 
 impl Deref for GripContext {
     type Target = gripware_core::GripContext;

@@ -3,11 +3,13 @@
 mod context;
 mod future;
 mod last_event_id;
+mod private_stream;
 mod rejection;
 mod websocket;
 
 pub use context::GripContext;
 pub use future::WebSocketFuture;
 pub use last_event_id::LastEventId;
+pub use private_stream::{PrivateStream, PrivateStreamRejection};
 pub use rejection::{MiddlewareMissing, WebSocketRejection};
 pub use websocket::WebSocketContext;

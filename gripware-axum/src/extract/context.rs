@@ -1,6 +1,7 @@
-use std::ops::Deref;
+use std::{ops::Deref, time::SystemTime};
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use gripware_core::PrivateLink;
 use http::request::Parts;
 
 use super::LayerMissing;
@@ -40,6 +41,16 @@ use super::LayerMissing;
 /// ```
 #[derive(Clone, Debug)]
 pub struct GripContext(gripware_core::GripContext);
+
+impl GripContext {
+    /// Makes the next link of a private stream: `path`, which has no query, and as its last segment
+    /// a capability that [`PrivateStream`](crate::PrivateStream) checks. It is good for an hour;
+    /// see [`gripware_core::GripContext::private_link_at`].
+    pub fn private_link(&self, path: &str, user: &str, channel: &str) -> PrivateLink {
+        self.0
+            .private_link_at(SystemTime::now(), path, user, channel)
+    }
+}
 
 impl Deref for GripContext {
     type Target = gripware_core::GripContext;

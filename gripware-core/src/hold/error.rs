@@ -82,6 +82,10 @@ pub enum HoldError {
     /// shares.
     #[error("the link of a recovery has a query, by which proxies do not tell clients apart")]
     LinkQuery,
+    /// A link of a private stream, and no key to sign it with; see
+    /// [`Policy::with_link_key`](crate::Policy::with_link_key).
+    #[error("the link of a private stream needs a link key (GripBuilder::link_key)")]
+    NoLinkKey,
     /// A meta name that is empty, or has a character that no proxy reads back.
     #[error("the meta name {name:?} is not made of letters, digits, `-`, `_` and `.`")]
     MetaName {

@@ -286,6 +286,11 @@ impl Hold {
         self.is_sse || self.keep_alive.as_ref().is_some_and(KeepAlive::is_sse)
     }
 
+    /// Returns the next link, if there is one.
+    pub(crate) fn next_link(&self) -> Option<&Link> {
+        self.next.as_ref().map(|(link, _)| link)
+    }
+
     /// Whether a response of server-sent events is to be given the default keep-alive.
     pub(crate) fn needs_keep_alive(&self) -> bool {
         self.has_default_keep_alive && self.keep_alive.is_none()

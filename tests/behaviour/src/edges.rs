@@ -11,6 +11,8 @@
 //! | `/sse/text`, `/sse/bytes` | `sse` with the text, or the bytes, `data: 1\n\n` |
 //! | `/sse/own` | `sse` with a content type of its own, `a/b` |
 //! | `/news` | `Recovery` of `news` with the client's `LastEventId`: the events 1 to 3 after it, and a stream after 3 at `/news` |
+//! | `/private` | for whom the header `X-User` names, otherwise 401: `for USER\n`, and a stream after 3 of the channel `user-USER`, with a private link to `/private` |
+//! | `/private/{capability}` | the same for a `PrivateStream`, without the header |
 //! | `/bad-event` | a stream hold of `news`, with an event whose id has a line break |
 //! | `/beside` | 404, `ETag: "1"`, a response hold of `news`, `nothing\n` |
 //! | `/hostile` | a stream hold of `a,b;"c"` with skip-self, `X-One: 1`, `X-Two: b`, `X-Two: a`, content type `text/x`, `first\n` |
@@ -28,9 +30,9 @@
 //! | `/ws/undecided` | neither accepts nor refuses |
 
 use bytes::Bytes;
-use gripware_core::{Limits, header::WEBSOCKET_EVENTS};
+use gripware_core::{Limits, LinkKey, header::WEBSOCKET_EVENTS};
 use gripware_publish::Grip;
-use gripware_test::{Proxy, Request};
+use gripware_test::{Answer, Proxy, Request};
 use serde_json::json;
 
 use crate::Server;
@@ -91,6 +93,68 @@ pub async fn an_event_stream_resumes_after_the_clients_cursor(server: &Server) {
         answer.assert_header("grip-channel", "news; prev-id=3");
         answer.assert_header("grip-link", "</news>; rel=next");
     }
+}
+
+/// A server with a key for links, and the path of the link that `user` gets.
+async fn private_link(server: &Server, user: &str) -> (Proxy, String) {
+    let builder = Proxy::builder().update_on_first_subscription(false);
+    let grip = Grip::builder()
+        .url(builder.url())
+        .publisher(builder.publisher())
+        .link_key(LinkKey::new([7; 32]).unwrap())
+        .build()
+        .unwrap();
+    let proxy = server.start_with(builder, grip).await;
+    let answer = proxy.get("/private").header("x-user", user).await;
+    answer.assert_status(200);
+    let path = link_of(&answer);
+    (proxy, path)
+}
+
+fn link_of(answer: &Answer) -> String {
+    let link = answer.header("grip-link").unwrap();
+    let path = link.strip_prefix('<').unwrap().split_once('>').unwrap().0;
+    path.to_owned()
+}
+
+pub async fn a_private_stream_is_followed_without_its_login(server: &Server) {
+    let (proxy, path) = private_link(server, "anna").await;
+    proxy.get("/private").await.assert_status(401);
+    let resumed = proxy.get(&path).last("user-anna", "3").await;
+    resumed.assert_status(200).assert_text("for anna\n");
+    resumed.assert_header("grip-channel", "user-anna; prev-id=3");
+    // What follows has a capability of its own.
+    let next = proxy.get(&link_of(&resumed)).await;
+    next.assert_status(200).assert_text("for anna\n");
+
+    let mut stream = proxy.get("/private").header("x-user", "bert").hold().await;
+    stream.expect("for bert\n");
+    stream.fire_next().await;
+    stream.expect("for bert\n");
+    assert!(stream.is_open());
+}
+
+pub async fn no_other_link_opens_a_private_stream(server: &Server) {
+    let (proxy, path) = private_link(server, "anna").await;
+    let (_, other) = private_link(server, "bert").await;
+    let (head, _) = path.rsplit_once('.').unwrap();
+    let (_, tag) = other.rsplit_once('.').unwrap();
+    for path in [
+        "/private/anna".to_owned(),
+        format!("{head}.{tag}"),
+        format!("{path}x"),
+        path.to_uppercase().replace("/PRIVATE", "/private"),
+    ] {
+        let refused = proxy.get(&path).header("x-user", "anna").await;
+        refused.assert_status(403).assert_no_hold();
+    }
+}
+
+pub async fn without_a_key_there_are_no_private_streams(server: &Server) {
+    let proxy = server.start().await;
+    let answer = proxy.get("/private").header("x-user", "anna").await;
+    answer.assert_status(500).assert_no_hold();
+    proxy.get("/private/gw1.a.b").await.assert_status(500);
 }
 
 pub async fn an_event_that_cannot_be_sent_is_a_500(server: &Server) {

@@ -136,6 +136,9 @@ macro_rules! edges {
                 a_stream_alone_is_an_event_stream
                 an_event_stream_passes_servers_that_buffer
                 an_event_stream_resumes_after_the_clients_cursor
+                a_private_stream_is_followed_without_its_login
+                no_other_link_opens_a_private_stream
+                without_a_key_there_are_no_private_streams
                 an_event_that_cannot_be_sent_is_a_500
                 first_bytes_of_an_event_stream_do_not_make_it_plain_text
                 a_hold_keeps_the_status_headers_and_body_beside_it

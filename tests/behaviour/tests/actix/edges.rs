@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpResponse, Responder, ResponseError,
+    Error, HttpRequest, HttpResponse, Responder, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::ErrorUnauthorized,
@@ -21,8 +21,9 @@ use actix_web::{
 };
 use futures_util::stream;
 use gripware_actix::{
-    Channel, Filter, GripContext, Hold, HoldExt, KeepAlive, LastEventId, OnOpening, Recovery,
-    SseEvent, SseEvents, WebSocketContext, WebSocketError, WebSocketRejection, http,
+    Channel, Filter, GripContext, Held, Hold, HoldExt, KeepAlive, LastEventId, OnOpening,
+    PrivateStream, Recovery, SseEvent, SseEvents, WebSocketContext, WebSocketError,
+    WebSocketRejection, http,
 };
 
 pub(crate) fn app(config: &mut ServiceConfig) {
@@ -53,6 +54,8 @@ pub(crate) fn app(config: &mut ServiceConfig) {
         )
         .route("/sse/own", get().to(own))
         .route("/news", get().to(news))
+        .route("/private", get().to(private))
+        .route("/private/{capability}", get().to(private_again))
         .route("/bad-event", get().to(bad_event))
         .route("/beside", get().to(beside))
         .route("/hostile", get().to(hostile))
@@ -106,6 +109,23 @@ async fn news(cx: GripContext, cursor: LastEventId) -> impl Responder {
     let event = |(text, id): (&&str, i32)| SseEvent::new().id(id.to_string()).data(*text);
     let missed: SseEvents = events.map(event).collect();
     Hold::stream_after(&recovery, "3", "/news").with(missed)
+}
+
+async fn private(request: HttpRequest, cx: GripContext) -> Result<impl Responder, Error> {
+    let user = request.headers().get("x-user");
+    let user = user.ok_or_else(|| ErrorUnauthorized(""))?.to_str().unwrap();
+    Ok(stream_of(&cx, user, &format!("user-{user}")))
+}
+
+async fn private_again(stream: PrivateStream, cx: GripContext) -> impl Responder {
+    stream_of(&cx, stream.user(), stream.channel())
+}
+
+fn stream_of(cx: &GripContext, user: &str, channel: &str) -> Held<String> {
+    let recovery = Recovery::new(cx.last(), channel);
+    let next = cx.private_link("/private", user, channel);
+    let hold = Hold::stream_after(&recovery, "3", next);
+    hold.with(format!("for {user}\n"))
 }
 
 async fn bad_event() -> impl Responder {

@@ -15,7 +15,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Path, Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{AppendHeaders, IntoResponse, Response},
     routing::{any, get, post},
@@ -23,7 +23,8 @@ use axum::{
 use futures_util::stream;
 use gripware_axum::{
     Channel, Filter, Grip, GripContext, GripLayer, Hold, KeepAlive, LastEventId, OnOpening,
-    Recovery, SseEvent, SseEvents, WebSocketContext, WebSocketError, WebSocketRejection,
+    PrivateStream, Recovery, SseEvent, SseEvents, WebSocketContext, WebSocketError,
+    WebSocketRejection,
 };
 
 pub(crate) fn app(grip: &Grip) -> Router {
@@ -43,6 +44,8 @@ pub(crate) fn app(grip: &Grip) -> Router {
         .route("/sse/bytes", get(async || (sse(), b"data: 1\n\n".to_vec())))
         .route("/sse/own", get(async move || (own, sse(), "1")))
         .route("/news", get(news))
+        .route("/private", get(private))
+        .route("/private/{capability}", get(private_again))
         .route("/bad-event", get(bad_event))
         .route("/beside", get(beside))
         .route("/hostile", get(hostile))
@@ -81,6 +84,23 @@ async fn news(cx: GripContext, cursor: LastEventId) -> impl IntoResponse {
     let event = |(text, id): (&&str, i32)| SseEvent::new().id(id.to_string()).data(*text);
     let missed: SseEvents = events.map(event).collect();
     (Hold::stream_after(&recovery, "3", "/news"), missed)
+}
+
+async fn private(headers: HeaderMap, cx: GripContext) -> Result<impl IntoResponse, StatusCode> {
+    let user = headers.get("x-user").ok_or(StatusCode::UNAUTHORIZED)?;
+    let user = user.to_str().unwrap();
+    Ok(stream_of(&cx, user, &format!("user-{user}")))
+}
+
+async fn private_again(stream: PrivateStream, cx: GripContext) -> impl IntoResponse {
+    stream_of(&cx, stream.user(), stream.channel())
+}
+
+fn stream_of(cx: &GripContext, user: &str, channel: &str) -> (Hold, String) {
+    let recovery = Recovery::new(cx.last(), channel);
+    let next = cx.private_link("/private", user, channel);
+    let hold = Hold::stream_after(&recovery, "3", next);
+    (hold, format!("for {user}\n"))
 }
 
 async fn bad_event() -> impl IntoResponse {

@@ -1,0 +1,57 @@
+//! Logins: streams of one user, WebSockets that are authenticated once, and pages of other sites.
+//!
+//! # A stream of one user
+//! A handler sees the cookie or the `Authorization` of a request as without GRIP, and holds a channel
+//! of the user. What differs is recovery: a proxy follows the next link of the hold itself, after
+//! 120 s without an item or when something is missing. It has no cookie, and it gives the answer to
+//! every client that waits at the same path, whatever stands behind a `?`. A link to the same resource
+//! is then answered with 401, and the client is cut off.
+//!
+//! So a private stream has a second route, whose path ends with a capability: signed by the
+//! application, for one user and one channel, good for an hour.
+//!
+//! 1. Give the application a key, from 32 random bytes: `Grip::builder().env()?.link_key(key)`.
+//! 2. Make the link with `cx.private_link("/notifications", user, channel)` in place of a path.
+//! 3. Serve `/notifications/{capability}` with a handler that takes a `PrivateStream`, and no login.
+//!
+//! The example is at `PrivateStream` of the adapter. In a debug build a warning says so once when a
+//! request with a cookie is given a link that is not private.
+//!
+//! | who | can | cannot |
+//! |---|---|---|
+//! | the client | | see the link: a proxy takes it out of the answer |
+//! | the proxy, and who reads its traffic or logs of paths | follow the link until it expires, and so read that user's stream and what the handler gives of its past | open another channel or another user's, prolong the link, learn the key |
+//! | a user who has logged out | be sent items as long as the connection lasts, as without GRIP | |
+//!
+//! A logout does not end a link: where that matters, the handler of the link looks up whether the
+//! user may still read, and a `close` is published to the channel of the user. Exchanging the key
+//! ends all links; clients come back with their logins.
+//!
+//! # A WebSocket with a login
+//! A proxy repeats the headers of the opening with every request about a connection. A layer that
+//! checks a token in them every time ends the connection when the token expires, and keeps from the
+//! handler that it ended. Put `OnOpening` around that layer: the user is authenticated once, the
+//! handler keeps what it found in the connection's meta
+//! ([`insert_meta_json`](crate::ws::WebSocketContext::insert_meta_json)), and it is there in every later
+//! request ([`meta_json`](crate::ws::WebSocketContext::meta_json)). Meta is stored by the proxy and
+//! comes with its signature; a client can neither set nor see it.
+//!
+//! There are two kinds of meta. What [`insert_meta`](crate::ws::WebSocketContext::insert_meta) sets is
+//! the application's, and comes back. What
+//! [`set_filter_meta`](crate::ws::WebSocketContext::set_filter_meta) sets is for the proxy's filters,
+//! such as the `user` that `skip-self` compares with an item's `sender`, and never comes back.
+//!
+//! To reach all connections of one user, subscribe each to a channel of the user, such as
+//! `user-anna`: a message to it reaches all of them, and so does
+//! [`WsMessage::close`](crate::WsMessage::close).
+//!
+//! # Pages of other sites
+//! *Cross-site WebSocket hijacking.* A browser lets any page open a WebSocket to any host, and sends
+//! the cookies of that host. So an opening with an `Origin` whose host is not that of the request is
+//! refused with 403 before the handler runs; see
+//! [`AllowedOrigins`](crate::ws::AllowedOrigins) for pages of other hosts. A server in front has to
+//! pass the client's `Host` on (nginx: `proxy_set_header Host $host`). What has no `Origin` is no
+//! browser. Sockets that are passed through to the application's own WebSocket server
+//! (`WebSocketUpgrade`) are its own affair.
+//!
+//! An event stream of another site is read by a page only if CORS allows it, as any other response.
