@@ -176,6 +176,7 @@ mod channels;
 mod clock;
 mod connection_id;
 mod control;
+mod effect;
 mod gateway;
 mod handoff;
 mod http;

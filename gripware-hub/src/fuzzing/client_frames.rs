@@ -10,9 +10,10 @@ use gripware_core::ws::{CloseCode, EventKind, decode};
 use http::{HeaderMap, Response};
 
 use super::frames::{self, BINARY, CLOSE, PING, PONG, Said, TEXT};
+use crate::effect::Effect;
 use crate::ws::{
-    Action, ClientMessage, ConnectionMeta, FrameDecoder, Opcode, Opening, WsSession, WsSettings,
-    encode, judge,
+    ClientMessage, ConnectionMeta, FrameDecoder, Opcode, Opening, WsSession, WsSettings, encode,
+    judge,
 };
 
 /// What the client may send at most in one message, if it is not much.
@@ -80,7 +81,7 @@ impl Around {
         }
     }
 
-    fn start(&self, now: Instant, actions: &mut Vec<Action>) -> WsSession {
+    fn start(&self, now: Instant, effects: &mut Vec<Effect>) -> WsSession {
         let settings = WsSettings {
             queue_bytes: QUEUE_BYTES,
             queue_events: QUEUE_EVENTS,
@@ -103,7 +104,7 @@ impl Around {
             ConnectionMeta::default(),
             &settings,
         ) {
-            Opening::Accepted(accepted) => accepted.start(Arc::new(settings), now, actions),
+            Opening::Accepted(accepted) => accepted.start(Arc::new(settings), now, effects),
             other => panic!("{other:?}"),
         }
     }
@@ -168,9 +169,9 @@ fn described(message: &ClientMessage) -> Said {
 /// Plays the session with what was read.
 fn converse(around: &Around, sent: &[u8], lengths: &[usize], expected: &(Vec<Said>, Option<u16>)) {
     let now = Instant::now();
-    let mut actions = Vec::new();
+    let mut effects = Vec::new();
     let mut talk = Talk {
-        session: around.start(now, &mut actions),
+        session: around.start(now, &mut effects),
         reader: FrameDecoder::default(),
         now,
         told: Vec::new(),
@@ -178,12 +179,12 @@ fn converse(around: &Around, sent: &[u8], lengths: &[usize], expected: &(Vec<Sai
         sent: Vec::new(),
         is_ended: false,
     };
-    talk.obey(actions);
+    talk.obey(effects);
     if around.is_closing {
-        let mut actions = Vec::new();
+        let mut effects = Vec::new();
         let code = CloseCode::GOING_AWAY;
-        talk.session.end(code, now, &mut actions);
-        talk.obey(actions);
+        talk.session.end(code, now, &mut effects);
+        talk.obey(effects);
     }
     let mut lengths = lengths.iter().cycle();
     let mut rest = sent;
@@ -229,16 +230,16 @@ struct Talk {
 impl Talk {
     /// Hears one thing of what the client says.
     fn hears(&mut self, piece: &mut &[u8], max_message: usize) {
-        let mut actions = Vec::new();
+        let mut effects = Vec::new();
         match self.reader.read(piece, max_message) {
             Ok(Some(message)) => {
                 self.pings += usize::from(matches!(message, ClientMessage::Ping(_)));
-                self.session.receive(message, &mut actions);
+                self.session.receive(message, &mut effects);
             }
             Ok(None) => {}
-            Err(error) => self.session.failed(error, &mut actions),
+            Err(error) => self.session.failed(error, &mut effects),
         }
-        self.obey(actions);
+        self.obey(effects);
         self.check_queue(max_message);
     }
 
@@ -259,29 +260,29 @@ impl Talk {
         for event in decode(turn.body, &limits).unwrap() {
             self.told.push((event.kind(), event.content().clone()));
         }
-        let mut actions = Vec::new();
+        let mut effects = Vec::new();
         self.now += Duration::from_millis(1);
         self.session
-            .answered(Ok(events("")), self.now, &mut actions);
-        self.obey(actions);
+            .answered(Ok(&events("")), self.now, &mut effects);
+        self.obey(effects);
     }
 
-    fn obey(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Send(bytes) | Action::Close(bytes) => {
+    fn obey(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send(bytes) | Effect::Close(bytes) => {
                     assert!(!self.is_ended, "something is sent behind the end");
                     self.sent.extend_from_slice(&bytes);
                 }
-                Action::Pong(content) => {
+                Effect::Pong(content) => {
                     assert!(!self.is_ended, "a pong behind the end");
                     self.sent.extend_from_slice(&encode(Opcode::Pong, &content));
                 }
-                Action::End => {
+                Effect::End { .. } => {
                     assert!(!self.is_ended, "the second end");
                     self.is_ended = true;
                 }
-                Action::Note(_) => {}
+                Effect::Note(_) => {}
                 other => panic!("nobody said so: {other:?}"),
             }
         }

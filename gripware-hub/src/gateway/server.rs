@@ -56,10 +56,7 @@ impl<S: Origin> Gateway<S> {
             settings.max_turns_per_address,
             settings.origin_timeout,
         );
-        let session = WsSettings {
-            min_keep_alive_interval: settings.min_keep_alive_interval,
-            ..WsSettings::default()
-        };
+        let session = WsSettings::from(settings);
         Arc::new(Self {
             holder,
             origin_client,

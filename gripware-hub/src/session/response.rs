@@ -1,3 +1,6 @@
+//! A response hold: a request that is answered once, by an item, by the origin when it is asked
+//! again, or with what the instruction stored when time is up (GRIP 1.7, 1.11).
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -6,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use gripware_core::{
-    HttpResponse,
+    HoldMode, HttpResponse,
     header::is_instruction,
     item::{Action, HttpBody},
     proxy::{self, Instruction, Verdict},
@@ -14,12 +17,12 @@ use gripware_core::{
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
-    Effect,
-    resync::Resync,
-    subscription::{Meta, Subscription, filtered},
+    ClientState, Input, follow,
+    resync::{Resync, ResyncState, write_last},
 };
 use crate::{
     channels::encoded_item::EncodedItem,
+    effect::{Effect, OriginFailure, OriginRequest},
     handoff::Reply,
     http::{compact_headers::CompactHeaders, http1_head::set_reason},
 };
@@ -27,13 +30,12 @@ use crate::{
 /// A request that is answered once.
 #[derive(Debug)]
 pub(crate) struct ResponseSession {
-    pub(crate) resync: Resync,
+    pub(super) resync: Resync,
     /// What the client gets when time is up.
     stored: Stored,
-    pub(crate) deadline: Instant,
+    deadline: Instant,
     /// Taken when the answer is given.
-    pub(crate) reply: Option<Reply>,
-    pub(crate) answer: Option<Box<Response<Bytes>>>,
+    reply: Option<Reply>,
 }
 
 /// An answer in few bytes, which are no slices of the buffer that it was read into.
@@ -72,95 +74,181 @@ impl ResponseSession {
             stored: Stored::default(),
             deadline: now,
             reply: Some(reply),
-            answer: None,
         }
     }
 
-    /// Takes over what an instruction says of the answer.
-    pub(crate) fn store(&mut self, instruction: &Instruction, now: Instant) {
-        self.stored = Stored::of(instruction);
-        self.deadline = now + instruction.timeout();
+    pub(super) fn handle(
+        &mut self,
+        client: &mut ClientState,
+        input: Input<'_>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.is_over() {
+            return;
+        }
+        match input {
+            Input::Begin(instruction) => {
+                self.obey(client, instruction, now);
+                effects.push(follow(instruction, false));
+            }
+            Input::Item(item, index) => self.take(client, item, index, effects),
+            Input::Answer(answer) => self.repeated(client, answer, now, effects),
+            Input::Subscribed { contradicts: true } | Input::Recover => {
+                self.resync.want_resync();
+                effects.push(Effect::Ask);
+            }
+            Input::Elapsed | Input::Finish(_) => self.answer(self.stored.to_response(), effects),
+            Input::Gone => {
+                self.reply = None;
+                effects.extend(self.resync.tell_gone(client));
+            }
+            Input::Overflow => effects.push(Effect::Cut),
+            Input::Subscribed { .. } | Input::Drained => {}
+        }
     }
 
-    /// Whether the task that waits for the answer no longer does. Nothing where none does.
-    pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Option<Poll<()>> {
+    /// Returns the held request once more, where something was missed and nobody asks yet.
+    pub(super) fn next_request(&mut self, client: &ClientState) -> Option<OriginRequest> {
+        if self.is_over() || self.resync.update != ResyncState::Wanted {
+            return None;
+        }
+        self.resync.update = ResyncState::Asked;
+        let mut request = client.request.to_request();
+        write_last(request.headers_mut(), &client.subscriptions);
+        Some(OriginRequest::Repeat(request))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        (!self.is_over()).then_some(self.deadline)
+    }
+
+    /// Returns whether the request is answered, or the client gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.reply.is_none()
+    }
+
+    /// Polls whether the task that waits for the answer no longer does; `None` if none does.
+    pub(super) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Option<Poll<()>> {
         match &mut self.reply {
             Some(Reply::Channel(sender)) => Some(sender.poll_closed(cx)),
             _ => None,
         }
     }
 
-    /// Nothing came in time: the client gets what was stored.
-    pub(crate) fn give_stored(&mut self) {
-        self.answer = Some(Box::new(self.stored.to_response()));
+    /// Takes over what an instruction says.
+    fn obey(&mut self, client: &mut ClientState, instruction: &Instruction, now: Instant) {
+        client.meta.replace(instruction.metas());
+        self.resync.obey(instruction, client.request.uri(), now);
+        self.stored = Stored::of(instruction);
+        self.deadline = now + instruction.timeout();
     }
 
-    /// Takes an item for one of the subscriptions. `Effect::End` where it is the answer.
-    pub(crate) fn take(
+    fn answer(&mut self, response: Response<Bytes>, effects: &mut Vec<Effect>) {
+        if let Some(reply) = self.reply.take() {
+            let response = Box::new(response);
+            effects.push(Effect::Answer { reply, response });
+        }
+    }
+
+    /// The origin has answered the request that was sent once more.
+    fn repeated(
         &mut self,
+        client: &mut ClientState,
+        answer: Result<&Response<Bytes>, OriginFailure>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.resync.update = ResyncState::No;
+        let Ok(answer) = answer else {
+            // It is still held, and gets what was stored when time is up.
+            effects.extend([Effect::Redeliver, Effect::Ask]);
+            return;
+        };
+        let response = match Instruction::read(answer) {
+            Ok(Some(instruction)) if instruction.mode() == Some(HoldMode::Response) => {
+                self.obey(client, &instruction, now);
+                effects.extend([follow(&instruction, true), Effect::Redeliver, Effect::Ask]);
+                return;
+            }
+            Ok(Some(instruction)) if instruction.mode().is_none() => whole(&instruction),
+            Ok(None) => passed_on(answer.clone()),
+            Ok(Some(_)) => {
+                let why = "a request that was held for one response is now to be a stream";
+                effects.push(Effect::Note(why.into()));
+                bad_gateway()
+            }
+            Err(error) => {
+                let why = format!("an instruction was refused: {error}");
+                effects.push(Effect::Note(why.into()));
+                bad_gateway()
+            }
+        };
+        self.answer(response, effects);
+    }
+
+    /// Takes an item, which may be the answer.
+    fn take(
+        &mut self,
+        client: &mut ClientState,
         item: &Arc<EncodedItem>,
-        index: usize,
-        subscriptions: &mut [Subscription],
-        meta: &Meta,
-    ) -> Effect {
+        index: Option<usize>,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(format) = &item.response else {
-            return Effect::Idle;
+            return;
         };
-        if self.resync.keeps(item) {
-            return Effect::Idle;
+        // What is for this client alone has no place among the others.
+        if index.is_some() && self.resync.keeps(item) {
+            return;
         }
-        let Some(subscription) = subscriptions.get(index) else {
-            return Effect::Idle;
-        };
         let is_signal = format.action() != Action::Send && item.is_signal();
-        if !is_signal && !subscription.fits(item) {
+        if !is_signal && !client.fits(index, item) {
             self.resync.want_resync();
-            return Effect::Ask;
+            effects.push(Effect::Ask);
+            return;
         }
-        let (content, is_broken) = match format.body() {
-            HttpBody::Content(content) => (content.as_bytes().clone(), false),
-            HttpBody::Patch(operations) => match proxy::patch(&self.stored.body, operations) {
-                Some(patched) => (patched, false),
-                None => (Bytes::new(), true),
-            },
-            _ => (Bytes::new(), true),
+        let content = match format.body() {
+            HttpBody::Content(content) => Some(content.as_bytes().clone()),
+            HttpBody::Patch(operations) => proxy::patch(&self.stored.body, operations),
+            _ => None,
         };
-        let wanted = format.content_filters();
-        let verdict = filtered(index, subscriptions, meta, item, &content, wanted);
-        if matches!(verdict, Verdict::Fail) {
-            return Effect::Idle;
+        let is_broken = content.is_none();
+        let content = content.unwrap_or_default();
+        let verdict = client.filtered(index, item, &content, format.content_filters());
+        if verdict == Verdict::Fail {
+            return;
         }
-        if let Some(subscription) = subscriptions.get_mut(index).filter(|_| !is_signal) {
-            subscription.moved(item);
+        if !is_signal {
+            client.moved(index, item);
         }
         let Verdict::Send(content) = verdict else {
-            return Effect::Idle;
+            return;
         };
         match format.action() {
+            Action::Send if is_broken => {
+                tracing::warn!(
+                    target: "gripware_hub",
+                    channel = %item.channel,
+                    "a patch does not fit the response that it is for"
+                );
+                self.answer(bad_gateway(), effects);
+            }
             Action::Send => {
-                self.answer = Some(Box::new(if is_broken {
-                    tracing::warn!(
-                        target: "gripware_hub",
-                        channel = %item.channel,
-                        "a patch does not fit the response that it is for"
-                    );
-                    bad_gateway()
-                } else {
-                    merged(&self.stored.to_response(), format, content)
-                }));
-                Effect::End
+                let response = merged(&self.stored.to_response(), format, content);
+                self.answer(response, effects);
             }
             Action::Hint => {
                 self.resync.want_resync();
-                Effect::Ask
+                effects.push(Effect::Ask);
             }
-            _ => Effect::Idle,
+            _ => {}
         }
     }
 }
 
 /// The response of an instruction, with its reason phrase.
-pub(crate) fn whole(instruction: &Instruction) -> Response<Bytes> {
+fn whole(instruction: &Instruction) -> Response<Bytes> {
     let mut response = instruction.response().clone();
     set_reason(&mut response, instruction.reason());
     response
@@ -187,14 +275,14 @@ fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Re
 }
 
 /// A response without an instruction, as it goes to a client.
-pub(crate) fn passed_on(mut response: Response<Bytes>) -> Response<Bytes> {
+fn passed_on(mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     response
 }
 
 /// What a client gets where there is no proper answer.
-pub(crate) fn bad_gateway() -> Response<Bytes> {
+fn bad_gateway() -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from_static(b"Error while proxying to origin.\n"));
     *answer.status_mut() = StatusCode::BAD_GATEWAY;
     answer

@@ -8,10 +8,10 @@ use std::{
 };
 
 use gripware_core::{header::GRIP_LAST, proxy::Instruction};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
-use super::subscription::Subscription;
-use crate::channels::encoded_item::EncodedItem;
+use super::{ClientState, subscription::Subscription};
+use crate::{channels::encoded_item::EncodedItem, effect::Effect};
 
 /// How many items are kept while the origin is being asked. With more, it is asked again.
 const MAX_KEPT: usize = 100;
@@ -87,8 +87,7 @@ impl Resync {
 
     /// Keeps an item for after the answer; whether the origin is being asked at all.
     pub(crate) fn keeps(&mut self, item: &Arc<EncodedItem>) -> bool {
-        // What is for this connection alone has no place among the others.
-        if self.update == ResyncState::No || item.channel.is_empty() {
+        if self.update == ResyncState::No {
             return false;
         }
         self.kept_bytes = self.kept_bytes.saturating_add(item.cost);
@@ -136,6 +135,13 @@ impl Resync {
         if self.update == ResyncState::No {
             self.update = ResyncState::Wanted;
         }
+    }
+
+    /// Tells the origin that the client has gone, where it wants to be told (GRIP 1.8).
+    pub(crate) fn tell_gone(&mut self, client: &ClientState) -> Option<Effect> {
+        let mut request = client.request_to(*self.gone.take()?);
+        *request.method_mut() = Method::POST;
+        Some(Effect::Tell(request))
     }
 
     fn forget_kept(&mut self) -> VecDeque<Arc<EncodedItem>> {

@@ -1,3 +1,5 @@
+//! What a client is subscribed to, and what filters know of it (GRIP 1.9).
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
@@ -6,6 +8,7 @@ use gripware_core::{
     proxy::{Subject, Verdict},
 };
 
+use super::ClientState;
 use crate::channels::encoded_item::EncodedItem;
 
 /// That a connection follows a channel.
@@ -66,40 +69,55 @@ impl Meta {
     }
 }
 
-/// Sends a content through the filters of a subscription.
-pub(crate) fn filtered(
-    index: usize,
-    subscriptions: &[Subscription],
-    meta: &Meta,
-    item: &EncodedItem,
-    content: &Bytes,
-    wanted: &[Filter],
-) -> Verdict {
-    let Some(subscription) = subscriptions.get(index) else {
-        return Verdict::Fail;
-    };
-    if subscription.filters.is_empty() && wanted.is_empty() {
-        return Verdict::Send(content.clone());
+impl ClientState {
+    /// Returns whether an item follows what the client has seen, for one of its subscriptions. One
+    /// for this client alone always does.
+    pub(super) fn fits(&self, index: Option<usize>, item: &EncodedItem) -> bool {
+        let subscription = index.and_then(|index| self.subscriptions.get(index));
+        subscription.is_none_or(|it| it.fits(item))
     }
-    let subject = Subject {
-        filters: &subscription.filters,
-        last_id: &|channel| {
-            let found = subscriptions.iter().find(|it| *it.channel == *channel)?;
-            Some(found.place.as_deref().unwrap_or_default())
-        },
-        meta: &|name| meta.get(name),
-        item_meta: &item.meta,
-    };
-    let verdict = subject.apply(content, wanted);
-    if verdict == Verdict::Fail {
-        // Perhaps for many connections at once, so that a warning for each would say too much.
-        tracing::debug!(
-            target: "gripware_hub",
-            channel = %item.channel,
-            filters = ?subscription.filters,
-            ?wanted,
-            "an item is left out: a filter cannot be applied to it"
-        );
+
+    /// Notes that the client has seen an item.
+    pub(super) fn moved(&mut self, index: Option<usize>, item: &EncodedItem) {
+        if let Some(subscription) = index.and_then(|index| self.subscriptions.get_mut(index)) {
+            subscription.moved(item);
+        }
     }
-    verdict
+
+    /// Sends a content through the filters of a subscription.
+    pub(super) fn filtered(
+        &self,
+        index: Option<usize>,
+        item: &EncodedItem,
+        content: &Bytes,
+        wanted: &[Filter],
+    ) -> Verdict {
+        let subscription = index.and_then(|index| self.subscriptions.get(index));
+        let filters = subscription.map_or(&[][..], |it| &it.filters);
+        if filters.is_empty() && wanted.is_empty() {
+            return Verdict::Send(content.clone());
+        }
+        let subject = Subject {
+            filters,
+            last_id: &|channel| {
+                let mut all = self.subscriptions.iter();
+                let found = all.find(|it| *it.channel == *channel)?;
+                Some(found.place.as_deref().unwrap_or_default())
+            },
+            meta: &|name| self.meta.get(name),
+            item_meta: &item.meta,
+        };
+        let verdict = subject.apply(content, wanted);
+        if verdict == Verdict::Fail {
+            // Perhaps for many connections at once, so that a warning for each would say too much.
+            tracing::debug!(
+                target: "gripware_hub",
+                channel = %item.channel,
+                ?filters,
+                ?wanted,
+                "an item is left out: a filter cannot be applied to it"
+            );
+        }
+        verdict
+    }
 }

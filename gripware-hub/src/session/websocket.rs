@@ -1,74 +1,162 @@
+//! A WebSocket that the application has accepted: what the client sends is decoded here and told to
+//! the origin by a [`WsSession`], and items come as messages (GRIP 2).
+
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use gripware_core::proxy::Verdict;
+use gripware_core::{proxy::Verdict, ws::CloseCode};
 
-use super::{
-    Effect,
-    subscription::{Meta, Subscription, filtered},
-};
+use super::{ClientState, Input};
 use crate::{
     channels::encoded_item::{EncodedItem, SocketPart},
-    ws::{Action, FrameDecoder, WsSession, encode},
+    effect::Effect,
+    ws::{ClientMessage, FrameDecoder, Opcode, ProtocolError, WsSession, encode},
 };
 
-/// What comes of an item for a WebSocket.
-#[derive(Debug, Default)]
-pub(crate) struct Out {
-    /// Whole frames.
-    pub(crate) write: Vec<Bytes>,
-    pub(crate) actions: Vec<Action>,
-}
+/// How many messages and control frames of one client are taken before others have their turn.
+/// Frames that end nothing are bounded by what is read at once, as each has six bytes.
+const MAX_MESSAGES: usize = 128;
 
 /// A WebSocket that the application has accepted.
 #[derive(Debug)]
 pub(crate) struct WebSocketSession {
-    pub(crate) decoder: FrameDecoder,
+    decoder: FrameDecoder,
     pub(crate) session: WsSession,
     /// The payload of the ping that is answered when all before is written. Of several only the
     /// latest is (RFC 6455, section 5.5.3), so that pings cost no queue.
-    pub(crate) pong: Option<Box<[u8]>>,
+    pong: Option<Box<[u8]>>,
     /// When it is looked whether the client is still there, while it is not read from.
-    pub(crate) look_at: Option<Instant>,
+    look_at: Option<Instant>,
 }
 
 impl WebSocketSession {
-    /// Returns when something is due.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn new(session: WsSession) -> Self {
+        Self {
+            decoder: FrameDecoder::default(),
+            session,
+            pong: None,
+            look_at: None,
+        }
+    }
+
+    pub(super) fn handle(
+        &mut self,
+        client: &ClientState,
+        input: Input<'_>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        match input {
+            Input::Item(item, index) => self.take(client, item, index, now, effects),
+            Input::Answer(answer) => self.session.answered(answer, now, effects),
+            Input::Elapsed => self.elapsed(now, effects),
+            Input::Drained => effects.extend(self.pong.take().map(|payload| Effect::Write {
+                bytes: encode(Opcode::Pong, &payload),
+                messages: 0,
+            })),
+            Input::Overflow => self.session.end(CloseCode::TRY_AGAIN_LATER, now, effects),
+            Input::Finish(code) => self.session.end(code, now, effects),
+            Input::Gone => self.session.gone(),
+            Input::Begin(_) | Input::Subscribed { .. } | Input::Recover => {}
+        }
+    }
+
+    /// Takes whole messages from what the client has sent, as many as one turn may have and as the
+    /// queue to the origin has room for: the bound is looked at before each. What is left in `rest`
+    /// is to be handed in again.
+    pub(crate) fn receive(&mut self, rest: &mut &[u8], now: Instant, effects: &mut Vec<Effect>) {
+        for _ in 0..MAX_MESSAGES {
+            if !self.session.wants_more() {
+                break;
+            }
+            match self.decoder.read(rest, self.session.settings().max_message) {
+                Ok(Some(message)) => {
+                    let is_close = matches!(message, ClientMessage::Close(_));
+                    self.session.receive(message, effects);
+                    if is_close {
+                        *rest = &[];
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.fail(error, effects);
+                    break;
+                }
+            }
+        }
+        let timeout = self.session.settings().message_timeout;
+        self.decoder.note_progress(now, timeout);
+    }
+
+    /// Returns how many bytes are sure to be taken at once; `None` if the client is not to be read
+    /// from now, since the origin is slower than it (backpressure).
+    pub(crate) fn demand(&self) -> Option<usize> {
+        self.session.wants_more().then(|| self.decoder.expects())
+    }
+
+    /// Answers a ping when all before it is written.
+    pub(crate) fn pong_later(&mut self, payload: &[u8]) {
+        self.pong = Some(payload.into());
+    }
+
+    /// Notes that the client is not read from, and that it is to be looked at at that time.
+    pub(crate) fn pause(&mut self, look_at: Instant) {
+        self.look_at.get_or_insert(look_at);
+    }
+
+    /// Returns whether the client is not read from.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.look_at.is_some()
+    }
+
+    /// Notes that the client is read from (again).
+    pub(crate) fn resume(&mut self, now: Instant) {
+        if self.look_at.take().is_some() {
+            // The time in which it was not heard is not its fault.
+            let timeout = self.session.settings().message_timeout;
+            self.decoder.put_off(now, timeout);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
         // While it is not read from, a message that it has begun cannot go on.
-        let stalled = match self.look_at {
-            Some(look_at) => Some(look_at),
-            None => self.decoder.deadline(),
-        };
+        let stalled = self.look_at.or_else(|| self.decoder.deadline());
         let session = self.session.next_deadline();
         stalled.into_iter().chain(session).min()
     }
 
     /// Does what is due.
-    pub(crate) fn elapsed(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    fn elapsed(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let is_paused = self.look_at.is_some();
         self.look_at.take_if(|look_at| *look_at <= now);
         if !is_paused && let Some(error) = self.decoder.stalled(now) {
-            self.session.failed(error, actions);
+            self.fail(error, effects);
         }
-        self.session.elapsed(now, actions);
+        self.session.elapsed(now, effects);
     }
 
-    /// Takes an item for one of the subscriptions.
-    pub(crate) fn take(
+    fn fail(&mut self, error: ProtocolError, effects: &mut Vec<Effect>) {
+        effects.push(Effect::ClientFault {
+            code: error.code(),
+            reason: error.reason(),
+        });
+        self.session.failed(error, effects);
+    }
+
+    fn take(
         &mut self,
+        client: &ClientState,
         item: &Arc<EncodedItem>,
-        index: usize,
-        subscriptions: &[Subscription],
-        meta: &Meta,
+        index: Option<usize>,
         now: Instant,
-        out: &mut Out,
-    ) -> Effect {
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(part) = &item.socket else {
-            return Effect::Idle;
+            return;
         };
         if !self.session.takes_items() {
-            return Effect::Idle;
+            return;
         }
         let (content, content_filters) = match part {
             SocketPart::Send {
@@ -78,28 +166,26 @@ impl WebSocketSession {
             } => (content.clone(), &**content_filters),
             _ => (Bytes::new(), &[][..]),
         };
-        let verdict = filtered(index, subscriptions, meta, item, &content, content_filters);
-        let Verdict::Send(filtered) = verdict else {
-            return Effect::Idle;
+        let Verdict::Send(filtered) = client.filtered(index, item, &content, content_filters)
+        else {
+            return;
         };
         match part {
             SocketPart::Send { opcode, frame, .. } => {
                 let is_shared = filtered.as_ptr() == content.as_ptr();
-                out.write.push(if is_shared {
+                effects.push(Effect::Send(if is_shared {
                     frame.clone()
                 } else {
                     encode(*opcode, &filtered)
-                });
-                Effect::Write
+                }));
             }
             SocketPart::Close { code, reason } => {
-                let session = &mut self.session;
-                session.close_from_item(code.as_u16(), reason, now, &mut out.actions);
-                Effect::Converse
+                let code = code.as_u16();
+                self.session.close_from_item(code, reason, now, effects);
             }
             SocketPart::Refresh => {
                 self.session.refresh();
-                Effect::Converse
+                effects.push(Effect::Ask);
             }
         }
     }

@@ -1,3 +1,5 @@
+//! What a shard has of a client that is held: its session, its socket, and what waits for it.
+
 use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
@@ -10,20 +12,8 @@ use bytes::BytesMut;
 
 use super::{outbox::Outbox, pressure::Pressure, timers::ConnectionKey};
 use crate::{
-    clock,
-    connection_id::Id,
-    handoff::ResumeHttp,
-    http::replay_request::ReplayRequest,
-    inspect::ConnectionInfo,
-    origin::OriginClient,
-    page::Seniority,
-    session::{
-        Effect, Session,
-        resync::ResyncState,
-        subscription::{Meta, Subscription},
-    },
-    settings::Settings,
-    socket::Socket,
+    clock, connection_id::Id, handoff::ResumeHttp, inspect::ConnectionInfo, origin::OriginClient,
+    page::Seniority, session::Session, settings::Settings, socket::Socket,
 };
 
 /// How long a client may take to read what is left when its connection ends.
@@ -43,19 +33,16 @@ pub(super) struct Connection {
     /// Whether the task that attends to it runs at the moment.
     pub(super) is_driven: Cell<bool>,
     waker: RefCell<Option<Waker>>,
-    pub(super) state: RefCell<State>,
+    state: RefCell<State>,
 }
 
 /// What changes about a client that is held.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) sink: Session,
-    /// Nothing where another task writes the answer, or the client has gone.
+    pub(super) session: Session,
+    /// `None` if another task writes the answer, or the client has gone.
     pub(super) wire: Option<Socket>,
     pub(super) outbox: Outbox,
-    pub(super) subscriptions: Vec<Subscription>,
-    pub(super) meta: Meta,
-    pub(super) request: ReplayRequest,
     pub(super) origin_client: OriginClient,
     pub(super) resume_http: Option<Arc<dyn ResumeHttp>>,
     /// What the client has sent ahead of the end of a hold.
@@ -125,6 +112,12 @@ impl Connection {
         poll(&mut Context::from_waker(waker))
     }
 
+    /// Works on what changes about it. Nothing that is done there comes back to the connection: what
+    /// follows is done afterwards.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.borrow_mut())
+    }
+
     /// Its place among the clients of the hub.
     pub(super) fn seniority(&self) -> Seniority {
         Seniority {
@@ -134,11 +127,12 @@ impl Connection {
     }
 
     pub(super) fn info(&self) -> ConnectionInfo {
-        let state = self.state.borrow();
-        ConnectionInfo {
+        self.with(|state| ConnectionInfo {
             id: self.id.to_string(),
-            kind: state.sink.kind(),
+            kind: state.session.kind(),
             channels: state
+                .session
+                .client
                 .subscriptions
                 .iter()
                 .map(|it| it.channel.to_string())
@@ -146,7 +140,7 @@ impl Connection {
             age: clock::now().saturating_duration_since(self.since),
             peer: self.peer,
             queued: state.outbox.bytes(),
-        }
+        })
     }
 }
 
@@ -156,17 +150,6 @@ impl State {
         !self.outbox.is_empty()
             && (self.outbox.bytes() + bytes > settings.queue_bytes
                 || self.outbox.messages() + messages as usize > settings.queue_messages)
-    }
-
-    /// Wants the origin to be asked; whether there is anything to ask for, and nobody asks yet.
-    pub(super) fn want_resync(&mut self) -> bool {
-        let resync = match &mut self.sink {
-            Session::Response(response) => &mut response.resync,
-            Session::Stream(stream) if stream.resync.next.is_some() => &mut stream.resync,
-            _ => return false,
-        };
-        resync.want_resync();
-        self.end.is_none() && resync.update == ResyncState::Wanted
     }
 
     /// Ends the connection when all is written.
@@ -183,32 +166,17 @@ impl State {
         self.timer = None;
     }
 
-    /// When something is due.
+    /// Returns when something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match &self.sink {
-            _ if self.end_by.is_some() => self.end_by,
-            Session::Response(response) => Some(response.deadline),
-            Session::Stream(stream) => stream.deadline(),
-            Session::WebSocket(socket) => socket.deadline(),
-        }
+        self.end_by.or_else(|| self.session.deadline())
     }
 }
 
-/// What became of something for the outbox.
+/// What became of a message for the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Enqueued {
-    ReplayRequest,
+    Queued,
     Dropped,
-    /// It is full, and the client is to be cut off.
-    Cut,
-}
-
-impl Enqueued {
-    pub(super) fn then(self) -> Effect {
-        match self {
-            Self::ReplayRequest => Effect::Write,
-            Self::Dropped => Effect::Idle,
-            Self::Cut => Effect::Cut,
-        }
-    }
+    /// The queue is full, and the client is to be cut off.
+    Overflow,
 }

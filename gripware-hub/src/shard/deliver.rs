@@ -11,15 +11,16 @@ use super::{
 };
 use crate::{
     channels::encoded_item::EncodedItem,
-    session::{Effect, Session, websocket::Out},
-    ws::Action,
+    effect::Effect,
+    session::{Hold, Input},
 };
 
 /// Hands items to one connection after the other.
 pub(super) struct Delivery<'a> {
     shard: &'a Shard,
     now: Instant,
-    pub(super) actions: Vec<Action>,
+    /// What the session wants done but for queueing the items.
+    pub(super) effects: Vec<Effect>,
     posted: u64,
     dropped: u64,
 }
@@ -29,104 +30,80 @@ impl<'a> Delivery<'a> {
         Self {
             shard,
             now,
-            actions: Vec::new(),
+            effects: Vec::new(),
             posted: 0,
             dropped: 0,
         }
     }
 
+    /// Hands over the items of a batch. Returns whether there is something to write.
     pub(super) fn take(
         &mut self,
         run: &Batch<'_>,
         connection: &Connection,
         state: &mut State,
         index: usize,
-    ) -> Effect {
+    ) -> bool {
         if state.end.is_some() {
-            return Effect::Idle;
+            return false;
         }
-        let is_plain = state
-            .subscriptions
-            .get(index)
-            .is_some_and(|it| it.filters.is_empty() && it.place.is_none());
-        let piece = match &state.sink {
-            Session::Stream(stream) if is_plain && run.streams_are_plain && stream.is_plain() => {
-                run.stream(stream.framing)
-            }
-            Session::WebSocket(socket)
-                if is_plain && run.sockets_are_plain && socket.session.takes_items() =>
-            {
-                run.frames()
-            }
-            _ => return self.take_each(run.items, connection, state, index),
+        let piece = match &state.session.hold {
+            _ if !state.session.takes_as_it_is(index) => None,
+            Hold::Stream(stream) if run.streams_are_plain => Some(run.stream(stream.framing)),
+            Hold::WebSocket(_) if run.sockets_are_plain => Some(run.frames()),
+            _ => None,
         };
-        self.post(piece.bytes.clone(), piece.messages, connection, state)
+        match piece {
+            Some(piece) => self.post(piece.bytes.clone(), piece.messages, connection, state),
+            None => self.take_each(run.items, connection, state, Some(index)),
+        }
     }
 
+    /// Hands over items one by one, for a subscription or for the connection alone.
     pub(super) fn take_each(
         &mut self,
         items: &[Arc<EncodedItem>],
         connection: &Connection,
         state: &mut State,
-        index: usize,
-    ) -> Effect {
-        let mut all = Effect::Idle;
-        let mut out = Out::default();
+        index: Option<usize>,
+    ) -> bool {
+        let mut must_write = false;
+        let mut effects = Vec::new();
         for item in items {
             // Before it counts as seen.
             if self.has_no_room(item, connection, state) {
                 self.dropped += 1;
-                if self.shard.overflow(connection, state) == Enqueued::Cut {
-                    return Effect::Cut;
+                if self.shard.has_overflown(connection, state) == Enqueued::Overflow {
+                    self.effects.push(Effect::Overflow);
+                    return must_write;
                 }
                 continue;
             }
-            let then = match &mut state.sink {
-                Session::Response(response) => {
-                    response.take(item, index, &mut state.subscriptions, &state.meta)
-                }
-                Session::Stream(stream) if stream.has_lost => {
-                    self.dropped += 1;
-                    continue;
-                }
-                Session::Stream(stream) => stream.take(
-                    item,
-                    index,
-                    &mut state.subscriptions,
-                    &state.meta,
-                    &mut out.write,
-                ),
-                Session::WebSocket(socket) => socket.take(
-                    item,
-                    index,
-                    &state.subscriptions,
-                    &state.meta,
-                    self.now,
-                    &mut out,
-                ),
-            };
-            self.actions.append(&mut out.actions);
-            for bytes in out.write.drain(..) {
-                if self.post(bytes, 1, connection, state) == Effect::Cut {
-                    return Effect::Cut;
+            if state.session.has_lost() {
+                self.dropped += 1;
+                continue;
+            }
+            let input = Input::Item(item, index);
+            state.session.handle(input, self.now, &mut effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Send(bytes) => must_write |= self.post(bytes, 1, connection, state),
+                    effect => {
+                        self.posted += u64::from(matches!(effect, Effect::Answer { .. }));
+                        self.effects.push(effect);
+                    }
                 }
             }
-            match then {
-                Effect::Idle => {}
-                Effect::Write if all != Effect::Idle => {}
-                then => all = then,
-            }
-            if matches!(all, Effect::End | Effect::Cut) {
-                self.posted += u64::from(matches!(state.sink, Session::Response(_)));
-                return all;
+            if matches!(self.effects.last(), Some(Effect::Overflow)) {
+                return must_write;
             }
         }
-        all
+        must_write
     }
 
     fn has_no_room(&self, item: &EncodedItem, connection: &Connection, state: &mut State) -> bool {
-        let part = match &state.sink {
-            Session::Stream(stream) if stream.is_plain() => item.stream.as_ref(),
+        let part = match &state.session.hold {
+            Hold::Stream(stream) if stream.is_plain() => item.stream.as_ref(),
             _ => None,
         };
         let bytes = part.map_or(0, |part| part.content.len());
@@ -139,22 +116,21 @@ impl<'a> Delivery<'a> {
         messages: u32,
         connection: &Connection,
         state: &mut State,
-    ) -> Effect {
+    ) -> bool {
         if messages == 0 {
-            return Effect::Idle;
+            return false;
         }
         let posted = self.shard.post(connection, state, bytes, messages);
-        if posted == Enqueued::ReplayRequest {
-            self.posted += u64::from(messages);
-        } else {
-            self.dropped += u64::from(messages);
+        match posted {
+            Enqueued::Queued => self.posted += u64::from(messages),
+            Enqueued::Dropped => self.dropped += u64::from(messages),
+            Enqueued::Overflow => {
+                self.dropped += u64::from(messages);
+                self.effects.push(Effect::Overflow);
+            }
         }
-        match &mut state.sink {
-            Session::Stream(stream) => stream.sent(self.now),
-            Session::WebSocket(socket) => socket.session.sent(self.now),
-            Session::Response(_) => {}
-        }
-        posted.then()
+        state.session.sent(self.now);
+        posted == Enqueued::Queued
     }
 }
 

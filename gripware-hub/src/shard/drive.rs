@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::task::{spawn_local, yield_now};
 
 use super::{
@@ -21,17 +21,13 @@ use super::{
 };
 use crate::{
     clock,
-    session::{Session, websocket::WebSocketSession},
+    effect::Effect,
+    session::websocket::WebSocketSession,
     socket::{Io, Socket},
-    ws::{Action, ClientMessage},
 };
 
 /// How often one connection is written to before others have their turn.
 const TURNS: usize = 16;
-
-/// How many messages and control frames of one WebSocket client are taken before others have their
-/// turn. Frames that end nothing are bounded by [`MAX_UNREAD`], as each has six bytes.
-const MAX_MESSAGES: usize = 128;
 
 /// How many bytes a client may send ahead. Of a client of an HTTP hold that is what comes behind its
 /// request, and with more it is cut off: it cannot be noticed to leave without being read from. Of a
@@ -50,6 +46,19 @@ enum Reading {
     Unread,
     /// Up to so many bytes are read.
     UpTo(usize),
+}
+
+/// What came of polling a client's connection.
+enum Arrived {
+    Nothing,
+    /// It is not read from now.
+    Paused,
+    /// What was read before.
+    Unread(BytesMut),
+    /// So many bytes.
+    Bytes(usize),
+    /// The client is gone.
+    End,
 }
 
 impl Shard {
@@ -96,221 +105,133 @@ impl Shard {
     /// Ready where more may be written at once.
     fn poll_write(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
         self.write(connection);
-        let mut state = connection.state.borrow_mut();
-        let State { wire, outbox, .. } = &mut *state;
-        match wire {
-            Some(Socket::Tcp(stream)) if !outbox.is_empty() => {
+        connection.with(|state| match &state.wire {
+            Some(Socket::Tcp(stream)) if !state.outbox.is_empty() => {
                 stream.poll_write_ready(cx).map(|_| ())
             }
             // Any other one has the task's waker from the write that it did not take.
             _ => Poll::Pending,
-        }
+        })
     }
 
     /// Ready where something was read, and more may follow.
     fn poll_read(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = connection.state.borrow_mut();
-        if let Session::Response(response) = &mut state.sink
-            && let Some(is_gone) = response.poll_given_up(cx)
-        {
-            drop(state);
-            if is_gone.is_ready() {
-                self.lost(connection);
-            }
-            return Poll::Pending;
-        }
-        if state.wire.is_none() {
-            return Poll::Pending;
-        }
-        let limit = match state.reading() {
-            Reading::Paused => {
-                drop(state);
+        let mut buffer = self.read_buffer.borrow_mut();
+        match connection.with(|state| state.poll_read(cx, &mut buffer)) {
+            Arrived::Nothing => return Poll::Pending,
+            Arrived::Paused => {
                 self.look(connection);
                 return Poll::Pending;
             }
-            Reading::Unread => {
-                state.resumed(self.shared.settings.message_timeout);
-                let unread = mem::take(&mut state.unread);
-                drop(state);
-                self.decode_unread(connection, unread);
-                return Poll::Ready(());
+            Arrived::Unread(unread) => self.received(connection, &unread),
+            Arrived::Bytes(count) => {
+                self.received(connection, buffer.get(..count).unwrap_or_default());
             }
-            Reading::UpTo(limit) => limit,
-        };
-        state.resumed(self.shared.settings.message_timeout);
-        let Some(wire) = &mut state.wire else {
-            return Poll::Pending;
-        };
-        let mut buffer = self.read_buffer.borrow_mut();
-        let limit = limit.min(buffer.len());
-        let read = wire.poll_read_into(cx, buffer.get_mut(..limit).unwrap_or_default());
-        drop(state);
-        match read {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(count)) if count > 0 => {
-                if let Some(bytes) = buffer.get(..count) {
-                    self.received(connection, bytes);
-                }
-                Poll::Ready(())
-            }
-            Poll::Ready(_) => {
-                drop(buffer);
-                self.lost(connection);
-                Poll::Ready(())
-            }
+            Arrived::End => self.lost(connection),
         }
+        Poll::Ready(())
     }
 
     /// Takes what a client has sent.
     pub(super) fn received(self: &Rc<Self>, connection: &Rc<Connection>, bytes: &[u8]) {
-        let mut guard = connection.state.borrow_mut();
-        let state = &mut *guard;
-        if let Session::WebSocket(socket) = &mut state.sink {
-            if state.end.is_some() {
+        let mut effects = Vec::new();
+        connection.with(|state| {
+            let mut rest = bytes;
+            if let Some(socket) = state.session.websocket_mut() {
+                if state.end.is_none() {
+                    socket.receive(&mut rest, clock::now(), &mut effects);
+                    state.unread.extend_from_slice(rest);
+                }
                 return;
             }
-            let mut rest = bytes;
-            let actions = self.decode(connection, socket, &mut rest);
-            if !rest.is_empty() {
-                state.unread.extend_from_slice(rest);
+            // It is thrown away where the connection is not used again.
+            if state.resume_http.is_none() || state.end == Some(End::Lingers) {
+                return;
             }
-            drop(guard);
-            self.act(connection, actions);
-            return;
-        }
-        // It is thrown away where the connection is not used again.
-        if state.resume_http.is_none() || state.end == Some(End::Lingers) {
-            return;
-        }
-        if state.unread.len() + bytes.len() <= MAX_UNREAD {
-            state.unread.extend_from_slice(bytes);
-            return;
-        }
-        drop(guard);
-        tracing::debug!(
-            target: "gripware_hub",
-            connection = %connection.id,
-            peer = connection.peer.map(tracing::field::display),
-            "a client that sends more than {MAX_UNREAD} bytes while it is held is cut off"
-        );
-        self.lost(connection);
-    }
-
-    /// Goes on with what was read from a WebSocket client before.
-    fn decode_unread(self: &Rc<Self>, connection: &Rc<Connection>, mut unread: BytesMut) {
-        let mut guard = connection.state.borrow_mut();
-        let state = &mut *guard;
-        let Session::WebSocket(socket) = &mut state.sink else {
-            return;
-        };
-        let mut rest = &unread[..];
-        let actions = self.decode(connection, socket, &mut rest);
-        let taken = unread.len() - rest.len();
-        unread.advance(taken);
-        if !unread.is_empty() {
-            state.unread = unread;
-        }
-        drop(guard);
-        self.act(connection, actions);
-    }
-
-    /// Takes messages from `rest`, as many as one turn may have and as the queue to the origin has
-    /// room for. The bound is looked at before each.
-    fn decode(
-        &self,
-        connection: &Connection,
-        socket: &mut WebSocketSession,
-        rest: &mut &[u8],
-    ) -> Vec<Action> {
-        let settings = &self.shared.settings;
-        let mut actions = Vec::new();
-        for _ in 0..MAX_MESSAGES {
-            if !socket.session.wants_more() {
-                break;
+            if state.unread.len() + bytes.len() <= MAX_UNREAD {
+                state.unread.extend_from_slice(bytes);
+                return;
             }
-            match socket.decoder.read(rest, settings.max_message) {
-                Ok(Some(message)) => {
-                    let is_close = matches!(message, ClientMessage::Close(_));
-                    socket.session.receive(message, &mut actions);
-                    if is_close {
-                        *rest = &[];
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::debug!(
-                        target: "gripware_hub",
-                        connection = %connection.id,
-                        code = error.code(),
-                        "a client breaks the protocol: {}",
-                        error.reason()
-                    );
-                    socket.session.failed(error, &mut actions);
-                    break;
-                }
-            }
-        }
-        let now = clock::now();
-        socket.decoder.note_progress(now, settings.message_timeout);
-        actions
+            tracing::debug!(
+                target: "gripware_hub",
+                connection = %connection.id,
+                peer = connection.peer.map(tracing::field::display),
+                "a client that sends more than {MAX_UNREAD} bytes while it is held is cut off"
+            );
+            effects.push(Effect::Cut);
+        });
+        self.act(connection, effects);
     }
 
     /// Looks whether a client that is not read from is still there, and will again: a slow origin
     /// is no reason to keep the connections of clients that have left (backpressure).
     pub(super) fn look(self: &Rc<Self>, connection: &Rc<Connection>) {
-        let mut state = connection.state.borrow_mut();
-        if state.end.is_some() || state.reading() != Reading::Paused {
-            return;
-        }
-        if state.wire.as_ref().is_some_and(Io::is_hung_up) {
-            drop(state);
+        let is_hung_up = connection.with(|state| {
+            if state.end.is_some() || state.reading() != Reading::Paused {
+                return false;
+            }
+            if let Some(socket) = state.session.websocket_mut() {
+                socket.pause(clock::now() + LOOK_EVERY);
+            }
+            state.wire.as_ref().is_some_and(Io::is_hung_up)
+        });
+        if is_hung_up {
             self.lost(connection);
-            return;
         }
-        if let Session::WebSocket(socket) = &mut state.sink
-            && socket.look_at.is_none()
-        {
-            socket.look_at = Some(clock::now() + LOOK_EVERY);
-        }
-        drop(state);
         self.set_timer(connection);
     }
 }
 
 impl State {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Arrived {
+        if let Some(given_up) = self.session.poll_given_up(cx) {
+            return match given_up {
+                Poll::Ready(()) => Arrived::End,
+                Poll::Pending => Arrived::Nothing,
+            };
+        }
+        let reading = self.reading();
+        let Some(wire) = &mut self.wire else {
+            return Arrived::Nothing;
+        };
+        if reading == Reading::Paused {
+            return Arrived::Paused;
+        }
+        if let Some(socket) = self.session.websocket_mut() {
+            socket.resume(clock::now());
+        }
+        let Reading::UpTo(limit) = reading else {
+            return Arrived::Unread(mem::take(&mut self.unread));
+        };
+        let limit = limit.min(buffer.len());
+        match wire.poll_read_into(cx, buffer.get_mut(..limit).unwrap_or_default()) {
+            Poll::Pending => Arrived::Nothing,
+            Poll::Ready(Ok(count)) if count > 0 => Arrived::Bytes(count),
+            Poll::Ready(_) => Arrived::End,
+        }
+    }
+
     fn reading(&self) -> Reading {
-        match &self.sink {
+        match self.session.websocket() {
             _ if self.end == Some(End::Lingers) => Reading::UpTo(READ_BUFFER),
             // What it says now is of no use, but that it leaves.
-            Session::WebSocket(_) if self.end.is_some() => Reading::UpTo(READ_BUFFER),
-            Session::WebSocket(socket) if !socket.session.wants_more() => Reading::Paused,
-            Session::WebSocket(_) if !self.unread.is_empty() => Reading::Unread,
-            // What is left over is never more than may be kept.
-            Session::WebSocket(socket) => {
-                Reading::UpTo(socket.decoder.expects().saturating_add(MAX_UNREAD))
-            }
+            Some(_) if self.end.is_some() => Reading::UpTo(READ_BUFFER),
+            Some(socket) => match socket.demand() {
+                None => Reading::Paused,
+                Some(_) if !self.unread.is_empty() => Reading::Unread,
+                // What is left over is never more than may be kept.
+                Some(expected) => Reading::UpTo(expected.saturating_add(MAX_UNREAD)),
+            },
             // It has a few seconds to take the end.
-            _ if self.end.is_some() => Reading::Paused,
+            None if self.end.is_some() => Reading::Paused,
             // One byte more than may be kept shows that there is more.
-            _ => Reading::UpTo(MAX_UNREAD.saturating_sub(self.unread.len()) + 1),
+            None => Reading::UpTo(MAX_UNREAD.saturating_sub(self.unread.len()) + 1),
         }
     }
 
-    /// Whether the client was not read from, and is to be now.
+    /// Returns whether the client was not read from, and is to be now.
     pub(super) fn may_resume(&self) -> bool {
-        let was_paused =
-            matches!(&self.sink, Session::WebSocket(socket) if socket.look_at.is_some());
-        was_paused && self.reading() != Reading::Paused
-    }
-
-    /// The client is read from (again).
-    fn resumed(&mut self, message_timeout: Duration) {
-        if let Session::WebSocket(socket) = &mut self.sink
-            && socket.look_at.take().is_some()
-        {
-            // The time in which it was not heard is not its fault.
-            socket.decoder.put_off(clock::now(), message_timeout);
-        }
+        let socket = self.session.websocket();
+        socket.is_some_and(WebSocketSession::is_paused) && self.reading() != Reading::Paused
     }
 }

@@ -1,6 +1,10 @@
 //! Fetching next links (GRIP 1.8).
 
-use std::{collections::HashMap, rc::Rc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use gripware_core::header::GRIP_LAST;
@@ -8,7 +12,11 @@ use http::{HeaderValue, Request, Response, Uri};
 use tokio::{task::spawn_local, time::sleep};
 
 use super::{Shard, connection::Connection};
-use crate::origin::{OriginClient, OriginError};
+use crate::{
+    effect::OriginFailure,
+    origin::{OriginClient, OriginError},
+    session::Input,
+};
 
 /// How often a next link that could not be fetched is tried again.
 const RETRIES: u32 = 5;
@@ -57,19 +65,25 @@ impl Shard {
             host: headers.get(http::header::HOST).cloned(),
             last,
         };
-        let mut fetches = self.fetches.borrow_mut();
-        if let Some(waiting) = fetches.0.get_mut(&key) {
-            waiting.push(Rc::clone(connection));
-            return;
+        let connection = Rc::clone(connection);
+        match self.fetches.borrow_mut().0.entry(key.clone()) {
+            Entry::Occupied(mut waiting) => {
+                waiting.get_mut().push(connection);
+                return;
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(vec![connection]);
+            }
         }
-        fetches.0.insert(key.clone(), vec![Rc::clone(connection)]);
-        drop(fetches);
         let shard = Rc::clone(self);
         spawn_local(async move {
             let waiting = shard.fetches.borrow_mut().0.remove(&key);
             let page = shard.fetch_page(&origin_client, request).await;
             for connection in waiting.unwrap_or_default() {
-                shard.guard(&connection, || shard.continued(&connection, page.as_ref()));
+                let page = page.as_ref().ok_or(OriginFailure::Failed);
+                shard.guard(&connection, || {
+                    shard.input(&connection, Input::Answer(page));
+                });
             }
         });
     }

@@ -28,7 +28,7 @@ pub(super) async fn receive(
 pub(super) fn portion(batch: &[Message], settings: &Settings) -> usize {
     let (mut bytes, mut items) = (0_usize, 0);
     let fits = |message: &&Message| {
-        if let Message::EncodedItem { item, .. } | Message::PublishTo { item, .. } = message {
+        if let Message::Publish { item, .. } | Message::PublishTo { item, .. } = message {
             bytes = bytes.saturating_add(item.bytes_in_queue());
             items += 1;
         }

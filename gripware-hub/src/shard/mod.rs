@@ -8,7 +8,7 @@
 //! `guard`.
 
 mod admit;
-mod answer;
+mod apply;
 mod ask;
 mod batch;
 mod connection;
@@ -62,7 +62,10 @@ use self::{
     subscribe::Followers,
     timers::Timers,
 };
-use crate::{channels::encoded_item::EncodedItem, clock, connection_id::Id, page::first_behind};
+use crate::{
+    channels::encoded_item::EncodedItem, clock, connection_id::Id, page::first_behind,
+    session::Input,
+};
 
 /// How much is read from a connection at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -171,7 +174,7 @@ impl Shard {
         let mut rooms = Vec::new();
         for message in batch.drain(..portion(batch, &self.shared.settings)) {
             let next = match &message {
-                Message::EncodedItem { item, .. } => Some(&item.channel),
+                Message::Publish { item, .. } => Some(&item.channel),
                 _ => None,
             };
             if run.last().is_some_and(|last| next != Some(&last.channel)) {
@@ -179,7 +182,7 @@ impl Shard {
                 run.clear();
             }
             match message {
-                Message::EncodedItem { item, room } => {
+                Message::Publish { item, room } => {
                     run.push(item);
                     rooms.extend(room);
                 }
@@ -218,7 +221,7 @@ impl Shard {
             Message::Recover => self.recover_all(),
             Message::Waits => self.expire_by_and_by(),
             Message::Drain(done) => self.drain(done),
-            Message::EncodedItem { .. } | Message::Stop => {}
+            Message::Publish { .. } | Message::Stop => {}
         }
     }
 
@@ -226,9 +229,7 @@ impl Shard {
     fn recover_all(self: &Rc<Self>) {
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
-            if connection.state.borrow_mut().want_resync() {
-                self.ask(&connection);
-            }
+            self.guard(&connection, || self.input(&connection, Input::Recover));
         }
     }
 

@@ -71,10 +71,11 @@ impl Shard {
     /// Those who still have much to read are not waited for until they have read it all.
     fn give_up_on_pressed(&self) {
         for (_, connection) in self.connections.borrow().iter() {
-            let pressure = &mut connection.state.borrow_mut().pressure;
-            if matches!(pressure, Pressure::High) {
-                *pressure = Pressure::Stalled;
-            }
+            connection.with(|state| {
+                if state.pressure == Pressure::High {
+                    state.pressure = Pressure::Stalled;
+                }
+            });
         }
         self.pressed.set(0);
     }

@@ -30,7 +30,7 @@ pub(crate) struct Shared {
 /// each keeps occupied, holds by the clients that wait for them.
 #[derive(Debug)]
 pub(crate) enum Message {
-    EncodedItem {
+    Publish {
         item: Arc<EncodedItem>,
         /// Given back when the last shard has handed the item on.
         room: Option<Arc<BacklogPermit>>,
@@ -66,10 +66,7 @@ impl Shared {
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..settings.shards)
             .map(|_| mpsc::unbounded_channel())
             .unzip();
-        let ws_settings = Arc::new(WsSettings {
-            min_keep_alive_interval: settings.min_keep_alive_interval,
-            ..WsSettings::default()
-        });
+        let ws_settings = Arc::new(WsSettings::from(&settings));
         let shared = Self {
             settings,
             registry,
@@ -113,7 +110,7 @@ impl Shared {
         for (index, inbox) in self.inboxes.iter().enumerate() {
             if shards & (1 << index) != 0 {
                 // Where it has ended nobody is held.
-                let _ = inbox.send(Message::EncodedItem {
+                let _ = inbox.send(Message::Publish {
                     item: Arc::clone(item),
                     room: room.cloned(),
                 });

@@ -87,14 +87,14 @@ impl Shard {
     ) -> Option<Box<str>> {
         let filters: Box<[Filter]> = channel.filters().into();
         let place = channel.prev_id().map(Into::into);
-        let mut known = state.subscriptions.iter_mut();
+        let mut known = state.session.client.subscriptions.iter_mut();
         if let Some(known) = known.find(|it| *it.channel == *channel.name()) {
             known.filters = filters;
             known.place = place;
             return None;
         }
         let limit = self.shared.settings.max_channels;
-        if state.subscriptions.len() >= limit {
+        if state.session.client.subscriptions.len() >= limit {
             tracing::warn!(
                 target: "gripware_hub",
                 connection = %connection.id,
@@ -103,18 +103,18 @@ impl Shard {
             );
             return None;
         }
-        let kind = state.sink.kind();
+        let kind = state.session.kind();
         let registry = &self.shared.registry;
         let (name, last) = registry.subscribe(channel.name(), self.index, kind);
         self.shared.metrics.subscriptions.of(kind).add(1);
         let follower = Follower {
             key: connection.key.key,
-            index: state.subscriptions.len() as u8,
+            index: state.session.client.subscriptions.len() as u8,
         };
         let position = self.followers.borrow_mut().insert(&name, follower);
         // Most have one, and none has many.
-        state.subscriptions.reserve_exact(1);
-        state.subscriptions.push(Subscription {
+        state.session.client.subscriptions.reserve_exact(1);
+        state.session.client.subscriptions.push(Subscription {
             channel: name,
             filters,
             place,
@@ -125,30 +125,31 @@ impl Shard {
 
     /// Follows a channel no longer.
     pub(super) fn unsubscribe(&self, connection: &Connection, state: &mut State, index: usize) {
-        if index >= state.subscriptions.len() {
+        if index >= state.session.client.subscriptions.len() {
             return;
         }
-        let removed = state.subscriptions.swap_remove(index);
-        let mut followers = self.followers.borrow_mut();
-        if let Some(moved) = state.subscriptions.get(index) {
-            followers.renumber(&moved.channel, moved.position, index as u8);
-        }
-        let (moved, is_empty) = followers.remove(&removed.channel, removed.position);
-        drop(followers);
+        let removed = state.session.client.subscriptions.swap_remove(index);
+        let (moved, is_empty) = {
+            let mut followers = self.followers.borrow_mut();
+            if let Some(moved) = state.session.client.subscriptions.get(index) {
+                followers.renumber(&moved.channel, moved.position, index as u8);
+            }
+            followers.remove(&removed.channel, removed.position)
+        };
         if let Some(moved) = moved {
             self.reposition(connection, state, moved, removed.position);
         }
-        let kind = state.sink.kind();
+        let kind = state.session.kind();
         let registry = &self.shared.registry;
         registry.unsubscribe(&removed.channel, self.index, kind, is_empty);
         self.shared.metrics.subscriptions.of(kind).sub(1);
     }
 
     pub(super) fn unsubscribe_all(&self, connection: &Connection, state: &mut State) {
-        while let Some(last) = state.subscriptions.len().checked_sub(1) {
+        while let Some(last) = state.session.client.subscriptions.len().checked_sub(1) {
             self.unsubscribe(connection, state, last);
         }
-        state.subscriptions = Vec::new();
+        state.session.client.subscriptions = Vec::new();
     }
 
     /// Follows these channels, and no others.
@@ -167,7 +168,7 @@ impl Shard {
             };
         }
         let mut index = 0;
-        while let Some(subscription) = state.subscriptions.get(index) {
+        while let Some(subscription) = state.session.client.subscriptions.get(index) {
             if channels
                 .iter()
                 .any(|it| *it.name() == *subscription.channel)
@@ -189,14 +190,19 @@ impl Shard {
         position: u32,
     ) {
         let set = |state: &mut State| {
-            if let Some(subscription) = state.subscriptions.get_mut(usize::from(moved.index)) {
+            if let Some(subscription) = state
+                .session
+                .client
+                .subscriptions
+                .get_mut(usize::from(moved.index))
+            {
                 subscription.position = position;
             }
         };
         if moved.key == connection.key.key {
             set(state);
         } else if let Some(other) = self.connections.borrow().get(moved.key as usize) {
-            set(&mut other.state.borrow_mut());
+            other.with(set);
         }
     }
 }

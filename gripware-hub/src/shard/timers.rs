@@ -60,14 +60,15 @@ impl Timers {
 impl Shard {
     /// Sees to it that the connection is looked at when something is due.
     pub(super) fn set_timer(&self, connection: &Connection) {
-        let mut state = connection.state.borrow_mut();
-        let Some(deadline) = state.deadline() else {
+        let earlier = connection.with(|state| {
+            let is_set = |deadline: &Instant| state.timer.is_some_and(|timer| timer <= *deadline);
+            let deadline = state.deadline().filter(|deadline| !is_set(deadline))?;
+            state.timer = Some(deadline);
+            Some(deadline)
+        });
+        let Some(deadline) = earlier.filter(|_| !connection.is_gone.get()) else {
             return;
         };
-        if connection.is_gone.get() || state.timer.is_some_and(|timer| timer <= deadline) {
-            return;
-        }
-        state.timer = Some(deadline);
         let mut timers = self.timers.borrow_mut();
         let is_first = timers.next().is_none_or(|next| deadline < next);
         timers.insert(deadline, connection.key);
@@ -100,7 +101,7 @@ impl Shard {
     fn timed(&self, time: Instant, key: ConnectionKey) -> Option<Rc<Connection>> {
         let connections = self.connections.borrow();
         let connection = connections.get(key.key as usize)?;
-        let is_newest = connection.key == key && connection.state.borrow().timer == Some(time);
+        let is_newest = connection.key == key && connection.with(|state| state.timer == Some(time));
         is_newest.then(|| Rc::clone(connection))
     }
 }

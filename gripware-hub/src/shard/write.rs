@@ -8,11 +8,7 @@ use super::{
     Shard,
     connection::{Connection, End, Enqueued, State},
 };
-use crate::{
-    session::{Session, resync::ResyncState},
-    settings::SlowClients,
-    ws::{Opcode, encode},
-};
+use crate::{clock, session::Input, settings::SlowClients};
 
 impl Shard {
     /// Notes that a connection has something to write.
@@ -40,7 +36,7 @@ impl Shard {
 
     /// Writes what the client takes now. The rest is written by the task that attends to it.
     pub(super) fn write(self: &Rc<Self>, connection: &Rc<Connection>) {
-        let written = self.write_some(connection, &mut connection.state.borrow_mut());
+        let written = connection.with(|state| self.write_some(connection, state));
         match written {
             Poll::Ready(Ok(())) => self.all_is_written(connection),
             Poll::Ready(Err(error)) => {
@@ -100,9 +96,9 @@ impl Shard {
     ) -> Enqueued {
         if self.has_room(connection, state, bytes.len(), messages) {
             state.outbox.push(bytes, messages);
-            return Enqueued::ReplayRequest;
+            return Enqueued::Queued;
         }
-        self.overflow(connection, state)
+        self.has_overflown(connection, state)
     }
 
     /// Whether something fits, where need be after the client has got what it takes.
@@ -123,13 +119,11 @@ impl Shard {
     }
 
     /// What becomes of something for which there is no room.
-    pub(super) fn overflow(&self, connection: &Connection, state: &mut State) -> Enqueued {
+    pub(super) fn has_overflown(&self, connection: &Connection, state: &mut State) -> Enqueued {
         match self.shared.settings.slow_clients {
-            SlowClients::Close => Enqueued::Cut,
+            SlowClients::Close => Enqueued::Overflow,
             SlowClients::Drop => {
-                if let Session::Stream(stream) = &mut state.sink {
-                    stream.has_lost |= stream.resync.next.is_some();
-                }
+                state.session.dropped();
                 if !std::mem::replace(&mut state.has_dropped, true) {
                     tracing::warn!(
                         target: "gripware_hub",
@@ -147,35 +141,25 @@ impl Shard {
 
     /// Goes on where the client has got everything.
     fn all_is_written(self: &Rc<Self>, connection: &Rc<Connection>) {
-        let mut state = connection.state.borrow_mut();
-        let end = state.end;
-        match (&mut state.sink, end) {
-            (_, Some(End::GiveBack)) => {
-                drop(state);
-                self.give_back(connection);
+        let mut effects = Vec::new();
+        let end = connection.with(|state| {
+            if state.end.is_none() {
+                let now = clock::now();
+                state.session.handle(Input::Drained, now, &mut effects);
             }
-            (_, Some(End::Close)) => {
-                drop(state);
-                self.shut_down(connection);
-            }
-            (Session::WebSocket(socket), None) if socket.pong.is_some() => {
-                if let Some(payload) = socket.pong.take() {
-                    state.outbox.push(encode(Opcode::Pong, &payload), 0);
-                }
+            state.end
+        });
+        match end {
+            Some(End::GiveBack) => self.give_back(connection),
+            Some(End::Close) => self.shut_down(connection),
+            Some(End::Lingers) | None => {}
+        }
+        if !effects.is_empty() {
+            self.apply(connection, effects);
+            self.ask(connection);
+            if connection.with(|state| !state.outbox.is_empty()) {
                 connection.wake();
             }
-            (Session::Stream(stream), None) if stream.has_lost => {
-                stream.has_lost = false;
-                stream.resync.want_resync();
-                drop(state);
-                self.ask(connection);
-            }
-            // The next page was not asked for while this one was unread.
-            (Session::Stream(stream), None) if stream.resync.update == ResyncState::Wanted => {
-                drop(state);
-                self.ask(connection);
-            }
-            _ => {}
         }
     }
 }

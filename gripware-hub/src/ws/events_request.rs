@@ -1,7 +1,5 @@
 //! One request to the origin about a WebSocket.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use gripware_core::ws::{Event, encode};
 use http::{HeaderMap, Method, Request};
@@ -35,16 +33,4 @@ impl EventsRequest {
         request.headers_mut().extend(self.headers);
         *request.body_mut() = self.body;
     }
-}
-
-/// Why a turn has no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventsError {
-    /// The origin was not reached, or did not get the whole body: it may be asked again.
-    Unreached {
-        /// What is added to the time until then: random, up to a second.
-        jitter: Duration,
-    },
-    /// The origin may have seen the request.
-    Failed,
 }

@@ -3,9 +3,8 @@
 //! There is no socket and no clock here. A [`handshake`] is checked; the origin's answer to `OPEN`
 //! is [judged](judge), and an accepted one starts a [`WsSession`]. Whoever owns the socket hands
 //! the [`FrameDecoder`] what arrives and the session what comes out of it, sends its [`EventsRequest`]s to
-//! the origin, and does what its [`Action`]s say.
+//! the origin, and does what its [`Effect`](crate::effect::Effect)s say.
 
-mod action;
 mod close;
 mod connection_meta;
 mod event_queue;
@@ -20,9 +19,8 @@ mod session;
 mod settings;
 
 pub(crate) use self::{
-    action::Action,
     connection_meta::ConnectionMeta,
-    events_request::{EventsError, EventsRequest},
+    events_request::EventsRequest,
     frame::{Opcode, append, encode, encode_close},
     frame_decoder::{ClientMessage, FrameDecoder, ProtocolError},
     opening::{Accepted, Opening, judge},

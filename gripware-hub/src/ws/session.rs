@@ -19,9 +19,10 @@ use http::HeaderMap;
 
 use self::{ending::end_with, timers::Timers};
 use super::{
-    Accepted, Action, ClientMessage, ConnectionMeta, EventsRequest, WsSettings,
-    event_queue::EventQueue, extension::Mode,
+    Accepted, ClientMessage, ConnectionMeta, EventsRequest, WsSettings, event_queue::EventQueue,
+    extension::Mode,
 };
+use crate::effect::Effect;
 
 /// The state of one WebSocket that is open, or was.
 ///
@@ -77,13 +78,13 @@ enum InFlight {
 }
 
 impl Accepted {
-    /// Starts the session. The actions are what the rest of the answer says; they come behind
+    /// Starts the session. The effects are what the rest of the answer says; they come behind
     /// the client's 101.
     pub(crate) fn start(
         self,
         settings: Arc<WsSettings>,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) -> WsSession {
         let mut session = WsSession {
             settings,
@@ -101,9 +102,9 @@ impl Accepted {
             is_asking: false,
         };
         if self.is_forgetful {
-            actions.push(Action::Note(FORGETFUL.into()));
+            effects.push(Effect::Note(FORGETFUL.into()));
         }
-        session.opened(&self.body, now, actions);
+        session.opened(&self.body, now, effects);
         session
     }
 }
@@ -112,9 +113,9 @@ impl WsSession {
     /// Takes what the client says. It becomes part of the next turn.
     ///
     /// One whole message is always taken; see [`wants_more`](Self::wants_more).
-    pub(crate) fn receive(&mut self, message: ClientMessage, actions: &mut Vec<Action>) {
+    pub(crate) fn receive(&mut self, message: ClientMessage, effects: &mut Vec<Effect>) {
         match self.stage {
-            Stage::Open if self.is_detached => self.receive_detached(message, actions),
+            Stage::Open if self.is_detached => self.receive_detached(message, effects),
             Stage::Open => {
                 let (kind, content) = match message {
                     ClientMessage::Text(content) => (EventKind::Text, content),
@@ -132,7 +133,7 @@ impl WsSession {
             }
             Stage::Closing { is_told } => {
                 if let ClientMessage::Close(close) = message {
-                    actions.push(Action::End);
+                    effects.push(Effect::End { is_reusable: false });
                     self.client_has_ended(is_told.then_some((EventKind::Close, close.to_bytes())));
                 }
             }
@@ -188,6 +189,10 @@ impl WsSession {
                 .is_some_and(|queue| queue.is_full(bytes, events))
     }
 
+    pub(crate) fn settings(&self) -> &WsSettings {
+        &self.settings
+    }
+
     /// How many content bytes and events wait for the origin.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn queued(&self) -> (usize, usize) {
@@ -211,15 +216,15 @@ impl WsSession {
 
     /// A client that is detached is not heard. Its pings are answered here, since nobody else
     /// would, and its close is.
-    fn receive_detached(&mut self, message: ClientMessage, actions: &mut Vec<Action>) {
+    fn receive_detached(&mut self, message: ClientMessage, effects: &mut Vec<Effect>) {
         match message {
             ClientMessage::Text(_) | ClientMessage::Binary(_) | ClientMessage::Pong(_) => {}
             ClientMessage::Ping(content) => {
-                actions.pop_if(|action| matches!(action, Action::Pong(_)));
-                actions.push(Action::Pong(content));
+                effects.pop_if(|effect| matches!(effect, Effect::Pong(_)));
+                effects.push(Effect::Pong(content));
             }
             ClientMessage::Close(close) => {
-                end_with(&close, actions);
+                end_with(&close, effects);
                 self.client_has_ended(Some((EventKind::Close, Bytes::new())));
             }
         }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use gripware_core::Limits;
 
+use crate::settings::Settings;
+
 /// Bounds and times of sessions, shared by all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct WsSettings {
@@ -12,6 +14,10 @@ pub(crate) struct WsSettings {
     /// The least time between two polls of an idle WebSocket; a shorter one that the origin asks
     /// for becomes this. Default 20 s, as in Pushpin.
     pub(crate) min_keep_alive_interval: Duration,
+    /// The largest message of a client, in bytes. Default 512 KiB.
+    pub(crate) max_message: usize,
+    /// How long a client may take to go on with a message that it has begun. Default 60 s.
+    pub(crate) message_timeout: Duration,
     /// From how many waiting content bytes on nothing more is read from the client. Default
     /// 200 000, as much as Pushpin keeps.
     pub(crate) queue_bytes: usize,
@@ -37,11 +43,24 @@ impl WsSettings {
     }
 }
 
+impl From<&Settings> for WsSettings {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            min_keep_alive_interval: settings.min_keep_alive_interval,
+            max_message: settings.max_message,
+            message_timeout: settings.message_timeout,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for WsSettings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             min_keep_alive_interval: Duration::from_secs(20),
+            max_message: 512 * 1024,
+            message_timeout: Duration::from_secs(60),
             queue_bytes: 200_000,
             queue_events: 1_024,
             client_keep_alive: Duration::from_secs(55),

@@ -10,8 +10,7 @@ fn a_fault_cuts_one_connection_off_and_no_other() {
         let mut other = line.stream(held(), 100).await;
         let connection = line.shard.by_id.borrow().get(&one.id).cloned().unwrap();
         let done: Option<()> = line.shard.guard(&connection, || {
-            let _state = connection.state.borrow_mut();
-            panic!("a fault that the test makes");
+            connection.with(|_| panic!("a fault that the test makes"));
         });
         assert!(done.is_none());
         assert_eq!(one.reads_to_end().await, "");

@@ -23,7 +23,8 @@ use super::{
     *,
 };
 use crate::{
-    handoff::ResumeHttp, session::Session, shard::drive::MAX_UNREAD, socket::DetachedSocket,
+    handoff::ResumeHttp, session::websocket::WebSocketSession, shard::drive::MAX_UNREAD,
+    socket::DetachedSocket,
 };
 
 const RESPONSE: &str = "Grip-Hold: response\nGrip-Channel: a";
@@ -101,7 +102,7 @@ fn what_is_sent_ahead_within_the_bound_is_for_the_next_request() {
             )
             .await;
         client.write_all(&[b'x'; MAX_UNREAD]).await.unwrap();
-        line.until(|line| line.connection(id).state.borrow().unread.len() == MAX_UNREAD)
+        line.until(|line| line.connection(id).with(|it| it.unread.len()) == MAX_UNREAD)
             .await;
         line.publish("a", HttpStream::close());
         assert_eq!(unread.await.unwrap().len(), MAX_UNREAD);
@@ -120,7 +121,7 @@ fn a_websocket_client_that_leaves_is_noticed_although_the_origin_is_slow() {
                 .write_all(&frame(0x82, b"x").repeat(5000))
                 .await
                 .unwrap();
-            line.until(|_| !connection.state.borrow().unread.is_empty())
+            line.until(|_| !connection.with(|it| it.unread.is_empty()))
                 .await;
             if is_reset {
                 // Whoever closes with something unread resets the connection.
@@ -128,7 +129,7 @@ fn a_websocket_client_that_leaves_is_noticed_although_the_origin_is_slow() {
                 client.readable().await.unwrap();
             }
             drop(client);
-            line.until(|_| connection.state.borrow().wire.is_none())
+            line.until(|_| connection.with(|it| it.wire.is_none()))
                 .await;
             assert_eq!(line.subscribers(), 0);
         });
@@ -170,7 +171,7 @@ fn the_bounds_of_a_websockets_queue_are_looked_at_after_every_message() {
             line.until(|line| line.asks() > turns).await;
             line.settled().await;
             let id = *line.shard.by_id.borrow().keys().next().unwrap();
-            assert!(line.connection(id).state.borrow().unread.len() <= MAX_UNREAD);
+            assert!(line.connection(id).with(|it| it.unread.len()) <= MAX_UNREAD);
             for body in line.bodies() {
                 let count = body.windows(6).filter(|it| it == b"BINARY").count();
                 assert!(count <= limit, "{count} in one turn");
@@ -261,7 +262,7 @@ fn of_many_pings_the_latest_is_answered() {
                 .unwrap();
         }
         line.settled().await;
-        assert!(connection.state.borrow().outbox.messages() <= 1);
+        assert!(connection.with(|it| it.outbox.messages()) <= 1);
         let mut read = vec![0; 102 + 4];
         client.pipe.read_exact(&mut read).await.unwrap();
         assert_eq!(read[102..], [0x8a, 2, 3, 231]);
@@ -330,7 +331,7 @@ fn a_message_is_not_given_up_while_the_hub_does_not_read() {
             .write_all(&frame(0x89, b"").repeat(1100))
             .await
             .unwrap();
-        line.until(|_| !connection.state.borrow().unread.is_empty())
+        line.until(|_| !connection.with(|it| it.unread.is_empty()))
             .await;
         sleep(Duration::from_secs(50)).await;
         let answered = || {
@@ -339,9 +340,10 @@ fn a_message_is_not_given_up_while_the_hub_does_not_read() {
                 .body(Bytes::new())
                 .unwrap()
         };
-        let under_way = |line: &ClientConn| match &line.connection(client.id).state.borrow().sink {
-            Session::WebSocket(socket) => socket.session.takes_items(),
-            _ => false,
+        let under_way = |line: &ClientConn| {
+            let takes = |socket: &WebSocketSession| socket.session.takes_items();
+            let connection = line.connection(client.id);
+            connection.with(|state| state.session.websocket().is_some_and(takes))
         };
         for _ in 0..3 {
             line.answer(answered());
@@ -366,7 +368,7 @@ fn the_answer_to_a_close_is_read_although_the_origin_is_slow() {
         let connection = line.connection(client.id);
         let frames = frame(0x82, b"x").repeat(1200);
         client.pipe.write_all(&frames).await.unwrap();
-        line.until(|_| !connection.state.borrow().unread.is_empty())
+        line.until(|_| !connection.with(|it| it.unread.is_empty()))
             .await;
         let (found, is_found) = oneshot::channel();
         line.sends(Message::Close {

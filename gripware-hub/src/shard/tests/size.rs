@@ -41,8 +41,9 @@ fn a_held_client_owns_no_more_room_than_it_uses() {
         let _client = line.stream(held, 100).await;
         let connection = line.shard.by_id.borrow().values().next().map(Rc::clone);
         let connection = connection.unwrap();
-        let state = connection.state.borrow();
-        assert_eq!(state.subscriptions.capacity(), 1);
-        assert_eq!(state.unread.capacity(), 0);
+        connection.with(|state| {
+            assert_eq!(state.session.client.subscriptions.capacity(), 1);
+            assert_eq!(state.unread.capacity(), 0);
+        });
     });
 }

@@ -25,7 +25,7 @@ fn a_client_that_does_not_read_keeps_nobody_busy() {
 
 fn queued(line: &ClientConn) -> usize {
     let connections = line.shard.connections.borrow();
-    let bytes = |it: &Connection| it.state.borrow().outbox.bytes();
+    let bytes = |it: &Connection| it.with(|it| it.outbox.bytes());
     connections.iter().map(|(_, it)| bytes(it)).sum()
 }
 

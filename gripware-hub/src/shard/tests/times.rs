@@ -10,7 +10,7 @@ fn a_time_that_moves_often_leaves_nothing_behind() {
         let _client = line.stream(answer("Grip-Hold: stream", ""), 10).await;
         let connection = line.shard.by_id.borrow().values().next().cloned().unwrap();
         let set = |end| {
-            connection.state.borrow_mut().end_by = Some(end);
+            connection.with(|it| it.end_by = Some(end));
             line.shard.set_timer(&connection);
         };
         let start = Instant::now();
@@ -33,7 +33,7 @@ fn times_that_mean_nothing_any_more_are_thrown_away() {
         let connection = line.shard.by_id.borrow().values().next().cloned().unwrap();
         let hour = Instant::now() + Duration::from_secs(3600);
         for n in 0..5000 {
-            connection.state.borrow_mut().end_by = Some(hour - Duration::from_millis(n));
+            connection.with(|it| it.end_by = Some(hour - Duration::from_millis(n)));
             line.shard.set_timer(&connection);
         }
         line.until(|line| line.shard.timers.borrow().len() < 1500)

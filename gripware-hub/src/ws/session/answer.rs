@@ -13,25 +13,27 @@ use gripware_core::{
 use http::{HeaderMap, Response};
 
 use super::{FORGETFUL, InFlight, Stage, WsSession, events::Ending};
-use crate::ws::{
-    Action, EventsError,
-    event_queue::Taken,
-    opening::{interval, is_events, poll},
+use crate::{
+    effect::{Effect, OriginFailure},
+    ws::{
+        event_queue::Taken,
+        opening::{interval, is_events, poll},
+    },
 };
 
 impl WsSession {
     /// Takes the outcome of the turn under way. Another one may follow at once.
     pub(crate) fn answered(
         &mut self,
-        answer: Result<Response<Bytes>, EventsError>,
+        answer: Result<&Response<Bytes>, OriginFailure>,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) {
         let asked = std::mem::replace(&mut self.in_flight, InFlight::Nothing);
         if asked == InFlight::Nothing || self.is_over() {
             return;
         }
-        if let Err(EventsError::Unreached { jitter }) = answer
+        if let Err(OriginFailure::Unreached { jitter }) = answer
             && self.attempts < self.settings.retries
         {
             let delay = Duration::from_secs(1 << self.attempts.min(16));
@@ -49,25 +51,25 @@ impl WsSession {
             return;
         }
         let obeyed = match answer {
-            Ok(answer) => self.take_answer(asked, &answer, now, actions),
-            Err(EventsError::Unreached { .. }) => Err("the origin is not reached".into()),
-            Err(EventsError::Failed) => Err("the origin does not answer".into()),
+            Ok(answer) => self.take_answer(asked, answer, now, effects),
+            Err(OriginFailure::Unreached { .. }) => Err("the origin is not reached".into()),
+            Err(OriginFailure::Failed) => Err("the origin does not answer".into()),
         };
         if let Err(why) = obeyed {
-            self.broken(why, now, actions);
+            self.broken(why, now, effects);
         }
         self.tidy();
         self.arm_poll(now);
     }
 
     /// Obeys what stands behind `OPEN` in the first answer.
-    pub(super) fn opened(&mut self, body: &Bytes, now: Instant, actions: &mut Vec<Action>) {
-        let obeyed = match self.take_events(body, true, now, actions) {
-            Ok(ending) => self.take_ending(ending, None, now, actions),
+    pub(super) fn opened(&mut self, body: &Bytes, now: Instant, effects: &mut Vec<Effect>) {
+        let obeyed = match self.take_events(body, true, now, effects) {
+            Ok(ending) => self.take_ending(ending, None, now, effects),
             Err(why) => Err(why),
         };
         if let Err(why) = obeyed {
-            self.broken(why, now, actions);
+            self.broken(why, now, effects);
         }
         self.arm_poll(now);
     }
@@ -77,7 +79,7 @@ impl WsSession {
         asked: InFlight,
         answer: &Response<Bytes>,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) -> Result<(), Cow<'static, str>> {
         if !is_events(answer) {
             let status = answer.status();
@@ -88,7 +90,7 @@ impl WsSession {
             return Err(format!("the origin's answer is not a list of events: {error}").into());
         }
         if !self.meta.take(answer.headers(), &limits) {
-            actions.push(Action::Note(FORGETFUL.into()));
+            effects.push(Effect::Note(FORGETFUL.into()));
         }
         if self.reaches_client()
             && let Some(poll) = poll(answer.headers())
@@ -96,8 +98,8 @@ impl WsSession {
             self.poll = poll;
         }
         let taken = self.take_acceptance(asked, answer.headers())?;
-        let ending = self.take_events(answer.body(), false, now, actions)?;
-        self.take_ending(ending, taken, now, actions)
+        let ending = self.take_events(answer.body(), false, now, effects)?;
+        self.take_ending(ending, taken, now, effects)
     }
 
     /// Forgets what the origin has accepted.
@@ -133,7 +135,7 @@ impl WsSession {
         ending: Option<Ending>,
         taken: Option<Taken>,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) -> Result<(), Cow<'static, str>> {
         self.tidy();
         let leaves_close = taken.is_some_and(|taken| taken.leaves_close);
@@ -141,10 +143,10 @@ impl WsSession {
             Some(Ending::Close(close)) if leaves_close => {
                 // It answers the close that it says it did not take.
                 self.queue = None;
-                self.closed_by_origin(close, now, actions);
+                self.closed_by_origin(close, now, effects);
             }
-            Some(Ending::Close(close)) => self.closed_by_origin(close, now, actions),
-            Some(Ending::Drop) => self.dropped_by_origin(actions),
+            Some(Ending::Close(close)) => self.closed_by_origin(close, now, effects),
+            Some(Ending::Drop) => self.dropped_by_origin(effects),
             None if self.stage == Stage::ClientClosed => {
                 match &mut self.queue {
                     Some(queue) if leaves_close && taken.is_some_and(|taken| taken.is_some) => {
@@ -158,8 +160,8 @@ impl WsSession {
                     None if self.poll > 0 => {}
                     None => {
                         let note = "the origin does not answer the client's close";
-                        actions.push(Action::Note(note.into()));
-                        self.answer_close(actions);
+                        effects.push(Effect::Note(note.into()));
+                        self.answer_close(effects);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gripware_core::ws::ControlMessage;
 
 use super::{WsSession, events::Output};
-use crate::ws::Action;
+use crate::effect::Effect;
 
 impl WsSession {
     /// Obeys the content of a text that starts with `c:`. What cannot be obeyed is said in the log
@@ -31,10 +31,10 @@ impl WsSession {
                 if channel.filters().len() > self.settings.limits.filters {
                     output.note("a subscription with too many filters is ignored");
                 } else {
-                    output.act(Action::Subscribe(channel));
+                    output.act(Effect::Subscribe(channel));
                 }
             }
-            ControlMessage::Unsubscribe { channel } => output.act(Action::Unsubscribe(channel)),
+            ControlMessage::Unsubscribe { channel } => output.act(Effect::Unsubscribe(channel)),
             ControlMessage::Detach => {
                 self.is_detached = true;
                 // What has not been told yet no longer is, but for a close.
@@ -43,7 +43,7 @@ impl WsSession {
                 }
             }
             ControlMessage::SetMeta { name, value } => {
-                output.act(Action::SetMeta { name, value });
+                output.act(Effect::SetMeta { name, value });
             }
             ControlMessage::KeepAlive { keep_alive } => {
                 self.keep_client_alive(keep_alive.as_ref(), now);

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use gripware_core::ws::{Close, CloseCode, EventKind};
 
 use super::{InFlight, Stage, WsSession};
-use crate::ws::{Action, ProtocolError, close::to_client, encode_close};
+use crate::{
+    effect::Effect,
+    ws::{ProtocolError, close::to_client, encode_close},
+};
 
 impl WsSession {
     /// Closes the client with the code and reason of an item. The origin is told how the client
@@ -16,15 +19,15 @@ impl WsSession {
         code: u16,
         reason: &str,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) {
         let content = [&code.to_be_bytes(), reason.as_bytes()].concat();
-        self.close(Close::parse(&content), now, actions);
+        self.close(Close::parse(&content), now, effects);
     }
 
     /// Closes the client because of the hub's own reasons, such as that it ends.
-    pub(crate) fn end(&mut self, code: CloseCode, now: Instant, actions: &mut Vec<Action>) {
-        self.close(Close::new(code), now, actions);
+    pub(crate) fn end(&mut self, code: CloseCode, now: Instant, effects: &mut Vec<Effect>) {
+        self.close(Close::new(code), now, effects);
     }
 
     /// The client's connection is gone, or is being ended without a close. The origin is told.
@@ -45,30 +48,30 @@ impl WsSession {
     }
 
     /// The client breaks the protocol: it is told so, and nothing more is expected of it.
-    pub(crate) fn failed(&mut self, error: ProtocolError, actions: &mut Vec<Action>) {
+    pub(crate) fn failed(&mut self, error: ProtocolError, effects: &mut Vec<Effect>) {
         match self.stage {
             Stage::Open => {
-                actions.push(Action::Close(error.to_frame()));
-                actions.push(Action::End);
+                effects.push(Effect::Close(error.to_frame()));
+                effects.push(Effect::End { is_reusable: false });
             }
-            Stage::Closing { .. } => actions.push(Action::End),
+            Stage::Closing { .. } => effects.push(Effect::End { is_reusable: false }),
             Stage::ClientClosed | Stage::Telling | Stage::Over => return,
         }
         self.gone();
     }
 
     /// Closes the client, or answers its close.
-    pub(super) fn close(&mut self, close: Close, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn close(&mut self, close: Close, now: Instant, effects: &mut Vec<Effect>) {
         let close = to_client(close);
         match self.stage {
             Stage::Open => {
-                actions.push(Action::Close(encode_close(&close)));
+                effects.push(Effect::Close(encode_close(&close)));
                 self.stage = Stage::Closing { is_told: true };
                 self.stop_sending();
                 self.timers_mut().close_at = Some(now + self.settings.close_timeout);
             }
             Stage::ClientClosed => {
-                end_with(&close, actions);
+                end_with(&close, effects);
                 self.client_has_ended(None);
             }
             Stage::Closing { .. } | Stage::Telling | Stage::Over => {}
@@ -81,18 +84,18 @@ impl WsSession {
         &mut self,
         close: Close,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) {
         if let Some(queue) = &mut self.queue {
             queue.keep_close();
         }
         self.tidy();
-        self.close(close, now, actions);
+        self.close(close, now, effects);
     }
 
     /// The origin drops the client without a close.
-    pub(super) fn dropped_by_origin(&mut self, actions: &mut Vec<Action>) {
-        actions.push(Action::End);
+    pub(super) fn dropped_by_origin(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::End { is_reusable: false });
         self.queue = None;
         self.client_has_ended(None);
     }
@@ -103,13 +106,13 @@ impl WsSession {
         &mut self,
         why: impl Into<Cow<'static, str>>,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) {
-        actions.push(Action::Note(why.into()));
+        effects.push(Effect::Note(why.into()));
         self.queue = None;
         match self.stage {
-            Stage::Open => self.close(Close::new(CloseCode::INTERNAL_ERROR), now, actions),
-            Stage::ClientClosed => self.answer_close(actions),
+            Stage::Open => self.close(Close::new(CloseCode::INTERNAL_ERROR), now, effects),
+            Stage::ClientClosed => self.answer_close(effects),
             Stage::Telling => self.stage = Stage::Over,
             Stage::Closing { .. } | Stage::Over => {}
         }
@@ -119,9 +122,9 @@ impl WsSession {
     }
 
     /// Answers the client's close with its own code, since the origin does not.
-    pub(super) fn answer_close(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn answer_close(&mut self, effects: &mut Vec<Effect>) {
         let close = self.client_close.take().unwrap_or_default();
-        end_with(&close, actions);
+        end_with(&close, effects);
         self.client_has_ended(None);
     }
 
@@ -176,7 +179,7 @@ impl WsSession {
 }
 
 /// Says `close` to the client, and nothing more.
-pub(super) fn end_with(close: &Close, actions: &mut Vec<Action>) {
-    actions.push(Action::Close(encode_close(close)));
-    actions.push(Action::End);
+pub(super) fn end_with(close: &Close, effects: &mut Vec<Effect>) {
+    effects.push(Effect::Close(encode_close(close)));
+    effects.push(Effect::End { is_reusable: false });
 }

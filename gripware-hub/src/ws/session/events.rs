@@ -6,22 +6,25 @@ use bytes::Bytes;
 use gripware_core::ws::{CONTROL_PREFIX, Close, Event, EventKind, Events, MAX_PING_LEN};
 
 use super::WsSession;
-use crate::ws::{Action, Opcode, append};
+use crate::{
+    effect::Effect,
+    ws::{Opcode, append},
+};
 
 /// What goes to the client and its owner because of one answer. Frames that follow each other are
 /// written together.
 pub(super) struct Output<'a> {
     frames: Vec<u8>,
     has_frames: bool,
-    actions: &'a mut Vec<Action>,
+    effects: &'a mut Vec<Effect>,
 }
 
 impl<'a> Output<'a> {
-    fn new(actions: &'a mut Vec<Action>) -> Self {
+    fn new(effects: &'a mut Vec<Effect>) -> Self {
         Self {
             frames: Vec::new(),
             has_frames: false,
-            actions,
+            effects,
         }
     }
 
@@ -30,16 +33,17 @@ impl<'a> Output<'a> {
         self.frames.extend_from_slice(frame);
     }
 
-    pub(super) fn act(&mut self, action: Action) {
+    pub(super) fn act(&mut self, effect: Effect) {
         self.flush();
-        self.actions.push(action);
+        self.effects.push(effect);
     }
 
     /// Says something in the log, but not the same again and again.
     pub(super) fn note(&mut self, why: impl Into<Cow<'static, str>>) {
-        let note = Action::Note(why.into());
-        if self.actions.last() != Some(&note) {
-            self.actions.push(note);
+        let why = why.into();
+        let is_known = |last: &Effect| matches!(last, Effect::Note(last) if *last == why);
+        if !self.effects.last().is_some_and(is_known) {
+            self.effects.push(Effect::Note(why));
         }
     }
 
@@ -47,7 +51,7 @@ impl<'a> Output<'a> {
         if !self.frames.is_empty() {
             let frames = std::mem::take(&mut self.frames);
             self.has_frames = true;
-            self.actions.push(Action::Send(frames.into()));
+            self.effects.push(Effect::Send(frames.into()));
         }
     }
 }
@@ -65,11 +69,11 @@ impl WsSession {
         body: &Bytes,
         is_opening: bool,
         now: Instant,
-        actions: &mut Vec<Action>,
+        effects: &mut Vec<Effect>,
     ) -> Result<Option<Ending>, Cow<'static, str>> {
         let limits = self.settings.limits_of_answers();
         let events = Events::new(body.clone(), &limits).skip(is_opening.into());
-        let mut output = Output::new(actions);
+        let mut output = Output::new(effects);
         let mut result = Ok(None);
         for event in events {
             result = match event {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gripware_core::ws::{Frame, WsKeepAlive};
 
 use super::WsSession;
-use crate::ws::{Action, encode};
+use crate::{effect::Effect, ws::encode};
 
 /// What waits for its time beside the next poll. Few sessions have any of it.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl WsSession {
     }
 
     /// Does what is due at `now`. There may be a turn afterwards.
-    pub(crate) fn elapsed(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(crate) fn elapsed(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let is_due = |at: &mut Instant| *at <= now;
         if self.poll_at.take_if(is_due).is_some() {
             self.is_asking = true;
@@ -76,7 +76,7 @@ impl WsSession {
         };
         timers.retry_at.take_if(is_due);
         if let Some(delayed) = timers.delayed.take_if(|delayed| delayed.at <= now) {
-            actions.push(Action::Send(delayed.frame));
+            effects.push(Effect::Send(delayed.frame));
             self.sent(now);
         }
         let Some(timers) = &mut self.timers else {
@@ -85,11 +85,11 @@ impl WsSession {
         if let Some(keep_alive) = &mut timers.keep_alive
             && keep_alive.at <= now
         {
-            actions.push(Action::Send(keep_alive.frame.clone()));
+            effects.push(Effect::Send(keep_alive.frame.clone()));
             keep_alive.at = now + keep_alive.every;
         }
         if timers.close_at.take_if(is_due).is_some() {
-            actions.push(Action::End);
+            effects.push(Effect::End { is_reusable: false });
             self.gone();
         }
         self.tidy_timers();

@@ -1,4 +1,4 @@
-use crate::ws::{EventsError, session::tests::*};
+use crate::{effect::OriginFailure, ws::session::tests::*};
 
 fn close_event(code: u16, reason: &str) -> String {
     let [a, b] = code.to_be_bytes();
@@ -61,7 +61,7 @@ fn an_origin_that_fails_at_the_clients_close_leaves_it_answered() {
     let mut line = ClientConn::grip();
     line.client("close 4000 bye");
     line.turn();
-    line.outcome(Err(EventsError::Failed));
+    line.outcome(Err(OriginFailure::Failed));
     assert_eq!(line.said()[1..], ["close 4000 bye", "end"]);
     assert!(line.session.is_over());
 }
@@ -155,7 +155,7 @@ fn a_client_that_does_not_answer_a_close_is_given_up() {
     assert_eq!(line.wait(), std::time::Duration::from_secs(10));
     assert_eq!(line.said(), ["end"]);
     assert_eq!(line.turn(), r"DISCONNECT\r\n");
-    line.outcome(Err(EventsError::Failed));
+    line.outcome(Err(OriginFailure::Failed));
     assert!(line.session.is_over());
 }
 

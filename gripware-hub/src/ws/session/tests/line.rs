@@ -5,12 +5,15 @@ use std::time::Duration;
 use gripware_core::ws::CloseCode;
 use http::Response;
 
-use crate::ws::{EventsError, FrameDecoder, Opening, judge, session::tests::*};
+use crate::{
+    effect::OriginFailure,
+    ws::{FrameDecoder, Opening, judge, session::tests::*},
+};
 
 pub(super) struct ClientConn {
     pub(super) session: WsSession,
     pub(super) now: Instant,
-    said: Vec<Action>,
+    said: Vec<Effect>,
 }
 
 impl ClientConn {
@@ -105,16 +108,16 @@ impl ClientConn {
     }
 
     pub(super) fn answer_with(&mut self, headers: &[(&str, &str)], body: &str) {
-        self.outcome(Ok(response(headers, body.as_bytes())));
+        self.outcome(Ok(&response(headers, body.as_bytes())));
     }
 
-    pub(super) fn outcome(&mut self, outcome: Result<Response<Bytes>, EventsError>) {
+    pub(super) fn outcome(&mut self, outcome: Result<&Response<Bytes>, OriginFailure>) {
         self.session.answered(outcome, self.now, &mut self.said);
     }
 
     pub(super) fn unreached(&mut self) {
         let jitter = Duration::from_millis(500);
-        self.outcome(Err(EventsError::Unreached { jitter }));
+        self.outcome(Err(OriginFailure::Unreached { jitter }));
     }
 
     pub(super) fn item_closes(&mut self, code: u16, reason: &str) {
@@ -157,16 +160,17 @@ pub(super) fn response(headers: &[(&str, &str)], body: &[u8]) -> Response<Bytes>
     response.body(Bytes::copy_from_slice(body)).unwrap()
 }
 
-fn described(action: &Action) -> Vec<String> {
-    match action {
-        Action::Send(frames) => frames_of(frames),
-        Action::Close(frame) => frames_of(frame),
-        Action::Pong(payload) => frames_of(&crate::ws::encode(crate::ws::Opcode::Pong, payload)),
-        Action::Subscribe(channel) => vec![format!("subscribe {}", channel.name())],
-        Action::Unsubscribe(channel) => vec![format!("unsubscribe {}", channel.name())],
-        Action::SetMeta { name, value } => vec![format!("meta {name} {value:?}")],
-        Action::End => vec!["end".to_owned()],
-        Action::Note(note) => vec![format!("note: {note}")],
+fn described(effect: &Effect) -> Vec<String> {
+    match effect {
+        Effect::Send(frames) => frames_of(frames),
+        Effect::Close(frame) => frames_of(frame),
+        Effect::Pong(payload) => frames_of(&crate::ws::encode(crate::ws::Opcode::Pong, payload)),
+        Effect::Subscribe(channel) => vec![format!("subscribe {}", channel.name())],
+        Effect::Unsubscribe(channel) => vec![format!("unsubscribe {}", channel.name())],
+        Effect::SetMeta { name, value } => vec![format!("meta {name} {value:?}")],
+        Effect::End { .. } => vec!["end".to_owned()],
+        Effect::Note(note) => vec![format!("note: {note}")],
+        other => panic!("no session of a WebSocket says {other:?}"),
     }
 }
 

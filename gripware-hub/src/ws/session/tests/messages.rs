@@ -276,7 +276,7 @@ fn what_is_no_answer_closes_the_client_with_1011_and_tells_the_origin_nothing() 
         line.client("text 1");
         line.turn();
         line.client("text 2");
-        line.outcome(Ok(answer));
+        line.outcome(Ok(&answer));
         let said = line.said();
         assert_eq!(
             (said.len(), said[1].as_str()),
@@ -296,7 +296,7 @@ fn a_text_that_is_not_utf_8_closes_with_1011_behind_what_was_before_it() {
     let mut line = ClientConn::plain();
     line.session.refresh();
     line.turn();
-    line.outcome(Ok(response(
+    line.outcome(Ok(&response(
         &[],
         b"TEXT 1\r\na\r\nTEXT 1\r\n\xff\r\nTEXT 1\r\nb\r\n",
     )));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 
-use crate::ws::{EventsError, session::tests::*};
+use crate::{effect::OriginFailure, ws::session::tests::*};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -86,7 +86,7 @@ fn play(line: &mut ClientConn, step: &Step) {
             line.answer_with(&headers, events);
         }
         Step::Unreached => line.unreached(),
-        Step::Failed => line.outcome(Err(EventsError::Failed)),
+        Step::Failed => line.outcome(Err(OriginFailure::Failed)),
         Step::Refresh => line.session.refresh(),
         Step::ItemCloses(code) => line.item_closes(*code, "item"),
         Step::End => line.end(),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::ws::{EventsError, session::tests::*};
+use crate::{effect::OriginFailure, ws::session::tests::*};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -190,7 +190,7 @@ fn an_origin_that_may_have_seen_a_request_is_not_asked_again() {
     let mut line = ClientConn::plain();
     line.client("text 1");
     line.turn();
-    line.outcome(Err(EventsError::Failed));
+    line.outcome(Err(OriginFailure::Failed));
     assert_eq!(line.said()[1..], ["close 1011"]);
     line.no_turn();
 }

@@ -1,0 +1,246 @@
+//! The one place where what a session wants done is done: bytes are queued, channels followed, the
+//! origin asked, and holds ended.
+//!
+//! Nothing of a connection is borrowed while an effect is applied but for the step at hand, so an
+//! effect may come back to its connection with another input.
+
+use std::{rc::Rc, sync::Arc};
+
+use http::Response;
+
+use super::{
+    Shard,
+    connection::{Connection, Enqueued, State},
+};
+use crate::{
+    channels::encoded_item::EncodedItem,
+    clock,
+    effect::Effect,
+    handoff::Reply,
+    http::http1_head::response_bytes,
+    session::{Hold, Input},
+    ws::{Opcode, encode},
+};
+
+impl Shard {
+    /// Hands an input to the session of a connection, and does all that comes of it.
+    pub(super) fn input(self: &Rc<Self>, connection: &Rc<Connection>, input: Input<'_>) {
+        if connection.is_gone.get() {
+            return;
+        }
+        let effects = effects_of(connection, input);
+        self.act(connection, effects);
+    }
+
+    /// Does what a session wants done, and what is due about its connection after that.
+    pub(super) fn act(self: &Rc<Self>, connection: &Rc<Connection>, effects: Vec<Effect>) {
+        self.apply(connection, effects);
+        if connection.with(|state| state.may_resume()) {
+            connection.wake();
+        }
+        self.write(connection);
+        self.ask(connection);
+        self.set_timer(connection);
+        self.remove_if_over(connection);
+    }
+
+    pub(super) fn apply(self: &Rc<Self>, connection: &Rc<Connection>, effects: Vec<Effect>) {
+        let mut is_full = false;
+        for effect in effects {
+            if let Effect::Send(bytes) = effect {
+                is_full |= self.send(connection, bytes) == Enqueued::Overflow;
+            } else {
+                self.apply_one(connection, effect);
+            }
+        }
+        if is_full {
+            self.overflow(connection);
+        }
+    }
+
+    fn send(&self, connection: &Connection, bytes: bytes::Bytes) -> Enqueued {
+        let posted = connection.with(|state| match state.end {
+            None => self.post(connection, state, bytes, 1),
+            Some(_) => Enqueued::Queued,
+        });
+        if posted == Enqueued::Dropped {
+            self.shared.metrics.dropped.add(1);
+        }
+        posted
+    }
+
+    fn apply_one(self: &Rc<Self>, connection: &Rc<Connection>, effect: Effect) {
+        match effect {
+            Effect::Send(_) | Effect::Ask => {}
+            Effect::Write { bytes, messages } => {
+                connection.with(|state| state.outbox.push(bytes, messages));
+            }
+            Effect::KeepAlive(bytes) => connection.with(|state| {
+                if state.outbox.is_empty() {
+                    state.outbox.push(bytes, 0);
+                }
+            }),
+            Effect::Pong(payload) => connection.with(|state| {
+                if state.end.is_none() {
+                    pong(state, &payload);
+                }
+            }),
+            Effect::Close(bytes) => connection.with(|state| {
+                self.unsubscribe_all(connection, state);
+                state.outbox.push(bytes, 0);
+            }),
+            Effect::Answer { reply, response } => self.answer(connection, reply, *response),
+            Effect::End { is_reusable } => self.end(connection, is_reusable),
+            Effect::Cut => self.lost(connection),
+            Effect::Overflow => self.overflow(connection),
+            Effect::Subscribe(channel) => connection.with(|state| {
+                self.subscribe(connection, state, &channel);
+            }),
+            Effect::Unsubscribe(channel) => connection.with(|state| {
+                let mut all = state.session.client.subscriptions.iter();
+                if let Some(index) = all.position(|it| *it.channel == *channel.name()) {
+                    self.unsubscribe(connection, state, index);
+                }
+            }),
+            Effect::Follow {
+                channels,
+                trusts_origin,
+            } => {
+                let contradicts = connection.with(|state| {
+                    let contradicts = self.resubscribe(connection, state, &channels);
+                    if contradicts && trusts_origin {
+                        self.forget_places(state);
+                    }
+                    contradicts && !trusts_origin
+                });
+                let effects = effects_of(connection, Input::Subscribed { contradicts });
+                self.apply(connection, effects);
+            }
+            Effect::Redeliver => {
+                // Each may change what becomes of the next one.
+                for item in connection.with(|state| state.session.drain_buffered()) {
+                    self.redeliver(connection, &item);
+                }
+            }
+            Effect::SetMeta { name, value } => {
+                connection.with(|state| state.session.client.meta.set(&name, value.as_deref()));
+            }
+            Effect::Tell(request) => self.tell(connection, request),
+            Effect::Refuse(why) => self.refuse(connection, why),
+            Effect::ClientFault { code, reason } => tracing::debug!(
+                target: "gripware_hub",
+                connection = %connection.id,
+                code,
+                "a client breaks the protocol: {reason}"
+            ),
+            Effect::Note(note) => {
+                tracing::warn!(target: "gripware_hub", connection = %connection.id, "{note}");
+            }
+        }
+    }
+
+    /// The origin insists on where a channel is, although something else was published there.
+    fn forget_places(&self, state: &State) {
+        for subscription in &state.session.client.subscriptions {
+            if subscription.place.is_some() {
+                self.shared.registry.forget_last(&subscription.channel);
+            }
+        }
+    }
+
+    fn redeliver(self: &Rc<Self>, connection: &Rc<Connection>, item: &Arc<EncodedItem>) {
+        let (must_write, effects) = connection.with(|state| {
+            let mut all = state.session.client.subscriptions.iter();
+            match all.position(|it| it.channel == item.channel) {
+                Some(index) => self.deliver_to(connection, state, item, Some(index)),
+                None => (false, Vec::new()),
+            }
+        });
+        if must_write {
+            self.has_to_write(connection);
+        }
+        self.apply(connection, effects);
+    }
+
+    /// Gives a held request its response.
+    fn answer(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        reply: Reply,
+        response: Response<bytes::Bytes>,
+    ) {
+        match reply {
+            Reply::Channel(sender) => {
+                // Nobody waits if the client has gone.
+                let _ = sender.send(response);
+                self.remove(connection);
+            }
+            Reply::Http1 { version, is_head } => {
+                connection.with(|state| {
+                    let is_kept = state.resume_http.is_some() && !self.is_draining.get();
+                    let bytes = response_bytes(&response, version, is_head, is_kept);
+                    state.outbox.push(bytes, 1);
+                });
+                self.end(connection, true);
+            }
+        }
+    }
+
+    /// Ends a hold when what waits for the client is written.
+    fn end(self: &Rc<Self>, connection: &Rc<Connection>, is_reusable: bool) {
+        connection.with(|state| {
+            self.unsubscribe_all(connection, state);
+            if !is_reusable || self.is_draining.get() {
+                state.resume_http = None;
+            }
+            state.end_when_written();
+        });
+        self.unlist(connection);
+    }
+
+    /// Tells a client that its hold was refused, if it may know.
+    fn refuse(&self, connection: &Connection, why: String) {
+        tracing::warn!(target: "gripware_hub", connection = %connection.id, "{}", why.trim_ascii_end());
+        if self.shared.settings.development {
+            connection.with(|state| {
+                if let Hold::Stream(stream) = &state.session.hold {
+                    let bytes = stream.framed(&why.into());
+                    state.outbox.push(bytes, 1);
+                }
+            });
+        }
+    }
+
+    /// Disconnects a slow consumer. A WebSocket is told why.
+    fn overflow(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let (queued, messages, dropped) = connection.with(|state| {
+            let outbox = &mut state.outbox;
+            (outbox.bytes(), outbox.messages(), outbox.clear_unbegun())
+        });
+        tracing::warn!(
+            target: "gripware_hub",
+            connection = %connection.id,
+            peer = connection.peer.map(tracing::field::display),
+            queued,
+            messages,
+            "a client that does not read is disconnected"
+        );
+        self.shared.metrics.slow_closed.add(1);
+        self.shared.metrics.dropped.add(dropped as u64);
+        let effects = effects_of(connection, Input::Overflow);
+        self.apply(connection, effects);
+    }
+}
+
+fn effects_of(connection: &Connection, input: Input<'_>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    connection.with(|state| state.session.handle(input, clock::now(), &mut effects));
+    effects
+}
+
+fn pong(state: &mut State, payload: &[u8]) {
+    match state.session.websocket_mut() {
+        Some(socket) if !state.outbox.is_empty() => socket.pong_later(payload),
+        _ => state.outbox.push(encode(Opcode::Pong, payload), 0),
+    }
+}
