@@ -176,7 +176,6 @@ mod channels;
 mod clock;
 mod connection_id;
 mod control;
-mod effect;
 mod gateway;
 mod handoff;
 mod http;

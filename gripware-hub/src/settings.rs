@@ -5,7 +5,7 @@ use std::{num::NonZero, thread};
 
 use gripware_core::sig::Signer;
 
-use crate::{channels::registry::MAX_SHARDS, setting};
+use crate::{channels::registry::MAX_SHARDS, setting, ws::WsSettings};
 
 /// What becomes of a client whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,6 +111,18 @@ setting::settings! {
         /// whether clients are told why an instruction of the application was refused, which is in the
         /// log anyway. Not for the public.
         development: Switch = false;
+    }
+}
+
+impl Settings {
+    /// What of them holds for every WebSocket.
+    pub(crate) fn websocket(&self) -> WsSettings {
+        WsSettings {
+            min_keep_alive_interval: self.min_keep_alive_interval,
+            max_message: self.max_message,
+            message_timeout: self.message_timeout,
+            ..WsSettings::default()
+        }
     }
 }
 

@@ -10,10 +10,9 @@ use gripware_core::ws::{CloseCode, EventKind, decode};
 use http::{HeaderMap, Response};
 
 use super::frames::{self, BINARY, CLOSE, PING, PONG, Said, TEXT};
-use crate::effect::Effect;
-use crate::ws::{
-    ClientMessage, ConnectionMeta, FrameDecoder, Opcode, Opening, WsSession, WsSettings, encode,
-    judge,
+use crate::{
+    session::{Effect, WsSession},
+    ws::{ClientMessage, ConnectionMeta, FrameDecoder, Opcode, Opening, WsSettings, encode, judge},
 };
 
 /// What the client may send at most in one message, if it is not much.

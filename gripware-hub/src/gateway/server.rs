@@ -56,7 +56,7 @@ impl<S: Origin> Gateway<S> {
             settings.max_turns_per_address,
             settings.origin_timeout,
         );
-        let session = WsSettings::from(settings);
+        let session = settings.websocket();
         Arc::new(Self {
             holder,
             origin_client,

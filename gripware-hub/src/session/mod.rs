@@ -5,11 +5,13 @@
 //! is said. Only an item that is the same for many clients takes a shorter way: its bytes go to the
 //! queues of those that are [plain](Session::takes_as_it_is) at once.
 
+mod effect;
 pub(crate) mod response;
 pub(crate) mod resync;
 pub(crate) mod stream;
 pub(crate) mod subscription;
 pub(crate) mod websocket;
+mod ws_session;
 
 use std::{
     collections::VecDeque,
@@ -22,6 +24,9 @@ use bytes::Bytes;
 use gripware_core::{proxy::Instruction, ws::CloseCode};
 use http::{Request, Response, header::HOST};
 
+pub(crate) use self::effect::{Effect, OriginFailure, OriginRequest};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::ws_session::WsSession;
 use self::{
     response::ResponseSession,
     stream::StreamSession,
@@ -29,9 +34,7 @@ use self::{
     websocket::WebSocketSession,
 };
 use crate::{
-    channels::encoded_item::EncodedItem,
-    effect::{Effect, OriginFailure, OriginRequest},
-    http::replay_request::ReplayRequest,
+    channels::encoded_item::EncodedItem, http::replay_request::ReplayRequest,
     inspect::ConnectionKind,
 };
 

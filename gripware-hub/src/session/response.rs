@@ -17,12 +17,11 @@ use gripware_core::{
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
-    ClientState, Input, follow,
+    ClientState, Effect, Input, OriginFailure, OriginRequest, follow,
     resync::{Resync, ResyncState, write_last},
 };
 use crate::{
     channels::encoded_item::EncodedItem,
-    effect::{Effect, OriginFailure, OriginRequest},
     handoff::Reply,
     http::{compact_headers::CompactHeaders, http1_head::set_reason},
 };

@@ -10,8 +10,8 @@ use std::{
 use gripware_core::{header::GRIP_LAST, proxy::Instruction};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
-use super::{ClientState, subscription::Subscription};
-use crate::{channels::encoded_item::EncodedItem, effect::Effect};
+use super::{ClientState, Effect, subscription::Subscription};
+use crate::channels::encoded_item::EncodedItem;
 
 /// How many items are kept while the origin is being asked. With more, it is asked again.
 const MAX_KEPT: usize = 100;

@@ -16,12 +16,11 @@ use gripware_core::{
 use http::Response;
 
 use super::{
-    ClientState, Input, follow,
+    ClientState, Effect, Input, OriginRequest, follow,
     resync::{Resync, ResyncState, write_last},
 };
 use crate::{
     channels::encoded_item::EncodedItem,
-    effect::{Effect, OriginRequest},
     handoff::Framing,
     http::chunked::{LAST_CHUNK, chunk},
 };

@@ -6,11 +6,10 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use gripware_core::{proxy::Verdict, ws::CloseCode};
 
-use super::{ClientState, Input};
+use super::{ClientState, Effect, Input, ws_session::WsSession};
 use crate::{
     channels::encoded_item::{EncodedItem, SocketPart},
-    effect::Effect,
-    ws::{ClientMessage, FrameDecoder, Opcode, ProtocolError, WsSession, encode},
+    ws::{ClientMessage, FrameDecoder, Opcode, ProtocolError, encode},
 };
 
 /// How many messages and control frames of one client are taken before others have their turn.

@@ -15,10 +15,9 @@ use super::{
 };
 use crate::{
     clock,
-    effect::Effect,
     handoff::{HeldClient, HoldKind},
     session::{
-        Hold, Input, Session, response::ResponseSession, stream::StreamSession,
+        Effect, Hold, Input, Session, response::ResponseSession, stream::StreamSession,
         websocket::WebSocketSession,
     },
     socket::Socket,

@@ -15,10 +15,9 @@ use super::{
 use crate::{
     channels::encoded_item::EncodedItem,
     clock,
-    effect::Effect,
     handoff::Reply,
     http::http1_head::response_bytes,
-    session::{Hold, Input},
+    session::{Effect, Hold, Input},
     ws::{Opcode, encode},
 };
 

@@ -13,9 +13,8 @@ use super::{
 };
 use crate::{
     clock,
-    effect::{OriginFailure, OriginRequest},
     origin::{OriginClient, OriginError},
-    session::Input,
+    session::{Input, OriginFailure, OriginRequest},
     turns::Client,
 };
 

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{
     channels::encoded_item::EncodedItem,
-    effect::Effect,
-    session::{Hold, Input},
+    session::{Effect, Hold, Input},
 };
 
 /// Hands items to one connection after the other.

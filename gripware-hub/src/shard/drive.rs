@@ -21,8 +21,7 @@ use super::{
 };
 use crate::{
     clock,
-    effect::Effect,
-    session::websocket::WebSocketSession,
+    session::{Effect, websocket::WebSocketSession},
     socket::{Io, Socket},
 };
 

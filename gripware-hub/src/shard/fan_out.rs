@@ -8,7 +8,7 @@ use super::{
     connection::{Connection, State},
     deliver::Delivery,
 };
-use crate::{channels::encoded_item::EncodedItem, clock, effect::Effect};
+use crate::{channels::encoded_item::EncodedItem, clock, session::Effect};
 
 impl Shard {
     /// Hands items of one channel to all who follow it.

@@ -13,9 +13,8 @@ use tokio::{task::spawn_local, time::sleep};
 
 use super::{Shard, connection::Connection};
 use crate::{
-    effect::OriginFailure,
     origin::{OriginClient, OriginError},
-    session::Input,
+    session::{Input, OriginFailure},
 };
 
 /// How often a next link that could not be fetched is tried again.

@@ -66,7 +66,7 @@ impl Shared {
         let (inboxes, receivers): (Vec<_>, Vec<_>) = (0..settings.shards)
             .map(|_| mpsc::unbounded_channel())
             .unzip();
-        let ws_settings = Arc::new(WsSettings::from(&settings));
+        let ws_settings = Arc::new(settings.websocket());
         let shared = Self {
             settings,
             registry,

@@ -12,7 +12,7 @@ pub(super) const fn is_legal(code: u16) -> bool {
 
 /// What a client is told where an origin or an item says `close`: the same, or 1000 where there is
 /// no code or an illegal one. A client would fail the connection on an illegal one.
-pub(super) fn to_client(close: Close) -> Close {
+pub(crate) fn to_client(close: Close) -> Close {
     match close.code() {
         Some(code) if is_legal(code) => close,
         Some(_) | None => Close::new(CloseCode::NORMAL).with_reason(close.reason()),

@@ -17,7 +17,7 @@ pub(crate) struct ConnectionMeta {
 impl ConnectionMeta {
     /// Obeys the `Set-Meta-*` headers of an answer. Whether all of them could be: those that are
     /// over a limit are not kept.
-    pub(super) fn take(&mut self, headers: &HeaderMap, limits: &Limits) -> bool {
+    pub(crate) fn take(&mut self, headers: &HeaderMap, limits: &Limits) -> bool {
         let mut has_room = true;
         for (name, value) in headers {
             let Some(item) = name.as_str().strip_prefix(SET_META_PREFIX) else {
@@ -47,7 +47,7 @@ impl ConnectionMeta {
     }
 
     /// Adds the `Meta-*` headers of a request.
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.items {
             headers.insert(name, value.clone());
         }

@@ -8,7 +8,7 @@ const PREFIX: &str = "message-prefix";
 
 /// How the messages of an origin are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// They are all for the client, as they are.
     Plain,
     /// Those with `m:` before them are for the client, those with `c:` for the proxy.
@@ -19,7 +19,7 @@ pub(super) enum Mode {
 
 impl Mode {
     /// Reads the answer to `OPEN`.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
         extensions
             .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
@@ -45,7 +45,7 @@ impl Mode {
     }
 
     /// What stands before a message to the client; none where GRIP is not spoken.
-    pub(super) fn prefix(&self) -> Option<&[u8]> {
+    pub(crate) fn prefix(&self) -> Option<&[u8]> {
         match self {
             Self::Plain => None,
             Self::Grip => Some(MESSAGE_PREFIX.as_bytes()),

@@ -1,13 +1,12 @@
 //! WebSockets: RFC 6455 towards a client, and WebSocket-over-HTTP towards the origin (GRIP 2).
 //!
-//! There is no socket and no clock here. A [`handshake`] is checked; the origin's answer to `OPEN`
-//! is [judged](judge), and an accepted one starts a [`WsSession`]. Whoever owns the socket hands
-//! the [`FrameDecoder`] what arrives and the session what comes out of it, sends its [`EventsRequest`]s to
-//! the origin, and does what its [`Effect`](crate::effect::Effect)s say.
+//! There is no socket, no clock and no state of a connection here but the [`FrameDecoder`]'s: a
+//! [`handshake`] is checked, the origin's answer to `OPEN` is [judged](judge), frames are read and
+//! written, and requests to the origin are put together. What an accepted WebSocket does is a
+//! session's affair.
 
-mod close;
+pub(crate) mod close;
 mod connection_meta;
-mod event_queue;
 mod events_request;
 mod extension;
 mod frame;
@@ -15,15 +14,14 @@ mod frame_decoder;
 pub(crate) mod handshake;
 mod opening;
 pub(crate) mod request;
-mod session;
 mod settings;
 
 pub(crate) use self::{
     connection_meta::ConnectionMeta,
     events_request::EventsRequest,
+    extension::Mode,
     frame::{Opcode, append, encode, encode_close},
     frame_decoder::{ClientMessage, FrameDecoder, ProtocolError},
-    opening::{Accepted, Opening, judge},
-    session::WsSession,
+    opening::{Accepted, Opening, interval, is_events, judge, poll},
     settings::WsSettings,
 };

@@ -46,13 +46,13 @@ pub(crate) enum Opening {
 pub(crate) struct Accepted {
     /// What the origin adds to the client's 101, with the subprotocol where it chose one.
     pub(crate) headers: HeaderMap,
-    pub(super) mode: Mode,
+    pub(crate) mode: Mode,
     pub(crate) meta: ConnectionMeta,
     /// Whether there was more to remember than its limits allow.
-    pub(super) is_forgetful: bool,
-    pub(super) poll: u32,
+    pub(crate) is_forgetful: bool,
+    pub(crate) poll: u32,
     /// The whole answer, of which the first event is `OPEN`.
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// Headers of an answer that are not for the client's 101.
@@ -119,7 +119,7 @@ pub(crate) fn judge(
 ///
 /// Pushpin compares the type byte for byte. Frameworks add a charset by themselves, which says
 /// nothing about a list of events, so parameters and case are passed over here.
-pub(super) fn is_events(response: &Response<Bytes>) -> bool {
+pub(crate) fn is_events(response: &Response<Bytes>) -> bool {
     let content_type = response.headers().get(CONTENT_TYPE);
     let essence =
         content_type.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
@@ -131,7 +131,7 @@ pub(super) fn is_events(response: &Response<Bytes>) -> bool {
 
 /// What an answer says about polling: a number of seconds, of which 0 is never. None where it
 /// says nothing; what is no number is never.
-pub(super) fn poll(headers: &HeaderMap) -> Option<u32> {
+pub(crate) fn poll(headers: &HeaderMap) -> Option<u32> {
     let value = headers.get(KEEP_ALIVE_INTERVAL)?;
     let seconds = value
         .to_str()
@@ -142,7 +142,7 @@ pub(super) fn poll(headers: &HeaderMap) -> Option<u32> {
 }
 
 /// How long the time between two polls is.
-pub(super) fn interval(poll: u32, settings: &WsSettings) -> Duration {
+pub(crate) fn interval(poll: u32, settings: &WsSettings) -> Duration {
     Duration::from_secs(poll.into()).max(settings.min_keep_alive_interval)
 }
 

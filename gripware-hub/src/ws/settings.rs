@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use gripware_core::Limits;
 
-use crate::settings::Settings;
-
 /// Bounds and times of sessions, shared by all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct WsSettings {
@@ -35,22 +33,11 @@ pub(crate) struct WsSettings {
 
 impl WsSettings {
     /// Bounds of an origin's answers. Events are not counted: the body's bound is theirs.
-    pub(super) fn limits_of_answers(&self) -> Limits {
+    pub(crate) fn limits_of_answers(&self) -> Limits {
         let mut limits = self.limits.clone();
         limits.websocket_events = limits.websocket_body;
         limits.websocket_event = limits.websocket_body;
         limits
-    }
-}
-
-impl From<&Settings> for WsSettings {
-    fn from(settings: &Settings) -> Self {
-        Self {
-            min_keep_alive_interval: settings.min_keep_alive_interval,
-            max_message: settings.max_message,
-            message_timeout: settings.message_timeout,
-            ..Self::default()
-        }
     }
 }
 

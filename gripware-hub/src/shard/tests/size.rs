@@ -5,12 +5,9 @@ use super::{
     line::answer,
     *,
 };
-use crate::{
-    session::{
-        response::ResponseSession, resync::Resync, stream::StreamSession,
-        subscription::Subscription, websocket::WebSocketSession,
-    },
-    ws::WsSession,
+use crate::session::{
+    WsSession, response::ResponseSession, resync::Resync, stream::StreamSession,
+    subscription::Subscription, websocket::WebSocketSession,
 };
 
 #[test]

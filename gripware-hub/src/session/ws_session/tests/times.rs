@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{effect::OriginFailure, ws::session::tests::*};
+use crate::session::{OriginFailure, ws_session::tests::*};
 
 const SECOND: Duration = Duration::from_secs(1);
 

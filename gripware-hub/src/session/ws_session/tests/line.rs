@@ -6,8 +6,8 @@ use gripware_core::ws::CloseCode;
 use http::Response;
 
 use crate::{
-    effect::OriginFailure,
-    ws::{FrameDecoder, Opening, judge, session::tests::*},
+    session::{OriginFailure, ws_session::tests::*},
+    ws::{FrameDecoder, Opening, judge},
 };
 
 pub(super) struct ClientConn {

@@ -3,6 +3,7 @@
 mod answer;
 mod control;
 mod ending;
+mod event_queue;
 mod events;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,9 @@ use gripware_core::{
 };
 use http::HeaderMap;
 
-use self::{ending::end_with, timers::Timers};
-use super::{
-    Accepted, ClientMessage, ConnectionMeta, EventsRequest, WsSettings, event_queue::EventQueue,
-    extension::Mode,
-};
-use crate::effect::Effect;
+use self::{ending::end_with, event_queue::EventQueue, timers::Timers};
+use super::Effect;
+use crate::ws::{Accepted, ClientMessage, ConnectionMeta, EventsRequest, Mode, WsSettings};
 
 /// The state of one WebSocket that is open, or was.
 ///

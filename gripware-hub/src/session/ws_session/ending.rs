@@ -7,7 +7,7 @@ use gripware_core::ws::{Close, CloseCode, EventKind};
 
 use super::{InFlight, Stage, WsSession};
 use crate::{
-    effect::Effect,
+    session::Effect,
     ws::{ProtocolError, close::to_client, encode_close},
 };
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gripware_core::ws::{Frame, WsKeepAlive};
 
 use super::WsSession;
-use crate::{effect::Effect, ws::encode};
+use crate::{session::Effect, ws::encode};
 
 /// What waits for its time beside the next poll. Few sessions have any of it.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 use http::Response;
 
 use super::line::response;
-use crate::ws::session::tests::*;
+use crate::session::ws_session::tests::*;
 
 #[test]
 fn what_comes_while_a_request_is_under_way_is_told_in_the_next() {

@@ -7,7 +7,7 @@ use gripware_core::ws::{CONTROL_PREFIX, Close, Event, EventKind, Events, MAX_PIN
 
 use super::WsSession;
 use crate::{
-    effect::Effect,
+    session::Effect,
     ws::{Opcode, append},
 };
 

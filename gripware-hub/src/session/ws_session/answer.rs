@@ -12,13 +12,10 @@ use gripware_core::{
 };
 use http::{HeaderMap, Response};
 
-use super::{FORGETFUL, InFlight, Stage, WsSession, events::Ending};
+use super::{FORGETFUL, InFlight, Stage, WsSession, event_queue::Taken, events::Ending};
 use crate::{
-    effect::{Effect, OriginFailure},
-    ws::{
-        event_queue::Taken,
-        opening::{interval, is_events, poll},
-    },
+    session::{Effect, OriginFailure},
+    ws::{interval, is_events, poll},
 };
 
 impl WsSession {

@@ -5,7 +5,7 @@ mod random;
 mod times;
 
 use self::line::ClientConn;
-use crate::ws::session::*;
+use crate::session::ws_session::*;
 
 #[test]
 fn an_idle_session_is_small_and_owns_nothing() {

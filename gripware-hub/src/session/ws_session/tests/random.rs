@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 
-use crate::{effect::OriginFailure, ws::session::tests::*};
+use crate::session::{OriginFailure, ws_session::tests::*};
 
 #[derive(Clone, Debug)]
 enum Step {

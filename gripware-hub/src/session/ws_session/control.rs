@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gripware_core::ws::ControlMessage;
 
 use super::{WsSession, events::Output};
-use crate::effect::Effect;
+use crate::session::Effect;
 
 impl WsSession {
     /// Obeys the content of a text that starts with `c:`. What cannot be obeyed is said in the log

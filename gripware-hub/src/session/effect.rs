@@ -1,4 +1,4 @@
-//! What passes between a [`Session`](crate::session::Session), which has no socket and no clock, and
+//! What passes between a [`Session`](super::Session), which has no socket and no clock, and
 //! the shard that has both: the session says what it wants done, and the shard does it, in one
 //! place (`shard/apply.rs`).
 
@@ -44,7 +44,7 @@ pub(crate) enum Effect {
     /// End the subscription to a channel, of which the name counts.
     Unsubscribe(Channel),
     /// Subscribe the client to these channels and no others. The answer is
-    /// [`Input::Subscribed`](crate::session::Input::Subscribed).
+    /// [`Input::Subscribed`](super::Input::Subscribed).
     Follow {
         channels: Vec<Channel>,
         /// Whether the origin is right about where a channel is, although something else was
@@ -56,7 +56,7 @@ pub(crate) enum Effect {
     /// Set an item of the meta that filters look at, or remove it.
     SetMeta { name: String, value: Option<String> },
     /// A request to the origin may be due; see
-    /// [`Session::next_request`](crate::session::Session::next_request).
+    /// [`Session::next_request`](super::Session::next_request).
     Ask,
     /// Tell the origin that the client has gone.
     Tell(Request<Bytes>),
@@ -70,7 +70,7 @@ pub(crate) enum Effect {
 }
 
 /// A request to the origin on behalf of a client. One at a time is under way for each, and its
-/// outcome is [`Input::Answer`](crate::session::Input::Answer).
+/// outcome is [`Input::Answer`](super::Input::Answer).
 #[derive(Debug)]
 pub(crate) enum OriginRequest {
     /// A held request once more.

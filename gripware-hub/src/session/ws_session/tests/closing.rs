@@ -1,4 +1,4 @@
-use crate::{effect::OriginFailure, ws::session::tests::*};
+use crate::session::{OriginFailure, ws_session::tests::*};
 
 fn close_event(code: u16, reason: &str) -> String {
     let [a, b] = code.to_be_bytes();
