@@ -1,4 +1,5 @@
-//! Several nodes over Redis: history, presence and records for handlers (`gripware-state`).
+//! Several nodes over Redis: items between hubs (`gripware-relay`), and history, presence and records
+//! for handlers (`gripware-state`). The modules say what each needs and what it keeps.
 //!
 //! ```no_run
 //! use gripware_state::State;
@@ -19,6 +20,10 @@
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
 //! | `rust-crypto` | no | signs in pure Rust; see `gripware-core` |
 
+pub mod relay;
 pub mod state;
 
-pub use self::state::{RedisState, state};
+pub use self::{
+    relay::broker,
+    state::{RedisState, state},
+};

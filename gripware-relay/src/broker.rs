@@ -48,7 +48,9 @@ pub trait Incoming: fmt::Debug + Send {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lane {
-    /// Every node, the sender too. All nodes see the same order.
+    /// Every node, the sender too. Each sees what one sender sent in its order. Whether all see the
+    /// items of several senders in the same order depends on the broker; across publishers, as in
+    /// GRIP, ids and previous ids order a channel.
     Items,
     /// One node.
     Node(NodeId),
@@ -76,7 +78,7 @@ pub enum Event {
         /// time.
         resumed: bool,
     },
-    /// The broker is out of reach.
+    /// The broker is out of reach: once when that is noticed, and again for each attempt that fails.
     Disconnected(BrokerError),
     /// Messages were dropped on their way here, by the broker or by a full buffer.
     Missed,

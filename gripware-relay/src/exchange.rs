@@ -185,9 +185,14 @@ impl Exchange {
         }
     }
 
+    /// Whether the broker is reached, by what it said last.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.hearing.next_beat().is_some()
+    }
+
     /// The broker cannot be received from.
     pub(crate) fn disconnected(&mut self, error: BrokerError, now: Instant) {
-        if self.hearing.next_beat().is_some() {
+        if self.is_connected() {
             self.counts.disconnects += 1;
         }
         self.last_error = Some(error);

@@ -17,7 +17,7 @@
 //! let broker = MemoryBroker::new();
 //! let (relay, mut deliveries) = Relay::new(Arc::new(broker.clone()), RelaySettings::new());
 //!
-//! // Whatever comes, from here and from elsewhere, comes in one order.
+//! // Whatever comes, from here and from elsewhere, comes this way.
 //! let (sender, mut received) = tokio::sync::mpsc::channel(10);
 //! let receiving = tokio::spawn(async move {
 //!     while let Some(delivery) = deliveries.next().await {

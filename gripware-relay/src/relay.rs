@@ -320,7 +320,11 @@ impl Deliveries {
                 self.backoff.reset();
                 self.shared.reconnected.notify_one();
             }
-            Event::Disconnected(error) => tracing::warn!(%error, "the broker is out of reach"),
+            // Attempts that fail follow each other; the first of them is worth a warning.
+            Event::Disconnected(error) if self.shared.exchange().is_connected() => {
+                tracing::warn!(%error, "the broker is out of reach");
+            }
+            Event::Disconnected(error) => tracing::debug!(%error, "still out of reach"),
             Event::Message(_) | Event::Missed => {}
         }
         let mut exchange = self.shared.exchange();

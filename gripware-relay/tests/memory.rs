@@ -8,6 +8,8 @@ use gripware_relay::{Broker, MemoryBroker, broker_suite, suite::Engine};
 struct Memory(MemoryBroker);
 
 impl Engine for Memory {
+    const HAS_ONE_ORDER: bool = true;
+
     async fn start() -> Self {
         Self::default()
     }

@@ -9,6 +9,8 @@
 //! struct Memory(MemoryBroker);
 //!
 //! impl Engine for Memory {
+//!     const HAS_ONE_ORDER: bool = true;
+//!
 //!     async fn start() -> Self {
 //!         Self(MemoryBroker::new())
 //!     }
@@ -53,6 +55,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server, or what stands for one, that the suite may kill.
 pub trait Engine: Send {
+    /// Whether all nodes see the items of several senders in the same order.
+    const HAS_ONE_ORDER: bool;
+
     /// Starts one that nobody else uses.
     fn start() -> impl Future<Output = Self> + Send;
 
@@ -71,7 +76,7 @@ pub trait Engine: Send {
 macro_rules! broker_suite {
     ($engine:ty) => {
         $crate::broker_suite! { $engine:
-            every_node_gets_every_item_in_one_order,
+            every_node_gets_every_item_in_order,
             an_item_arrives_as_it_was_published,
             questions_are_answered_by_the_nodes_that_live,
             a_node_that_ends_is_gone_for_the_others,
