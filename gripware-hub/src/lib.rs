@@ -182,6 +182,7 @@ mod http;
 mod hub;
 mod inspect;
 mod local_publisher;
+mod log;
 mod metrics;
 mod node;
 mod origin;

@@ -17,6 +17,7 @@ use std::{
 const ORDER: &[&str] = &[
     // Words and values.
     "clock",
+    "log",
     "connection_id",
     "page",
     "inspect",

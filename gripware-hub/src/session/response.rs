@@ -227,7 +227,7 @@ impl ResponseSession {
         match format.action() {
             Action::Send if is_broken => {
                 tracing::warn!(
-                    target: "gripware_hub",
+                    target: crate::log::TARGET,
                     channel = %item.channel,
                     "a patch does not fit the response that it is for"
                 );

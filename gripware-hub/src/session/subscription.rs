@@ -111,7 +111,7 @@ impl ClientState {
         if verdict == Verdict::Fail {
             // Perhaps for many connections at once, so that a warning for each would say too much.
             tracing::debug!(
-                target: "gripware_hub",
+                target: crate::log::TARGET,
                 channel = %item.channel,
                 ?filters,
                 ?wanted,

@@ -71,7 +71,7 @@ impl Shard {
             Some(conn) => match Socket::attach(conn.wire) {
                 Ok(wire) => (Some(wire), conn.unread, conn.resume_http),
                 Err(error) => {
-                    tracing::debug!(target: "gripware_hub", connection = %id, %error, "a client is lost");
+                    tracing::debug!(target: crate::log::TARGET, connection = %id, %error, "a client is lost");
                     return;
                 }
             },

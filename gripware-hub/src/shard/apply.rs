@@ -127,13 +127,13 @@ impl Shard {
             Effect::Tell(request) => self.tell(connection, request),
             Effect::Refuse(why) => self.refuse(connection, why),
             Effect::ClientFault { code, reason } => tracing::debug!(
-                target: "gripware_hub",
+                target: crate::log::TARGET,
                 connection = %connection.id,
                 code,
                 "a client breaks the protocol: {reason}"
             ),
             Effect::Note(note) => {
-                tracing::warn!(target: "gripware_hub", connection = %connection.id, "{note}");
+                tracing::warn!(target: crate::log::TARGET, connection = %connection.id, "{note}");
             }
         }
     }
@@ -199,7 +199,7 @@ impl Shard {
 
     /// Tells a client that its hold was refused, if it may know.
     fn refuse(&self, connection: &Connection, why: String) {
-        tracing::warn!(target: "gripware_hub", connection = %connection.id, "{}", why.trim_ascii_end());
+        tracing::warn!(target: crate::log::TARGET, connection = %connection.id, "{}", why.trim_ascii_end());
         if self.shared.settings.development {
             connection.with(|state| {
                 if let Hold::Stream(stream) = &state.session.hold {
@@ -217,7 +217,7 @@ impl Shard {
             (outbox.bytes(), outbox.messages(), outbox.clear_unbegun())
         });
         tracing::warn!(
-            target: "gripware_hub",
+            target: crate::log::TARGET,
             connection = %connection.id,
             peer = connection.peer.map(tracing::field::display),
             queued,

@@ -73,7 +73,7 @@ impl Shard {
     ) {
         let answer = answer.map_err(|error| {
             self.shared.metrics.asks_failed.add(1);
-            tracing::warn!(target: "gripware_hub", connection = %connection.id, "the origin did not answer: {error}");
+            tracing::warn!(target: crate::log::TARGET, connection = %connection.id, "the origin did not answer: {error}");
             match error {
                 OriginError::Unreached(_) => OriginFailure::Unreached { jitter: jitter() },
                 _ => OriginFailure::Failed,
@@ -92,7 +92,7 @@ impl Shard {
         let shard = Rc::clone(self);
         spawn_local(async move {
             if let Err(error) = origin_client.ask(request, MAX_PAGE).await {
-                tracing::warn!(target: "gripware_hub", connection = %id, "the origin was not told that a client has gone: {error}");
+                tracing::warn!(target: crate::log::TARGET, connection = %id, "the origin was not told that a client has gone: {error}");
             }
             shard.telling.set(shard.telling.get().saturating_sub(1));
         });

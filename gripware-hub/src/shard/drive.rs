@@ -152,7 +152,7 @@ impl Shard {
                 return;
             }
             tracing::debug!(
-                target: "gripware_hub",
+                target: crate::log::TARGET,
                 connection = %connection.id,
                 peer = connection.peer.map(tracing::field::display),
                 "a client that sends more than {MAX_UNREAD} bytes while it is held is cut off"

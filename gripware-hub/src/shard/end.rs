@@ -129,7 +129,7 @@ impl Shard {
             let kind = state.session.kind();
             self.shared.metrics.connections.of(kind).sub(1);
             tracing::info!(
-                target: "gripware_hub",
+                target: crate::log::TARGET,
                 connection = %connection.id,
                 path = state.session.client.request.uri().path(),
                 hold = kind.as_str(),

@@ -109,7 +109,7 @@ impl Shard {
             metrics.asks_failed.add(1);
             // Without the query, which may have a token.
             let path = request.uri().path();
-            tracing::warn!(target: "gripware_hub", path, attempt, "a next link was not fetched: {why}");
+            tracing::warn!(target: crate::log::TARGET, path, attempt, "a next link was not fetched: {why}");
             if attempt >= RETRIES || self.is_draining.get() {
                 return None;
             }

@@ -24,7 +24,7 @@ impl Shard {
         let done = isolated(act);
         if done.is_none() {
             tracing::error!(
-                target: "gripware_hub",
+                target: crate::log::TARGET,
                 connection = %connection.id,
                 "a fault of the hub: the connection is cut off"
             );
@@ -46,7 +46,7 @@ pub(super) fn isolated<T>(act: impl FnOnce() -> T) -> Option<T> {
     if done.is_err() {
         #[cfg(any(test, fuzzing))]
         FAULTS.set(FAULTS.get() + 1);
-        tracing::error!(target: "gripware_hub", "a fault of the hub: something was given up");
+        tracing::error!(target: crate::log::TARGET, "a fault of the hub: something was given up");
     }
     done.ok()
 }

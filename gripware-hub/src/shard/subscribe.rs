@@ -96,7 +96,7 @@ impl Shard {
         let limit = self.shared.settings.max_channels;
         if state.session.client.subscriptions.len() >= limit {
             tracing::warn!(
-                target: "gripware_hub",
+                target: crate::log::TARGET,
                 connection = %connection.id,
                 channel = channel.name(),
                 "a subscription is over the limit of {limit}"

@@ -40,7 +40,7 @@ impl Shard {
         match written {
             Poll::Ready(Ok(())) => self.all_is_written(connection),
             Poll::Ready(Err(error)) => {
-                tracing::trace!(target: "gripware_hub", connection = %connection.id, %error, "a client is lost");
+                tracing::trace!(target: crate::log::TARGET, connection = %connection.id, %error, "a client is lost");
                 self.lost(connection);
             }
             Poll::Pending => {}
@@ -126,7 +126,7 @@ impl Shard {
                 state.session.dropped();
                 if !std::mem::replace(&mut state.has_dropped, true) {
                     tracing::warn!(
-                        target: "gripware_hub",
+                        target: crate::log::TARGET,
                         connection = %connection.id,
                         peer = connection.peer.map(tracing::field::display),
                         queued = state.outbox.bytes(),
