@@ -1,4 +1,4 @@
-//! What the fuzz targets of `gripware-core` check.
+//! What the fuzz targets of `gripware-core` and `gripware-relay` check.
 //!
 //! Each target is a function from bytes that panics where something is wrong, and says whether the
 //! input was a good one. `fuzz/fuzz_targets` hands it what libFuzzer makes up, and a test of this
@@ -17,21 +17,22 @@ mod items_json;
 mod json;
 mod patch;
 mod publish_items;
+mod relay_message;
 mod ws_context;
 mod ws_decode;
 
 pub use self::{
     control::control, filters::filters, grip_sig::grip_sig, grip_url::grip_url,
     instruct_json::instruct_json, instructions::instructions, instructions_read::instructions_read,
-    items_json::items_json, patch::patch, publish_items::publish_items, ws_context::ws_context,
-    ws_decode::ws_decode,
+    items_json::items_json, patch::patch, publish_items::publish_items,
+    relay_message::relay_message, ws_context::ws_context, ws_decode::ws_decode,
 };
 
 /// A target: whether the input is a good one.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by the name of its program in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("control", control),
     ("filters", filters),
     ("grip_sig", grip_sig),
@@ -42,6 +43,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("items_json", items_json),
     ("patch", patch),
     ("publish_items", publish_items),
+    ("relay_message", relay_message),
     ("ws_context", ws_context),
     ("ws_decode", ws_decode),
 ];
