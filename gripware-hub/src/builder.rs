@@ -177,8 +177,8 @@ impl HubBuilder {
             let signer = Signer::new(key.clone())?;
             settings.signer = Some(signer.with_issuer(issuer.as_str()));
         }
-        let inner = Arc::new(Node::start(settings).map_err(BuildError::System)?);
-        let sink = LocalPublisher::new(Arc::clone(&inner));
+        let node = Arc::new(Node::start(settings).map_err(BuildError::System)?);
+        let sink = LocalPublisher::new(Arc::clone(&node));
         let grip = grip.publisher_with(|publisher| publisher.sink(sink));
         let grip = match is_unsigned {
             true => grip,
@@ -187,7 +187,7 @@ impl HubBuilder {
         Ok(Hub {
             grip: grip.build()?,
             place: Place::Here {
-                inner,
+                node,
                 options,
                 control_key,
             },

@@ -53,7 +53,7 @@ pub struct Hub {
 pub(crate) enum Place {
     /// This hub.
     Here {
-        inner: Arc<Node>,
+        node: Arc<Node>,
         options: Options,
         control_key: Option<ControlKey>,
     },
@@ -89,13 +89,13 @@ impl Hub {
         B::Error: Into<BoxError>,
     {
         match self.place.clone() {
-            Place::Here { inner, options, .. } => Serve::new(move |stop| async move {
-                let drain = inner.settings.drain;
-                let holder = Arc::clone(&inner) as _;
+            Place::Here { node, options, .. } => Serve::new(move |stop| async move {
+                let drain = node.settings.drain;
+                let holder = Arc::clone(&node) as _;
                 let gateway = Gateway::new(holder, app, options, stop.clone());
                 let draining = async {
                     stop.cancelled().await;
-                    inner.drain(drain).await;
+                    node.drain(drain).await;
                 };
                 let serving = async {
                     tokio::join!(gateway.serve(listener.into()), draining);
@@ -121,7 +121,7 @@ impl Hub {
         origin: &str,
     ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
-        let timeout = self.inner().map(|inner| inner.settings.origin_timeout);
+        let timeout = self.node().map(|node| node.settings.origin_timeout);
         let timeout = timeout.unwrap_or(DEFAULT_ORIGIN_TIMEOUT);
         Ok(self.serve(listener, HttpOrigin::new(address, timeout)))
     }
@@ -140,22 +140,22 @@ impl Hub {
     ) -> io::Result<(net::TcpListener, Serve)> {
         if !self.is_embedded() {
             let addresses: Vec<_> = lookup_host(address).await?.collect();
-            let inner = net::TcpListener::bind(&addresses[..])?;
-            inner.set_nonblocking(true)?;
-            let address = inner.local_addr()?;
+            let app = net::TcpListener::bind(&addresses[..])?;
+            app.set_nonblocking(true)?;
+            let address = app.local_addr()?;
             let serve = Serve::new(|stop| async move {
                 stop.cancelled().await;
                 Ok(())
             });
-            return Ok((inner, serve.at(address)));
+            return Ok((app, serve.at(address)));
         }
         let listener = TcpListener::bind(address).await?;
         let public = listener.local_addr()?;
-        let inner = net::TcpListener::bind(("127.0.0.1", 0))?;
-        inner.set_nonblocking(true)?;
-        let origin = format!("http://{}", inner.local_addr()?);
+        let app = net::TcpListener::bind(("127.0.0.1", 0))?;
+        app.set_nonblocking(true)?;
+        let origin = format!("http://{}", app.local_addr()?);
         let serve = self.forward(listener, &origin).map_err(io::Error::other)?;
-        Ok((inner, serve.at(public)))
+        Ok((app, serve.at(public)))
     }
 
     /// Serves the control API, through which other processes publish. It asks for the key that is
@@ -166,10 +166,10 @@ impl Hub {
         let place = self.place.clone();
         Serve::new(move |stop| async move {
             if let Place::Here {
-                inner, control_key, ..
+                node, control_key, ..
             } = place
             {
-                control::serve(listener.into(), inner, control_key, stop).await;
+                control::serve(listener.into(), node, control_key, stop).await;
             }
             Ok(())
         })
@@ -197,8 +197,8 @@ impl Hub {
     {
         let channel = channel.try_into().map_err(Into::into)?;
         let item = item.into();
-        let inner = self.inner().ok_or(HubError::Elsewhere)?;
-        Ok(inner.publish(&channel, item.parts()?).await)
+        let node = self.node().ok_or(HubError::Elsewhere)?;
+        Ok(node.publish(&channel, item.parts()?).await)
     }
 
     /// Publishes an item to one connection, whatever it is subscribed to. Returns `true` if the
@@ -209,9 +209,9 @@ impl Hub {
     pub async fn publish_to(&self, id: &str, item: impl Into<Item>) -> Result<bool, HubError> {
         let item = item.into();
         let parts = item.parts()?;
-        let inner = self.inner().ok_or(HubError::Elsewhere)?;
+        let node = self.node().ok_or(HubError::Elsewhere)?;
         match Id::parse(id) {
-            Some(id) => Ok(inner.publish_to(id, parts).await),
+            Some(id) => Ok(node.publish_to(id, parts).await),
             None => Ok(false),
         }
     }
@@ -222,9 +222,7 @@ impl Hub {
     /// lists them in pages.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelInfo> {
-        self.inner()
-            .map(|inner| inner.channels())
-            .unwrap_or_default()
+        self.node().map(|node| node.channels()).unwrap_or_default()
     }
 
     /// Returns the clients that are held, the oldest first.
@@ -233,8 +231,8 @@ impl Hub {
     /// meanwhile, which takes about a microsecond each. The control API lists them in pages, and
     /// how many there are is in [`metrics`](Self::metrics).
     pub async fn connections(&self) -> Vec<ConnectionInfo> {
-        match self.inner() {
-            Some(inner) => inner.connections().await,
+        match self.node() {
+            Some(node) => node.connections().await,
             None => Vec::new(),
         }
     }
@@ -242,16 +240,16 @@ impl Hub {
     /// Ends a connection in the way its kind allows: a response hold gets what was stored for it, a
     /// stream its end, a WebSocket a close with code 1000. Returns `true` if there was one with this id.
     pub async fn close(&self, id: &str) -> bool {
-        match (self.inner(), Id::parse(id)) {
-            (Some(inner), Some(id)) => inner.close(id).await,
+        match (self.node(), Id::parse(id)) {
+            (Some(node), Some(id)) => node.close(id).await,
             _ => false,
         }
     }
 
     /// Returns counters and gauges in the text format of Prometheus.
     pub async fn metrics(&self) -> String {
-        let inner = self.inner();
-        inner.map(|inner| inner.exposition()).unwrap_or_default()
+        let node = self.node();
+        node.map(|node| node.exposition()).unwrap_or_default()
     }
 
     /// Ends all holds, each in the way its kind allows: a response hold gets what was stored for it,
@@ -259,14 +257,14 @@ impl Hub {
     /// before. Returns when every client has got what is its own, at the latest after
     /// [`HubBuilder::drain`](crate::HubBuilder::drain). From then on nothing is held any more.
     pub async fn shutdown(&self) {
-        if let Some(inner) = self.inner() {
-            inner.drain(inner.settings.drain).await;
+        if let Some(node) = self.node() {
+            node.drain(node.settings.drain).await;
         }
     }
 
-    fn inner(&self) -> Option<&Arc<Node>> {
+    fn node(&self) -> Option<&Arc<Node>> {
         match &self.place {
-            Place::Here { inner, .. } => Some(inner),
+            Place::Here { node, .. } => Some(node),
             Place::Elsewhere => None,
         }
     }

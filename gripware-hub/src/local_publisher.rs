@@ -10,12 +10,12 @@ use crate::node::Node;
 /// The sink of the application's publisher.
 #[derive(Debug)]
 pub(crate) struct LocalPublisher {
-    inner: Arc<Node>,
+    node: Arc<Node>,
 }
 
 impl LocalPublisher {
-    pub(crate) fn new(inner: Arc<Node>) -> Self {
-        Self { inner }
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node }
     }
 }
 
@@ -25,7 +25,7 @@ impl Sink for LocalPublisher {
     }
 
     fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
-        let waiting = self.inner.waits_for_room()?;
+        let waiting = self.node.waits_for_room()?;
         Some(Box::pin(waiting))
     }
 
@@ -33,7 +33,7 @@ impl Sink for LocalPublisher {
         let parts = item
             .parts()
             .map_err(|error| SinkError::new(error.to_string()))?;
-        match self.inner.try_publish(channel, parts) {
+        match self.node.try_publish(channel, parts) {
             Some(_) => Ok(()),
             None => Err(SinkError::new("too many items wait to be delivered")),
         }

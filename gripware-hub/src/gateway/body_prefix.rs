@@ -3,9 +3,10 @@
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
 use bytes::{Bytes, BytesMut};
+use gripware_core::ErrorChain;
 use tokio::sync::oneshot::Receiver;
 
-use super::{error_response::reason, refused::Refused};
+use super::refused::Refused;
 use crate::{
     http::body::Rest,
     origin::{BoxError, OriginError, collect},
@@ -40,7 +41,7 @@ where
             }
             Poll::Ready(Some(Err(error))) => {
                 let error: BoxError = error.into();
-                return Err(Refused::Failed(reason(&*error)));
+                return Err(Refused::Failed(ErrorChain(&*error).to_string()));
             }
             Poll::Ready(None) => return Ok(Begun::Whole(gathered.freeze())),
             Poll::Pending => break,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_core::{
-    HoldMode,
+    ErrorChain, HoldMode,
     header::is_instruction,
     proxy::{Head, Instruction},
 };
@@ -18,7 +18,6 @@ use tokio::{
 use super::{
     answer::Answer,
     body_prefix::{Begun, whole},
-    error_response::reason,
     exchange::Exchange,
     forward::Outcome,
     handoff_slot::{Handoff, HandoffSlot},
@@ -69,7 +68,7 @@ impl Disposition<'_> {
             let status = parts.status.as_u16();
             return Err(Refused::Failed(format!("it answered with status {status}")));
         }
-        let wrong = |error| Refused::Instruction(reason(&error));
+        let wrong = |error| Refused::Instruction(ErrorChain(&error).to_string());
         match Instruction::read_head(parts.status, &parts.headers).map_err(wrong)? {
             Head::Plain => {
                 let response = Response::from_parts(parts, Answer::Origin(body));
@@ -109,7 +108,8 @@ impl Disposition<'_> {
         let (parts, body) = response.into_parts();
         let body = self.collect(body).await?;
         let instruction = Instruction::read(&Response::from_parts(parts, body));
-        let instruction = instruction.map_err(|error| Refused::Instruction(reason(&error)))?;
+        let instruction =
+            instruction.map_err(|error| Refused::Instruction(ErrorChain(&error).to_string()))?;
         let Some(instruction) = instruction else {
             return Err(Refused::Instruction("it has gone".to_owned()));
         };
@@ -198,7 +198,7 @@ impl Disposition<'_> {
         let collected = collected.unwrap_or(Err(OriginError::TimedOut { limit: wait }));
         collected.map_err(|error| match error {
             OriginError::TooLarge { .. } => Refused::TooLarge,
-            error => Refused::Failed(reason(&error)),
+            error => Refused::Failed(ErrorChain(&error).to_string()),
         })
     }
 

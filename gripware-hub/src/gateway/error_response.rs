@@ -1,24 +1,14 @@
-//! The responses that the gateway makes itself, in place of the origin's.
+//! What clients are told about requests of their own that cannot be served.
 
 use std::{error::Error, iter};
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
+
+use crate::{
+    http::{body::BodyError, refusal::refusal},
+    origin::OriginError,
 };
-
-use crate::{http::body::BodyError, origin::OriginError};
-
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
-/// Returns a response of the hub's own: a line of text.
-pub(super) fn refusal(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
-    let mut response = Response::new(text.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, TEXT);
-    response
-}
 
 /// Returns the response for a request that could not be read to its end.
 pub(super) fn cut_off() -> Response<Bytes> {
@@ -51,26 +41,4 @@ pub(super) fn busy() -> Response<Bytes> {
 pub(super) fn head_too_large() -> Response<Bytes> {
     let text = "The head of the request is too large to be held.\n";
     refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text)
-}
-
-/// Returns the response for a failure of the origin. The reason is for development only: the log has
-/// it always.
-pub(super) fn bad_gateway(status: StatusCode, reason: Option<&str>) -> Response<Bytes> {
-    let text = match reason {
-        Some(reason) => format!("Error while proxying to origin: {reason}\n"),
-        None => "Error while proxying to origin.\n".to_owned(),
-    };
-    refusal(status, text)
-}
-
-/// Returns an error's text with those of its sources.
-pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        reason.push_str(": ");
-        reason.push_str(&error.to_string());
-        source = error.source();
-    }
-    reason
 }

@@ -4,6 +4,7 @@
 use std::{convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
+use gripware_core::ErrorChain;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::{body::Incoming, service::Service};
@@ -12,7 +13,7 @@ use super::{
     answer::Answer,
     delivery::Delivery,
     disposition::Disposition,
-    error_response::{bad_gateway, busy, fault_of_client, reason, refusal},
+    error_response::{busy, fault_of_client},
     exchange::Exchange,
     handoff_slot::{Handoff, HandoffSlot},
     request,
@@ -24,7 +25,11 @@ use super::{
 };
 use crate::{
     clock,
-    http::{body::Body, replay_request::ReplayRequest},
+    http::{
+        body::Body,
+        refusal::{bad_gateway, refusal},
+        replay_request::ReplayRequest,
+    },
     origin::{ClientAddr, Origin, OriginError},
 };
 
@@ -209,7 +214,7 @@ pub(super) fn failure(
     error: &OriginError,
     development: bool,
 ) -> Response<Bytes> {
-    let why = reason(error);
+    let why = ErrorChain(error).to_string();
     tracing::warn!(
         target: "gripware_hub",
         method = %exchange.method,
@@ -217,9 +222,9 @@ pub(super) fn failure(
         reason = %why,
         "the origin has not answered"
     );
-    let status = match error {
-        OriginError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::BAD_GATEWAY,
-    };
-    bad_gateway(status, development.then_some(&*why))
+    let mut response = bad_gateway(development.then_some(&*why));
+    if let OriginError::TimedOut { .. } = error {
+        *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    }
+    response
 }

@@ -3,8 +3,11 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::error_response::{bad_gateway, cut_off, head_too_large, refusal};
-use crate::settings::Settings;
+use super::error_response::{cut_off, head_too_large};
+use crate::{
+    http::refusal::{bad_gateway, refusal},
+    settings::Settings,
+};
 
 /// Why an answer is not passed on.
 #[derive(Debug)]
@@ -20,25 +23,27 @@ pub(super) enum Refused {
 impl Refused {
     /// The reason, and what the client is told.
     pub(super) fn to_response(&self, settings: &Settings) -> (String, Response<Bytes>) {
-        let bad = StatusCode::BAD_GATEWAY;
         match self {
             Self::Instruction(why) => {
                 let response = if settings.development {
-                    refusal(bad, format!("Failed to parse accept instructions: {why}\n"))
+                    refusal(
+                        StatusCode::BAD_GATEWAY,
+                        format!("Failed to parse accept instructions: {why}\n"),
+                    )
                 } else {
-                    bad_gateway(bad, None)
+                    bad_gateway(None)
                 };
                 (why.clone(), response)
             }
             Self::Failed(why) => {
                 let told = settings.development.then_some(why.as_str());
-                (why.clone(), bad_gateway(bad, told))
+                (why.clone(), bad_gateway(told))
             }
             Self::TooLarge => {
                 let limit = settings.max_held_response;
                 let why = format!("the answer that is held has more than {limit} bytes");
                 let text = "GRIP instruct response too large from origin\n";
-                (why, refusal(bad, text))
+                (why, refusal(StatusCode::BAD_GATEWAY, text))
             }
             Self::HeadTooLarge => {
                 let limit = settings.max_held_head;

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     answer::Answer,
-    error_response::{bad_gateway, busy, fault_of_client, head_too_large, refusal},
+    error_response::{busy, fault_of_client, head_too_large},
     exchange::Exchange,
     forward::{Outcome, failure},
     handoff_slot::{Handoff, HandoffSlot},
@@ -28,7 +28,10 @@ use crate::{
     connection_id::Id,
     handoff::{ClientConn, HeldClient, HoldKind},
     http::{
-        hop_by_hop::strip_hop_by_hop, http1_head::switching_bytes, replay_request::ReplayRequest,
+        hop_by_hop::strip_hop_by_hop,
+        http1_head::switching_bytes,
+        refusal::{bad_gateway, refusal},
+        replay_request::ReplayRequest,
     },
     origin::{ClientAddr, Origin, OriginClient},
     socket::Io,
@@ -207,7 +210,7 @@ async fn consent<S: Origin>(
                     "an answer to the opening of a WebSocket cannot be obeyed"
                 );
                 let why = settings.development.then_some(why);
-                return Err(bad_gateway(StatusCode::BAD_GATEWAY, why));
+                return Err(bad_gateway(why));
             }
         }
     }

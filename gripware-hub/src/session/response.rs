@@ -23,7 +23,7 @@ use super::{
 use crate::{
     channels::encoded_item::EncodedItem,
     handoff::Reply,
-    http::{compact_headers::CompactHeaders, http1_head::set_reason},
+    http::{compact_headers::CompactHeaders, http1_head::set_reason, refusal::bad_gateway},
 };
 
 /// A request that is answered once.
@@ -175,12 +175,12 @@ impl ResponseSession {
             Ok(Some(_)) => {
                 let why = "a request that was held for one response is now to be a stream";
                 effects.push(Effect::Note(why.into()));
-                bad_gateway()
+                bad_gateway(None)
             }
             Err(error) => {
                 let why = format!("an instruction was refused: {error}");
                 effects.push(Effect::Note(why.into()));
-                bad_gateway()
+                bad_gateway(None)
             }
         };
         self.answer(response, effects);
@@ -231,7 +231,7 @@ impl ResponseSession {
                     channel = %item.channel,
                     "a patch does not fit the response that it is for"
                 );
-                self.answer(bad_gateway(), effects);
+                self.answer(bad_gateway(None), effects);
             }
             Action::Send => {
                 let response = merged(&self.stored.to_response(), format, content);
@@ -278,13 +278,6 @@ fn passed_on(mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     response
-}
-
-/// What a client gets where there is no proper answer.
-fn bad_gateway() -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from_static(b"Error while proxying to origin.\n"));
-    *answer.status_mut() = StatusCode::BAD_GATEWAY;
-    answer
 }
 
 #[cfg(test)]

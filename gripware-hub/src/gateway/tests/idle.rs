@@ -22,8 +22,7 @@ async fn another_is_served(address: SocketAddr) {
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_is_asked_ends_and_makes_room() {
-    let caught = Caught::new(false);
-    let address = short(&caught).await;
+    let mut cases = tokio::task::JoinSet::new();
     for first in [
         vec![],
         frame(PING, 0, 0, &[0; 8]),
@@ -31,11 +30,16 @@ async fn a_connection_on_which_nothing_is_asked_ends_and_makes_room() {
         frame(HEADERS, END_STREAM, 1, &get("/status")),
         frame(HEADERS, END_STREAM | END_HEADERS, 1, &get("/status"))[..12].to_vec(),
     ] {
-        let mut client = FrameClient::connect(address, 65_535).await;
-        client.send(&first).await;
-        another_is_served(address).await;
-        client.ended().await;
+        // At once, since each takes as long as a client may to go.
+        cases.spawn(async move {
+            let address = short(&Caught::new(false)).await;
+            let mut client = FrameClient::connect(address, 65_535).await;
+            client.send(&first).await;
+            another_is_served(address).await;
+            client.ended().await;
+        });
     }
+    cases.join_all().await;
 }
 
 #[tokio::test]
