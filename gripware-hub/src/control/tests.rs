@@ -34,6 +34,8 @@ struct Noting {
     metrics: Metrics,
     /// Waited for before an item of the channel `full` is taken.
     room: Notify,
+    /// Told when such an item has come.
+    is_full: Notify,
 }
 
 impl Noting {
@@ -53,6 +55,7 @@ impl Target for Noting {
             ..Subscribers::default()
         };
         if channel.name() == "full" {
+            self.is_full.notify_one();
             self.room.notified().await;
         }
         self.note(format!("publish {} {}", channel.name(), id(item)));
@@ -135,6 +138,7 @@ impl Site {
             notes: Mutex::default(),
             metrics: Metrics::default(),
             room: Notify::new(),
+            is_full: Notify::new(),
         });
         let stop = CancellationToken::new();
         let key = key.map(|key| ControlKey::new(key).unwrap());
@@ -779,8 +783,7 @@ async fn at_the_end_what_is_under_way_is_answered() {
         assert!(published.is(200, "Published\n"), "{published:?}");
     };
     let stop = async {
-        // The request has to have come.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        site.target.is_full.notified().await;
         site.stop.cancel();
         let mut rest = Vec::new();
         timeout(LONG, idle.read_to_end(&mut rest))
