@@ -33,6 +33,7 @@ use crate::{
         http1_head::{allows_body, set_reason},
         replay_request::ReplayRequest,
     },
+    log::TARGET,
     origin::{BoxError, OriginClient, OriginError, collect},
 };
 
@@ -205,7 +206,7 @@ impl Disposition<'_> {
     fn refuse(&self, refused: &Refused) -> Response<Bytes> {
         let (why, response) = refused.to_response(self.holder.settings());
         tracing::warn!(
-            target: "gripware_hub",
+            target: TARGET,
             method = %self.exchange.method,
             path = self.exchange.uri.path(),
             reason = %why,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode, Uri, Version};
 
-use crate::clock;
+use crate::{clock, log::TARGET};
 
 /// One request, as far as its answer depends on it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Exchange {
     /// The one line that each request leaves in the log.
     pub(super) fn log(&self, status: StatusCode, hold: &'static str) {
         tracing::info!(
-            target: "gripware_hub",
+            target: TARGET,
             method = %self.method,
             path = self.uri.path(),
             status = status.as_u16(),

@@ -30,6 +30,7 @@ use crate::{
         refusal::{bad_gateway, refusal},
         replay_request::ReplayRequest,
     },
+    log::TARGET,
     origin::{ClientAddr, Origin, OriginError},
 };
 
@@ -216,7 +217,7 @@ pub(super) fn failure(
 ) -> Response<Bytes> {
     let why = ErrorChain(error).to_string();
     tracing::warn!(
-        target: "gripware_hub",
+        target: TARGET,
         method = %exchange.method,
         path = exchange.uri.path(),
         reason = %why,

@@ -18,7 +18,7 @@ use super::{
     rewind::ClientIo,
     server::{Connected, Gateway, Returning},
 };
-use crate::{handoff::ClientConn, origin::Origin, socket::Socket};
+use crate::{handoff::ClientConn, log::TARGET, origin::Origin, socket::Socket};
 
 /// How hyper is done with a connection.
 enum End {
@@ -79,13 +79,13 @@ pub(super) async fn serve<S: Origin>(
         End::Ended(ended) => {
             if let Err(error) = ended {
                 // Clients leave in the middle of everything.
-                tracing::debug!(target: "gripware_hub", %error, "a connection ended early");
+                tracing::debug!(target: TARGET, %error, "a connection ended early");
             }
             return;
         }
         End::Stalled => {
             gateway.holder.metrics().stalled_closed.add(1);
-            tracing::debug!(target: "gripware_hub", "an answer is ended: its client does not take it");
+            tracing::debug!(target: TARGET, "an answer is ended: its client does not take it");
             return;
         }
     }

@@ -14,7 +14,7 @@ use super::{
     server::{Connected, Gateway},
     streams::Streams,
 };
-use crate::{origin::Origin, socket::Socket};
+use crate::{log::TARGET, origin::Origin, socket::Socket};
 
 /// How much of one response may wait in hyper, in bytes.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -82,9 +82,9 @@ pub(super) async fn serve<S: Origin>(
         Some(flood) => {
             gateway.holder.metrics().floods_closed.add(1);
             let peer = peer.map(tracing::field::display);
-            tracing::warn!(target: "gripware_hub", peer, "a connection is ended: {flood}");
+            tracing::warn!(target: TARGET, peer, "a connection is ended: {flood}");
         }
-        None => tracing::debug!(target: "gripware_hub", %error, "a connection ended early"),
+        None => tracing::debug!(target: TARGET, %error, "a connection ended early"),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     http::body::Body,
+    log::TARGET,
     origin::{ClientAddr, Origin},
     server::{Accepted, Listener, Server},
 };
@@ -47,6 +48,6 @@ async fn serve_connection(accepted: Accepted, app: impl Origin, stop: Cancellati
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(target: "gripware_hub", "a connection failed: {error}");
+        tracing::debug!(target: TARGET, "a connection failed: {error}");
     }
 }

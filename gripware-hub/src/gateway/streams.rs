@@ -16,7 +16,7 @@ use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::progress::{Progress, StallTimer};
-use crate::handoff::Holder;
+use crate::{handoff::Holder, log::TARGET};
 
 tokio::task_local! {
     /// The watch over the stream that is being polled.
@@ -162,7 +162,7 @@ impl<F: Future> Future for Stream<F> {
             ready!(this.timer.poll(cx, watch.deadline()));
             if !watch.is_excused() {
                 this.holder.metrics().stalled_closed.add(1);
-                tracing::debug!(target: "gripware_hub", "an answer is ended: its client does not take it");
+                tracing::debug!(target: TARGET, "an answer is ended: its client does not take it");
                 return Poll::Ready(());
             }
         }

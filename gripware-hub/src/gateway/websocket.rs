@@ -33,6 +33,7 @@ use crate::{
         refusal::{bad_gateway, refusal},
         replay_request::ReplayRequest,
     },
+    log::TARGET,
     origin::{ClientAddr, Origin, OriginClient},
     socket::Io,
     turns::Client,
@@ -204,7 +205,7 @@ async fn consent<S: Origin>(
             Opening::Invalid(why) => {
                 gateway.holder.metrics().bad_gateway.add(1);
                 tracing::warn!(
-                    target: "gripware_hub",
+                    target: TARGET,
                     path = exchange.uri.path(),
                     reason = why,
                     "an answer to the opening of a WebSocket cannot be obeyed"

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Listener;
-use crate::socket::Socket;
+use crate::{log::TARGET, socket::Socket};
 
 /// How long to wait before the next attempt when the system has no descriptors left: a moment later
 /// it mostly has.
@@ -71,7 +71,7 @@ impl Server {
                     }
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(error) => {
-                        tracing::warn!(target: "gripware_hub", %error, "no connection can be accepted");
+                        tracing::warn!(target: TARGET, %error, "no connection can be accepted");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 }
