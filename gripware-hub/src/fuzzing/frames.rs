@@ -1,5 +1,5 @@
 //! WebSocket frames, read the slow and obvious way (RFC 6455, section 5.2): all at once, from the
-//! whole input. It is what the hub's own [`FrameDecoder`](crate::ws::Reader) and its output are compared
+//! whole input. It is what the hub's own [`FrameDecoder`](crate::ws::FrameDecoder) and its output are compared
 //! with.
 
 use std::fmt;
