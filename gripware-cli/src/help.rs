@@ -34,10 +34,9 @@ Examples:
 
     origin = \"http://app.internal:3000\"
     sig-key = \"file:sig-key.hex\"
-    control = \"10.0.0.5:5561\"
     control-key = \"file:control-key\"
 
-    GRIP_URL='http://10.0.0.5:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
+    GRIP_URL='http://127.0.0.1:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
 
 Control API, on the address of --control:
   GET    /                              Pushpin API: it is there; needs no key

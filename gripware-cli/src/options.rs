@@ -50,11 +50,12 @@ pub(crate) struct Options {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Addresses")]
 pub(crate) struct Addresses {
-    /// Where clients connect. Port 0 is any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7999", value_parser = parse::address)]
+    /// Where clients connect: HOST:PORT, where port 0 is any that is free, or unix:PATH
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7999", value_parser = parse::place)]
     pub(crate) listen: String,
-    /// Where items are published, and where one looks into the hub
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5561", value_parser = parse::address)]
+    /// Where items are published, and where one looks into the hub: HOST:PORT or unix:PATH, which
+    /// whoever may write to the socket reaches
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5561", value_parser = parse::place)]
     pub(crate) control: String,
     /// The application: http://HOST:PORT, with a path where it has one, unix:/PATH of a socket, or
     /// pipe:NAME where it dials in. WebSockets reach it as WebSocket-over-HTTP. Required

@@ -6,10 +6,10 @@ use clap::Args;
 use gripware_core::ErrorChain;
 use gripware_pipe::{HttpHandler, Identity, Name, PipeServer, Remote};
 use gripware_program::{ConfigError, Failure};
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::run::{bind, wrong};
+use crate::run::wrong;
 
 /// The value of `--origin`.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Pipe {
     pub(crate) async fn start(
         name: Name,
         flags: PipeFlags,
-        control: SocketAddr,
+        control: &str,
     ) -> Result<Self, Failure> {
         let missing = |name: &str| {
             let what = format_args!("{name} is required, as --origin is a pipe");
@@ -92,10 +92,10 @@ impl Pipe {
             .only_known(true)
             .build()
             .map_err(|error| wrong("--pipe", ErrorChain(&error)))?;
-        let handler: HttpHandler = format!("http://{control}")
-            .parse()
-            .map_err(Failure::other)?;
-        let (listener, address) = bind(&address).await?;
+        let handler: HttpHandler = control.parse().map_err(Failure::other)?;
+        let cannot = |error| Failure::other(format_args!("cannot listen on {address}: {error}"));
+        let listener = TcpListener::bind(&address).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
         let stop = CancellationToken::new();
         let serving = server
             .serve(listener, handler)

@@ -1,12 +1,11 @@
 //! Serving, from the options to the end.
 
-use std::{fmt, fs, future::pending, io, net::SocketAddr, time::Duration};
+use std::{fmt, fs, future::pending, io, time::Duration};
 
 use gripware_core::ErrorChain;
 use gripware_hub::{Hub, HubBuilder};
-use gripware_program::{ConfigError, Failure, Signals, announce};
+use gripware_program::{ConfigError, Failure, Listener, Signals, announce};
 use tokio::{
-    net::TcpListener,
     task::{JoinError, JoinHandle},
     time::timeout,
 };
@@ -26,15 +25,24 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let hub = with_tls(builder, &options.tls)?
         .build()
         .map_err(|error| Failure::other(ErrorChain(&error)))?;
-    let (front, front_address) = bind(&options.addresses.listen).await?;
-    let (control, control_address) = bind(&options.addresses.control).await?;
+    let front = Listener::bind(&options.addresses.listen).await?;
+    let control = Listener::bind(&options.addresses.control).await?;
+    let mut lines = format!("listening on {front}\ncontrol on {control}\n");
+    let is_private = control.is_local() || options.trust.control_key.is_some();
+    let control_url = match &control {
+        Listener::Tcp(_, address) => format!("http://{address}"),
+        #[cfg(unix)]
+        Listener::Unix(..) => control.to_string(),
+    };
+    let (front, _front_file) = for_hub(front);
+    let (control, _control_file) = for_hub(control);
     let (front, mut pipe) = match options.addresses.origin {
         Origin::Url(url) => {
             let front = hub.forward(front, &url);
             (front.map_err(|error| wrong("--origin", error))?, None)
         }
         Origin::Pipe(name) => {
-            let pipe = Pipe::start(name, options.pipe, control_address).await?;
+            let pipe = Pipe::start(name, options.pipe, &control_url).await?;
             (hub.serve(front, pipe.origin()), Some(pipe))
         }
     };
@@ -43,10 +51,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let control = hub
         .control(control)
         .with_graceful_shutdown(stop.clone().cancelled_owned());
-    warn(&options.trust, control_address);
+    warn(&options.trust, is_private);
     let mut front = tokio::spawn(front.into_future());
     let mut control = tokio::spawn(control.into_future());
-    let mut lines = format!("listening on {front_address}\ncontrol on {control_address}\n");
     if let Some(pipe) = &pipe {
         lines += &format!("pipe on {}\n", pipe.address);
     }
@@ -114,27 +121,31 @@ pub(crate) fn wrong(name: &str, error: impl fmt::Display) -> Failure {
     ConfigError::new(format_args!("{name}: {error}")).into()
 }
 
-pub(crate) async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let local = listener.local_addr()?;
-        io::Result::Ok((listener, local))
-    };
-    bound
-        .await
-        .map_err(|error| Failure::other(format_args!("cannot listen on {address}: {error}")))
+/// A listener as the hub takes it, and the file to remove at the end.
+#[cfg(unix)]
+fn for_hub(listener: Listener) -> (gripware_hub::Listener, Option<gripware_program::SocketFile>) {
+    match listener {
+        Listener::Tcp(listener, _) => (listener.into(), None),
+        Listener::Unix(listener, file) => (listener.into(), Some(file)),
+    }
 }
 
-fn warn(trust: &Trust, control: SocketAddr) {
+/// A listener as the hub takes it.
+#[cfg(not(unix))]
+fn for_hub(listener: Listener) -> (gripware_hub::Listener, ()) {
+    let Listener::Tcp(listener, _) = listener;
+    (listener.into(), ())
+}
+
+fn warn(trust: &Trust, is_private: bool) {
     if trust.sig_key.is_none() {
         tracing::warn!(
             "requests to the origin are not signed: an origin that checks Grip-Sig refuses to \
              hold; set --sig-key and give the origin the same key"
         );
     }
-    if trust.control_key.is_none() && !control.ip().is_loopback() {
+    if !is_private {
         tracing::warn!(
-            %control,
             "whoever reaches the control address may publish: set --control-key, or keep it in a \
              network of its own"
         );

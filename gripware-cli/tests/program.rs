@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     thread,
@@ -441,6 +442,46 @@ fn an_address_that_is_taken_is_named() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn both_addresses_may_be_unix_sockets() {
+    let mut program = Program::new()
+        .flag("--origin=http://127.0.0.1:9")
+        .flag("--listen=unix:front.sock")
+        .flag("--control=unix:control.sock");
+    let path = |name: &str| program.folder.path().join(name);
+    let (front, control) = (path("front.sock"), path("control.sock"));
+    // Left by a program that was killed.
+    drop(UnixListener::bind(&front).unwrap());
+    let mut child = program.command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines: Vec<_> = lines.take(2).map(Result::unwrap).collect();
+    assert_eq!(
+        lines,
+        [
+            "listening on unix:front.sock",
+            "control on unix:control.sock"
+        ]
+    );
+    for (path, status) in [(&control, "200 OK"), (&front, "502 Bad Gateway")] {
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        write!(
+            stream,
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!front.exists() && !control.exists());
 }
 
 /// An origin for one test: it answers each connection's only request by its path.

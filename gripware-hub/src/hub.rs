@@ -19,7 +19,7 @@ use crate::{
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     node::Node,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
-    server::{Serve, within},
+    server::{Listener, Serve, within},
 };
 
 /// How long an application at another address may take if another proxy holds the clients.
@@ -79,8 +79,9 @@ impl Hub {
     /// axum's `Router`.
     ///
     /// The application's handlers run on the runtime that this is awaited on; clients that are held
-    /// are moved to threads of the hub. HTTP/1.1 and HTTP/2 are spoken on the same port.
-    pub fn serve<S, B>(&self, listener: TcpListener, app: S) -> Serve
+    /// are moved to threads of the hub. HTTP/1.1 and HTTP/2 are spoken on the same port, which may be a
+    /// unix socket.
+    pub fn serve<S, B>(&self, listener: impl Into<Listener>, app: S) -> Serve
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -88,6 +89,7 @@ impl Hub {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        let listener = listener.into();
         match self.place.clone() {
             Place::Here { node, options, .. } => Serve::new(move |stop| async move {
                 let drain = node.settings.drain;
@@ -98,13 +100,13 @@ impl Hub {
                     node.drain(drain).await;
                 };
                 let serving = async {
-                    tokio::join!(gateway.serve(listener.into()), draining);
+                    tokio::join!(gateway.serve(listener), draining);
                 };
                 within(drain, &stop, serving).await;
                 Ok(())
             }),
             Place::Elsewhere => Serve::new(move |stop| async move {
-                passthrough::serve(listener.into(), app, stop).await;
+                passthrough::serve(listener, app, stop).await;
                 Ok(())
             }),
         }
@@ -117,7 +119,7 @@ impl Hub {
     /// If the address cannot be parsed.
     pub fn forward(
         &self,
-        listener: TcpListener,
+        listener: impl Into<Listener>,
         origin: &str,
     ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
@@ -162,14 +164,15 @@ impl Hub {
     /// set by [`HubBuilder::control_key`](crate::HubBuilder::control_key); without one, whoever reaches it may publish.
     ///
     /// It ends at once where another proxy holds the clients.
-    pub fn control(&self, listener: TcpListener) -> Serve {
+    pub fn control(&self, listener: impl Into<Listener>) -> Serve {
+        let listener = listener.into();
         let place = self.place.clone();
         Serve::new(move |stop| async move {
             if let Place::Here {
                 node, control_key, ..
             } = place
             {
-                control::serve(listener.into(), node, control_key, stop).await;
+                control::serve(listener, node, control_key, stop).await;
             }
             Ok(())
         })

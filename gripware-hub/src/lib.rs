@@ -204,7 +204,7 @@ pub use self::{
     control::ControlKeyError,
     hub::{Hub, HubError},
     origin::{ClientAddr, OriginAddressError},
-    server::Serve,
+    server::{Listener, Serve},
     setting::{Setting, SettingKind},
     settings::SlowClients,
 };

@@ -35,14 +35,18 @@
 
 mod error;
 mod file;
+mod listen;
 mod log;
 pub mod parse;
 mod run;
 mod settings;
 mod signals;
 
+#[cfg(unix)]
+pub use self::listen::SocketFile;
 pub use self::{
     error::{ConfigError, Failure},
+    listen::Listener,
     log::LogFilter,
     run::{announce, block_on, exit},
     settings::{Given, explain, read},

@@ -8,9 +8,14 @@ use tokio::net::UnixListener;
 
 use crate::socket::Socket;
 
-/// Where clients connect.
+/// Where clients connect: a TCP port or a unix socket, from a listener of tokio.
+///
+/// Clients on a unix socket have no address: limits for one address do not apply to them.
 #[derive(Debug)]
-pub(crate) enum Listener {
+pub struct Listener(Kind);
+
+#[derive(Debug)]
+enum Kind {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
@@ -19,15 +24,15 @@ pub(crate) enum Listener {
 impl Listener {
     /// Safe to cancel: no connection is lost.
     pub(super) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
-        match self {
-            Self::Tcp(listener) => {
+        match &self.0 {
+            Kind::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // Where it fails the connection is slower.
                 let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream), Some(peer)))
             }
             #[cfg(unix)]
-            Self::Unix(listener) => {
+            Kind::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Socket::Other(Box::new(stream)), None))
             }
@@ -37,13 +42,13 @@ impl Listener {
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
-        Self::Tcp(listener)
+        Self(Kind::Tcp(listener))
     }
 }
 
 #[cfg(unix)]
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
-        Self::Unix(listener)
+        Self(Kind::Unix(listener))
     }
 }

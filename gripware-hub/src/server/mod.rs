@@ -8,9 +8,8 @@ mod accept;
 mod listener;
 mod serve;
 
-pub use self::serve::Serve;
 pub(crate) use self::{
     accept::{Accepted, Server},
-    listener::Listener,
     serve::within,
 };
+pub use self::{listener::Listener, serve::Serve};
