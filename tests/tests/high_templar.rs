@@ -13,10 +13,10 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use gripware_interop::{
-    Frame, ISSUER, KEY, PATIENCE, Place, Process, Pushpin, RabbitMq, Socket, program,
+    Frame, ISSUER, KEY, PATIENCE, Peer, Place, Process, Pushpin, RabbitMq, Socket, program,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -121,6 +121,50 @@ async fn clients_stay_while_the_broker_is_away() {
     hears_a_trigger(&mut client, &rabbitmq, &room).await;
 }
 
+// The browser is waited for without giving way to the API, which runs beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_a_browser_hears_its_rooms_and_one_of_another_site_does_not() {
+    let place = Place::new();
+    let backend = Backend::start().await;
+    let page = format!("http://{}", backend.address);
+    for (allowed, heard) in [("", "refused"), (page.as_str(), "publish")] {
+        let listen = place.free_address();
+        let mut command = Command::new(program("gripware-templar"));
+        command
+            .args(["--listen", &listen.to_string()])
+            .args(["--api-url", &format!("{page}/")])
+            .args(["--trigger-key", "key"])
+            .args(["--allowed-origins", allowed])
+            .env_remove("GRIP_URL");
+        let mut process = Process::start(command, place.directory(), "templar");
+        listens(&mut process, listen).await;
+        let mut browser = Peer::browser();
+        let visited = browser.ask("visit", &json!({"url": format!("{page}/page/")}));
+        assert_eq!(visited, Ok(json!(200)));
+        let script = format!(
+            r#"
+            const socket = new WebSocket("ws://{listen}/ws/");
+            const room = {{target: "m", customer: "1"}};
+            return await new Promise((resolve) => {{
+              socket.onerror = () => resolve("refused");
+              socket.onmessage = (message) => {{
+                const frame = JSON.parse(message.data);
+                if (frame.is_authorized) {{
+                  socket.send(JSON.stringify({{type: "subscribe", room, requestId: "a"}}));
+                }} else if (frame.code) {{
+                  fetch("/trigger/?templar={listen}", {{method: "POST"}});
+                }} else {{
+                  resolve(frame.type);
+                }}
+              }};
+            }});
+            "#
+        );
+        let answer = browser.ask("evaluate", &json!({"script": script}));
+        assert_eq!(answer, Ok(json!(heard)), "{allowed:?}");
+    }
+}
+
 /// Sends triggers until one arrives: what is sent while nobody has a queue is lost.
 async fn hears_a_trigger(client: &mut Socket, rabbitmq: &RabbitMq, room: &Value) {
     let body = json!({"rooms": [room], "data": "x"}).to_string();
@@ -204,12 +248,8 @@ async fn started(
     broker: SocketAddr,
 ) -> Started {
     let address = pushpin.as_ref().map_or(listen, Pushpin::client);
+    listens(&mut process, listen).await;
     let start = Instant::now();
-    while tokio::net::TcpStream::connect(listen).await.is_err() {
-        assert!(process.ended().is_none(), "it has ended");
-        assert!(start.elapsed() < PATIENCE, "it does not listen");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
     let mut client = Socket::open(address, "/ws/").await;
     client.next().await;
     let room = json!({"target": "m", "customer": "ready"});
@@ -234,6 +274,15 @@ async fn started(
     }
 }
 
+async fn listens(process: &mut Process, address: SocketAddr) {
+    let start = Instant::now();
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        assert!(process.ended().is_none(), "it has ended");
+        assert!(start.elapsed() < PATIENCE, "it does not listen");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// The API. The cookie `who` says what it answers.
 struct Backend {
     address: SocketAddr,
@@ -247,6 +296,8 @@ impl Backend {
         let seen = Seen::default();
         let router = Router::new()
             .route("/bootstrap/", get(bootstrap))
+            .route("/page/", get(|| async { "a page" }))
+            .route("/trigger/", post(trigger))
             .route("/{*path}", any(noted))
             .with_state(Arc::clone(&seen));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -305,6 +356,20 @@ async fn bootstrap(State(seen): State<Seen>, headers: HeaderMap) -> Response {
         let any = json!({"target": "m", "customer": "*"});
         json(json!({"allowed_rooms": [any, {"target": "one", "customer": 1}]})).into_response()
     }
+}
+
+/// Has the API send a trigger, with its key, to the rooms at the address in the query.
+async fn trigger(request: Request) {
+    let query = request.uri().query().unwrap_or_default();
+    let address = query.strip_prefix("templar=").expect("an address");
+    let rooms = json!([{"target": "m", "customer": "1"}]);
+    let body = json!({"rooms": rooms, "data": "x"}).to_string();
+    let answer = gripware_interop::Request::new("POST", address.parse().unwrap(), "/trigger/")
+        .header("authorization", "Bearer key")
+        .body(body)
+        .send()
+        .await;
+    assert_eq!(answer.status(), 200);
 }
 
 async fn noted(State(seen): State<Seen>, request: Request) -> &'static str {

@@ -70,6 +70,7 @@
 //! |---|---|---|
 //! | `is_authorized` alone | `is_authenticated` beside it | its description promises that one |
 //! | `status` for every client | for whoever shows the trigger key, else `message-type-not-allowed` | it tells a stranger how many clients there are |
+//! | a page of any site may connect with its visitor's cookies | pages of the own host, and those that [`GripBuilder::allowed_origins`](gripware_axum::gripware_publish::GripBuilder::allowed_origins) names | cross-site WebSocket hijacking |
 //! | no trigger endpoint | `POST /trigger/`, if there is a key | its description promises it |
 //! | JSON that is no object, and `subscribe` without a room, end the connection | `non-json-message`, `invalid-room` | a client learns what is wrong |
 //! | `on_connect` runs for refused users too | for those that are let in | who is online is who was let in |

@@ -55,7 +55,11 @@ fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 
 #[tokio::main]
 async fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let hub = Hub::builder().drain(DRAIN).build_unless_proxied()?;
+    let origins = settings.allowed_origins()?;
+    let hub = Hub::builder()
+        .drain(DRAIN)
+        .grip_with(move |grip| grip.allowed_origins(origins))
+        .build_unless_proxied()?;
     let mut templar = Templar::builder(&hub.grip(), settings.backend()?)
         .headers(settings.headers()?)
         .rooms(settings.rooms)

@@ -3,6 +3,7 @@
 use std::{fs, io, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
+use gripware_core::ws::{AllowedOriginError, AllowedOrigins};
 use gripware_templar::{Backend, BackendAddressError, Broker, HeaderMapping, HeaderSource, Rooms};
 use http::HeaderName;
 use serde::Deserialize;
@@ -59,6 +60,10 @@ struct Given {
     /// [default: false].
     #[arg(long, value_name = "BOOL", env = "GRIPWARE_TEMPLAR_NOTIFY_ONLINE")]
     notify_online: Option<bool>,
+    /// From which pages of other hosts clients may connect, such as https://app.example, several
+    /// separated by blanks, or * for any [default: none, and pages of the own host may].
+    #[arg(long, value_name = "ORIGINS", env = "GRIPWARE_TEMPLAR_ALLOWED_ORIGINS")]
+    allowed_origins: Option<String>,
     /// A TOML file with the same names, and a table `headers` of those that the API sees.
     #[arg(long, value_name = "FILE", env = "GRIPWARE_TEMPLAR_CONFIG")]
     #[serde(skip)]
@@ -107,6 +112,8 @@ pub(crate) enum SettingsError {
     NoApi,
     #[error("--api-url")]
     Api(#[source] BackendAddressError),
+    #[error("--allowed-origins")]
+    Origins(#[source] AllowedOriginError),
     #[error("the header {name}: {reason}")]
     Header { name: String, reason: String },
     #[error("it cannot listen on {address}")]
@@ -166,6 +173,17 @@ impl Settings {
         Ok(mapping)
     }
 
+    pub(crate) fn allowed_origins(&self) -> Result<AllowedOrigins, SettingsError> {
+        let given = self.given.allowed_origins.as_deref().unwrap_or_default();
+        let mut origins = given.split_ascii_whitespace();
+        if given.trim_ascii() == "*" {
+            return Ok(AllowedOrigins::any());
+        }
+        origins
+            .try_fold(AllowedOrigins::same_host(), AllowedOrigins::and)
+            .map_err(SettingsError::Origins)
+    }
+
     pub(crate) fn trigger_keys(&self) -> Result<Vec<String>, SettingsError> {
         let Some(keys) = &self.given.trigger_key else {
             return Ok(Vec::new());
@@ -206,6 +224,7 @@ impl Given {
             rooms: self.rooms.or(file.rooms),
             request_ids_in_replies: self.request_ids_in_replies.or(file.request_ids_in_replies),
             notify_online: self.notify_online.or(file.notify_online),
+            allowed_origins: self.allowed_origins.or(file.allowed_origins),
             config: self.config,
             headers: file.headers,
         }
