@@ -1,3 +1,5 @@
+//! The body of a response that went through the middleware: the handler's, or one in its place.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},

@@ -1,3 +1,6 @@
+//! The way out: turns the hold of a response into instructions, and closes an open WebSocket
+//! whose handler failed.
+
 use std::{
     fmt,
     future::Future,

@@ -1,3 +1,5 @@
+//! The middleware as an application names it; see `service` for what it does to a request.
+
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -51,7 +53,7 @@ pub struct GripMiddleware {
 }
 
 impl GripMiddleware {
-    /// A middleware with the policy of this configuration.
+    /// Creates a middleware with the policy of this configuration.
     #[must_use]
     pub fn new(grip: &Grip) -> Self {
         Self {

@@ -1,3 +1,5 @@
+//! Reads a body up to a limit.
+
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},

@@ -1,3 +1,5 @@
+//! The layer as an application names it; see `service` for what it does to a request.
+
 use std::sync::Arc;
 
 use gripware_core::Policy;
@@ -40,7 +42,7 @@ pub struct GripLayer {
 }
 
 impl GripLayer {
-    /// A layer with the policy of this configuration.
+    /// Creates a layer with the policy of this configuration.
     #[must_use]
     pub fn new(grip: &Grip) -> Self {
         Self {

@@ -1,3 +1,5 @@
+//! The way in: reads what the proxy says, refuses what may not pass, and calls the handler.
+
 use std::{
     sync::Arc,
     task::{Context, Poll},

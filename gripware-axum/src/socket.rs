@@ -1,3 +1,5 @@
+//! Remembers whether a request is about an open WebSocket, which every answer but events would cut.
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

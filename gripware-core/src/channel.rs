@@ -41,10 +41,10 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel by its name.
+    /// Creates a channel by its name.
     ///
     /// # Errors
-    /// Where the name is empty, longer than [`MAX_NAME_LEN`] bytes, or has a control character.
+    /// If the name is empty, longer than [`MAX_NAME_LEN`] bytes, or has a control character.
     pub fn new(name: impl Into<String>) -> Result<Self, ChannelError> {
         Ok(Self {
             name: checked_name(name.into())?,
@@ -72,7 +72,7 @@ impl Channel {
     /// Puts `prefix` before the name. An empty one changes nothing.
     ///
     /// # Errors
-    /// Where the longer name breaks the rules for names.
+    /// If the longer name breaks the rules for names.
     pub fn with_prefix(mut self, prefix: &str) -> Result<Self, ChannelError> {
         if !prefix.is_empty() {
             self.name = checked_name(format!("{prefix}{}", self.name))?;
@@ -80,26 +80,27 @@ impl Channel {
         Ok(self)
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The id of the last item that the client has seen.
+    /// Returns the id of the last item that the client has seen.
     #[must_use]
     pub fn prev_id(&self) -> Option<&str> {
         self.prev_id.as_deref()
     }
 
-    /// The filters, in their order.
+    /// Returns the filters, in their order.
     #[must_use]
     pub fn filters(&self) -> &[Filter] {
         &self.filters
     }
 
-    /// Whether a `Grip-Channel` header can carry this channel without loss (GRIP 1.5: names are
-    /// read raw, up to the first `;` or `,`, with their quotes kept and their outer spaces cut).
+    /// Returns `true` if a `Grip-Channel` header can carry this channel without loss (GRIP 1.5:
+    /// names are read raw, up to the first `;` or `,`, with their quotes kept and their outer
+    /// spaces cut).
     #[must_use]
     pub fn is_header_safe(&self) -> bool {
         is_header_safe(&self.name)
@@ -156,7 +157,7 @@ macro_rules! filters {
         }
 
         impl Filter {
-            /// The filter's name on the wire.
+            /// Returns the filter's name on the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -165,7 +166,7 @@ macro_rules! filters {
                 }
             }
 
-            /// A filter by the name it has on the wire; a known name gives its variant.
+            /// Creates a filter by the name it has on the wire; a known name gives its variant.
             ///
             /// # Errors
             /// As for a channel's name.

@@ -52,7 +52,7 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Whether the request counts as sent by a proxy.
+    /// Returns `true` if the request counts as sent by a proxy.
     #[must_use]
     pub fn is_proxied(&self) -> bool {
         matches!(self, Self::Signed | Self::Unsigned)
@@ -112,8 +112,8 @@ impl GripContext {
         self.has_login
     }
 
-    /// The same without what the proxy said: all that an adapter needs for the answer, at the cost
-    /// of one counted reference.
+    /// Returns the same without what the proxy said: all that an adapter needs for the answer, at
+    /// the cost of one counted reference.
     #[must_use]
     pub fn for_response(&self) -> Self {
         Self::new(
@@ -125,13 +125,14 @@ impl GripContext {
         .with_login(self.has_login)
     }
 
-    /// Whether the request came through a proxy that the application trusts. Holds work then.
+    /// Returns `true` if the request came through a proxy that the application trusts. Holds work
+    /// then.
     #[must_use]
     pub fn is_proxied(&self) -> bool {
         self.trust.is_proxied()
     }
 
-    /// Whether the proxy proved itself by a signature.
+    /// Returns `true` if the proxy proved itself by a signature.
     #[must_use]
     pub fn is_signed(&self) -> bool {
         self.trust == Trust::Signed
@@ -154,19 +155,19 @@ impl GripContext {
             .filter(|feature| !feature.is_empty())
     }
 
-    /// Whether the proxy says it can do this.
+    /// Returns `true` if the proxy says it can do this.
     #[must_use]
     pub fn has_feature(&self, feature: &str) -> bool {
         self.features().any(|known| known == feature)
     }
 
-    /// The last id that the proxy delivered on each channel, from `Grip-Last`.
+    /// Returns the last id that the proxy delivered on each channel, from `Grip-Last`.
     #[must_use]
     pub fn last(&self) -> &LastIds {
         &self.last
     }
 
-    /// The policy that the request was admitted under.
+    /// Returns the policy that the request was admitted under.
     #[must_use]
     pub fn policy(&self) -> &Arc<Policy> {
         &self.policy

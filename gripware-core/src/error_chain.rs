@@ -1,3 +1,5 @@
+//! An error with its causes, for a log.
+
 use std::{error::Error, fmt};
 
 /// An error with everything that it comes from, on one line, for a log.

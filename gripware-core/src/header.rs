@@ -73,8 +73,8 @@ pub const WEBSOCKET_EVENTS: &str = "application/websocket-events";
 /// The content type of a response that is itself an instruction in JSON.
 pub const GRIP_INSTRUCT: &str = "application/grip-instruct";
 
-/// Whether a proxy reads this response header as an instruction to itself and keeps it from the
-/// client: every name that starts with `Grip-` is.
+/// Returns `true` if a proxy reads this response header as an instruction to itself and keeps it
+/// from the client: every name that starts with `Grip-` is.
 #[must_use]
 pub fn is_instruction(name: &HeaderName) -> bool {
     name.as_str().starts_with(GRIP_PREFIX)
@@ -85,21 +85,22 @@ pub fn is_instruction(name: &HeaderName) -> bool {
 pub const UNWRITTEN_HOLD: HeaderValue =
     HeaderValue::from_static("unwritten: no GRIP layer is around this route");
 
-/// Whether the content type of a request says that it carries WebSocket events.
+/// Returns `true` if the content type of a request says that it carries WebSocket events.
 #[must_use]
 pub fn is_websocket_events(headers: &HeaderMap) -> bool {
     has_essence(headers, WEBSOCKET_EVENTS)
 }
 
-/// Whether a request is a turn of a conversation over a WebSocket: a `POST` that carries events.
+/// Returns `true` if a request is a turn of a conversation over a WebSocket: a `POST` that carries
+/// events.
 #[must_use]
 pub fn is_conversation(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::POST && is_websocket_events(headers)
 }
 
-/// Whether a turn of a conversation is about a connection that is open already, as far as the head
-/// of the request tells: an opening comes alone, and has the length of its one event. A lone empty
-/// message has the same, and only the body tells those two apart.
+/// Returns `true` if a turn of a conversation is about a connection that is open already, as far as
+/// the head of the request tells: an opening comes alone, and has the length of its one event. A
+/// lone empty message has the same, and only the body tells those two apart.
 #[must_use]
 pub fn is_open_conversation(headers: &HeaderMap) -> bool {
     const OPENING: &[u8] = b"6";

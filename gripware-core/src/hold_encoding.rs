@@ -1,3 +1,5 @@
+//! The way of a hold out of the application: which form it needs, and how a response is written.
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -32,7 +34,7 @@ pub enum HoldEncoding {
 }
 
 impl HoldEncoding {
-    /// Whether the body of the response has to be read before the hold is written, up to
+    /// Returns `true` if the body of the response has to be read before the hold is written, up to
     /// [`Limits::instruct_body`](crate::Limits::instruct_body).
     #[must_use]
     pub fn reads_body(self) -> bool {

@@ -54,7 +54,7 @@ impl LastIds {
         last
     }
 
-    /// The last id of a channel.
+    /// Returns the last id of a channel.
     #[must_use]
     pub fn get(&self, channel: &str) -> Option<&str> {
         self.iter()
@@ -62,14 +62,14 @@ impl LastIds {
             .map(|(_, id)| id)
     }
 
-    /// Every channel with its last id, in the order of the lines.
+    /// Returns every channel with its last id, in the order of the lines.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(channel, id)| (channel.as_str(), id.as_str()))
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

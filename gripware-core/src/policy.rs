@@ -46,7 +46,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy that trusts nobody, has no prefix and the limits of Pushpin.
+    /// Creates a policy that trusts nobody, has no prefix and the limits of Pushpin.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -79,7 +79,7 @@ impl Policy {
     /// Sets what is put before every channel name. Default: nothing.
     ///
     /// # Errors
-    /// Where the prefix is no part of a channel name: control characters, or too long.
+    /// If the prefix is no part of a channel name: control characters, or too long.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Result<Self, ChannelError> {
         let prefix = prefix.into();
         if !prefix.is_empty() {
@@ -129,7 +129,7 @@ impl Policy {
         &self.prefix
     }
 
-    /// The bounds that instructions and bodies are held to.
+    /// Returns the bounds that instructions and bodies are held to.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits

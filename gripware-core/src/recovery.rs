@@ -75,13 +75,13 @@ impl Recovery {
         self
     }
 
-    /// The id of the last item that the client has; what comes after it is to be sent.
+    /// Returns the id of the last item that the client has; what comes after it is to be sent.
     #[must_use]
     pub fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
 
-    /// Whether the proxy asks, for what it missed, and not a client for the first time.
+    /// Returns `true` if the proxy asks, for what it missed, and not a client for the first time.
     #[must_use]
     pub fn is_from_proxy(&self) -> bool {
         self.from_proxy
@@ -93,7 +93,7 @@ impl Recovery {
 }
 
 impl Hold {
-    /// A stream hold that goes on after `last`, the id of the last item there is.
+    /// Creates a stream hold that goes on after `last`, the id of the last item there is.
     ///
     /// Where there is none yet, `last` is what the first item will name as its previous id, such
     /// as `0`.
@@ -112,9 +112,9 @@ impl Hold {
             .set_next(path.try_into().map_err(Into::into).and_then(shared))
     }
 
-    /// A response hold (long-polling) that goes on after `last`, the id of the last item there is,
-    /// or what the first one will name as its previous id. A proxy that knows a later one repeats
-    /// the request at once.
+    /// Creates a response hold (long-polling) that goes on after `last`, the id of the last item
+    /// there is, or what the first one will name as its previous id. A proxy that knows a later one
+    /// repeats the request at once.
     pub fn response_after(recovery: &Recovery, last: impl Into<String>) -> Self {
         Self::with_mode(HoldMode::Response).add_channel(recovery.channel_after(last))
     }

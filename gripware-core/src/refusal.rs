@@ -1,3 +1,5 @@
+//! Why a request or a response is stopped at the layer, and what the client is told.
+
 use http::StatusCode;
 use thiserror::Error;
 
@@ -33,8 +35,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The status of the answer: 501 where a proxy is missing, 403 for events from elsewhere, 500
-    /// for a hold that cannot be sent.
+    /// Returns the status of the answer: 501 where a proxy is missing, 403 for events from
+    /// elsewhere, 500 for a hold that cannot be sent.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -46,7 +48,7 @@ impl Refusal {
         }
     }
 
-    /// The answer: [`status`](Self::status) with [`message`](Self::message).
+    /// Returns the answer: [`status`](Self::status) with [`message`](Self::message).
     #[must_use]
     pub fn to_reply(&self) -> Reply {
         Reply::text(self.status(), self.message())

@@ -1,3 +1,5 @@
+//! The `Authorization` of requests to one endpoint; a token that expires is signed anew.
+
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -39,7 +41,7 @@ pub(crate) struct Minted {
 }
 
 impl Authorizer {
-    /// `None` where no header can carry the credentials.
+    /// `None` if no header can carry the credentials.
     pub(crate) fn new(credentials: &Credentials) -> Option<Self> {
         let (name, value, secrets) = match credentials {
             Credentials::None => return Some(Self::None),

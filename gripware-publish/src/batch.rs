@@ -1,3 +1,5 @@
+//! The items of one request to an endpoint, between its queue and its delivery.
+
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;

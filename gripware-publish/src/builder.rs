@@ -1,3 +1,5 @@
+//! How a publisher is set up.
+
 use std::{
     fmt,
     sync::{Arc, RwLock, atomic::AtomicBool},
@@ -195,7 +197,7 @@ impl PublisherBuilder {
         self
     }
 
-    /// The publisher. Needs no runtime; publishing does.
+    /// Returns the publisher. Needs no runtime; publishing does.
     ///
     /// # Errors
     /// See [`BuildError`].

@@ -1,3 +1,5 @@
+//! Sends batches to one endpoint: retries with backoff, and bisection of what is refused.
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,

@@ -1,3 +1,5 @@
+//! Hands a message to every endpoint's queue and every sink, with backpressure.
+
 use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
@@ -29,7 +31,7 @@ pub(crate) struct Dispatch {
     pub(crate) ids: Option<Ids>,
     /// How long an item may stand in a queue.
     pub(crate) give_up_after: Duration,
-    /// Where to send; none for the runtime of whoever publishes.
+    /// Where to send; `None` for the runtime of whoever publishes.
     pub(crate) runtime: Option<Handle>,
     /// Read while a message is put in the queues, so that closing sees it in all or in none. No
     /// code of the application runs meanwhile: it may publish or close itself.
@@ -165,7 +167,7 @@ impl Dispatch {
     }
 
     /// Takes room for a message in all queues. Until it has it in each, no queue has the message.
-    /// False where the publisher is closed.
+    /// Returns `false` if the publisher is closed.
     async fn reserve(&self, message: &Message, runtime: Option<&Handle>) -> bool {
         let mut permits = Vec::with_capacity(self.queues.len());
         for queue in &self.queues {
@@ -186,7 +188,7 @@ impl Dispatch {
         true
     }
 
-    /// Puts a message in all queues, where there is room for it. False where the publisher is
+    /// Puts a message in all queues, in which room is reserved. Returns `false` if the publisher is
     /// closed.
     fn push(&self, message: &Message, mut reply: impl FnMut(usize) -> Option<Reply>) -> bool {
         let Some(open) = self.open() else {
@@ -200,7 +202,7 @@ impl Dispatch {
         true
     }
 
-    /// Keeps the publisher open as long as the guard is held; none where it is closed.
+    /// Returns a guard that keeps the publisher open; `None` if it is closed.
     fn open(&self) -> Option<RwLockReadGuard<'_, bool>> {
         let is_closed = self.is_closed.read();
         let is_closed = is_closed.unwrap_or_else(PoisonError::into_inner);

@@ -1,3 +1,5 @@
+//! A control endpoint, and what it accepts at once.
+
 use std::net::IpAddr;
 
 use gripware_core::{Credentials, GripUrl};
@@ -41,7 +43,7 @@ pub(crate) enum Address {
 }
 
 impl Endpoint {
-    /// An endpoint by its URL, with the credentials of that.
+    /// Creates an endpoint by its URL, with the credentials of that.
     pub fn new(url: GripUrl) -> Self {
         Self::at(Address::Http(Box::new(url)))
     }
@@ -54,7 +56,7 @@ impl Endpoint {
     /// for writes to the socket.
     ///
     /// # Errors
-    /// Where it is no such address with a host and a port.
+    /// If it is no such address with a host and a port.
     #[cfg(feature = "zeromq")]
     pub fn zeromq(address: &str) -> Result<Self, BuildError> {
         let refused = || BuildError::ZeroMqAddress {

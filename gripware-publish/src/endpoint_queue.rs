@@ -1,3 +1,5 @@
+//! The bounded queue of one endpoint, and the task that empties it.
+
 use std::{
     collections::VecDeque,
     fmt, mem,

@@ -1,3 +1,5 @@
+//! Why publishing failed.
+
 use std::fmt;
 
 use gripware_core::{Channel, ChannelError, Item, ItemError};
@@ -77,28 +79,29 @@ impl PublishError {
         })
     }
 
-    /// Whether the channel or the item is one that can never be published. Nothing was sent.
+    /// Returns `true` if the channel or the item is one that can never be published. Nothing was
+    /// sent.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         matches!(self.kind, Kind::Channel(..) | Kind::Item(..))
     }
 
-    /// Whether there is no endpoint to publish to.
+    /// Returns `true` if there is no endpoint to publish to.
     #[must_use]
     pub fn is_unconfigured(&self) -> bool {
         matches!(self.kind, Kind::NoEndpoint)
     }
 
-    /// Whether the publisher had been closed. Of several items, the first
+    /// Returns `true` if the publisher had been closed. Of several items, the first
     /// [`handed_over`](Self::handed_over) may have been sent before that.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self.kind, Kind::Closed { .. })
     }
 
-    /// How many items, from the first, had been handed over when the publisher was closed. They
-    /// were sent, and [`failures`](Self::failures) has what became of those that did not arrive.
-    /// 0 where it was closed before, and for every other error.
+    /// Returns how many items, from the first, had been handed over when the publisher was closed.
+    /// They were sent, and [`failures`](Self::failures) has what became of those that did not
+    /// arrive. 0 where it was closed before, and for every other error.
     #[must_use]
     pub fn handed_over(&self) -> usize {
         match self.kind {
@@ -107,7 +110,8 @@ impl PublishError {
         }
     }
 
-    /// Whether at least one endpoint took all of the items: the clients behind it get them.
+    /// Returns `true` if at least one endpoint took all of the items: the clients behind it get
+    /// them.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         matches!(&self.kind, Kind::Endpoints { failures, of } if failures.len() < *of)
@@ -133,7 +137,7 @@ impl PublishError {
         }
     }
 
-    /// The endpoints that did not take all of the items. Empty where nothing was sent.
+    /// Returns the endpoints that did not take all of the items. Empty where nothing was sent.
     #[must_use]
     pub fn failures(&self) -> &[EndpointFailure] {
         match &self.kind {

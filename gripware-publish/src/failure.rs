@@ -22,13 +22,13 @@ pub struct EndpointFailure {
 }
 
 impl EndpointFailure {
-    /// The endpoint: a URL without its query, or the name of a sink.
+    /// Returns the endpoint: a URL without its query, or the name of a sink.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// How many items it did not take.
+    /// Returns how many items it did not take.
     #[must_use]
     pub fn items(&self) -> usize {
         self.items

@@ -1,3 +1,5 @@
+//! The configuration of an application: whom to trust, and where to publish.
+
 use std::sync::Arc;
 
 use gripware_core::Policy;
@@ -42,7 +44,7 @@ impl Grip {
     /// Without `GRIP_URL` no request is trusted, and publishing fails with an error that says so.
     ///
     /// # Errors
-    /// Where one of them cannot be used. No key or password is in the error.
+    /// If one of them cannot be used. No key or password is in the error.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::builder().env()?.build()
     }
@@ -66,8 +68,8 @@ impl Grip {
         &self.policy
     }
 
-    /// A publisher to every configured endpoint, with the prefix. Each call gives a handle to the
-    /// same one.
+    /// Returns a publisher to every configured endpoint, with the prefix. Each call gives a handle
+    /// to the same one.
     #[must_use]
     pub fn publisher(&self) -> Publisher {
         self.publisher.clone()

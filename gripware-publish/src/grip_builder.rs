@@ -86,7 +86,7 @@ impl GripBuilder {
     /// a setter that is called afterwards has the last word.
     ///
     /// # Errors
-    /// Where one of them cannot be used. No key or password is in the error.
+    /// If one of them cannot be used. No key or password is in the error.
     pub fn env(self) -> Result<Self, ConfigError> {
         for name in [URL, PREFIX, PROXY_REQUIRED] {
             if let Err(env::VarError::NotUnicode(_)) = env::var(name) {
@@ -212,7 +212,7 @@ impl GripBuilder {
         self
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     ///
     /// # Errors
     /// See [`ConfigError`].

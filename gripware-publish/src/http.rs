@@ -1,3 +1,5 @@
+//! Posts a batch to a control API, and reads from the answer what may be done next.
+
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! The handle that an application publishes with.
+
 use std::sync::Arc;
 
 use gripware_core::{Channel, ChannelError, Item};
@@ -35,7 +37,7 @@ impl Publisher {
         PublisherBuilder::default()
     }
 
-    /// A publisher without an endpoint: publishing fails with an error that says so.
+    /// Creates a publisher without an endpoint: publishing fails with an error that says so.
     #[must_use]
     pub fn none() -> Self {
         Self::new(Dispatch::default())
@@ -68,7 +70,7 @@ impl Publisher {
     /// All of it holds while the runtime that sends is running; see the [crate](crate#runtime).
     ///
     /// # Errors
-    /// Where the channel or the item is not valid, nothing is sent. Where an endpoint does not
+    /// If the channel or the item is not valid, nothing is sent. Where an endpoint does not
     /// take it, the others may have.
     ///
     /// # Cancel safety
@@ -118,7 +120,7 @@ impl Publisher {
     /// [`on_failure`](PublisherBuilder::on_failure), and in the log.
     ///
     /// # Errors
-    /// Where a queue is full the channel and the item are given back, and no endpoint has it.
+    /// If a queue is full the channel and the item are given back, and no endpoint has it.
     pub fn enqueue<C>(&self, channel: C, item: impl Into<Item>) -> Result<(), EnqueueError>
     where
         C: TryInto<Channel>,
@@ -131,7 +133,7 @@ impl Publisher {
     /// up.
     ///
     /// # Errors
-    /// Where items that nobody waited for were not accepted since the last call: how many at each
+    /// If items that nobody waited for were not accepted since the last call: how many at each
     /// endpoint, and the last reason.
     ///
     /// # Cancel safety
@@ -158,7 +160,7 @@ impl Publisher {
         &self.dispatch.prefix
     }
 
-    /// Whether there is no endpoint and no sink.
+    /// Returns `true` if there is no endpoint and no sink.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.dispatch.is_empty()

@@ -1,3 +1,5 @@
+//! A sink of a publisher, with what it refused and nobody has been told of.
+
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},

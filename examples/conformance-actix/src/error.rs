@@ -1,3 +1,5 @@
+//! What a handler answers when it fails: 400 with a reason in JSON, or what gripware says.
+
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use conformance::BadRequest;
 use gripware_actix::{PublishError, WebSocketError, WebSocketRejection, gripware_core::ErrorChain};

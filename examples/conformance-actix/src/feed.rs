@@ -1,3 +1,5 @@
+//! A list that grows, and streams that miss nothing of it.
+
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     web::{Bytes, Data, Json, Path},

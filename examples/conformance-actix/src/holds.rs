@@ -1,3 +1,5 @@
+//! Holds of both kinds, with the parameters that the query names.
+
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use conformance::{Params, hold_instruct, hold_response, hold_sse, hold_stream};
 use gripware_actix::{GripContext, HoldExt};

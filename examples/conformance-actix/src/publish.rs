@@ -1,3 +1,5 @@
+//! Publishes what the query and the body say.
+
 use actix_web::{
     HttpRequest, Responder,
     web::{self, Bytes, Data, Json, Path},

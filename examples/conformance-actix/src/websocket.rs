@@ -1,3 +1,5 @@
+//! WebSockets over HTTP, one route for each behaviour.
+
 use actix_web::{HttpRequest, HttpResponse, Responder, http::Method, web};
 use conformance::{Params, accepted};
 use gripware_actix::{Item, WebSocketContext, WebSocketRejection, WsMessage, http::StatusCode};

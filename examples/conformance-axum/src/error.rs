@@ -1,3 +1,5 @@
+//! What a handler answers when it fails: 400 with a reason in JSON, or what gripware says.
+
 use axum::{
     Json,
     http::StatusCode,

@@ -1,3 +1,5 @@
+//! A list that grows, and streams that miss nothing of it.
+
 use axum::{
     Json,
     body::Bytes,

@@ -1,3 +1,5 @@
+//! Holds of both kinds, with the parameters that the query names.
+
 use axum::{
     Json, Router,
     extract::RawQuery,

@@ -1,3 +1,5 @@
+//! Publishes what the query and the body say.
+
 use axum::{
     Json, Router,
     body::Bytes,

@@ -1,3 +1,5 @@
+//! WebSockets over HTTP, one route for each behaviour.
+
 use axum::{
     Router,
     extract::{RawQuery, State},

@@ -1,3 +1,5 @@
+//! Builds holds from the parameters of a query, the same for every framework.
+
 use std::time::Duration;
 
 use gripware_core::{

@@ -1,3 +1,5 @@
+//! Builds items from the parameters of a query, the same for every framework.
+
 use gripware_core::{HttpResponse, HttpStream, Item, WsMessage};
 use gripware_publish::PublishError;
 

@@ -1,3 +1,5 @@
+//! The extractor for what a request says about its proxy.
+
 use std::{
     future::{Ready, ready},
     ops::Deref,

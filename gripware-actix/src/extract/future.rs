@@ -1,3 +1,5 @@
+//! Reads the events of a WebSocket request: bounded, then decoded by `gripware-core`.
+
 use std::{
     fmt,
     future::Future,

@@ -1,3 +1,5 @@
+//! The extractor for a capability URL: whose stream a proxy goes on with.
+
 use std::{
     future::{Ready, ready},
     ops::Deref,

@@ -1,3 +1,5 @@
+//! What a client or a proxy is told where an extractor fails.
+
 use actix_web::{
     HttpResponse, ResponseError, body::BoxBody, error::PayloadError, http::StatusCode,
 };
@@ -59,7 +61,7 @@ pub enum WebSocketRejection {
 }
 
 impl WebSocketRejection {
-    /// The status of the answer.
+    /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {

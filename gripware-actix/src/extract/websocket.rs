@@ -1,3 +1,5 @@
+//! The extractor for one turn of a WebSocket over HTTP.
+
 use std::ops::{Deref, DerefMut};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
@@ -15,7 +17,7 @@ use super::{WebSocketFuture, WebSocketRejection};
 /// remembered goes into the connection's meta, which the proxy keeps.
 ///
 /// # One route for pages and sockets
-/// `Option<WebSocketContext>` is `None` where the request is no WebSocket's. actix-web makes it
+/// `Option<WebSocketContext>` is `None` if the request is no WebSocket's. actix-web makes it
 /// `None` for every other rejection, too: where events that a proxy signed cannot be read, the
 /// handler runs as if there were none. The proxy then gets the rejection nevertheless, unless the
 /// handler answers with an error of its own. A handler that does something at `None` asks for

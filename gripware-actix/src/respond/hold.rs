@@ -1,3 +1,5 @@
+//! A hold as a response, alone or beside another.
+
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
     http::{
@@ -54,7 +56,7 @@ gripware_core::adapter_hold! {
 }
 
 impl Hold {
-    /// The hold beside this response.
+    /// Returns the hold beside this response.
     pub fn with<R: Responder>(self, response: R) -> Held<R> {
         Held {
             hold: self,
@@ -107,7 +109,7 @@ pub trait HoldExt {
     /// Puts a hold into the response. A later one takes its place.
     ///
     /// # Panics
-    /// Where the response has been taken out of the builder already, as its other methods do.
+    /// If the response has been taken out of the builder already, as its other methods do.
     fn hold(&mut self, hold: impl Into<Hold>) -> &mut Self;
 }
 

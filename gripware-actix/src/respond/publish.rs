@@ -1,3 +1,5 @@
+//! What a client is told where publishing failed.
+
 use actix_web::{HttpResponse, ResponseError, body::BoxBody, http::StatusCode};
 use gripware_core::{log, ws::Reply};
 use gripware_publish::PublishError;
@@ -15,7 +17,7 @@ use crate::{convert, respond::reply};
 pub struct PublishRejection(#[from] PublishError);
 
 impl PublishRejection {
-    /// The status of the answer.
+    /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         convert::to_status(self.0.status_code())

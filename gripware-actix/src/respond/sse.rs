@@ -1,3 +1,5 @@
+//! Server-sent events as a response.
+
 use actix_web::{HttpRequest, HttpResponse, Responder, http::header::CONTENT_TYPE};
 use bytes::Bytes;
 use gripware_core::{log, ws::Reply};

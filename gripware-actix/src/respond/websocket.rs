@@ -1,3 +1,5 @@
+//! The answers of a WebSocket as a response.
+
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use bytes::Bytes;
 use gripware_core::ws::Reply;

@@ -1,3 +1,5 @@
+//! The extractor for what a request says about its proxy.
+
 use std::{ops::Deref, time::SystemTime};
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};

@@ -1,3 +1,5 @@
+//! The extractor for the cursor of a client that comes back.
+
 use std::{convert::Infallible, ops::Deref};
 
 use axum_core::extract::FromRequestParts;

@@ -1,3 +1,5 @@
+//! What a client or a proxy is told where an extractor fails.
+
 use axum_core::{
     BoxError,
     response::{IntoResponse, Response},
@@ -60,7 +62,7 @@ pub enum WebSocketRejection {
 }
 
 impl WebSocketRejection {
-    /// The status of the answer.
+    /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {

@@ -1,3 +1,5 @@
+//! The extractor for one turn of a WebSocket over HTTP.
+
 use std::ops::{Deref, DerefMut};
 
 use axum_core::{

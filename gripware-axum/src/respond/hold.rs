@@ -1,3 +1,5 @@
+//! A hold as a response, alone or beside a status, headers and a body.
+
 use std::convert::Infallible;
 
 use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};

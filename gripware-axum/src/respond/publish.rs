@@ -1,3 +1,5 @@
+//! What a client is told where publishing failed.
+
 use axum_core::response::{IntoResponse, Response};
 use gripware_core::{log, ws::Reply};
 use gripware_publish::PublishError;
@@ -16,7 +18,7 @@ use crate::respond::reply;
 pub struct PublishRejection(#[from] PublishError);
 
 impl PublishRejection {
-    /// The status of the answer.
+    /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status_code()

@@ -1,3 +1,5 @@
+//! Server-sent events as a response.
+
 use axum_core::{
     body::Body,
     response::{IntoResponse, Response},

@@ -1,3 +1,5 @@
+//! The answers of a WebSocket as a response.
+
 use axum_core::{
     body::Body,
     response::{IntoResponse, Response},

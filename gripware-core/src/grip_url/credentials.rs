@@ -1,3 +1,5 @@
+//! What a publisher proves itself with to a control endpoint.
+
 use std::fmt;
 
 use super::GripUrlError;

@@ -1,3 +1,5 @@
+//! Why a text is no GRIP URL, without its secrets.
+
 use thiserror::Error;
 
 use crate::sig::KeyError;

@@ -75,11 +75,11 @@ pub struct GripUrl {
 }
 
 impl GripUrl {
-    /// A control endpoint without credentials and keys; `uri` has none of the four parameters and
-    /// no name and password.
+    /// Creates a control endpoint without credentials and keys; `uri` has none of the four
+    /// parameters and no name and password.
     ///
     /// # Errors
-    /// Where `uri` has any of those, or is no absolute `http` or `https` URL.
+    /// If `uri` has any of those, or is no absolute `http` or `https` URL.
     pub fn new(uri: &str) -> Result<Self, GripUrlError> {
         let (split, parameters) = Self::read(uri)?;
         if let Some(parameter) = parameters.first() {
@@ -94,7 +94,7 @@ impl GripUrl {
     /// Reads a URL with its parameters.
     ///
     /// # Errors
-    /// Where it is no absolute `http` or `https` URL, has a fragment, a parameter twice or empty,
+    /// If it is no absolute `http` or `https` URL, has a fragment, a parameter twice or empty,
     /// or a key that cannot be read or used.
     pub fn parse(url: &str) -> Result<Self, GripUrlError> {
         let (split, parameters) = Self::read(url)?;
@@ -126,7 +126,7 @@ impl GripUrl {
     /// URL in the text.
     ///
     /// # Errors
-    /// Where one of them is refused by [`parse`](Self::parse), or there are more than
+    /// If one of them is refused by [`parse`](Self::parse), or there are more than
     /// [`MAX_URLS`].
     pub fn parse_many(urls: &str) -> Result<Vec<Self>, GripUrlError> {
         let count = urls.split_ascii_whitespace().count();
@@ -139,11 +139,11 @@ impl GripUrl {
         urls.split_ascii_whitespace().map(Self::parse).collect()
     }
 
-    /// A service on Fastly Fanout: items go to its API with this token, and requests are verified
-    /// with Fastly's key and the service's own issuer.
+    /// Creates a service on Fastly Fanout: items go to its API with this token, and requests are
+    /// verified with Fastly's key and the service's own issuer.
     ///
     /// # Errors
-    /// Where the id has anything but ASCII letters and digits, or the token cannot stand in a
+    /// If the id has anything but ASCII letters and digits, or the token cannot stand in a
     /// header.
     pub fn fastly(service_id: &str, api_token: impl Into<String>) -> Result<Self, GripUrlError> {
         if !split::is_service_id(service_id) {
@@ -159,7 +159,7 @@ impl GripUrl {
     /// Sets what is sent along with items.
     ///
     /// # Errors
-    /// Where a token or a name cannot stand in a header, or the key of a JWT cannot sign.
+    /// If a token or a name cannot stand in a header, or the key of a JWT cannot sign.
     pub fn with_credentials(mut self, credentials: Credentials) -> Result<Self, GripUrlError> {
         self.credentials = credentials.checked()?;
         Ok(self)
@@ -180,8 +180,8 @@ impl GripUrl {
         self
     }
 
-    /// The URL without the four parameters, name and password, and one slash at its end. An empty
-    /// path prints as `/`.
+    /// Returns the URL without the four parameters, name and password, and one slash at its end. An
+    /// empty path prints as `/`.
     #[must_use]
     pub fn control_uri(&self) -> &Uri {
         &self.control_uri
@@ -199,13 +199,14 @@ impl GripUrl {
         &self.credentials
     }
 
-    /// The keys that the proxy's requests are verified with. Where there is none, they cannot be.
+    /// Returns the keys that the proxy's requests are verified with. Where there is none, they
+    /// cannot be.
     #[must_use]
     pub fn verify_keys(&self) -> &[Key] {
         &self.verify_keys
     }
 
-    /// The issuer that the proxy's requests have to have; none where any will do.
+    /// Returns the issuer that the proxy's requests have to have; `None` if any will do.
     #[must_use]
     pub fn verify_iss(&self) -> Option<&str> {
         self.verify_iss.as_deref()

@@ -1,3 +1,5 @@
+//! The query of a GRIP URL: keys and issuers, percent-encoded.
+
 use super::{Credentials, GripUrlError, split::Service};
 use crate::sig::{Algorithm, Key};
 

@@ -1,3 +1,5 @@
+//! Cuts a GRIP URL into its endpoint, its user information and its parameters.
+
 use std::net::Ipv6Addr;
 
 use http::{Uri, uri::Authority};

@@ -1,3 +1,5 @@
+//! What GRIP URLs mean, and which are refused.
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 

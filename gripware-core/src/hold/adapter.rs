@@ -1,3 +1,5 @@
+//! The `Hold` of an adapter.
+
 /// Gives an adapter a `Hold` of its own.
 ///
 /// A framework's response traits can only be implemented for a type of the adapter, so each one
@@ -79,8 +81,8 @@ macro_rules! adapter_hold {
         }
 
         impl Hold {
-            /// A stream hold that goes on after `last`, the id of the last item there is. See
-            /// [`gripware_core::Hold::stream_after`].
+            /// Creates a stream hold that goes on after `last`, the id of the last item there is.
+            /// See [`gripware_core::Hold::stream_after`].
             pub fn stream_after<L>(
                 recovery: &$crate::Recovery,
                 last: impl Into<String>,
@@ -93,8 +95,8 @@ macro_rules! adapter_hold {
                 Self($crate::Hold::stream_after(recovery, last, path))
             }
 
-            /// A response hold that goes on after `last`, the id of the last item there is. See
-            /// [`gripware_core::Hold::response_after`].
+            /// Creates a response hold that goes on after `last`, the id of the last item there is.
+            /// See [`gripware_core::Hold::response_after`].
             pub fn response_after(recovery: &$crate::Recovery, last: impl Into<String>) -> Self {
                 Self($crate::Hold::response_after(recovery, last))
             }
@@ -111,7 +113,7 @@ macro_rules! adapter_hold {
                 self.0.mode()
             }
 
-            /// The channels, in their order.
+            /// Returns the channels, in their order.
             #[must_use]
             pub fn channels(&self) -> &[$crate::Channel] {
                 self.0.channels()
@@ -125,7 +127,7 @@ macro_rules! adapter_hold {
                 self.0.check(limits)
             }
 
-            /// The hold, without a framework.
+            /// Returns the hold, without a framework.
             pub fn into_core(self) -> $crate::Hold {
                 self.0
             }

@@ -1,3 +1,5 @@
+//! Finds what a proxy would refuse or misread in a hold.
+
 use http::StatusCode;
 
 use super::{

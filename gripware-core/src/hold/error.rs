@@ -1,3 +1,5 @@
+//! Why a proxy would not accept a hold.
+
 use std::{convert::Infallible, time::Duration};
 
 use thiserror::Error;

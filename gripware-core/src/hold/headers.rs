@@ -1,3 +1,5 @@
+//! Writes a hold as `Grip-*` headers (GRIP 1.5).
+
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -12,7 +14,7 @@ use crate::{
 };
 
 impl Hold {
-    /// Whether headers can carry this hold without losing anything, and within
+    /// Returns `true` if headers can carry this hold without losing anything, and within
     /// [`Limits::instruct_headers`](crate::Limits::instruct_headers). Where they cannot, it travels
     /// as a body.
     #[must_use]

@@ -1,3 +1,5 @@
+//! Writes a hold as an `application/grip-instruct` body (GRIP 1.7).
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{
@@ -66,8 +68,8 @@ struct ResponsePart<'a> {
 }
 
 impl Hold {
-    /// The hold as a body of its own, around the response that the client is to get. It returns
-    /// the headers and the body to send, with status 200.
+    /// Returns the hold as a body of its own, around the response that the client is to get. It
+    /// returns the headers and the body to send, with status 200.
     ///
     /// What has no spelling in JSON (links, keep-alives that are not sent while something else is)
     /// stands in the headers beside it.

@@ -63,7 +63,7 @@ impl KeepAlive {
         }
     }
 
-    /// A text. It may have any characters.
+    /// Creates a text. It may have any characters.
     pub fn text(content: impl Into<String>) -> Self {
         Self::bytes(content.into())
     }
@@ -108,10 +108,10 @@ impl KeepAlive {
         Ok(())
     }
 
-    /// The value of a `Grip-Keep-Alive` header.
+    /// Returns the value of a `Grip-Keep-Alive` header.
     ///
     /// # Errors
-    /// Where the content is empty, or the time is not a whole number of seconds from 1 on.
+    /// If the content is empty, or the time is not a whole number of seconds from 1 on.
     pub fn to_header(&self) -> Result<String, HoldError> {
         self.check()?;
         let encoding = Encoding::of(&self.content);

@@ -32,10 +32,10 @@ pub const MAX_LINK_LEN: usize = 4 * MAX_NAME_LEN;
 pub struct Link(String);
 
 impl Link {
-    /// A link as it is.
+    /// Creates a link as it is.
     ///
     /// # Errors
-    /// Where it is empty, too long, or has a character that no link may have.
+    /// If it is empty, too long, or has a character that no link may have.
     pub fn new(uri: impl Into<String>) -> Result<Self, HoldError> {
         let uri = uri.into();
         if let Some((position, character)) = uri.char_indices().find(|(_, c)| !is_allowed(*c)) {
@@ -47,10 +47,10 @@ impl Link {
         Self::checked(uri)
     }
 
-    /// A link in which the characters that no link may have are percent-encoded.
+    /// Creates a link in which the characters that no link may have are percent-encoded.
     ///
     /// # Errors
-    /// Where it is empty or too long, or has a control character.
+    /// If it is empty or too long, or has a control character.
     pub fn encoded(uri: &str) -> Result<Self, HoldError> {
         let mut encoded = String::with_capacity(uri.len());
         for (position, character) in uri.char_indices() {
@@ -82,13 +82,13 @@ impl Link {
         Ok(Self(uri))
     }
 
-    /// The URI.
+    /// Returns the URI.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it has a query, which a proxy ignores when it shares an answer.
+    /// Returns `true` if it has a query, which a proxy ignores when it shares an answer.
     #[must_use]
     pub fn has_query(&self) -> bool {
         self.0.contains('?')

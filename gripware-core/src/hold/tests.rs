@@ -1,3 +1,5 @@
+//! How holds are written, and which are refused.
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};

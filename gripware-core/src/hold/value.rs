@@ -1,3 +1,5 @@
+//! A hold: what becomes of a client's connection (GRIP 1.5).
+
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
@@ -16,7 +18,7 @@ pub enum HoldMode {
 }
 
 impl HoldMode {
-    /// The mode as it is written.
+    /// Returns the mode as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -273,14 +275,14 @@ impl Hold {
         self.mode
     }
 
-    /// The channels, in their order.
+    /// Returns the channels, in their order.
     #[must_use]
     pub fn channels(&self) -> &[Channel] {
         &self.channels
     }
 
-    /// Whether this is a hold of server-sent events: [`Hold::sse`](Self::sse), or one with the
-    /// keep-alive of them.
+    /// Returns `true` if this is a hold of server-sent events: [`Hold::sse`](Self::sse), or one
+    /// with the keep-alive of them.
     #[must_use]
     pub fn is_sse(&self) -> bool {
         self.is_sse || self.keep_alive.as_ref().is_some_and(KeepAlive::is_sse)

@@ -1,3 +1,5 @@
+//! What an item does to the clients of its channel.
+
 /// What an HTTP format asks of a proxy (GRIP 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -15,7 +17,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The action's name on the wire.
+    /// Returns the action's name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,3 +1,5 @@
+//! Text or bytes of an item, and the JSON member for each.
+
 use std::str;
 
 use bytes::Bytes;
@@ -47,13 +49,13 @@ impl Content {
         }
     }
 
-    /// The bytes, which of a text are its UTF-8.
+    /// Returns the bytes, which of a text are its UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The text; `None` for bytes, also for those that happen to be UTF-8.
+    /// Returns the text; `None` for bytes, also for those that happen to be UTF-8.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         if self.is_binary {
@@ -62,7 +64,7 @@ impl Content {
         str::from_utf8(&self.bytes).ok()
     }
 
-    /// Whether these are bytes, not a text.
+    /// Returns `true` if these are bytes, not a text.
     #[must_use]
     pub fn is_binary(&self) -> bool {
         self.is_binary

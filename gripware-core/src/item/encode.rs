@@ -1,3 +1,5 @@
+//! Writes an item as a control endpoint reads it (GRIP 3.1).
+
 use http::StatusCode;
 
 use super::{

@@ -1,3 +1,5 @@
+//! Why an item cannot be published.
+
 use thiserror::Error;
 
 use crate::ChannelError;

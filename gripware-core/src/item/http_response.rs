@@ -1,3 +1,5 @@
+//! What a client in a response hold is answered with.
+
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, StatusCode,
@@ -58,7 +60,7 @@ impl Default for HttpBody {
 }
 
 impl HttpResponse {
-    /// A text.
+    /// Creates a text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::send(HttpBody::Content(Content::text(text.into())))
     }
@@ -68,7 +70,7 @@ impl HttpResponse {
         Self::send(HttpBody::Content(Content::binary(bytes.into())))
     }
 
-    /// A value as JSON, with the header `Content-Type: application/json`.
+    /// Creates a value as JSON, with the header `Content-Type: application/json`.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         let mut error = FirstError::default();
         let content = Content::json(value, "", &mut error);
@@ -80,7 +82,7 @@ impl HttpResponse {
         }
     }
 
-    /// A JSON Patch to the JSON body of the response that came with the hold: anything that
+    /// Creates a JSON Patch to the JSON body of the response that came with the hold: anything that
     /// becomes a list of operations (RFC 6902) in JSON.
     ///
     /// Where the patch does not fit that body, Pushpin answers the client with 502.
@@ -176,31 +178,31 @@ impl HttpResponse {
         self.action
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.code
     }
 
-    /// The reason phrase, where it is not the usual one.
+    /// Returns the reason phrase, where it is not the usual one.
     #[must_use]
     pub fn reason_phrase(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 
-    /// The headers, in their order.
+    /// Returns the headers, in their order.
     #[must_use]
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }
 
-    /// The body. Empty for every action but [`Action::Send`].
+    /// Returns the body. Empty for every action but [`Action::Send`].
     #[must_use]
     pub fn body(&self) -> &HttpBody {
         &self.body
     }
 
-    /// The filters that change the content.
+    /// Returns the filters that change the content.
     #[must_use]
     pub fn content_filters(&self) -> &[Filter] {
         &self.content_filters

@@ -1,3 +1,5 @@
+//! What is appended to a stream hold.
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -31,7 +33,7 @@ pub struct HttpStream {
 }
 
 impl HttpStream {
-    /// A text.
+    /// Creates a text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::send(Content::text(text.into()))
     }
@@ -41,7 +43,7 @@ impl HttpStream {
         Self::send(Content::binary(bytes.into()))
     }
 
-    /// A value as one line of JSON, with its line end.
+    /// Creates a value as one line of JSON, with its line end.
     pub fn json_line<T: Serialize + ?Sized>(value: &T) -> Self {
         let mut error = FirstError::default();
         let content = Content::json(value, "\n", &mut error);
@@ -85,7 +87,7 @@ impl HttpStream {
         &self.content
     }
 
-    /// The filters that change the content.
+    /// Returns the filters that change the content.
     #[must_use]
     pub fn content_filters(&self) -> &[Filter] {
         &self.content_filters

@@ -1,3 +1,5 @@
+//! An item: what is published to a channel.
+
 use super::{
     HttpResponse, HttpStream, SseEvent, WsMessage,
     error::{FirstError, ItemError},
@@ -44,7 +46,7 @@ pub struct ItemParts {
 }
 
 impl Item {
-    /// An item without a format, which is yet to be given one.
+    /// Creates an item without a format, which is yet to be given one.
     pub fn new() -> Self {
         Self::default()
     }
@@ -220,7 +222,7 @@ impl Item {
         Ok(self.parts)
     }
 
-    /// Whether it has an id of its own.
+    /// Returns `true` if it has an id of its own.
     #[must_use]
     pub fn has_id(&self) -> bool {
         self.parts.id.is_some()

@@ -1,7 +1,7 @@
 //! Items: what is published to a channel (GRIP 3.2).
 //!
 //! An item has one *format* for each kind of hold it is meant for. A client gets the format of its
-//! own hold, and nothing where the item has none for it.
+//! own hold, and nothing if the item has none for it.
 //!
 //! ```
 //! use gripware_core::item::{HttpStream, Item, ItemError, WsMessage};

@@ -1,3 +1,5 @@
+//! One server-sent event, encoded.
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -34,7 +36,7 @@ pub struct SseEvent {
 }
 
 impl SseEvent {
-    /// An event with nothing in it yet.
+    /// Creates an event with nothing in it yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -85,7 +87,7 @@ impl SseEvent {
         self
     }
 
-    /// The event as it stands in the stream, with the empty line that ends it.
+    /// Returns the event as it stands in the stream, with the empty line that ends it.
     ///
     /// # Errors
     /// The first that a setter found.

@@ -1,3 +1,5 @@
+//! The `SseEvents` of an adapter.
+
 /// Gives an adapter a list of server-sent events that is a response.
 ///
 /// As with [`adapter_hold!`](crate::adapter_hold), a framework's response traits can only be

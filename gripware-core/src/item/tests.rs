@@ -1,3 +1,5 @@
+//! How items are written, and which are refused.
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

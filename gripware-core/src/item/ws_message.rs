@@ -1,3 +1,5 @@
+//! What is sent to a WebSocket.
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -53,17 +55,17 @@ pub enum WsMessageKind {
 }
 
 impl WsMessage {
-    /// A text message.
+    /// Creates a text message.
     pub fn text(text: impl Into<String>) -> Self {
         Self::new(WsMessageKind::Text(Content::text(text.into())))
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::new(WsMessageKind::Binary(bytes.into()))
     }
 
-    /// A text message that is a value as JSON.
+    /// Creates a text message that is a value as JSON.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         let mut error = FirstError::default();
         let content = Content::json(value, "", &mut error);
@@ -73,12 +75,12 @@ impl WsMessage {
         }
     }
 
-    /// A ping of at most 125 bytes.
+    /// Creates a ping of at most 125 bytes.
     pub fn ping(bytes: impl Into<Bytes>) -> Self {
         Self::control_frame(bytes.into(), WsMessageKind::Ping)
     }
 
-    /// A pong of at most 125 bytes.
+    /// Creates a pong of at most 125 bytes.
     pub fn pong(bytes: impl Into<Bytes>) -> Self {
         Self::control_frame(bytes.into(), WsMessageKind::Pong)
     }
@@ -128,7 +130,7 @@ impl WsMessage {
         &self.kind
     }
 
-    /// The filters that change the content.
+    /// Returns the filters that change the content.
     #[must_use]
     pub fn content_filters(&self) -> &[Filter] {
         &self.content_filters

@@ -53,10 +53,10 @@ impl CloseCode {
     /// 1014: a gateway got no proper answer.
     pub const BAD_GATEWAY: Self = Self(1014);
 
-    /// A code by its number.
+    /// Creates a code by its number.
     ///
     /// # Errors
-    /// Where it must not be sent.
+    /// If it must not be sent.
     pub const fn new(code: u16) -> Result<Self, CloseCodeError> {
         match code {
             1000 | 1001 | 1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),
@@ -123,7 +123,7 @@ pub struct Close {
 }
 
 impl Close {
-    /// A close with a code.
+    /// Creates a close with a code.
     #[must_use]
     pub const fn new(code: CloseCode) -> Self {
         Self {
@@ -132,7 +132,7 @@ impl Close {
         }
     }
 
-    /// A close without a code. A proxy tells its client 1000.
+    /// Creates a close without a code. A proxy tells its client 1000.
     #[must_use]
     pub const fn without_code() -> Self {
         Self {
@@ -167,20 +167,20 @@ impl Close {
         }
     }
 
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub const fn code(&self) -> Option<u16> {
         self.code
     }
 
-    /// The reason, empty where there is none.
+    /// Returns the reason, empty where there is none.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The close that answers this one: the same, or without a code where its code must not be
-    /// sent.
+    /// Returns the close that answers this one: the same, or without a code where its code must not
+    /// be sent.
     #[must_use]
     pub fn to_answer(&self) -> Self {
         match self.code.map(CloseCode::new) {
@@ -189,7 +189,7 @@ impl Close {
         }
     }
 
-    /// The content of a `CLOSE` event that says this.
+    /// Returns the content of a `CLOSE` event that says this.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         match self.code {

@@ -25,7 +25,7 @@ pub const MAX_CONNECTION_ID_LEN: usize = 256;
 pub struct ConnectionId(String);
 
 impl ConnectionId {
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

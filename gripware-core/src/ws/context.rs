@@ -115,7 +115,7 @@ impl WebSocketContext {
     /// the caller to see to.
     ///
     /// # Errors
-    /// Where there is not exactly one valid `Connection-Id`, or the body is not a list of events
+    /// If there is not exactly one valid `Connection-Id`, or the body is not a list of events
     /// within `limits`. All of these are faults of whatever sent the request
     /// ([`WebSocketError::is_proxy`]).
     pub fn from_request(
@@ -142,13 +142,13 @@ impl WebSocketContext {
         })
     }
 
-    /// The next message of the client, or `None` where there is no more in this request.
+    /// Returns the next message of the client, or `None` if there is no more in this request.
     ///
     /// Pings, pongs and the end of the connection are no messages and are passed over. After a
     /// close or disconnect there are no more messages.
     ///
     /// # Errors
-    /// Where a message came along with the opening, and it has not been accepted.
+    /// If a message came along with the opening, and it has not been accepted.
     pub fn receive(&mut self) -> Result<Option<Message>, WebSocketError> {
         if self.unread() > 0 {
             self.check_accepted()?;
@@ -156,7 +156,7 @@ impl WebSocketContext {
         Ok(self.incoming.next_message())
     }
 
-    /// The next message of the client, read as JSON.
+    /// Returns the next message of the client, read as JSON.
     ///
     /// # Errors
     /// As [`receive`](Self::receive), and where the message is not JSON of that shape. It counts
@@ -171,27 +171,27 @@ impl WebSocketContext {
         }
     }
 
-    /// The proxy's name for this WebSocket.
+    /// Returns the proxy's name for this WebSocket.
     #[must_use]
     pub const fn connection_id(&self) -> &ConnectionId {
         &self.connection_id
     }
 
-    /// Whether the client asks for a connection, which is to be accepted or refused.
+    /// Returns `true` if the client asks for a connection, which is to be accepted or refused.
     #[must_use]
     pub const fn is_opening(&self) -> bool {
         self.incoming.is_opening()
     }
 
-    /// Whether the request has no events: the proxy asks whether there is something to send,
-    /// because of a keep-alive interval or a refresh.
+    /// Returns `true` if the request has no events: the proxy asks whether there is something to
+    /// send, because of a keep-alive interval or a refresh.
     #[must_use]
     pub const fn is_keep_alive(&self) -> bool {
         self.incoming.is_empty()
     }
 
-    /// Whether the client has gone without a close. It is the last request about this connection,
-    /// and its answer goes nowhere.
+    /// Returns `true` if the client has gone without a close. It is the last request about this
+    /// connection, and its answer goes nowhere.
     ///
     /// This is known from the start, before the messages that came with it are received.
     #[must_use]
@@ -199,7 +199,7 @@ impl WebSocketContext {
         self.incoming.is_disconnected()
     }
 
-    /// The client's close, or its answer to ours.
+    /// Returns the client's close, or its answer to ours.
     ///
     /// This is known from the start, before the messages that came with it are received. What is
     /// sent in the answer still reaches the client, before the close.
@@ -208,20 +208,20 @@ impl WebSocketContext {
         self.incoming.close()
     }
 
-    /// How many messages have not been received yet. They are dropped with the answer.
+    /// Returns how many messages have not been received yet. They are dropped with the answer.
     #[must_use]
     pub const fn unread(&self) -> usize {
         self.incoming.messages_left()
     }
 
-    /// All events of the request from its first one on, those that
+    /// Returns all events of the request from its first one on, those that
     /// [`receive`](Self::receive) passes over included. This receives nothing.
     #[must_use]
     pub fn events(&self) -> Events {
         self.incoming.events()
     }
 
-    /// The answer.
+    /// Returns the answer.
     ///
     /// An opening connection that was not accepted is refused: as
     /// [`refuse`](Self::refuse) said, otherwise with 403. In every other case the status is 200

@@ -84,10 +84,10 @@ pub enum ControlMessage {
 }
 
 impl ControlMessage {
-    /// The content of the text event that carries this, with its `c:`.
+    /// Returns the content of the text event that carries this, with its `c:`.
     ///
     /// # Errors
-    /// Where a proxy would drop it or do something else: over [`Limits::control_message`] bytes,
+    /// If a proxy would drop it or do something else: over [`Limits::control_message`] bytes,
     /// a channel with more than [`Limits::filters`] or with a previous id, an empty name of an
     /// item of meta, a time that is not whole seconds, or a ping over [`MAX_PING_LEN`].
     pub fn encode(&self, limits: &Limits) -> Result<String, ControlError> {
@@ -116,7 +116,7 @@ impl ControlMessage {
     /// how long a list of filters may be is up to whoever reads it.
     ///
     /// # Errors
-    /// Where the content has no `c:`, is no JSON object, has a type that does not exist, or a
+    /// If the content has no `c:`, is no JSON object, has a type that does not exist, or a
     /// member that is missing or wrong.
     pub fn decode(content: &[u8]) -> Result<Self, ControlError> {
         let json = content

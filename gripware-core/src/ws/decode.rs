@@ -122,7 +122,7 @@ pub const fn scan<'a>(body: &'a [u8], limits: &Limits) -> Scan<'a> {
 /// All events of a body, within the three `websocket_` bounds of `limits`.
 ///
 /// # Errors
-/// Where the body is not exactly a list of events, or over a bound.
+/// If the body is not exactly a list of events, or over a bound.
 pub fn decode(body: Bytes, limits: &Limits) -> Result<Vec<Event>, DecodeError> {
     Events::new(body, limits).collect()
 }
@@ -148,7 +148,7 @@ impl DecodeError {
         self.position
     }
 
-    /// Whether it may be a list of events, but one over a bound.
+    /// Returns `true` if it may be a list of events, but one over a bound.
     #[must_use]
     pub const fn is_over_limit(&self) -> bool {
         matches!(

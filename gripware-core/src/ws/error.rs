@@ -66,8 +66,8 @@ impl WebSocketError {
         self.kind
     }
 
-    /// Whether the request is not what a proxy sends: it comes from something else, or its bounds
-    /// and ours differ.
+    /// Returns `true` if the request is not what a proxy sends: it comes from something else, or
+    /// its bounds and ours differ.
     #[must_use]
     pub const fn is_proxy(&self) -> bool {
         matches!(
@@ -81,8 +81,8 @@ impl WebSocketError {
         )
     }
 
-    /// Whether a message is not what the handler expects of it, or the client is one that may not
-    /// connect.
+    /// Returns `true` if a message is not what the handler expects of it, or the client is one that
+    /// may not connect.
     #[must_use]
     pub const fn is_client(&self) -> bool {
         matches!(
@@ -93,7 +93,7 @@ impl WebSocketError {
         )
     }
 
-    /// Whether the handler asked for what a proxy would refuse or ignore.
+    /// Returns `true` if the handler asked for what a proxy would refuse or ignore.
     #[must_use]
     pub const fn is_origin(&self) -> bool {
         !self.is_proxy() && !self.is_client()
@@ -114,7 +114,7 @@ impl WebSocketError {
         }
     }
 
-    /// The code that a client is closed with: 1007 for its own fault, 1011 for any other.
+    /// Returns the code that a client is closed with: 1007 for its own fault, 1011 for any other.
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         if self.is_client() {
@@ -124,7 +124,7 @@ impl WebSocketError {
         }
     }
 
-    /// The answer to a request whose handling ended with this error.
+    /// Returns the answer to a request whose handling ended with this error.
     ///
     /// A request that could not be read, and an opening one, is refused with
     /// [`status`](Self::status). An open connection is closed with

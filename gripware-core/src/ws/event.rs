@@ -34,7 +34,7 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The kind's name on the wire, in upper case.
+            /// Returns the kind's name on the wire, in upper case.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -81,7 +81,7 @@ impl EventKind {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether events of this kind may have content.
+    /// Returns `true` if events of this kind may have content.
     #[must_use]
     pub const fn has_content(self) -> bool {
         !matches!(self, Self::Open | Self::Disconnect)
@@ -106,37 +106,37 @@ pub struct Event {
 }
 
 impl Event {
-    /// A connection is asked for, or accepted.
+    /// Creates the event of an opening: a connection is asked for, or accepted.
     #[must_use]
     pub const fn open() -> Self {
         Self::without_content(EventKind::Open)
     }
 
-    /// A text message.
+    /// Creates a text message.
     #[must_use]
     pub fn text(content: impl Into<String>) -> Self {
         Self::raw(EventKind::Text, content.into().into())
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     #[must_use]
     pub fn binary(content: impl Into<Bytes>) -> Self {
         Self::raw(EventKind::Binary, content.into())
     }
 
-    /// A ping.
+    /// Creates a ping.
     #[must_use]
     pub fn ping(content: impl Into<Bytes>) -> Self {
         Self::raw(EventKind::Ping, content.into())
     }
 
-    /// A pong, with the content of the ping it answers.
+    /// Creates a pong, with the content of the ping it answers.
     #[must_use]
     pub fn pong(content: impl Into<Bytes>) -> Self {
         Self::raw(EventKind::Pong, content.into())
     }
 
-    /// A close.
+    /// Creates a close.
     #[must_use]
     pub fn close(close: &Close) -> Self {
         Self::raw(EventKind::Close, close.to_bytes())
@@ -166,7 +166,8 @@ impl Event {
         self.content
     }
 
-    /// The close that the content of a [`EventKind::Close`] says; nothing for every other kind.
+    /// Returns the close that the content of a [`EventKind::Close`] says; nothing for every other
+    /// kind.
     #[must_use]
     pub fn to_close(&self) -> Option<Close> {
         (self.kind == EventKind::Close).then(|| Close::parse(&self.content))

@@ -44,7 +44,7 @@ enum Kind {
 }
 
 impl Message {
-    /// A text message.
+    /// Creates a text message.
     #[must_use]
     pub fn text(content: impl Into<String>) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Message {
         }
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     #[must_use]
     pub fn binary(content: impl Into<Bytes>) -> Self {
         Self {
@@ -69,13 +69,13 @@ impl Message {
         }
     }
 
-    /// Whether it is a text message.
+    /// Returns `true` if it is a text message.
     #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Unchecked)
     }
 
-    /// Whether it is a binary message.
+    /// Returns `true` if it is a binary message.
     #[must_use]
     pub const fn is_binary(&self) -> bool {
         matches!(self.kind, Kind::Binary)
@@ -96,7 +96,7 @@ impl Message {
     /// Its content as text, without copying it.
     ///
     /// # Errors
-    /// Where the content is not UTF-8, which is the client's fault.
+    /// If the content is not UTF-8, which is the client's fault.
     pub fn to_str(&self) -> Result<&str, WebSocketError> {
         std::str::from_utf8(&self.content)
             .map_err(|error| WebSocketError::caused_by(WebSocketErrorKind::NotUtf8, error))
@@ -105,7 +105,7 @@ impl Message {
     /// Its content as text of its own.
     ///
     /// # Errors
-    /// Where the content is not UTF-8, which is the client's fault.
+    /// If the content is not UTF-8, which is the client's fault.
     pub fn into_text(self) -> Result<String, WebSocketError> {
         self.to_str().map(str::to_owned)
     }
@@ -113,7 +113,7 @@ impl Message {
     /// Its content, read as JSON.
     ///
     /// # Errors
-    /// Where the content is not JSON of that shape, which is the client's fault.
+    /// If the content is not JSON of that shape, which is the client's fault.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, WebSocketError> {
         serde_json::from_slice(&lenient(&self.content))
             .map_err(|error| WebSocketError::caused_by(WebSocketErrorKind::InvalidJson, error))

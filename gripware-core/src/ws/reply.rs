@@ -32,7 +32,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer with these events, and no other headers than the content type.
+    /// Creates an answer with these events, and no other headers than the content type.
     #[must_use]
     pub fn events(body: Bytes) -> Self {
         Self::with_headers(HeaderMap::new(), body)
@@ -44,8 +44,8 @@ impl Reply {
         Self::events(encode(&[Event::close(close)]))
     }
 
-    /// Whether an answer with this status and these headers is one that a proxy reads as events:
-    /// status 200, and the content type byte for byte.
+    /// Returns `true` if an answer with this status and these headers is one that a proxy reads as
+    /// events: status 200, and the content type byte for byte.
     #[must_use]
     pub fn is_events(status: StatusCode, headers: &HeaderMap) -> bool {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -61,7 +61,7 @@ impl Reply {
         (!Self::is_events(status, headers)).then(closing)
     }
 
-    /// An answer in plain text, to whatever is no conversation.
+    /// Creates an answer in plain text, to whatever is no conversation.
     #[must_use]
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();

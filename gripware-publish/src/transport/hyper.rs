@@ -1,3 +1,5 @@
+//! The default transport: hyper, with rustls.
+
 use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};

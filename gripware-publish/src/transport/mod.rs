@@ -85,7 +85,7 @@ impl TransportError {
         }
     }
 
-    /// Whether no connection was made.
+    /// Returns `true` if no connection was made.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         self.is_connect

@@ -1,3 +1,5 @@
+//! A conformance server behind a test proxy, started anew for each case.
+
 use std::{fmt, pin::Pin, rc::Rc};
 
 use gripware_publish::Grip;

@@ -18,7 +18,7 @@ impl WebSocketContext {
     /// A handler sees such a request as [`is_keep_alive`](Self::is_keep_alive).
     ///
     /// # Errors
-    /// Where it is neither zero nor whole seconds from [`MIN_KEEP_ALIVE_INTERVAL`] on: common
+    /// If it is neither zero nor whole seconds from [`MIN_KEEP_ALIVE_INTERVAL`] on: common
     /// proxies raise a shorter one to that without a word.
     pub fn keep_alive_interval(&mut self, interval: Duration) -> Result<(), WebSocketError> {
         self.set_keep_alive_interval(interval, MIN_KEEP_ALIVE_INTERVAL)
@@ -28,7 +28,7 @@ impl WebSocketContext {
     /// to.
     ///
     /// # Errors
-    /// Where it is neither zero nor whole seconds.
+    /// If it is neither zero nor whole seconds.
     pub fn short_keep_alive_interval(&mut self, interval: Duration) -> Result<(), WebSocketError> {
         self.set_keep_alive_interval(interval, 1)
     }
@@ -44,7 +44,7 @@ impl WebSocketContext {
     /// Proxies know this since Pushpin 1.41. Older ones take everything as accepted.
     ///
     /// # Errors
-    /// Where the connection is opening, there are fewer than `count` bytes, or they are all but
+    /// If the connection is opening, there are fewer than `count` bytes, or they are all but
     /// those of the client's close: a proxy fails the connection then, because with the close
     /// nothing more can come.
     pub fn accept_bytes(&mut self, count: usize) -> Result<(), WebSocketError> {
@@ -58,21 +58,21 @@ impl WebSocketContext {
         Ok(())
     }
 
-    /// How many content bytes the request has.
+    /// Returns how many content bytes the request has.
     #[must_use]
     pub const fn offered_bytes(&self) -> usize {
         self.incoming.offered()
     }
 
-    /// How many content bytes the request has up to the last message that was received, and all
-    /// of them after [`receive`](Self::receive) has said that there are no more.
+    /// Returns how many content bytes the request has up to the last message that was received, and
+    /// all of them after [`receive`](Self::receive) has said that there are no more.
     #[must_use]
     pub const fn received_bytes(&self) -> usize {
         self.incoming.passed()
     }
 
-    /// How many content bytes at the start of the request had been offered before, and were not
-    /// accepted.
+    /// Returns how many content bytes at the start of the request had been offered before, and were
+    /// not accepted.
     #[must_use]
     pub const fn replayed_bytes(&self) -> usize {
         self.replayed_bytes

@@ -141,7 +141,7 @@ impl WebSocketContext {
     /// [`handshake_headers_mut`](Self::handshake_headers_mut) has another `Content-Type`.
     ///
     /// # Errors
-    /// Where the connection is open already, the status is below 300, or the body is over
+    /// If the connection is open already, the status is below 300, or the body is over
     /// [`Limits::refusal_body`].
     pub fn refuse(
         &mut self,
@@ -181,7 +181,7 @@ impl WebSocketContext {
         Some(protocol)
     }
 
-    /// The subprotocols that the client offers, in its order of preference.
+    /// Returns the subprotocols that the client offers, in its order of preference.
     pub fn offered_protocols(&self) -> impl Iterator<Item = &str> {
         self.handshake.offered_protocols.iter().flat_map(elements)
     }
@@ -195,7 +195,7 @@ impl WebSocketContext {
         &mut self.handshake.headers
     }
 
-    /// Whether the connection is open, or opening and accepted.
+    /// Returns `true` if the connection is open, or opening and accepted.
     #[must_use]
     pub const fn is_accepted(&self) -> bool {
         !self.is_opening() || self.handshake.is_accepted

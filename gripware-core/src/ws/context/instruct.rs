@@ -16,7 +16,7 @@ impl WebSocketContext {
     /// connection has already, nobody but the proxy knows.
     ///
     /// # Errors
-    /// Where the channel's name is none, it has a previous id (WebSockets have no recovery) or
+    /// If the channel's name is none, it has a previous id (WebSockets have no recovery) or
     /// too many filters, there are too many channels, or as [`send_text`](Self::send_text).
     pub fn subscribe<C>(&mut self, channel: C) -> Result<(), WebSocketError>
     where
@@ -30,7 +30,7 @@ impl WebSocketContext {
     /// Has the proxy no longer send the items of a channel.
     ///
     /// # Errors
-    /// Where the channel's name is none, or as [`send_text`](Self::send_text).
+    /// If the channel's name is none, or as [`send_text`](Self::send_text).
     pub fn unsubscribe<C>(&mut self, channel: C) -> Result<(), WebSocketError>
     where
         C: TryInto<Channel>,
@@ -53,7 +53,8 @@ impl WebSocketContext {
     /// that there is [`insert_meta`](Self::insert_meta).
     ///
     /// # Errors
-    /// Where the name is empty or the value has a control character, or as [`send_text`](Self::send_text).
+    /// If the name is empty or the value has a control character, or as
+    /// [`send_text`](Self::send_text).
     pub fn set_filter_meta(
         &mut self,
         name: impl Into<String>,
@@ -84,7 +85,7 @@ impl WebSocketContext {
     /// Has the proxy send something to the client again and again.
     ///
     /// # Errors
-    /// Where its time is not whole seconds from one on, a ping is too large, or as
+    /// If its time is not whole seconds from one on, a ping is too large, or as
     /// [`send_text`](Self::send_text).
     pub fn keep_alive(&mut self, keep_alive: WsKeepAlive) -> Result<(), WebSocketError> {
         self.send_control(ControlMessage::KeepAlive {
@@ -124,7 +125,7 @@ impl WebSocketContext {
     /// here too.
     ///
     /// # Errors
-    /// Where a proxy would drop it (see [`ControlMessage::encode`]), it is one channel too many,
+    /// If a proxy would drop it (see [`ControlMessage::encode`]), it is one channel too many,
     /// or as [`send_text`](Self::send_text).
     pub fn send_control(&mut self, message: ControlMessage) -> Result<(), WebSocketError> {
         self.check_accepted()?;

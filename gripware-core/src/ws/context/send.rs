@@ -46,7 +46,7 @@ impl WebSocketContext {
     /// Sends a text message.
     ///
     /// # Errors
-    /// Where the connection is not accepted or has been closed here, the proxy did not offer the
+    /// If the connection is not accepted or has been closed here, the proxy did not offer the
     /// `grip` extension, or the answer would be over [`Limits::websocket_body`]. What is needed
     /// to answer the client's pings and its close is kept free of that.
     pub fn send_text(&mut self, content: impl AsRef<str>) -> Result<(), WebSocketError> {
@@ -76,7 +76,7 @@ impl WebSocketContext {
     /// over and [`events`](Self::events) shows.
     ///
     /// # Errors
-    /// Where the connection is not accepted or has been closed here, the content is over
+    /// If the connection is not accepted or has been closed here, the content is over
     /// [`MAX_PING_LEN`] bytes, or the answer over [`Limits::websocket_body`].
     pub fn ping(&mut self, content: impl AsRef<[u8]>) -> Result<(), WebSocketError> {
         self.put_ping(EventKind::Ping, content.as_ref())
@@ -95,7 +95,7 @@ impl WebSocketContext {
     /// Nothing can be sent after it. Closing once more changes nothing: the first one counts.
     ///
     /// # Errors
-    /// Where the connection is not accepted; [`refuse`](Self::refuse) is for that.
+    /// If the connection is not accepted; [`refuse`](Self::refuse) is for that.
     pub fn close(&mut self) -> Result<(), WebSocketError> {
         self.end(Ending::Close(Close::new(CloseCode::NORMAL)))
     }

@@ -1,3 +1,5 @@
+//! What a handler gets of a request, and what goes into the answer.
+
 use std::{error::Error, time::Duration};
 
 use http::header::{CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};

@@ -19,7 +19,7 @@ macro_rules! kinds {
         }
 
         impl FrameKind {
-            /// The kind's name on the wire.
+            /// Returns the kind's name on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -71,25 +71,25 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A text message.
+    /// Creates a text message.
     #[must_use]
     pub fn text(content: impl Into<String>) -> Self {
         Self::raw(FrameKind::Text, content.into().into())
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     #[must_use]
     pub fn binary(content: impl Into<Bytes>) -> Self {
         Self::raw(FrameKind::Binary, content.into())
     }
 
-    /// A ping, of at most [`MAX_PING_LEN`] bytes.
+    /// Creates a ping, of at most [`MAX_PING_LEN`] bytes.
     #[must_use]
     pub fn ping(content: impl Into<Bytes>) -> Self {
         Self::raw(FrameKind::Ping, content.into())
     }
 
-    /// A pong, of at most [`MAX_PING_LEN`] bytes.
+    /// Creates a pong, of at most [`MAX_PING_LEN`] bytes.
     #[must_use]
     pub fn pong(content: impl Into<Bytes>) -> Self {
         Self::raw(FrameKind::Pong, content.into())
@@ -173,13 +173,13 @@ impl WsKeepAlive {
         &self.frame
     }
 
-    /// After how long; none where the proxy decides.
+    /// After how long; `None` if the proxy decides.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// Whether it is sent at an interval, rather than when nothing else was sent.
+    /// Returns `true` if it is sent at an interval, rather than when nothing else was sent.
     #[must_use]
     pub const fn is_interval(&self) -> bool {
         self.interval
