@@ -73,7 +73,7 @@ impl<F, B> ResponseFuture<F, B> {
     }
 
     pub(crate) fn refused(request: HttpRequest, cx: &GripContext, refusal: &Refusal) -> Self {
-        Self(State::Refused(Some(refuse(request, cx, refusal))))
+        Self(State::Refused(Some(refuse(request, cx, refusal, None))))
     }
 }
 
@@ -142,11 +142,11 @@ fn release<B: MessageBody>(
 ) -> Released<B> {
     let (request, mut response) = response.into_parts();
     let hold = response.extensions_mut().remove::<Hold>();
-    let checked = match hold {
+    let checked = match &hold {
         None => check(cx, method, &mut response),
-        Some(hold) => match cx
+        Some(held) => match cx
             .policy()
-            .hold_encoding(cx, method, &hold, length(response.body()))
+            .hold_encoding(cx, method, held, length(response.body()))
         {
             Ok(encoding) if encoding.reads_body() => {
                 let (head, body) = response.into_parts();
@@ -155,11 +155,11 @@ fn release<B: MessageBody>(
                     body,
                     read: Vec::new(),
                     head: Some((request, head)),
-                    hold,
+                    hold: held.clone(),
                     cx: cx.clone(),
                 }));
             }
-            Ok(encoding) => write(cx, encoding, &hold, &mut response, &[]).map(drop),
+            Ok(encoding) => write(cx, encoding, held, &mut response, &[]).map(drop),
             Err(refusal) => Err(refusal),
         },
     };
@@ -168,7 +168,7 @@ fn release<B: MessageBody>(
             let response = response.map_body(|_, body| ResponseBody::untouched(body));
             ServiceResponse::new(request, response)
         }
-        Err(refusal) => refuse(request, cx, &refusal),
+        Err(refusal) => refuse(request, cx, &refusal, hold.as_ref()),
     })
 }
 
@@ -237,7 +237,7 @@ impl<B: MessageBody> Enclosing<B> {
                 let body = instruct.unwrap_or_else(|| body.into());
                 written(request, head.set_body(body))
             }
-            Err(refusal) => refuse(request, this.cx, &refusal),
+            Err(refusal) => refuse(request, this.cx, &refusal, Some(this.hold)),
         })
     }
 }
@@ -246,8 +246,9 @@ fn refuse<B>(
     request: HttpRequest,
     cx: &GripContext,
     refusal: &Refusal,
+    hold: Option<&Hold>,
 ) -> ServiceResponse<ResponseBody<B>> {
-    log::refusal(cx, refusal);
+    log::refusal(cx, refusal, request.path(), hold);
     written(request, reply(refusal.to_reply()))
 }
 

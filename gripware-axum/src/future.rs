@@ -12,7 +12,7 @@ use std::{
 use axum_core::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
 use gripware_core::{GripContext, Hold, HoldEncoding, HoldError, Refusal, log};
-use http::{Method, response::Parts};
+use http::{Method, Uri, response::Parts};
 use http_body::Body as _;
 use pin_project::pin_project;
 
@@ -30,6 +30,7 @@ enum State<F> {
         handler: F,
         cx: GripContext,
         method: Method,
+        uri: Uri,
         socket: Option<OpenSocket>,
     },
     /// In a box, because it is rare and large, and a future is moved more than once.
@@ -44,6 +45,7 @@ struct Enclosing {
     head: Parts,
     hold: Hold,
     cx: GripContext,
+    uri: Uri,
 }
 
 impl<F> ResponseFuture<F> {
@@ -51,18 +53,20 @@ impl<F> ResponseFuture<F> {
         handler: F,
         cx: GripContext,
         method: Method,
+        uri: Uri,
         socket: Option<OpenSocket>,
     ) -> Self {
         Self(State::Handling {
             handler,
             cx,
             method,
+            uri,
             socket,
         })
     }
 
-    pub(crate) fn refused(cx: &GripContext, refusal: &Refusal) -> Self {
-        Self(State::Refused(Some(refuse(cx, refusal))))
+    pub(crate) fn refused(cx: &GripContext, refusal: &Refusal, uri: &Uri) -> Self {
+        Self(State::Refused(Some(refuse(cx, refusal, uri, None))))
     }
 }
 
@@ -85,6 +89,7 @@ where
                     handler,
                     cx,
                     method,
+                    uri,
                     socket,
                 } => {
                     // What is an axum body already stays as it is.
@@ -93,7 +98,7 @@ where
                     if let Some(reply) = rescue {
                         return Poll::Ready(Ok(reply));
                     }
-                    match release(response, cx, method) {
+                    match release(response, cx, method, uri) {
                         Released::Whole(response) => return Poll::Ready(Ok(response)),
                         Released::Enclose(enclosing) => State::Enclosing(enclosing),
                     }
@@ -119,32 +124,33 @@ enum Released {
 }
 
 /// Looks at what the handler answered, and writes its hold where the body need not be read for it.
-fn release(mut response: Response, cx: &GripContext, method: &Method) -> Released {
+fn release(mut response: Response, cx: &GripContext, method: &Method, uri: &Uri) -> Released {
     let hold = response.extensions_mut().remove::<Hold>();
     let (mut head, body) = response.into_parts();
     let policy = cx.policy();
-    let checked = match hold {
+    let checked = match &hold {
         None => policy.check_response(cx, method, &mut head.headers),
-        Some(hold) => match policy.hold_encoding(cx, method, &hold, body.size_hint().exact()) {
+        Some(held) => match policy.hold_encoding(cx, method, held, body.size_hint().exact()) {
             Ok(encoding) if encoding.reads_body() => {
                 return Released::Enclose(Box::new(Enclosing {
                     encoding,
                     body,
                     read: Vec::new(),
                     head,
-                    hold,
+                    hold: held.clone(),
                     cx: cx.clone(),
+                    uri: uri.clone(),
                 }));
             }
             Ok(encoding) => policy
-                .write(encoding, &hold, &mut head.status, &mut head.headers, &[])
+                .write(encoding, held, &mut head.status, &mut head.headers, &[])
                 .map(drop),
             Err(refusal) => Err(refusal),
         },
     };
     Released::Whole(match checked {
         Ok(()) => Response::from_parts(head, body),
-        Err(refusal) => refuse(cx, &refusal),
+        Err(refusal) => refuse(cx, &refusal, uri, hold.as_ref()),
     })
 }
 
@@ -169,7 +175,7 @@ impl Enclosing {
                 let body = instruct.unwrap_or_else(|| body.into());
                 Response::from_parts(head, Body::from(body))
             }
-            Err(refusal) => refuse(&self.cx, &refusal),
+            Err(refusal) => refuse(&self.cx, &refusal, &self.uri, Some(&self.hold)),
         })
     }
 
@@ -193,7 +199,7 @@ impl Enclosing {
     }
 }
 
-fn refuse(cx: &GripContext, refusal: &Refusal) -> Response {
-    log::refusal(cx, refusal);
+fn refuse(cx: &GripContext, refusal: &Refusal, uri: &Uri, hold: Option<&Hold>) -> Response {
+    log::refusal(cx, refusal, uri.path(), hold);
     reply(refusal.to_reply())
 }

@@ -50,9 +50,9 @@ where
         let cx = self.policy.admit(headers, SystemTime::now);
         let cx = cx.with_login(has_login);
         if let Err(refusal) = self.policy.check_request(&cx, request.headers()) {
-            return ResponseFuture::refused(&cx, &refusal);
+            return ResponseFuture::refused(&cx, &refusal, request.uri());
         }
-        let method = request.method().clone();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let is_turn = cx.is_proxied() && is_conversation(&method, request.headers());
         let socket = is_turn.then(|| OpenSocket::from_head(request.headers()));
         if let Some(socket) = &socket {
@@ -60,6 +60,6 @@ where
         }
         let answered = cx.for_response();
         request.extensions_mut().insert(cx);
-        ResponseFuture::new(self.inner.call(request), answered, method, socket)
+        ResponseFuture::new(self.inner.call(request), answered, method, uri, socket)
     }
 }

@@ -5,16 +5,29 @@ use std::error::Error;
 use http::StatusCode;
 
 #[cfg(feature = "tracing")]
-use crate::ErrorChain;
-use crate::{GripContext, Link, Refusal};
+use crate::{ErrorChain, private_stream::is_capability};
+use crate::{GripContext, Hold, Link, Refusal};
 
-/// A request or a response was stopped.
+/// The request to `path`, or the response to it, was stopped; `hold` is that of the response.
 #[cfg(feature = "tracing")]
-pub fn refusal(cx: &GripContext, refusal: &Refusal) {
+pub fn refusal(cx: &GripContext, refusal: &Refusal, path: &str, hold: Option<&Hold>) {
+    let path = without_capability(path);
+    let channel = hold.and_then(|hold| hold.channels().first());
+    let channel = channel.map(|channel| tracing::field::debug(channel.name()));
     if refusal.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        error(refusal);
+        tracing::error!(target: "gripware", path, channel, "{}", ErrorChain(refusal));
     } else {
-        tracing::warn!(target: "gripware", trust = %cx.trust(), "{refusal}");
+        let trust = cx.trust();
+        tracing::warn!(target: "gripware", path, channel, %trust, "{refusal}");
+    }
+}
+
+/// Returns a path without the capability of a private stream that it may end with.
+#[cfg(feature = "tracing")]
+fn without_capability(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((parent, last)) if is_capability(last) => parent,
+        _ => path,
     }
 }
 
@@ -62,7 +75,7 @@ pub fn link_without_login(_: &Link) {}
 
 /// A request or a response was stopped.
 #[cfg(not(feature = "tracing"))]
-pub fn refusal(_: &GripContext, _: &Refusal) {}
+pub fn refusal(_: &GripContext, _: &Refusal, _: &str, _: Option<&Hold>) {}
 
 /// Something from outside could not be taken.
 #[cfg(not(feature = "tracing"))]

@@ -248,10 +248,14 @@ impl GripContext {
 impl Link {
     /// Whether its last segment is a capability.
     pub(crate) fn is_private(&self) -> bool {
-        let last = self.as_str().rsplit('/').next();
-        let rest = last.and_then(|segment| segment.strip_prefix(VERSION));
-        rest.is_some_and(|rest| rest.starts_with('.'))
+        self.as_str().rsplit('/').next().is_some_and(is_capability)
     }
+}
+
+/// Whether a segment of a path has the form of a capability.
+pub(crate) fn is_capability(segment: &str) -> bool {
+    let rest = segment.strip_prefix(VERSION);
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn signed(claims: &str) -> Vec<u8> {

@@ -3,13 +3,13 @@
 use std::{env, fmt, sync::Arc, time::Duration};
 
 use gripware_core::{
-    ChannelError, GripUrl, GripUrlError, Limits, LinkKey, Policy,
+    ChannelError, ErrorChain, GripUrl, GripUrlError, Limits, LinkKey, Policy,
     sig::{Key, Verifier, VerifierBuilder, VerifierError},
     ws::AllowedOrigins,
 };
 use thiserror::Error;
 
-use crate::{BuildError, Grip, Publisher, PublisherBuilder};
+use crate::{BuildError, Grip, Publisher, PublisherBuilder, trace};
 
 const URL: &str = "GRIP_URL";
 const PREFIX: &str = "GRIP_PREFIX";
@@ -227,6 +227,13 @@ impl GripBuilder {
         }
         let verifies =
             !self.keys.is_empty() || self.urls.iter().any(|url| !url.verify_keys().is_empty());
+        for url in self.urls.iter().filter(|url| is_issuer_without_key(url)) {
+            trace::warning!(
+                endpoint = %url,
+                "verify-iss without verify-key: no key is there to check a signature with, so no \
+                 request counts as one of this proxy"
+            );
+        }
         if verifies && self.trusts_unsigned {
             return Err(ConfigError::UnsignedBesideKey);
         }
@@ -257,7 +264,10 @@ impl GripBuilder {
 }
 
 /// Why a configuration cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+///
+/// `Debug` has the causes in words as well: it is what a program prints whose `main` returns the
+/// error.
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// `GRIP_URL` has a URL that is none.
@@ -290,4 +300,44 @@ pub enum ConfigError {
         /// The variable.
         name: &'static str,
     },
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&ErrorChain(self), f)
+    }
+}
+
+/// Whether a URL names who may sign, and not with which key.
+fn is_issuer_without_key(url: &GripUrl) -> bool {
+    url.verify_iss().is_some() && url.verify_keys().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vars(url: &'static str) -> impl Fn(&str) -> Option<String> {
+        move |name| (name == URL).then(|| url.to_owned())
+    }
+
+    #[test]
+    fn a_main_that_returns_the_error_prints_its_chain_in_words() {
+        let error = Grip::from_vars(vars("ftp://localhost/")).unwrap_err();
+        let shown = format!("{error:?}");
+        assert_eq!(shown, ErrorChain(&error).to_string());
+        assert!(shown.starts_with("GRIP_URL cannot be used: "), "{shown}");
+        assert!(!shown.contains("Scheme"), "{shown}");
+    }
+
+    #[test]
+    fn an_issuer_without_a_key_is_noticed() {
+        let url = |query: &str| GripUrl::parse(&format!("http://localhost:5561/{query}")).unwrap();
+        assert!(is_issuer_without_key(&url("?verify-iss=pushpin")));
+        assert!(!is_issuer_without_key(&url(
+            "?verify-iss=pushpin&verify-key=secret"
+        )));
+        assert!(!is_issuer_without_key(&url("?verify-key=secret")));
+        assert!(!is_issuer_without_key(&url("")));
+    }
 }

@@ -29,6 +29,8 @@
 //! | `/left` | how many ends `/ws/login` has seen |
 //! | `/ws/undecided` | neither accepts nor refuses |
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use gripware_core::{Limits, LinkKey, header::WEBSOCKET_EVENTS};
 use gripware_publish::Grip;
@@ -230,6 +232,43 @@ pub async fn a_hold_that_no_proxy_would_accept_is_a_500(server: &Server) {
         answer.assert_status(500).assert_no_hold();
         assert!(answer.text().contains("no proxy would take"), "{answer:?}");
     }
+}
+
+/// What is written into the log while it lives.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(text)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub async fn a_hold_that_cannot_be_sent_is_logged_with_its_path_and_channel(server: &Server) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let proxy = server.start().await;
+    proxy.get("/long?secret=1").await.assert_status(500);
+    proxy.get("/sse").direct().await.assert_status(501);
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for expected in [
+        "the hold cannot be sent: ",
+        r#"path="/long" channel="a""#,
+        r#"path="/sse" channel="news" trust=no Grip-Sig header came"#,
+    ] {
+        assert!(log.contains(expected), "{log}");
+    }
+    assert!(!log.contains("secret"), "{log}");
 }
 
 pub async fn wider_limits_are_those_of_the_application(server: &Server) {

@@ -144,6 +144,7 @@ macro_rules! edges {
                 a_hold_keeps_the_status_headers_and_body_beside_it
                 a_name_that_headers_would_change_travels_in_a_body
                 a_hold_that_no_proxy_would_accept_is_a_500
+                a_hold_that_cannot_be_sent_is_logged_with_its_path_and_channel
                 wider_limits_are_those_of_the_application
                 the_body_of_a_response_hold_is_bounded_and_that_of_a_stream_is_not
                 instructions_written_by_hand_need_a_proxy_too
