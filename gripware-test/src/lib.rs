@@ -125,7 +125,6 @@ mod answer;
 mod builder;
 mod difference;
 mod held;
-mod link;
 mod opening;
 pub mod origin;
 mod proxy;

@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     future::{Future, IntoFuture},
     pin::Pin,
     time::{Duration, SystemTime},
@@ -10,8 +11,9 @@ use gripware_core::{
     sig::Signer,
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response,
-    header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION},
+    HeaderMap, HeaderName, HeaderValue, Method, Response, Uri,
+    header::{HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION},
+    uri::{Authority, InvalidUri, PathAndQuery, Scheme},
 };
 
 use crate::{
@@ -234,6 +236,36 @@ impl Outgoing {
             signature: Signature::Now,
             is_direct: false,
         }
+    }
+
+    /// A request of the proxy's own, none of whose headers are the client's but the host.
+    pub(crate) fn to(method: Method, target: &Uri) -> Self {
+        let path = target.path_and_query().map_or("/", PathAndQuery::as_str);
+        let mut request = Self::new(method, path.to_owned());
+        let host = target
+            .authority()
+            .map(|it| HeaderValue::try_from(it.as_str()));
+        if let Some(Ok(host)) = host {
+            request.headers.insert(HOST, host);
+        }
+        request
+    }
+
+    /// The address that is asked, with the host where the client names one.
+    pub(crate) fn address(&self) -> Result<Uri, String> {
+        let wrong = |error: &dyn fmt::Display| format!("{} cannot be asked for: {error}", self.uri);
+        let uri: Uri = self
+            .uri
+            .parse()
+            .map_err(|error: InvalidUri| wrong(&error))?;
+        let Some(host) = self.headers.get(HOST).filter(|_| uri.host().is_none()) else {
+            return Ok(uri);
+        };
+        let mut parts = uri.into_parts();
+        parts.scheme = Some(Scheme::HTTP);
+        let host = Authority::try_from(host.as_bytes());
+        parts.authority = Some(host.map_err(|error| wrong(&error))?);
+        Uri::from_parts(parts).map_err(|error| wrong(&error))
     }
 
     /// The request as it is sent, with what the transcript says of its signature.

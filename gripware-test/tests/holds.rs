@@ -271,6 +271,42 @@ async fn pages_are_fetched_to_the_end() {
 }
 
 #[tokio::test]
+async fn a_link_leads_from_the_address_of_its_answer() {
+    for (link, target) in [
+        ("n", "/a/n app.example"),
+        ("../n", "/n app.example"),
+        ("n?u=http://x", "/a/n?u=http://x app.example"),
+        ("https://app.example/n", "/n app.example"),
+    ] {
+        let next = format!("<{link}>; rel=next");
+        let (proxy, _, seen) = proxy(move |request, _| match request.uri().path() {
+            "/a/b" => answer([("grip-link", &*next)], ""),
+            _ => answer([], ""),
+        });
+        proxy.get("/a/b").header("host", "app.example").hold().await;
+        assert_eq!(seen.with("host"), ["/a/b app.example", target], "{link}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_another_host_fails_the_test() {
+    for rel in ["next", "gone"] {
+        let link = format!("<http://elsewhere.example/>; rel={rel}");
+        let (proxy, _, seen) =
+            proxy(move |_, _| answer([("grip-hold", "stream"), ("grip-link", &link)], ""));
+        let request = proxy.get("/").header("host", "app.example");
+        let message = async_failure(request.hold()).await;
+        assert!(
+            message.contains("<http://elsewhere.example/> leads elsewhere"),
+            "{message}"
+        );
+        // Where the client names no host, the proxy stands for all of them.
+        drop(proxy.get("/").hold().await);
+        assert!(seen.with("host").last().unwrap().starts_with("/ "));
+    }
+}
+
+#[tokio::test]
 async fn times_run_out_where_a_test_says_so() {
     let (proxy, _, seen) = proxy(|_, _| {
         let headers = [

@@ -7,6 +7,7 @@
 //! - [`Instruction`]: what a response tells the proxy, in headers or in a body (GRIP 1.4 to 1.8).
 //! - [`decode_items`]: what is published, as it stands in the body of the request (GRIP 3.1, 3.2).
 //! - [`Subject`]: the filters between an item and one subscriber (GRIP 1.9).
+//! - [`resolve_link`]: where a next or gone link leads (GRIP 1.8).
 //! - [`patch`]: an item that changes a stored body (GRIP 1.11).
 //!
 //! ```
@@ -36,6 +37,7 @@ mod framing;
 mod instruction;
 mod items;
 mod json;
+mod link;
 mod patch;
 mod status;
 mod template;
@@ -43,4 +45,5 @@ mod template;
 pub use filter::{MAX_GROWTH, Subject, Verdict};
 pub use instruction::{Head, Instruction, InstructionError, KeepAlive};
 pub use items::{DecodeError, MAX_ITEM_META, MAX_ITEMS, decode_items, decode_message};
+pub use link::{LinkScope, resolve_link};
 pub use patch::{MAX_DEPTH, MAX_OPERATIONS, MAX_PATCH_STEPS, MAX_PATCHED, patch};

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gripware_core::{header::GRIP_LAST, proxy::Instruction};
+use gripware_core::{
+    header::GRIP_LAST,
+    proxy::{Instruction, LinkScope, resolve_link},
+};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::{ClientState, Effect, subscription::Subscription};
@@ -75,13 +78,14 @@ impl Resync {
         self.next = instruction.next().and_then(|link| {
             let timeout = instruction.next_timeout();
             Some(Box::new(Next {
-                uri: resolve(base, link)?,
+                uri: resolve_link(base, link, LinkScope::SameHost)?,
                 timeout,
                 due: now + timeout,
                 not_before: None,
             }))
         });
-        let gone = instruction.gone().and_then(|link| resolve(base, link));
+        let gone = instruction.gone();
+        let gone = gone.and_then(|link| resolve_link(base, link, LinkScope::SameHost));
         self.gone = gone.map(Box::new);
     }
 
@@ -160,61 +164,6 @@ pub(crate) fn write_last(headers: &mut HeaderMap, subscriptions: &[Subscription]
         let value = format!("{}; last-id={id}", subscription.channel);
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(GRIP_LAST, value);
-        }
-    }
-}
-
-/// Follows a link from the address where it was given. It stays at the same origin: where a link
-/// names another host, the request would not go there, so there is no such link.
-pub(crate) fn resolve(base: &Uri, link: &str) -> Option<Uri> {
-    let target: Uri = if link.starts_with('?') {
-        format!("{}{link}", base.path()).parse().ok()?
-    } else if link.starts_with("//") {
-        format!("{}:{link}", base.scheme_str()?).parse().ok()?
-    } else if link.starts_with('/') || link.contains("://") {
-        link.parse().ok()?
-    } else {
-        let folder = base
-            .path()
-            .rsplit_once('/')
-            .map_or("", |(folder, _)| folder);
-        format!("{folder}/{link}").parse().ok()?
-    };
-    if target
-        .authority()
-        .is_some_and(|it| Some(it) != base.authority())
-    {
-        return None;
-    }
-    let mut parts = base.clone().into_parts();
-    parts.path_and_query = target.into_parts().path_and_query;
-    Uri::from_parts(parts).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_are_followed_from_where_they_were_given() {
-        let base: Uri = "http://app.example/a/b?c=d".parse().unwrap();
-        for (link, target) in [
-            ("/next?after=2", "http://app.example/next?after=2"),
-            ("e?f=g", "http://app.example/a/e?f=g"),
-            ("?h", "http://app.example/a/b?h"),
-            ("http://app.example/other", "http://app.example/other"),
-            ("https://app.example/other", "http://app.example/other"),
-            ("//app.example/other", "http://app.example/other"),
-        ] {
-            assert_eq!(resolve(&base, link).unwrap(), target, "{link}");
-        }
-        for link in [
-            "http://elsewhere.example/",
-            "//elsewhere.example/",
-            "/a b",
-            "http://",
-        ] {
-            assert_eq!(resolve(&base, link), None, "{link}");
         }
     }
 }

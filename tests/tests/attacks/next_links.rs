@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Links that name another server, whose address is `{decoy}`, and are not followed.
-const FOREIGN: [&str; 8] = [
+const FOREIGN: [&str; 11] = [
     "http://{decoy}/planted",
     "https://{decoy}/planted",
     "//{decoy}/planted",
@@ -21,13 +21,14 @@ const FOREIGN: [&str; 8] = [
     "http://a:b@{decoy}/planted",
     "HTTP://{decoy}/planted",
     "http://{decoy}",
-];
-
-/// Links that might be read so, and lead to the origin.
-const OWN: [&str; 7] = [
     "/\\{decoy}/planted",
     "\\\\{decoy}/planted",
     "http:\\\\{decoy}/planted",
+];
+
+/// Links that might be read so, and lead to the origin.
+const OWN: [&str; 5] = [
+    "../planted/../own",
     "http:{decoy}/planted",
     "/..//{decoy}/planted",
     "?//{decoy}/planted",

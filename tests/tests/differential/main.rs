@@ -7,6 +7,7 @@
 
 mod http;
 mod items;
+mod links;
 mod origin;
 mod recovery;
 mod responses;

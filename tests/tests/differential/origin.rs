@@ -4,6 +4,12 @@ use bytes::Bytes;
 use gripware_interop::Recorded;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
+/// Where what [`say`] says is said as well, in a folder that links lead out of.
+pub(crate) const LINKING: &str = "/a/b/say";
+
+/// How the path ends of an answer that ends a stream.
+const LINKED: &str = "/n";
+
 /// The path of an answer of one's own: a status, headers and a body.
 pub(crate) fn say(status: u16, headers: &[(&str, &str)], body: &str) -> String {
     format!(
@@ -58,7 +64,7 @@ fn listed(headers: &[(&str, &str)]) -> String {
 
 /// Answers what the paths above ask for. The rest is the conformance server's.
 pub(crate) fn answer(request: &Recorded) -> Option<Response<Bytes>> {
-    let (path, query) = request.path.split_once('?')?;
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let (mut fields, mut headers) = (HashMap::new(), Vec::new());
     for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
         if name == "h" {
@@ -70,9 +76,9 @@ pub(crate) fn answer(request: &Recorded) -> Option<Response<Bytes>> {
     }
     let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let mut response = match path {
-        "/say" => {
+        "/say" | LINKING => {
             let mut response = Response::new(Bytes::from(field("body")));
-            let status = field("status").parse().expect("a number");
+            let status = field("status").parse().unwrap_or(200);
             *response.status_mut() = StatusCode::from_u16(status).expect("a status");
             response
         }
@@ -96,6 +102,7 @@ pub(crate) fn answer(request: &Recorded) -> Option<Response<Bytes>> {
             }
             response
         }
+        _ if path.ends_with(LINKED) => Response::new(Bytes::from("[end]\n")),
         _ => return None,
     };
     for (name, value) in headers {

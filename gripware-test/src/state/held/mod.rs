@@ -3,11 +3,15 @@ mod items;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use gripware_core::{Channel, HoldMode, header::GRIP_LAST};
-use http::{HeaderMap, HeaderValue, Method, Response};
+use gripware_core::{
+    Channel, HoldMode,
+    header::GRIP_LAST,
+    proxy::{LinkScope, resolve_link},
+};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
 use super::{Client, Context, Id, Line, State, order::Order};
-use crate::{Instruction, Published, link, request::Outgoing, transcript::Transcript};
+use crate::{Instruction, Published, request::Outgoing, transcript::Transcript};
 
 /// A client whose request is held.
 #[derive(Debug)]
@@ -17,9 +21,9 @@ pub(crate) struct Held {
     pub(crate) instruction: Instruction,
     mode: HoldMode,
     /// Where the stream is, so that a relative link can be followed from there.
-    current: String,
-    next: Option<String>,
-    gone: Option<String>,
+    current: Uri,
+    next: Option<Uri>,
+    gone: Option<Uri>,
     update: Update,
     /// Items that came while the origin was being asked.
     queue: VecDeque<Published>,
@@ -51,7 +55,7 @@ impl State {
             return Err("the response holds nothing".to_owned());
         }
         let held = Held {
-            current: request.uri.clone(),
+            current: request.address()?,
             request,
             mode: HoldMode::Stream,
             instruction: instruction.clone(),
@@ -105,12 +109,8 @@ impl Client {
             return Ok(());
         };
         held.update = Update::No;
-        held.next = instruction
-            .next()
-            .map(|next| link::resolve(&held.current, next));
-        held.gone = instruction
-            .gone()
-            .map(|gone| link::resolve(&held.current, gone));
+        held.next = held.follow(instruction.next())?;
+        held.gone = held.follow(instruction.gone())?;
         let (mode, is_poll) = (instruction.mode(), held.mode == HoldMode::Response);
         self.meta.clone_from(instruction.metas());
         let channels = instruction.channels().to_vec();
@@ -227,7 +227,7 @@ impl Client {
             _ => None,
         };
         self.end(context.order);
-        gone.map(|gone| Outgoing::new(Method::POST, gone))
+        gone.map(|gone| Outgoing::to(Method::POST, &gone))
     }
 
     fn end(&mut self, order: &mut Order) {
@@ -242,6 +242,24 @@ impl Client {
 }
 
 impl Held {
+    /// Where a link leads from here. Without a name in the client's `Host` header the proxy stands
+    /// for all hosts.
+    fn follow(&self, link: Option<&str>) -> Result<Option<Uri>, String> {
+        let scope = match self.current.host() {
+            Some(_) => LinkScope::SameHost,
+            None => LinkScope::AnyHost,
+        };
+        let Some(link) = link else {
+            return Ok(None);
+        };
+        match resolve_link(&self.current, link, scope) {
+            Some(target) => Ok(Some(target)),
+            None => Err(format!(
+                "a proxy would not ask the origin: the link <{link}> leads elsewhere"
+            )),
+        }
+    }
+
     pub(super) fn next_request(&mut self, channels: &[Channel]) -> Option<Outgoing> {
         if self.update != Update::Wanted {
             return None;
@@ -250,7 +268,7 @@ impl Held {
         let mut request = match (self.mode, &self.next) {
             (HoldMode::Response, _) => self.request.clone(),
             // None of the client's own headers.
-            (_, Some(next)) => Outgoing::new(Method::GET, next.clone()),
+            (_, Some(next)) => Outgoing::to(Method::GET, next),
             _ => return None,
         };
         request.headers.remove(GRIP_LAST);
