@@ -6,6 +6,7 @@
 //!
 //! - [`Instruction`]: what a response tells the proxy, in headers or in a body (GRIP 1.4 to 1.8).
 //! - [`decode_items`]: what is published, as it stands in the body of the request (GRIP 3.1, 3.2).
+//! - [`Sequencer`]: the order of what is published, and deduplication (GRIP 3.6).
 //! - [`Subject`]: the filters between an item and one subscriber (GRIP 1.9).
 //! - [`resolve_link`]: where a next or gone link leads (GRIP 1.8).
 //! - [`patch`]: an item that changes a stored body (GRIP 1.11).
@@ -32,18 +33,28 @@
 //! ```
 
 mod base64;
+mod dialect;
 mod filter;
 mod framing;
 mod instruction;
 mod items;
 mod json;
 mod link;
+mod merge;
 mod patch;
+mod resync;
+mod sequencer;
+mod sequential;
 mod status;
 mod template;
 
+pub use dialect::Dialect;
 pub use filter::{MAX_GROWTH, Subject, Verdict};
 pub use instruction::{Head, Instruction, InstructionError, KeepAlive};
 pub use items::{DecodeError, MAX_ITEM_META, MAX_ITEMS, decode_items, decode_message};
 pub use link::{LinkScope, resolve_link};
+pub use merge::merge;
 pub use patch::{MAX_DEPTH, MAX_OPERATIONS, MAX_PATCH_STEPS, MAX_PATCHED, patch};
+pub use resync::{MAX_BUFFERED, MAX_BUFFERED_BYTES, Resync, ResyncState};
+pub use sequencer::{MAX_WAITING, Sequenced, Sequencer};
+pub use sequential::Sequential;

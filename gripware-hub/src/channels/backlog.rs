@@ -1,3 +1,10 @@
+//! Backpressure for publishers: a bound on the bytes of items that were accepted and not yet handed
+//! to their connections.
+//!
+//! A `tokio::sync::Semaphore` does not fit: whoever cannot wait may use up to twice the limit while
+//! others wait for less than the limit to be in use, and a semaphore gives what is free to the waiter
+//! in front, so that it would refuse the one who cannot wait.
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -5,7 +12,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-/// How much may be accepted that has not been handed to its connections yet.
+/// Bounds the bytes of accepted items that have not been handed to their connections yet.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     limit: usize,
@@ -13,7 +20,7 @@ pub(crate) struct Backlog {
     freed: Notify,
 }
 
-/// Some of the room, until it is dropped.
+/// An item's share of the backlog, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct BacklogPermit {
     room: Arc<Backlog>,
@@ -29,7 +36,7 @@ impl Backlog {
         }
     }
 
-    /// How many bytes are taken.
+    /// Returns the number of bytes in use.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Acquire)
     }
@@ -38,12 +45,12 @@ impl Backlog {
         self.used() < self.limit
     }
 
-    /// Waits until there is room. Those who waited at the same time each take some, so that by as
-    /// many items the limit may be passed.
+    /// Waits until less than the limit is in use. All who wait go on at once, so that the limit may
+    /// be passed by an item of each.
     pub(crate) async fn free(&self) {
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
-            // From here on no news is missed.
+            // Enabled before the check, so that no notification between the two is missed.
             freed.as_mut().enable();
             if self.is_free() {
                 return;
@@ -52,8 +59,8 @@ impl Backlog {
         }
     }
 
-    /// Takes room without waiting for it. Nothing where twice as much as there should be is taken
-    /// already: whoever has waited before always gets it.
+    /// Reserves `cost` bytes without waiting. Returns `None` if twice the limit is in use, which
+    /// bounds what comes from those who cannot wait.
     pub(crate) fn take(self: &Arc<Self>, cost: usize) -> Option<BacklogPermit> {
         if self.used() >= self.limit.saturating_mul(2) {
             return None;

@@ -1,9 +1,12 @@
+//! A published item in the bytes that go to connections: encoded once, shared by all subscribers.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_core::{
     Filter, HttpResponse, WsMessage,
     item::{Action, HttpBody, ItemParts, WsMessageKind},
+    proxy::Sequential,
     ws::CloseCode,
 };
 
@@ -23,7 +26,7 @@ pub(crate) struct EncodedItem {
     pub(crate) response: Option<HttpResponse>,
     pub(crate) stream: Option<StreamPart>,
     pub(crate) socket: Option<SocketPart>,
-    /// How many bytes it keeps, about.
+    /// About how many bytes it holds.
     pub(crate) cost: usize,
 }
 
@@ -79,8 +82,8 @@ impl EncodedItem {
         }
     }
 
-    /// Whether it is no part of a sequence, and says what becomes of HTTP holds rather than what is
-    /// new: it counts wherever a hold is in its channel.
+    /// Whether it is a hint or a close without ids: it applies to a hold wherever that is in the
+    /// order of its channel.
     pub(crate) fn is_signal(&self) -> bool {
         let is_other = |action| action != Action::Send;
         let is_any = self.stream.as_ref().is_some_and(|it| is_other(it.action))
@@ -91,7 +94,7 @@ impl EncodedItem {
         is_any && self.id.is_none() && self.prev_id.is_none()
     }
 
-    /// How many bytes it takes at most in the queue of a client that follows its channel.
+    /// Returns the most bytes that it takes in the queue of one client.
     pub(crate) fn bytes_in_queue(&self) -> usize {
         let chunk = self.stream.as_ref().map_or(0, |it| it.chunk.len());
         let frame = match &self.socket {
@@ -101,7 +104,7 @@ impl EncodedItem {
         chunk.max(frame)
     }
 
-    /// How many bytes an item keeps until it is delivered, about.
+    /// Returns about how many bytes an item holds until it is delivered.
     pub(crate) fn cost(item: &ItemParts) -> usize {
         const FIXED: usize = 512;
         let response = item.http_response.as_ref().map_or(0, |it| match it.body() {
@@ -117,6 +120,32 @@ impl EncodedItem {
             _ => 0,
         });
         FIXED + response + stream + socket
+    }
+}
+
+impl Sequential for EncodedItem {
+    fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn prev_id(&self) -> Option<&str> {
+        self.prev_id.as_deref()
+    }
+
+    fn no_seq(&self) -> bool {
+        self.no_seq
+    }
+
+    fn cost(&self) -> usize {
+        self.cost
+    }
+
+    fn is_signal(&self) -> bool {
+        self.is_signal()
     }
 }
 

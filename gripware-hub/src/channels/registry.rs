@@ -1,8 +1,9 @@
-//! Who follows which channel, and where each channel is.
+//! Which shards have subscribers of which channel, and how far each channel is.
 //!
-//! A channel has its home in one of a fixed number of maps, by the hash of its name. Publishing
-//! locks that map for as long as it takes to put the item in order and into the inboxes of the
-//! shards that have subscribers; handing it to the connections is the shards' work, without a lock.
+//! It stands between all publishers and all shards. A channel is in one of a fixed number of
+//! stripes, each with a lock of its own, by the hash of its name. Publishing locks a stripe for as
+//! long as it takes to sequence the item and to put it into the inboxes of the shards; writing it to
+//! connections is the shards' work, without a lock.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -18,10 +19,10 @@ use crate::{
     page::first_behind,
 };
 
-/// How many maps there are: enough that publishers on all cores seldom meet.
+/// The number of stripes: enough that publishers on all cores seldom meet.
 const STRIPES: usize = 64;
 
-/// How many shards there can be at most, each of which has a bit in a channel's entry.
+/// The most shards that there can be: each has a bit in a channel's entry.
 pub(crate) const MAX_SHARDS: usize = 64;
 
 #[derive(Debug)]
@@ -37,11 +38,11 @@ pub(crate) struct Registry {
 pub(crate) struct Published {
     pub(crate) subscribers: Subscribers,
     pub(crate) is_duplicate: bool,
-    /// Whether it waits for the one before it: [`Registry::expire`] is to be called.
+    /// Whether it waits for its predecessor, so that [`Registry::expire`] is to be called.
     pub(crate) waits: bool,
 }
 
-/// What came of waiting.
+/// What [`Registry::expire`] did.
 #[derive(Debug, Default)]
 pub(crate) struct Expired {
     /// How many channels went on without an item.
@@ -59,7 +60,7 @@ impl Registry {
         }
     }
 
-    /// Counts a subscriber. Gives the name under which the channel is known, and its last id.
+    /// Adds a subscriber. Returns the shared name of the channel, and its last id.
     pub(crate) fn subscribe(
         &self,
         name: &str,
@@ -69,7 +70,7 @@ impl Registry {
         self.stripe(name).subscribe(name, shard, kind)
     }
 
-    /// Counts a subscriber less, who may have been the last one of its shard.
+    /// Removes a subscriber; `is_last_of_shard` clears the shard's bit.
     pub(crate) fn unsubscribe(
         &self,
         name: &Arc<str>,
@@ -81,18 +82,18 @@ impl Registry {
             .unsubscribe(name, shard, kind, is_last_of_shard, clock::now());
     }
 
-    /// Whether anybody follows a channel.
+    /// Whether a channel has subscribers.
     pub(crate) fn is_followed(&self, name: &str) -> bool {
         self.stripe(name).is_followed(name)
     }
 
-    /// Forgets where a channel is, as the origin says otherwise.
+    /// Forgets the last id of a channel: the origin has named another one, and counts.
     pub(crate) fn forget_last(&self, name: &str) {
         self.stripe(name).forget_last(name);
     }
 
-    /// Puts an item in order, and hands over what is to be delivered now: to the shards whose bit
-    /// is set. `deliver` is called under the lock, so that all shards see the same order.
+    /// Sequences an item, and calls `deliver` for what is due now, with the bits of the shards that
+    /// have subscribers. It is called under the lock, so that all shards see the same order.
     pub(crate) fn publish(
         &self,
         item: Arc<EncodedItem>,
@@ -112,13 +113,13 @@ impl Registry {
         }
     }
 
-    /// Gives up on items that did not come in time, and hands over those that waited for them.
-    /// To be called now and then for as long as any wait.
+    /// Gives up on items that did not come in time, and delivers those that waited for them. To be
+    /// called now and then while any wait.
     pub(crate) fn expire(&self, deliver: impl FnMut(u64, Arc<EncodedItem>)) -> Expired {
         self.expire_after(self.message_wait, deliver)
     }
 
-    /// Hands over all items that wait for others.
+    /// Delivers all items that wait for others.
     pub(crate) fn release(&self, deliver: impl FnMut(u64, Arc<EncodedItem>)) -> Expired {
         self.expire_after(Duration::ZERO, deliver)
     }
@@ -143,8 +144,8 @@ impl Registry {
         expired
     }
 
-    /// Gives memory back that is needed no longer, in one of the maps: to be called for each of
-    /// [`stripes`](Self::stripes) now and then. Returns whether there was anything to look at.
+    /// Gives unused memory of one stripe back: to be called for each of [`stripes`](Self::stripes)
+    /// now and then. Returns whether there was anything to look at.
     pub(crate) fn sweep(&self, stripe: usize) -> bool {
         let sweep = |stripe| lock(stripe).sweep(clock::now(), self.id_memory);
         self.stripes.get(stripe).is_some_and(sweep)

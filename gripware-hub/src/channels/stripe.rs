@@ -1,3 +1,9 @@
+//! One of the maps of the [registry](super::registry): channels by name, each with its subscribers
+//! and its [`Sequencer`].
+//!
+//! A channel without subscribers lingers for as long as ids are remembered, so that a long-poll that
+//! comes back finds what it has missed.
+
 use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
@@ -5,24 +11,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    encoded_item::EncodedItem,
-    sequencer::{Sequenced, Sequencer},
-};
+use gripware_core::proxy::{Dialect, Sequenced, Sequencer};
+
+use super::encoded_item::EncodedItem;
 use crate::inspect::{ConnectionKind, Subscribers};
 
-/// How many channels without subscribers are remembered for their last id, in each home.
+/// The most channels without subscribers that are remembered for their last id, in each stripe.
 const MAX_LINGERING: usize = 4096;
 
-/// How many channels are looked at in one go when memory is given back, which bounds the time that
-/// others wait for the home.
+/// The most channels that one sweep looks at, which bounds the time that others wait for the lock.
 const MAX_SWEPT: usize = 1024;
 
-/// How many bytes of items wait for earlier ones, in each home, which is 64 MiB in all. With more,
-/// the gap counts as lost.
+/// The most bytes of items that wait for earlier ones in each stripe, 64 MiB in all. With more, the
+/// gap counts as lost.
 const MAX_WAITING_BYTES: usize = 1 << 20;
 
-/// Some of the channels: who follows them, and where each is.
+/// Some of the channels.
 #[derive(Debug, Default)]
 pub(crate) struct Stripe {
     channels: HashMap<Arc<str>, Entry>,
@@ -30,11 +34,11 @@ pub(crate) struct Stripe {
     followed: usize,
     /// Channels with items that wait for an earlier one.
     waited_for: Vec<Arc<str>>,
-    /// How many bytes these have, about.
+    /// About how many bytes these items have.
     waiting_bytes: usize,
-    /// Channels that nobody followed at that time.
+    /// Channels that had no subscribers at that time, the oldest first.
     lingering: VecDeque<(Instant, Arc<str>)>,
-    /// Where looking for memory to give back goes on: how many channels come before that.
+    /// Where the next sweep begins: the number of channels before it.
     swept: usize,
 }
 
@@ -45,8 +49,8 @@ struct Entry {
     response: u32,
     stream: u32,
     websocket: u32,
-    order: Option<Box<Sequencer>>,
-    /// Whether it is in the list of channels that nobody followed.
+    order: Option<Box<Sequencer<Arc<EncodedItem>>>>,
+    /// Whether it is in the list of channels without subscribers.
     lingers: bool,
 }
 
@@ -80,7 +84,7 @@ pub(crate) struct Admission {
 }
 
 impl Stripe {
-    /// Counts a subscriber. Gives the name under which the channel is known, and its last id.
+    /// Adds a subscriber. Returns the shared name of the channel, and its last id.
     pub(crate) fn subscribe(
         &mut self,
         name: &str,
@@ -103,7 +107,7 @@ impl Stripe {
         (name, last)
     }
 
-    /// Counts a subscriber less, who may have been the last one of its shard.
+    /// Removes a subscriber; `is_last_of_shard` clears the shard's bit.
     pub(crate) fn unsubscribe(
         &mut self,
         name: &Arc<str>,
@@ -162,7 +166,7 @@ impl Stripe {
             shards: entry.shards,
             ..Admission::default()
         };
-        // Without an id nothing is ordered, but an item with a previous id may have to wait.
+        // An item without an id is in no order, but one with a previous id may have to wait.
         if item.id.is_none() && (item.prev_id.is_none() || entry.order.is_none()) {
             admission.ready.push(item);
             return admission;
@@ -173,23 +177,24 @@ impl Stripe {
         }
         let order = entry
             .order
-            .get_or_insert_with(|| Box::new(Sequencer::new(now)));
-        let was_waited_for = order.is_waited_for();
+            .get_or_insert_with(|| Box::new(Sequencer::new(Dialect::Hub, now)));
+        let was_waited_for = order.is_waiting();
         let before = order.waiting_bytes();
         let may_wait = is_followed && self.waiting_bytes + item.cost <= MAX_WAITING_BYTES;
         match order.accept(item, may_wait, now, memory) {
-            Sequenced::Duplicate => admission.is_duplicate = true,
+            Sequenced::Dropped => admission.is_duplicate = true,
             Sequenced::Waits => admission.waits = true,
             Sequenced::Ready(ready) => admission.ready = ready,
         }
         self.waiting_bytes = self.waiting_bytes + order.waiting_bytes() - before;
-        if order.is_waited_for() && !was_waited_for {
+        if order.is_waiting() && !was_waited_for {
             self.waited_for.push(name);
         }
         admission
     }
 
-    /// The items that have waited long enough, with the shards that they go to.
+    /// Calls `deliver` for the items that have waited for as long as `wait`, with the bits of the
+    /// shards that they go to.
     pub(crate) fn expire(
         &mut self,
         now: Instant,
@@ -210,7 +215,7 @@ impl Stripe {
                 deliver(entry.shards, ready);
             }
             waiting_bytes += order.waiting_bytes();
-            order.is_waited_for()
+            order.is_waiting()
         });
         self.waiting_bytes = waiting_bytes;
     }
@@ -234,9 +239,9 @@ impl Stripe {
         followed.map(|(name, entry)| (&**name, entry.subscribers()))
     }
 
-    /// Gives memory back that is needed no longer, a part of it in each call: channels that nobody
-    /// follows and nothing came on, ids that are old, and the room of maps that had more. Returns
-    /// whether there was anything to look at.
+    /// Gives unused memory back, a part of it in each call: channels without subscribers and items,
+    /// old ids, and the capacity of maps that had more. Returns whether there was anything to look
+    /// at.
     pub(crate) fn sweep(&mut self, now: Instant, memory: Duration) -> bool {
         if self.channels.capacity() == 0 && self.lingering.capacity() == 0 {
             return false;
@@ -262,7 +267,7 @@ impl Stripe {
         true
     }
 
-    /// Forgets the channels that nobody has followed for long, and on which nothing came.
+    /// Forgets the channels that had no subscribers and no items for as long as `memory`.
     fn forget_lingering(&mut self, now: Instant, memory: Duration) {
         for _ in 0..MAX_SWEPT {
             let Some((since, _)) = self.lingering.front() else {
@@ -282,7 +287,7 @@ impl Stripe {
                 entry.lingers = false;
                 continue;
             }
-            let changed = entry.order.as_ref().map(|order| order.changed);
+            let changed = entry.order.as_ref().map(|order| order.changed());
             let is_fresh = changed.is_some_and(|it| now.saturating_duration_since(it) < memory);
             if is_fresh && self.lingering.len() <= MAX_LINGERING {
                 self.lingering.push_back((now, name));
@@ -293,7 +298,7 @@ impl Stripe {
     }
 }
 
-/// Gives back the room of a map that had four times as much and more.
+/// Gives capacity back of which less than a quarter is used.
 pub(crate) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
     if map.len() < map.capacity() / 4 {
         map.shrink_to(2 * map.len());

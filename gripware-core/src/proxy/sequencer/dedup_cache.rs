@@ -1,23 +1,26 @@
+//! Deduplication by id: what came in a channel a moment ago.
+
 use std::{
     collections::{HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
 };
 
-/// How many ids of one channel are remembered.
+/// The most ids of one channel that are remembered: 160 kB. With more, the oldest are forgotten.
 const MAX_SEEN: usize = 10_000;
 
-/// The ids that came a moment ago, as keyed hashes: 16 bytes each whatever their length is.
+/// Recent ids as keyed hashes: 16 bytes each, whatever their length is. The key is random, so that
+/// nobody can choose ids that collide.
 #[derive(Debug, Default)]
-pub(crate) struct DedupCache {
+pub(super) struct DedupCache {
     hasher: RandomState,
     hashes: HashSet<u64>,
     times: VecDeque<(Instant, u64)>,
 }
 
 impl DedupCache {
-    /// Notes an id; whether it is a new one.
-    pub(crate) fn insert(&mut self, id: &str, now: Instant, memory: Duration) -> bool {
+    /// Notes an id. Returns `false` if it is a duplicate.
+    pub(super) fn insert(&mut self, id: &str, now: Instant, memory: Duration) -> bool {
         self.forget(MAX_SEEN - 1, now, memory);
         let hash = self.hasher.hash_one(id);
         let is_new = self.hashes.insert(hash);
@@ -27,8 +30,8 @@ impl DedupCache {
         is_new
     }
 
-    /// Forgets ids that are old, and gives back the memory of many.
-    pub(crate) fn sweep(&mut self, now: Instant, memory: Duration) {
+    /// Forgets old ids, and gives unused memory back.
+    pub(super) fn sweep(&mut self, now: Instant, memory: Duration) {
         self.forget(MAX_SEEN, now, memory);
         if self.times.is_empty() {
             (self.hashes, self.times) = (HashSet::new(), VecDeque::new());
@@ -38,7 +41,7 @@ impl DedupCache {
         }
     }
 
-    /// Forgets the oldest ids until there are `most` at most, and those that are old.
+    /// Forgets the oldest ids until at most `most` are left, and those older than `memory`.
     fn forget(&mut self, most: usize, now: Instant, memory: Duration) {
         while let Some((time, hash)) = self.times.front()
             && (self.times.len() > most || now.saturating_duration_since(*time) >= memory)
