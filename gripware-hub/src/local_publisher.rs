@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use gripware_core::{Channel, Item};
+use gripware_core::{Channel, item::ItemParts};
 use gripware_publish::{Sink, SinkError};
 
 use crate::node::Node;
@@ -29,11 +29,8 @@ impl Sink for LocalPublisher {
         Some(Box::pin(waiting))
     }
 
-    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
-        let parts = item
-            .parts()
-            .map_err(|error| SinkError::new(error.to_string()))?;
-        match self.node.try_publish(channel, parts) {
+    fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
+        match self.node.try_publish(channel, item) {
             Some(_) => Ok(()),
             None => Err(SinkError::new("too many items wait to be delivered")),
         }

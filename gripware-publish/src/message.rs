@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use gripware_core::{Channel, ChannelError, Item, ItemError};
+use gripware_core::{Channel, ChannelError, Item, ItemError, item::ItemParts};
 use tokio::time::Instant;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Message {
     /// The channel and the item with the prefix; `None` if no sink needs them.
-    for_sinks: Option<(Channel, Item)>,
+    for_sinks: Option<(Channel, ItemParts)>,
     /// Empty if no endpoint needs it.
     json: Bytes,
     is_repeatable: bool,
@@ -114,8 +114,13 @@ impl Dispatch {
         if let Some(limit) = limit.filter(|limit| length > *limit) {
             return Err(refused(ItemError::TooLarge { length, limit }));
         }
-        let for_sinks = (!self.sinks.is_empty())
-            .then(|| (whole.into_owned(), item.clone().with_prefix(&self.prefix)));
+        let for_sinks = match self.sinks.is_empty() {
+            true => None,
+            false => {
+                let item = item.clone().with_prefix(&self.prefix).into_parts();
+                Some((whole.into_owned(), item.map_err(refused)?))
+            }
+        };
         Ok(Message {
             for_sinks,
             json: Bytes::from(json),

@@ -2,7 +2,7 @@
 
 use std::{fmt, pin::Pin, sync::Arc};
 
-use gripware_core::{Channel, Item};
+use gripware_core::{Channel, item::ItemParts};
 
 /// Takes items in this process: the way to a proxy that is embedded, or to a test.
 ///
@@ -12,7 +12,7 @@ use gripware_core::{Channel, Item};
 /// ```
 /// use std::sync::{Arc, Mutex};
 ///
-/// use gripware_core::{Channel, Item, WsMessage};
+/// use gripware_core::{Channel, WsMessage, item::ItemParts};
 /// use gripware_publish::{Publisher, Sink, SinkError};
 ///
 /// #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ use gripware_core::{Channel, Item};
 ///         "names"
 ///     }
 ///
-///     fn accept(&self, channel: &Channel, _item: &Item) -> Result<(), SinkError> {
+///     fn accept(&self, channel: &Channel, _item: &ItemParts) -> Result<(), SinkError> {
 ///         let mut names = self.0.lock().map_err(|_| SinkError::new("poisoned"))?;
 ///         if names.len() == 1 {
 ///             return Err(SinkError::new("one is enough"));
@@ -55,7 +55,7 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Takes one item, which is known to be valid. Must not block: a sink that queues drops or
+    /// Takes one item: the parts of one that is valid. Must not block: a sink that queues drops or
     /// refuses what is too much.
     ///
     /// It may call the publisher, which holds no lock here, but may not wait for it. A panic goes
@@ -63,7 +63,7 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Where it does not take the item; the reason is told to whoever publishes.
-    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError>;
+    fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError>;
 }
 
 impl<S: Sink + ?Sized> Sink for Arc<S> {
@@ -75,7 +75,7 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
         (**self).room()
     }
 
-    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
+    fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
         (**self).accept(channel, item)
     }
 }

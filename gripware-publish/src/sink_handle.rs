@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use gripware_core::{Channel, Item};
+use gripware_core::{Channel, item::ItemParts};
 
 use crate::{
     Sink,
@@ -39,7 +39,7 @@ impl SinkHandle {
     pub(crate) fn accept(
         &self,
         channel: &Channel,
-        item: &Item,
+        item: &ItemParts,
         is_awaited: bool,
     ) -> Option<EndpointFailure> {
         let error = self.sink.accept(channel, item).err()?;

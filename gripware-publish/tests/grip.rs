@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gripware_core::{Channel, GripUrl, Item, WsMessage};
+use gripware_core::{Channel, GripUrl, WsMessage, item::ItemParts};
 use gripware_publish::{BuildError, ConfigError, Endpoint, Grip, Publisher, Sink, SinkError};
 use http::HeaderMap;
 
@@ -111,7 +111,7 @@ impl Sink for Counts {
         "counts"
     }
 
-    fn accept(&self, _channel: &Channel, _item: &Item) -> Result<(), SinkError> {
+    fn accept(&self, _channel: &Channel, _item: &ItemParts) -> Result<(), SinkError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

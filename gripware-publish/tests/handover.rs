@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use gripware_core::{Channel, Item, WsMessage};
+use gripware_core::{Channel, Item, WsMessage, item::ItemParts};
 use gripware_publish::{EndpointFailure, EnqueueError, FailureReason, Publisher, Sink, SinkError};
 use support::{Answer, Endpoint, OK};
 use tokio::{
@@ -53,12 +53,12 @@ impl<F> fmt::Debug for Calls<F> {
     }
 }
 
-impl<F: Fn(&Publisher, &Item) + Send + Sync + 'static> Sink for Calls<F> {
+impl<F: Fn(&Publisher, &ItemParts) + Send + Sync + 'static> Sink for Calls<F> {
     fn name(&self) -> &str {
         "calls"
     }
 
-    fn accept(&self, _: &Channel, item: &Item) -> Result<(), SinkError> {
+    fn accept(&self, _: &Channel, item: &ItemParts) -> Result<(), SinkError> {
         (self.call)(self.publisher.get().unwrap(), item);
         Ok(())
     }
@@ -73,8 +73,8 @@ fn begin_to_close(publisher: &Publisher) {
 #[tokio::test]
 async fn items_that_were_handed_over_before_a_close_are_sent_and_counted() {
     let endpoint = Endpoint::start(|_, _| OK).await;
-    let sink = Calls::new(|publisher: &Publisher, item: &Item| {
-        if *item == message("2") {
+    let sink = Calls::new(|publisher: &Publisher, item: &ItemParts| {
+        if Ok(item) == message("2").parts() {
             begin_to_close(publisher);
         }
     });
@@ -94,7 +94,7 @@ async fn items_that_were_handed_over_before_a_close_are_sent_and_counted() {
 #[tokio::test]
 async fn what_failed_before_a_close_is_in_its_error() {
     let endpoint = Endpoint::start(|_, _| Answer::Status(403, "no")).await;
-    let sink = Calls::new(|publisher: &Publisher, _: &Item| begin_to_close(publisher));
+    let sink = Calls::new(|publisher: &Publisher, _: &ItemParts| begin_to_close(publisher));
     let builder = Publisher::builder().endpoint(endpoint.url());
     let publisher = builder.sink(Arc::clone(&sink)).build().unwrap();
     sink.publisher.set(publisher.clone()).unwrap();
@@ -138,7 +138,7 @@ async fn a_close_at_any_moment_strands_nothing() {
 #[tokio::test]
 async fn a_sink_that_panics_strands_nothing() {
     let endpoint = Endpoint::start(|_, _| OK).await;
-    let sink = Calls::new(|_: &Publisher, _: &Item| panic!("a sink"));
+    let sink = Calls::new(|_: &Publisher, _: &ItemParts| panic!("a sink"));
     let builder = Publisher::builder().endpoint(endpoint.url());
     let publisher = builder.sink(Arc::clone(&sink)).build().unwrap();
     sink.publisher.set(publisher.clone()).unwrap();
@@ -178,8 +178,8 @@ fn a_sink_may_publish_and_close() {
     let (done, result) = mpsc::channel();
     thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let sink = Calls::new(|publisher: &Publisher, item: &Item| {
-            if *item == message("1") {
+        let sink = Calls::new(|publisher: &Publisher, item: &ItemParts| {
+            if Ok(item) == message("1").parts() {
                 publisher.enqueue("c", message("2")).unwrap();
                 begin_to_close(publisher);
                 let error = publisher.enqueue("c", message("3")).unwrap_err();

@@ -80,26 +80,26 @@ impl Proxy {
     /// called, and which.
     ///
     /// # Panics
-    /// Where it was another one, none, or more.
+    /// Where it was another one, none, or more, and where the item is none that can be published.
     #[track_caller]
     pub fn assert_published(&self, channel: &str, item: impl Into<Item>) {
         let published = self.published();
-        let item = item.into();
-        let [one] = published.as_slice() else {
-            fail(
-                format_args!("{} items were published: {published:#?}", published.len()),
-                &Transcript::default(),
-            );
+        let untold = Transcript::default();
+        let parts = match item.into().into_parts() {
+            Ok(parts) => parts,
+            Err(error) => fail(format_args!("there is no such item: {error}"), &untold),
         };
-        if one.channel() != channel || *one.item() != item {
-            fail(
-                format_args!(
-                    "what was published is {:#?} to {:?}, and not {item:#?} to {channel:?}",
-                    one.item(),
-                    one.channel()
-                ),
-                &Transcript::default(),
-            );
+        let wanted = Published::new(channel, parts);
+        match published.as_slice() {
+            [one] if *one == wanted => {}
+            [one] => fail(
+                format_args!("what was published is {one:#?}, and not {wanted:#?}"),
+                &untold,
+            ),
+            _ => fail(
+                format_args!("{} items were published: {published:#?}", published.len()),
+                &untold,
+            ),
         }
     }
 

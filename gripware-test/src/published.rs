@@ -1,4 +1,4 @@
-use gripware_core::{Channel, Item, ItemError, item::ItemParts};
+use gripware_core::{Channel, item::ItemParts, proxy::Sequential};
 use gripware_publish::{Sink, SinkError};
 
 use crate::state::Shared;
@@ -9,35 +9,50 @@ use crate::state::Shared;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     channel: String,
-    item: Item,
     parts: ItemParts,
 }
 
 impl Published {
-    pub(crate) fn new(channel: String, item: Item) -> Result<Self, ItemError> {
-        let parts = item.parts()?.clone();
-        Ok(Self {
-            channel,
-            item,
+    pub(crate) fn new(channel: impl Into<String>, parts: ItemParts) -> Self {
+        Self {
+            channel: channel.into(),
             parts,
-        })
+        }
     }
 
-    /// The name of the channel.
+    /// Returns the name of the channel.
     #[must_use]
     pub fn channel(&self) -> &str {
         &self.channel
     }
 
-    /// The item, to be compared with another one.
-    pub fn item(&self) -> &Item {
-        &self.item
-    }
-
-    /// What the item consists of.
+    /// Returns what the item consists of.
     #[must_use]
     pub fn parts(&self) -> &ItemParts {
         &self.parts
+    }
+}
+
+impl Sequential for Published {
+    fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.parts.id.as_deref()
+    }
+
+    fn prev_id(&self) -> Option<&str> {
+        self.parts.prev_id.as_deref()
+    }
+
+    fn no_seq(&self) -> bool {
+        self.parts.no_seq
+    }
+
+    fn cost(&self) -> usize {
+        // No test has as much as there is room for, and what it has is its own affair.
+        0
     }
 }
 
@@ -50,9 +65,8 @@ impl Sink for Inbox {
         "the test's proxy"
     }
 
-    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
-        let published = Published::new(channel.name().to_owned(), item.clone())
-            .map_err(|error| SinkError::new(error.to_string()))?;
+    fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
+        let published = Published::new(channel.name(), item.clone());
         self.0.lock().publish(published).map_err(SinkError::new)
     }
 }

@@ -491,7 +491,7 @@ async fn what_is_published_is_noted_and_may_be_refused() {
     publisher.publish("a", HttpStream::text("y")).await.unwrap();
     let message = failure(|| proxy.assert_published("b", HttpStream::text("y")));
     assert!(
-        message.starts_with("what was published is Item"),
+        message.starts_with("what was published is Published"),
         "{message}"
     );
 }

@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use gripware_actix::GripMiddleware;
-use gripware_core::{Channel, GripUrl, Item, sig::Key};
+use gripware_core::{Channel, GripUrl, Item, item::ItemParts, sig::Key};
 use gripware_hub::Hub;
 use gripware_publish::{Grip, Publisher, Sink, SinkError};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -198,11 +198,11 @@ impl Sink for Losing {
         "a hub that loses items"
     }
 
-    fn accept(&self, channel: &Channel, item: &Item) -> Result<(), SinkError> {
+    fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
         if is_lost(&self.to_lose) {
             return Ok(());
         }
-        let accepted = self.hub.enqueue(channel.clone(), item.clone());
+        let accepted = self.hub.enqueue(channel.clone(), Item::from(item.clone()));
         accepted.map_err(|error| SinkError::new(error.to_string()))
     }
 }

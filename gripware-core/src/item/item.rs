@@ -229,6 +229,33 @@ impl Item {
     }
 }
 
+/// An item of these parts, which are checked as if each was set.
+impl From<ItemParts> for Item {
+    fn from(parts: ItemParts) -> Self {
+        let (mut item, metas) = (Self::new(), parts.meta);
+        item.parts.no_seq = parts.no_seq;
+        item.parts.size = parts.size;
+        if let Some(id) = parts.id {
+            item = item.id(id);
+        }
+        if let Some(prev_id) = parts.prev_id {
+            item = item.prev_id(prev_id);
+        }
+        if let Some(format) = parts.http_response {
+            item = item.http_response(format);
+        }
+        if let Some(format) = parts.http_stream {
+            item = item.http_stream(format);
+        }
+        if let Some(format) = parts.ws_message {
+            item = item.ws_message(format);
+        }
+        metas
+            .into_iter()
+            .fold(item, |item, (name, value)| item.meta(name, value))
+    }
+}
+
 impl From<HttpResponse> for Item {
     fn from(format: HttpResponse) -> Self {
         Self::new().http_response(format)

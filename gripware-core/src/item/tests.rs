@@ -61,6 +61,26 @@ fn every_format_is_what_the_protocol_says() {
 }
 
 #[test]
+fn an_item_can_be_made_of_its_parts() {
+    let item = Item::new()
+        .http_response(HttpResponse::text("r").header("x", "y"))
+        .http_stream(HttpStream::text("s"))
+        .ws_message(WsMessage::text("m"))
+        .id("2")
+        .prev_id("1")
+        .sender("anna")
+        .size(3)
+        .no_seq();
+    let mut parts = item.parts().unwrap().clone();
+    assert_eq!(Item::from(parts.clone()), item);
+    parts.id = Some(String::new());
+    assert!(matches!(
+        Item::from(parts).check(),
+        Err(ItemError::Id { .. })
+    ));
+}
+
+#[test]
 fn actions_stand_alone() {
     assert_eq!(
         formats(

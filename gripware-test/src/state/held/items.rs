@@ -3,15 +3,12 @@
 use bytes::Bytes;
 use gripware_core::{
     Channel, Filter, HoldMode,
-    item::{Action, HttpBody, HttpResponse},
-    proxy::patch,
+    item::{Action, HttpBody},
+    proxy::{ResyncState, merge, patch},
 };
-use http::{Response, StatusCode, header::CONTENT_LENGTH};
+use http::{Response, StatusCode};
 
-use super::{
-    super::{Client, Line, Verdict, order::Order},
-    Update,
-};
+use super::super::{Client, Line, Verdict, order::Order};
 use crate::Published;
 
 impl Client {
@@ -27,42 +24,28 @@ impl Client {
         if !held.is_open || !has_format {
             return;
         }
-        if held.update == Update::No {
-            held.queue.push_back(published.clone());
-            self.process_queue(order);
-        } else if held.mode == HoldMode::Stream {
-            held.queue.push_back(published.clone());
+        let is_poll = held.mode == HoldMode::Response;
+        if is_poll && held.resync.state() != ResyncState::Synced {
+            // The answer that comes has it.
+            return;
+        }
+        if !held.resync.buffer(published) {
+            self.process(published, order);
         }
     }
 
-    /// Sends what came while the origin was being asked, from the first item on that follows what
-    /// it answered.
-    pub(super) fn send_queue(&mut self, order: &mut Order) {
+    /// Takes the origin's answer, and delivers what came while it was being asked.
+    pub(super) fn resume(&mut self, order: &mut Order) {
+        let Line::Held(held) = &mut self.line else {
+            return;
+        };
         let channels = &self.channels;
-        if let Line::Held(held) = &mut self.line {
-            let follows = |it: &Published| {
-                let channel = channels
-                    .iter()
-                    .find(|channel| channel.name() == it.channel());
-                channel.is_some_and(|channel| {
-                    let prev_id = channel.prev_id();
-                    prev_id.is_none() || prev_id == it.parts().prev_id.as_deref()
-                })
-            };
-            while held.queue.front().is_some_and(|it| !follows(it)) {
-                held.queue.pop_front();
-            }
-        }
-        self.process_queue(order);
-    }
-
-    fn process_queue(&mut self, order: &mut Order) {
-        while let Line::Held(held) = &mut self.line
-            && held.is_open
-            && held.update == Update::No
-            && let Some(published) = held.queue.pop_front()
-        {
-            self.process(&published, order);
+        let ready = held.resync.resume(|item| {
+            let channel = channels.iter().find(|it| it.name() == item.channel())?;
+            Some(follows(channel, item))
+        });
+        for published in ready {
+            self.deliver_held(&published, order);
         }
     }
 
@@ -72,12 +55,9 @@ impl Client {
             return;
         };
         let has_place = channel.prev_id().is_some();
-        if has_place && channel.prev_id() != parts.prev_id.as_deref() {
+        if !follows(channel, published) {
             order.forget_last(name);
             self.want_update();
-            if let Line::Held(held) = &mut self.line {
-                held.queue.clear();
-            }
             return;
         }
         let Some(act) = self.act(published) else {
@@ -150,10 +130,7 @@ impl Client {
                 self.end(order);
             }
             Action::Send => held.unread.extend_from_slice(&content),
-            Action::Hint => {
-                held.queue.clear();
-                self.want_update();
-            }
+            Action::Hint => self.want_update(),
             Action::Close if !is_poll => self.end(order),
             _ => {}
         }
@@ -176,28 +153,18 @@ impl Client {
     }
 }
 
+/// Whether an item follows what the client has seen of its channel.
+fn follows(channel: &Channel, item: &Published) -> bool {
+    let prev_id = channel.prev_id();
+    prev_id.is_none() || prev_id == item.parts().prev_id.as_deref()
+}
+
 /// What an item's format asks for.
 struct Act {
     action: Action,
     content: Bytes,
     wanted: Vec<Filter>,
     is_broken: bool,
-}
-
-/// The item's answer over the one that was stored: its headers replace those of the same name.
-fn merge(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Response<Bytes> {
-    let mut answer = Response::new(content);
-    *answer.status_mut() = format.status();
-    let headers = answer.headers_mut();
-    headers.clone_from(stored.headers());
-    for (name, _) in format.headers() {
-        headers.remove(name);
-    }
-    for (name, value) in format.headers() {
-        headers.append(name, value.clone());
-    }
-    headers.remove(CONTENT_LENGTH);
-    answer
 }
 
 /// What a client gets where a patch does not fit.

@@ -1,12 +1,10 @@
 mod items;
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use gripware_core::{
     Channel, HoldMode,
     header::GRIP_LAST,
-    proxy::{LinkScope, resolve_link},
+    proxy::{LinkScope, Resync, resolve_link},
 };
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
@@ -24,22 +22,12 @@ pub(crate) struct Held {
     current: Uri,
     next: Option<Uri>,
     gone: Option<Uri>,
-    update: Update,
-    /// Items that came while the origin was being asked.
-    queue: VecDeque<Published>,
+    pub(super) resync: Resync<Published>,
     /// What the client has got of a stream, and the test has not read.
     pub(crate) unread: Vec<u8>,
     /// The head of a stream, or the whole answer to a long-poll.
     pub(crate) answer: Option<Response<Bytes>>,
     pub(crate) is_open: bool,
-}
-
-/// Whether the origin has to be asked again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Update {
-    No,
-    Wanted,
-    Asked,
 }
 
 impl State {
@@ -61,8 +49,7 @@ impl State {
             instruction: instruction.clone(),
             next: None,
             gone: None,
-            update: Update::No,
-            queue: VecDeque::new(),
+            resync: Resync::default(),
             unread: Vec::new(),
             answer: None,
             is_open: true,
@@ -108,7 +95,6 @@ impl Client {
         let Line::Held(held) = &mut self.line else {
             return Ok(());
         };
-        held.update = Update::No;
         held.next = held.follow(instruction.next())?;
         held.gone = held.follow(instruction.gone())?;
         let (mode, is_poll) = (instruction.mode(), held.mode == HoldMode::Response);
@@ -128,12 +114,12 @@ impl Client {
         match mode {
             Some(_) => {
                 let is_first = self.resubscribe(channels, context.order, is_poll);
-                self.send_queue(context.order);
+                self.resume(context.order);
                 if is_first && context.repeats_first {
                     self.want_update();
                 }
             }
-            None if held.next.is_some() => held.update = Update::Wanted,
+            None if held.next.is_some() => held.resync.want_page(),
             None => self.end(context.order),
         }
         Ok(())
@@ -145,7 +131,7 @@ impl Client {
             && held.is_open
             && (held.mode == HoldMode::Response || held.next.is_some())
         {
-            held.update = Update::Wanted;
+            held.resync.want();
         }
     }
 
@@ -213,7 +199,7 @@ impl Client {
     pub(crate) fn follow_next(&mut self) -> Result<(), String> {
         match &mut self.line {
             Line::Held(held) if held.is_open && held.next.is_some() => {
-                held.update = Update::Wanted;
+                held.resync.want();
                 Ok(())
             }
             _ => Err("there is no next link to follow".to_owned()),
@@ -234,7 +220,7 @@ impl Client {
         let mut lingers = false;
         if let Line::Held(held) = &mut self.line {
             held.is_open = false;
-            held.update = Update::No;
+            held.resync = Resync::default();
             lingers = held.mode == HoldMode::Response;
         }
         self.resubscribe(Vec::new(), order, lingers);
@@ -261,10 +247,9 @@ impl Held {
     }
 
     pub(super) fn next_request(&mut self, channels: &[Channel]) -> Option<Outgoing> {
-        if self.update != Update::Wanted {
+        if !self.resync.ask() {
             return None;
         }
-        self.update = Update::Asked;
         let mut request = match (self.mode, &self.next) {
             (HoldMode::Response, _) => self.request.clone(),
             // None of the client's own headers.
