@@ -49,9 +49,11 @@ impl Credentials {
             Self::Bearer(token) | Self::FastlyKey(token) => {
                 // A private key that lost its `iss` must not be sent to anybody.
                 let is_secret = |key: Key| key.algorithm() == Algorithm::Hs256;
-                let is_key = !token.is_empty() && !Key::parse(token).is_ok_and(is_secret);
-                if token.is_empty() || is_key || !token.bytes().all(|byte| byte.is_ascii_graphic())
-                {
+                let is_blank = token.trim_ascii().is_empty();
+                if !is_blank && !Key::parse(token).is_ok_and(is_secret) {
+                    return Err(GripUrlError::TokenIsKey);
+                }
+                if is_blank || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                     return Err(GripUrlError::Token);
                 }
             }

@@ -74,10 +74,20 @@ pub enum GripUrlError {
         /// What is wrong with it.
         source: KeyError,
     },
-    /// The token is empty, has characters that cannot stand in a header, or is a private key that
-    /// lacks its `iss`.
+    /// The token is empty, or has characters that cannot stand in a header: others than ASCII,
+    /// white space, controls.
     #[error("the parameter `key` is no token that a header can carry")]
     Token,
+    /// The token is not text, which a bearer token has to be. A secret of any bytes can sign, which
+    /// needs an `iss`.
+    #[error(
+        "the parameter `key` is not text: a bearer token is, and a key that signs needs an `iss`"
+    )]
+    TokenBytes,
+    /// The token is a private or public key, which is not sent to anybody. One that signs needs an
+    /// `iss`.
+    #[error("the parameter `key` is a key and no bearer token: to sign with it, it needs an `iss`")]
+    TokenIsKey,
     /// There is an `iss` and no `key` to sign with.
     #[error("the parameter `iss` needs a `key` to sign with")]
     MissingKey,

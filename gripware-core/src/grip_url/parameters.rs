@@ -1,7 +1,7 @@
 //! The query of a GRIP URL: keys and issuers, percent-encoded.
 
 use super::{Credentials, GripUrlError, split::Service};
-use crate::sig::{Algorithm, Key};
+use crate::sig::{Algorithm, Key, decode_base64};
 
 const ISS: &str = "iss";
 const KEY: &str = "key";
@@ -85,7 +85,7 @@ impl Parameters {
                 Ok((Some(credentials), shared))
             }
             (None, Some(token)) => {
-                let token = token_text(token).ok_or(GripUrlError::Token)?;
+                let token = token_text(token)?;
                 let credentials = match fastly {
                     Some(service) if service.takes_fastly_key => Credentials::FastlyKey(token),
                     _ => Credentials::Bearer(token),
@@ -119,12 +119,15 @@ impl Parameters {
 }
 
 /// A token as text, out of its base64 where it says so.
-fn token_text(value: &[u8]) -> Option<String> {
+fn token_text(value: &[u8]) -> Result<String, GripUrlError> {
     let bytes = match value.strip_prefix(b"base64:") {
-        Some(encoded) => crate::sig::decode_base64(encoded).ok()?,
+        Some(encoded) => decode_base64(encoded).map_err(|source| GripUrlError::Key {
+            parameter: KEY,
+            source,
+        })?,
         None => value.to_vec(),
     };
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).map_err(|_| GripUrlError::TokenBytes)
 }
 
 /// Returns the bytes of a part of a URL; `None` if a `%` has no two hexadecimal digits after it.

@@ -247,22 +247,29 @@ fn a_token_is_sent_as_bearer() {
         parse("http://host/?key=t").credentials(),
         Credentials::Bearer(_)
     ));
-    for token in [
-        "a+b",
-        "%0d%0a",
-        "%ff",
-        "%C3%A9",
-        "base64:",
-        "base64:%25",
-        "%7B%22kty%22:1%7D",
-        &escaped(pem!("ec-pkcs8")),
-    ] {
-        assert_eq!(
-            error(&format!("http://h/?key={token}")),
-            GripUrlError::Token,
-            "{token}"
-        );
+    for token in ["a+b", "%0d%0a", "%C3%A9", "base64:"] {
+        let error = error(&format!("http://h/?key={token}"));
+        assert_eq!(error, GripUrlError::Token, "{token}");
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_key_that_is_no_token_is_said() {
+    let refused = |token: &str| error(&format!("http://h/?key={token}"));
+    // 32 bytes of a secret, which needs an `iss` beside it.
+    let secret = format!("base64:{}", STANDARD.encode([255; 32]));
+    for bytes in ["%ff", &secret] {
+        assert_eq!(refused(bytes), GripUrlError::TokenBytes, "{bytes}");
+    }
+    for key in ["%7B%22kty%22:1%7D", &escaped(pem!("ec-pkcs8"))] {
+        assert_eq!(refused(key), GripUrlError::TokenIsKey, "{key}");
+    }
+    let parameter = "key";
+    let source = KeyError::Base64;
+    assert_eq!(
+        refused("base64:%25"),
+        GripUrlError::Key { parameter, source }
+    );
 }
 
 #[test]
