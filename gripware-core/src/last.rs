@@ -76,6 +76,14 @@ impl LastIds {
     }
 }
 
+/// Adds the `Grip-Last` line of a channel (GRIP 1.2). What no header can carry is left out.
+#[cfg(feature = "proxy")]
+pub fn append_last(headers: &mut HeaderMap, channel: &str, id: &str) {
+    if let Ok(value) = http::HeaderValue::try_from(format!("{channel}; last-id={id}")) {
+        headers.append(GRIP_LAST, value);
+    }
+}
+
 /// The channel and the id of a line. A name may have anything in it, so the last parameter counts.
 fn parse_line(line: &str) -> Option<(&str, &str)> {
     let (channel, id) = line.rsplit_once("last-id=")?;

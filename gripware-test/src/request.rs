@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use gripware_core::{
     header::{GRIP_FEATURE, GRIP_LAST, GRIP_SIG},
+    proxy::append_last,
     sig::Signer,
 };
 use http::{
@@ -18,7 +19,6 @@ use http::{
 
 use crate::{
     Answer, Held, Opening, Proxy,
-    state::last,
     transcript::{Transcript, fail},
 };
 
@@ -117,7 +117,7 @@ impl Request {
 
     /// Says which item of a channel the proxy delivered last, in a `Grip-Last` header.
     pub fn last(mut self, channel: &str, id: &str) -> Self {
-        last(&mut self.outgoing.headers, channel, id);
+        append_last(&mut self.outgoing.headers, channel, id);
         self
     }
 

@@ -41,6 +41,7 @@ mod items;
 mod json;
 mod link;
 mod merge;
+mod message_mode;
 mod patch;
 mod resync;
 mod sequencer;
@@ -54,7 +55,10 @@ pub use instruction::{Head, Instruction, InstructionError, KeepAlive};
 pub use items::{DecodeError, MAX_ITEM_META, MAX_ITEMS, decode_items, decode_message};
 pub use link::{LinkScope, resolve_link};
 pub use merge::merge;
+pub use message_mode::MessageMode;
 pub use patch::{MAX_DEPTH, MAX_OPERATIONS, MAX_PATCH_STEPS, MAX_PATCHED, patch};
 pub use resync::{MAX_BUFFERED, MAX_BUFFERED_BYTES, Resync, ResyncState};
 pub use sequencer::{MAX_WAITING, Sequenced, Sequencer};
 pub use sequential::Sequential;
+
+pub use crate::last::append_last;

@@ -10,7 +10,6 @@ use std::{
 use bytes::Bytes;
 use gripware_core::{
     HoldMode, HttpResponse,
-    header::is_instruction,
     item::{Action, HttpBody},
     proxy::{self, Instruction, Verdict},
 };
@@ -253,23 +252,10 @@ fn whole(instruction: &Instruction) -> Response<Bytes> {
     response
 }
 
-/// The item's answer over the one that was stored: its headers replace those of the same name
-/// (GRIP 1.11).
+/// An item's answer over the one that was stored, with its reason phrase.
 fn merged(stored: &Response<Bytes>, format: &HttpResponse, content: Bytes) -> Response<Bytes> {
-    let mut answer = Response::new(content);
-    *answer.status_mut() = format.status();
+    let mut answer = proxy::merge(stored, format, content);
     set_reason(&mut answer, format.reason_phrase());
-    let headers = answer.headers_mut();
-    headers.clone_from(stored.headers());
-    for (name, _) in format.headers() {
-        headers.remove(name);
-    }
-    for (name, value) in format.headers() {
-        if !is_instruction(name) {
-            headers.append(name, value.clone());
-        }
-    }
-    headers.remove(CONTENT_LENGTH);
     answer
 }
 
@@ -278,34 +264,4 @@ fn passed_on(mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use gripware_core::Item;
-
-    use super::*;
-
-    #[test]
-    fn headers_of_an_item_replace_stored_ones_and_tell_clients_nothing_of_the_proxy() {
-        let stored = Response::builder()
-            .header("etag", "1")
-            .header("x-keep", "kept")
-            .header("content-length", "5")
-            .body(Bytes::from("first"))
-            .unwrap();
-        let item = HttpResponse::text("second")
-            .header("etag", "2")
-            .header("etag", "3");
-        let item = Item::from(item);
-        let format = item.parts().unwrap().http_response.clone().unwrap();
-        let answer = merged(&stored, &format, Bytes::from("second"));
-        let mut headers: Vec<_> = answer.headers().iter().collect();
-        headers.sort_by_key(|(name, value)| (name.as_str(), value.as_bytes()));
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
-            .collect();
-        assert_eq!(headers, ["etag: 2", "etag: 3", "x-keep: kept"]);
-    }
 }

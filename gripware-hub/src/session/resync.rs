@@ -9,9 +9,9 @@ use std::{
 
 use gripware_core::{
     header::GRIP_LAST,
-    proxy::{Instruction, LinkScope, resolve_link},
+    proxy::{Instruction, LinkScope, append_last, resolve_link},
 };
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use super::{ClientState, Effect, subscription::Subscription};
 use crate::channels::encoded_item::EncodedItem;
@@ -161,9 +161,6 @@ pub(crate) fn write_last(headers: &mut HeaderMap, subscriptions: &[Subscription]
         let Some(id) = &subscription.place else {
             continue;
         };
-        let value = format!("{}; last-id={id}", subscription.channel);
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.append(GRIP_LAST, value);
-        }
+        append_last(headers, &subscription.channel, id);
     }
 }

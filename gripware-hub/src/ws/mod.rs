@@ -8,7 +8,6 @@
 pub(crate) mod close;
 mod connection_meta;
 mod events_request;
-mod extension;
 mod frame;
 mod frame_decoder;
 pub(crate) mod handshake;
@@ -19,7 +18,6 @@ mod settings;
 pub(crate) use self::{
     connection_meta::ConnectionMeta,
     events_request::EventsRequest,
-    extension::Mode,
     frame::{Opcode, append, encode, encode_close},
     frame_decoder::{ClientMessage, FrameDecoder, ProtocolError},
     opening::{Accepted, Opening, interval, is_events, judge, poll},

@@ -11,6 +11,7 @@ use gripware_core::{
         CONTENT_BYTES_ACCEPTED, KEEP_ALIVE_INTERVAL, SET_META_PREFIX, WEBSOCKET_EVENTS,
         is_instruction, trim_ows, trim_ows_bytes,
     },
+    proxy::MessageMode,
     ws::{EventKind, scan},
 };
 use http::{
@@ -22,7 +23,7 @@ use http::{
     },
 };
 
-use super::{ConnectionMeta, WsSettings, extension::Mode};
+use super::{ConnectionMeta, WsSettings};
 use crate::http::hop_by_hop::{retain, strip_hop_by_hop};
 
 /// What becomes of a client that asks for a WebSocket.
@@ -46,7 +47,7 @@ pub(crate) enum Opening {
 pub(crate) struct Accepted {
     /// What the origin adds to the client's 101, with the subprotocol where it chose one.
     pub(crate) headers: HeaderMap,
-    pub(crate) mode: Mode,
+    pub(crate) mode: MessageMode,
     pub(crate) meta: ConnectionMeta,
     /// Whether there was more to remember than its limits allow.
     pub(crate) is_forgetful: bool,
@@ -104,7 +105,7 @@ pub(crate) fn judge(
     if !is_offered(&parts.headers, client) {
         return Opening::Invalid("the subprotocol is none that the client offers");
     }
-    let mode = Mode::of(&parts.headers);
+    let mode = MessageMode::of(&parts.headers);
     Opening::Accepted(Box::new(Accepted {
         headers: for_client(parts.headers),
         mode,

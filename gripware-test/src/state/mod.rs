@@ -18,10 +18,7 @@ use gripware_core::{
 use http::Response;
 
 use self::order::Order;
-pub(crate) use self::{
-    held::{Held, last},
-    socket::Socket,
-};
+pub(crate) use self::{held::Held, socket::Socket};
 use crate::{Published, request::Outgoing, transcript::Transcript};
 
 /// The most channels that one connection is subscribed to; the surplus is dropped in silence.

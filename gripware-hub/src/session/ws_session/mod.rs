@@ -14,13 +14,14 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use gripware_core::{
     header::CONTENT_BYTES_REPLAYED,
+    proxy::MessageMode,
     ws::{Close, EventKind},
 };
 use http::HeaderMap;
 
 use self::{ending::end_with, event_queue::EventQueue, timers::Timers};
 use super::Effect;
-use crate::ws::{Accepted, ClientMessage, ConnectionMeta, EventsRequest, Mode, WsSettings};
+use crate::ws::{Accepted, ClientMessage, ConnectionMeta, EventsRequest, WsSettings};
 
 /// The state of one WebSocket that is open, or was.
 ///
@@ -29,7 +30,7 @@ use crate::ws::{Accepted, ClientMessage, ConnectionMeta, EventsRequest, Mode, Ws
 #[derive(Debug)]
 pub(crate) struct WsSession {
     settings: Arc<WsSettings>,
-    mode: Mode,
+    mode: MessageMode,
     meta: ConnectionMeta,
     queue: Option<Box<EventQueue>>,
     timers: Option<Box<Timers>>,

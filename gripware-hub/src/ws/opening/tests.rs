@@ -50,7 +50,7 @@ fn the_client_gets_the_origins_headers_and_subprotocol_on_its_101() {
     assert_eq!(accepted.headers.len(), 3);
     assert_eq!(accepted.headers["sec-websocket-protocol"], "p2");
     assert_eq!(accepted.headers.get_all("set-cookie").iter().count(), 2);
-    assert_eq!((accepted.mode, accepted.poll), (Mode::Grip, 30));
+    assert_eq!((accepted.mode, accepted.poll), (MessageMode::Grip, 30));
     let mut meta = HeaderMap::new();
     accepted.meta.write(&mut meta);
     assert_eq!(meta["meta-user"], "anna");
@@ -63,7 +63,7 @@ fn the_content_type_may_have_parameters_and_any_case() {
         "Application/WebSocket-Events",
     ] {
         let accepted = accepted(&[("content-type", content_type)], "OPEN\r\n");
-        assert_eq!(accepted.mode, Mode::Plain);
+        assert_eq!(accepted.mode, MessageMode::Plain);
     }
 }
 

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use gripware_core::{
     Channel, HoldMode,
     header::GRIP_LAST,
-    proxy::{LinkScope, Resync, resolve_link},
+    proxy::{LinkScope, Resync, append_last, resolve_link},
 };
-use http::{HeaderMap, HeaderValue, Method, Response, Uri};
+use http::{Method, Response, Uri};
 
 use super::{Client, Context, Id, Line, State, order::Order};
 use crate::{Instruction, Published, request::Outgoing, transcript::Transcript};
@@ -259,17 +259,10 @@ impl Held {
         request.headers.remove(GRIP_LAST);
         for channel in channels {
             if let Some(id) = channel.prev_id() {
-                last(&mut request.headers, channel.name(), id);
+                append_last(&mut request.headers, channel.name(), id);
             }
         }
         Some(request)
-    }
-}
-
-/// Adds a `Grip-Last` line. What no header can carry is left out.
-pub(crate) fn last(headers: &mut HeaderMap, channel: &str, id: &str) {
-    if let Ok(value) = HeaderValue::try_from(format!("{channel}; last-id={id}")) {
-        headers.append(GRIP_LAST, value);
     }
 }
 

@@ -5,6 +5,7 @@ use gripware_core::{
     Limits,
     header::WEBSOCKET_EVENTS,
     item::WsMessageKind,
+    proxy::MessageMode,
     ws::{CONTROL_PREFIX, Close, ControlMessage, Event, EventKind, Frame, Reply, decode},
 };
 use http::{Response, header::CONTENT_TYPE};
@@ -54,7 +55,7 @@ impl Client {
                         .to_owned(),
                 );
             }
-            socket.negotiate(response);
+            socket.mode = MessageMode::of(response.headers());
             socket.stage = Stage::Open;
         }
         let close = self.take_all(events, context.order)?;
@@ -106,7 +107,8 @@ impl Client {
             return Ok(());
         };
         let (content, is_text) = (event.content(), event.kind() == EventKind::Text);
-        let Some(prefix) = &socket.message_prefix else {
+        let mode = socket.mode.clone();
+        let Some(prefix) = mode.prefix() else {
             self.push(message(content.clone(), is_text)?);
             return Ok(());
         };
@@ -122,10 +124,11 @@ impl Client {
             self.obey_control(control, order);
             return Ok(());
         }
-        if !content.starts_with(prefix.as_bytes()) {
+        if !content.starts_with(prefix) {
             return Err(format!(
-                "a proxy would drop {event:?}: it has neither {prefix:?} nor {CONTROL_PREFIX:?} \
-                 before it"
+                "a proxy would drop {event:?}: it has neither \"{}\" nor {CONTROL_PREFIX:?} \
+                 before it",
+                prefix.escape_ascii()
             ));
         }
         let content = content.slice(prefix.len()..);

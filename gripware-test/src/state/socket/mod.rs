@@ -8,10 +8,8 @@ use gripware_core::{
         CONNECTION_ID, CONTENT_BYTES_ACCEPTED, CONTENT_BYTES_REPLAYED, KEEP_ALIVE_INTERVAL,
         META_PREFIX, SET_META_PREFIX, WEBSOCKET_EVENTS, trim_ows,
     },
-    ws::{
-        Close, CloseCode, ControlMessage, Event, EventKind, Frame, MESSAGE_PREFIX, WsKeepAlive,
-        encode,
-    },
+    proxy::MessageMode,
+    ws::{Close, CloseCode, ControlMessage, Event, EventKind, Frame, WsKeepAlive, encode},
 };
 use http::{
     HeaderName, HeaderValue, Response,
@@ -29,9 +27,8 @@ pub(crate) struct Socket {
     id: String,
     /// The application's memory, by lower-case names.
     pub(crate) memory: BTreeMap<String, String>,
-    /// What stands before a message to the client. None where the origin does not speak GRIP, and
-    /// all messages go to the client as they are.
-    message_prefix: Option<String>,
+    /// How the origin's messages are read.
+    mode: MessageMode,
     is_polled: bool,
     is_detached: bool,
     /// What the client has got, and the test has not read.
@@ -67,7 +64,7 @@ impl Socket {
             request,
             id,
             memory: BTreeMap::new(),
-            message_prefix: None,
+            mode: MessageMode::Plain,
             is_polled: false,
             is_detached: false,
             frames: VecDeque::new(),
@@ -155,18 +152,6 @@ impl Socket {
                     .parse()
                     .is_ok_and(|seconds: u32| seconds > 0);
             }
-        }
-    }
-
-    /// Notes whether the origin speaks GRIP, and with which prefix.
-    fn negotiate(&mut self, response: &Response<Bytes>) {
-        let extension = response.headers().get(SEC_WEBSOCKET_EXTENSIONS);
-        let extension = extension.and_then(|value| value.to_str().ok());
-        let mut parts = extension.unwrap_or_default().split(';').map(trim_ows);
-        if parts.next() == Some("grip") {
-            let prefix = parts.find_map(|part| part.strip_prefix("message-prefix="));
-            let prefix = prefix.map(|prefix| prefix.trim_matches('"'));
-            self.message_prefix = Some(prefix.unwrap_or(MESSAGE_PREFIX).to_owned());
         }
     }
 

@@ -1,15 +1,25 @@
-//! Whether an origin speaks GRIP over its WebSocket, and how (GRIP 2.5).
-
-use gripware_core::{header::trim_ows, ws::MESSAGE_PREFIX};
 use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
+
+use crate::{header::trim_ows, ws::MESSAGE_PREFIX};
 
 const GRIP: &str = "grip";
 const PREFIX: &str = "message-prefix";
 
-/// How the messages of an origin are read.
+/// How the messages of an origin over a WebSocket are read: whether it speaks GRIP, and with which
+/// prefix (GRIP 2.5).
+///
+/// ```
+/// use gripware_core::proxy::MessageMode;
+/// use http::{HeaderMap, HeaderValue};
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(MessageMode::of(&headers), MessageMode::Plain);
+/// headers.insert("sec-websocket-extensions", HeaderValue::from_static("grip; message-prefix=\"\""));
+/// assert_eq!(MessageMode::of(&headers).prefix(), Some(&b""[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// They are all for the client, as they are.
+pub enum MessageMode {
+    /// All are for the client, as they are.
     Plain,
     /// Those with `m:` before them are for the client, those with `c:` for the proxy.
     Grip,
@@ -17,9 +27,10 @@ pub(crate) enum Mode {
     Prefixed(Box<str>),
 }
 
-impl Mode {
-    /// Reads the answer to `OPEN`.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+impl MessageMode {
+    /// Reads the headers of the response that answers `OPEN`.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
         let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
         extensions
             .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
@@ -44,8 +55,9 @@ impl Mode {
         })
     }
 
-    /// What stands before a message to the client; none where GRIP is not spoken.
-    pub(crate) fn prefix(&self) -> Option<&[u8]> {
+    /// Returns what stands before a message to the client. `None` if the origin does not speak GRIP.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&[u8]> {
         match self {
             Self::Plain => None,
             Self::Grip => Some(MESSAGE_PREFIX.as_bytes()),
@@ -100,13 +112,13 @@ mod tests {
 
     use super::*;
 
-    fn mode(values: &[&str]) -> Mode {
+    fn mode(values: &[&str]) -> MessageMode {
         let mut headers = HeaderMap::new();
         for value in values {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(SEC_WEBSOCKET_EXTENSIONS, value);
         }
-        Mode::of(&headers)
+        MessageMode::of(&headers)
     }
 
     #[test]
@@ -124,13 +136,13 @@ mod tests {
         ] {
             assert_eq!(mode(&[value]).prefix(), Some(prefix.as_bytes()), "{value}");
         }
-        assert_eq!(mode(&["x", "grip"]), Mode::Grip);
+        assert_eq!(mode(&["x", "grip"]), MessageMode::Grip);
     }
 
     #[test]
     fn without_the_extension_messages_are_what_they_are() {
         for values in [&[][..], &["gripper"], &["permessage-deflate"], &["x; grip"]] {
-            assert_eq!(mode(values), Mode::Plain);
+            assert_eq!(mode(values), MessageMode::Plain);
         }
     }
 }
