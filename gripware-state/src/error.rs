@@ -46,6 +46,8 @@ pub enum StateErrorKind {
     Uncertain,
     /// The engine refused: no permission, a wrong password, out of memory.
     Refused,
+    /// The application's snapshot failed.
+    Snapshot,
     /// What the engine has stored is not what gripware stores.
     Corrupt,
 }
@@ -131,6 +133,7 @@ impl fmt::Display for StateError {
                 "the backend did not reply; it is not known whether it did what it was asked"
             }
             StateErrorKind::Refused => "the backend refused",
+            StateErrorKind::Snapshot => "the snapshot for a client that has missed too much failed",
             StateErrorKind::Corrupt => "the backend has stored what gripware does not store",
         })
     }

@@ -36,10 +36,13 @@
 //! - [`history`]: the last items of each channel.
 //! - [`presence`]: who is in a channel.
 //! - [`records`]: values under keys, with versions and expiries.
+//! - [`resume`]: handlers of streams, long polls and WebSockets that miss nothing.
 //!
 //! # Features
 //! | feature | default | what it does |
 //! |---|---|---|
+//! | `axum` | no | a resumed stream is a response of axum |
+//! | `actix` | no | a resumed stream is a response of actix-web |
 //! | `suite` | no | [`suite`]: the tests that every backend passes, for those who write one |
 //! | `tracing` | yes | says in the log what could not be announced, renewed or swept |
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
@@ -72,6 +75,7 @@ mod namespace;
 pub mod presence;
 mod provider;
 pub mod records;
+pub mod resume;
 mod state;
 #[cfg(feature = "suite")]
 pub mod suite;

@@ -20,6 +20,8 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// How far this page goes: the cursor for the next one, and the previous id of a hold.
     pub position: Position,
+    /// The position of the channel's last entry, whether it is in this page or not.
+    pub last: Position,
     /// Whether there are more entries after it.
     pub has_more: bool,
     /// Whether these are all that came after the cursor.
@@ -128,6 +130,7 @@ impl Page {
         Self {
             entries: stored.entries.iter().filter_map(entry).collect(),
             position,
+            last: stored.last,
             has_more: stored.reached < stored.last.number(),
             continuity,
         }
