@@ -227,11 +227,10 @@ impl GripBuilder {
         }
         let verifies =
             !self.keys.is_empty() || self.urls.iter().any(|url| !url.verify_keys().is_empty());
-        for url in self.urls.iter().filter(|url| is_issuer_without_key(url)) {
+        if self.urls.iter().any(is_issuer_without_key) {
             trace::warning!(
-                endpoint = %url,
-                "verify-iss without verify-key: no key is there to check a signature with, so no \
-                 request counts as one of this proxy"
+                "a GRIP URL has verify-iss without verify-key: no key is there to check a signature \
+                 with, so no request counts as one of that proxy"
             );
         }
         if verifies && self.trusts_unsigned {
