@@ -8,7 +8,7 @@
     reason = "a test that cannot go on panics"
 )]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -21,19 +21,31 @@ use gripware_axum::{
     SseEvent, WebSocketContext, WsMessage,
 };
 use gripware_state::{
-    Appended, Continuity, Draft, History, State,
+    Appended, Backends, Continuity, Draft, History, Member, Presence, State,
     resume::{MORE_INTERVAL, Missed, Polled, ResumedStream, SocketError, Start},
 };
-use gripware_test::{Instruction, Proxy};
+use gripware_test::{Instruction, Proxy, Published};
 use serde_json::json;
 use tokio::sync::Mutex;
 
 #[derive(Clone)]
 struct App {
     history: History,
+    presence: Presence,
     publisher: Publisher,
     /// Is published between the answer that subscribes and its effect.
     in_between: Arc<Mutex<Option<&'static str>>>,
+}
+
+/// Presence of connections with leases of their own, whose users leave at once.
+fn presence(publisher: Publisher) -> Presence {
+    let presence = State::new(Backends::memory())
+        .presence()
+        .grace(Duration::ZERO);
+    presence.announcing(move |channel, item| {
+        let publisher = publisher.clone();
+        async move { Ok(publisher.publish(channel, item).await?) }
+    })
 }
 
 fn app(history: &History) -> (Proxy, App) {
@@ -41,6 +53,7 @@ fn app(history: &History) -> (Proxy, App) {
     let proxy = Proxy::new(|grip| {
         let state = App {
             history: history.clone(),
+            presence: presence(grip.publisher()),
             publisher: grip.publisher(),
             in_between: Arc::default(),
         };
@@ -52,6 +65,7 @@ fn app(history: &History) -> (Proxy, App) {
             .route("/board", get(board))
             .route("/poll", get(poll))
             .route("/room", any(room))
+            .route("/present", any(present))
             .layer(GripLayer::new(grip))
             .with_state(state)
     });
@@ -120,6 +134,16 @@ async fn turn(app: &App, ws: &mut WebSocketContext) -> Result<(), SocketError> {
         socket.catch_up(ws).await?;
     }
     Ok(())
+}
+
+async fn present(AppState(app): AppState<App>, mut ws: WebSocketContext) -> WebSocketContext {
+    if ws.is_opening() {
+        ws.accept();
+        ws.subscribe("room:presence").unwrap();
+    }
+    let member = Member::new("anna", ws.connection_id().as_str()).unwrap();
+    app.presence.turn(&mut ws, "room", &member).await.unwrap();
+    ws
 }
 
 impl App {
@@ -392,4 +416,26 @@ async fn a_resumed_stream_says_what_it_is() {
         .await
         .unwrap_err();
     assert!(error.is_invalid());
+}
+
+#[tokio::test]
+async fn a_websocket_is_there_until_it_is_closed_or_gone() {
+    let (proxy, app) = app(&history());
+    let mut phone = proxy.open("/present").await.accepted();
+    let mut laptop = proxy.open("/present").await.accepted();
+    laptop.poll().await;
+    let count = async || {
+        let count = app.presence.count("room").await.unwrap();
+        (count.users, count.connections)
+    };
+    assert_eq!(count().await, (1, 2));
+    phone.close(1000, "").await;
+    assert_eq!(count().await, (1, 1));
+    laptop.disconnect().await;
+    assert_eq!(count().await, (0, 0));
+
+    // One join and one leave, for both.
+    let published = proxy.published();
+    let told: Vec<_> = published.iter().map(Published::channel).collect();
+    assert_eq!(told, ["room:presence", "room:presence"]);
 }

@@ -51,6 +51,7 @@ mod node;
 #[allow(clippy::module_inception, reason = "the file is the concept it holds")]
 mod presence;
 mod room;
+mod socket;
 
 pub use self::{
     backend::{Announcement, Change, Count, Joining, Members, PresenceBackend, Present, Swept},
