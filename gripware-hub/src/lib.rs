@@ -100,6 +100,8 @@
 //! | [`max_held_response`](HubBuilder::max_held_response) | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
 //! | [`queue_bytes`](HubBuilder::queue_bytes) | queue of one connection | 1 MiB | see [slow clients](#slow-clients) |
 //! | [`queue_messages`](HubBuilder::queue_messages) | the same in messages | 10 000 | the same |
+//! | [`max_channels`](HubBuilder::max_channels) | channels of one connection | 20 | not subscribed to, which the log says |
+//! | [`max_meta`](HubBuilder::max_meta) | meta of one WebSocket | 64 | not set |
 //! | [`max_message`](HubBuilder::max_message) | message of a WebSocket client | 512 KiB | closed with 1009 |
 //! | [`message_timeout`](HubBuilder::message_timeout) | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
 //! | [`backlog_bytes`](HubBuilder::backlog_bytes) | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
@@ -115,8 +117,7 @@
 //!
 //! | what | limit | beyond it |
 //! |---|---|---|
-//! | channels of one connection | 20 | not subscribed to, which the log says |
-//! | meta of one connection | 64 | not set |
+//! | meta of one held request | 64 | not set |
 //! | items that wait for an earlier one, in one channel | 100 | the gap is given up |
 //! | ids that are remembered, in one channel | 10 000 | the oldest is forgotten |
 //! | answer to a next link | 1 000 000 bytes | the stream is cut off |

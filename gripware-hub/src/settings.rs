@@ -35,8 +35,6 @@ setting::settings! {
     settings: struct Settings {
         /// Signs requests to the origin, where the hub signs at all.
         signer: Option<Signer> = None,
-        /// How many channels one connection follows (GRIP 1.4).
-        max_channels: usize = 20,
     }
 
     "Clients" {
@@ -48,6 +46,13 @@ setting::settings! {
         queue_bytes: Size = 1 MiB, at least 1;
         /// how many messages one connection may have waiting for a client that does not read.
         queue_messages: Count = 10_000, at least 1;
+        /// how many channels one connection may follow (GRIP 1.4). More are not subscribed to, which
+        /// the log says.
+        ///
+        /// Each takes about 100 bytes, whether something is published to it or not.
+        max_channels: Count = 20, at least 1, at most 10_000;
+        /// how many items of meta a WebSocket may have for filters (GRIP 1.9). More are not set.
+        max_meta: Count = 64, at least 1, at most 10_000;
         /// the least time between two polls of an idle WebSocket; an application that asks for less
         /// gets this (GRIP 2.3).
         min_keep_alive_interval as keep_alive_min: Time = 20 s, at least 1 ms;

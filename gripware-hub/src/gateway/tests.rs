@@ -87,6 +87,7 @@ impl Caught {
         let settings = Settings {
             signer: Some(signer.clone()),
             max_channels: 20,
+            max_meta: 64,
             shards: 1,
             development,
             queue_bytes: 1 << 20,

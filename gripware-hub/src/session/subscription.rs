@@ -27,7 +27,7 @@ pub(crate) struct Subscription {
 #[derive(Debug, Default)]
 pub(crate) struct Meta(Box<[(Box<str>, Box<str>)]>);
 
-/// How many items of meta a connection has at most. More are not set.
+/// How many items of meta an instruction gives a connection at most. More are not set.
 const MAX_META: usize = 64;
 
 impl Subscription {
@@ -50,14 +50,14 @@ impl Meta {
         found.map(|(_, value)| &**value)
     }
 
-    /// Sets an item, or removes it.
-    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
+    /// Sets an item, or removes it. One more than `limit` is not set.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>, limit: usize) {
         let mut items = std::mem::take(&mut self.0).into_vec();
         let known = items.iter().position(|(known, _)| **known == *name);
         if let Some(known) = known {
             items.swap_remove(known);
         }
-        if let Some(value) = value.filter(|_| items.len() < MAX_META) {
+        if let Some(value) = value.filter(|_| items.len() < limit) {
             items.push((name.into(), value.into()));
         }
         self.0 = items.into();

@@ -122,7 +122,14 @@ impl Shard {
                 }
             }
             Effect::SetMeta { name, value } => {
-                connection.with(|state| state.session.client.meta.set(&name, value.as_deref()));
+                let limit = self.shared.settings.max_meta;
+                connection.with(|state| {
+                    state
+                        .session
+                        .client
+                        .meta
+                        .set(&name, value.as_deref(), limit);
+                });
             }
             Effect::Tell(request) => self.tell(connection, request),
             Effect::Refuse(why) => self.refuse(connection, why),

@@ -21,8 +21,8 @@ pub(super) struct Followers {
 pub(super) struct Follower {
     /// The connection's place among the shard's connections.
     pub(super) key: u32,
-    /// The subscription's place among the connection's, of which there are few.
-    pub(super) index: u8,
+    /// The subscription's place among the connection's, of which there are 10 000 at most.
+    pub(super) index: u16,
 }
 
 impl Followers {
@@ -68,7 +68,7 @@ impl Followers {
         shrink(&mut self.channels);
     }
 
-    fn renumber(&mut self, channel: &Arc<str>, position: u32, index: u8) {
+    fn renumber(&mut self, channel: &Arc<str>, position: u32, index: u16) {
         let list = self.channels.get_mut(channel);
         if let Some(follower) = list.and_then(|list| list.get_mut(position as usize)) {
             follower.index = index;
@@ -109,7 +109,7 @@ impl Shard {
         self.shared.metrics.subscriptions.of(kind).add(1);
         let follower = Follower {
             key: connection.key.key,
-            index: state.session.client.subscriptions.len() as u8,
+            index: state.session.client.subscriptions.len() as u16,
         };
         let position = self.followers.borrow_mut().insert(&name, follower);
         // Most have one, and none has many.
@@ -132,7 +132,7 @@ impl Shard {
         let (moved, is_empty) = {
             let mut followers = self.followers.borrow_mut();
             if let Some(moved) = state.session.client.subscriptions.get(index) {
-                followers.renumber(&moved.channel, moved.position, index as u8);
+                followers.renumber(&moved.channel, moved.position, index as u16);
             }
             followers.remove(&removed.channel, removed.position)
         };

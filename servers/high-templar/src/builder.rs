@@ -137,8 +137,8 @@ impl TemplarBuilder {
     }
 
     /// How many subscriptions a connection may have. Default: 1000. The proxy has a limit of its
-    /// own, over which it drops what comes: 20, unless it is raised. One channel of it is that of
-    /// the session.
+    /// own, over which it drops what comes: 20, unless it is raised by the hub's `max_channels` and
+    /// `max_meta`, or Pushpin's `connection_subscription_max`. One channel is that of the session.
     pub fn max_subscriptions(mut self, max: usize) -> Self {
         self.settings.max_subscriptions = max;
         self

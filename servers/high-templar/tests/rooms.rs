@@ -314,3 +314,26 @@ async fn more_subscriptions_than_there_may_be_are_refused() {
     let refusal = json!({"code": "error", "message": "too-many-subscriptions"});
     assert_eq!(client.asks(frame).await, refusal);
 }
+
+#[tokio::test]
+async fn a_connection_hears_as_many_rooms_as_it_may_subscribe_to() {
+    let site = Site::new().await;
+    let mut client = site.welcome().await;
+    for n in 0..1000 {
+        client
+            .subscribes(room(&n.to_string()), &n.to_string())
+            .await;
+    }
+    for n in ["0", "255", "256", "257", "999"] {
+        site.triggers(json!([room(n)]), json!("x")).await;
+        assert_eq!(client.reads().await, published("x", n));
+    }
+    for n in 0..998 {
+        let frame = json!({"type": "unsubscribe", "requestId": n.to_string()});
+        assert_eq!(client.asks(frame).await, json!({"code": "success"}));
+    }
+    site.triggers(json!([room("0"), room("999")]), json!("y"))
+        .await;
+    assert_eq!(client.reads().await, published("y", "999"));
+    client.hears_nothing().await;
+}

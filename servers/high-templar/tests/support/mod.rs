@@ -113,6 +113,8 @@ impl Site {
         let api = Api::default();
         let hub = Hub::builder()
             .min_keep_alive_interval(Duration::from_secs(1))
+            .max_channels(1001)
+            .max_meta(1000)
             .build()
             .unwrap();
         let backend = Backend::service(api.router());

@@ -21,6 +21,9 @@ use self::settings::{Settings, SettingsError};
 /// How long clients and requests may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(4);
 
+/// How many subscriptions a connection may have. Behind a proxy that allows fewer the log says so.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+
 /// What wrong settings end with.
 const WRONG: u8 = 2;
 
@@ -58,11 +61,15 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let origins = settings.allowed_origins()?;
     let hub = Hub::builder()
         .drain(DRAIN)
+        // The session of each connection has a channel as well.
+        .max_channels(MAX_SUBSCRIPTIONS + 1)
+        .max_meta(MAX_SUBSCRIPTIONS)
         .grip_with(move |grip| grip.allowed_origins(origins))
         .build_unless_proxied()?;
     let mut templar = Templar::builder(&hub.grip(), settings.backend()?)
         .headers(settings.headers()?)
         .rooms(settings.rooms)
+        .max_subscriptions(MAX_SUBSCRIPTIONS)
         .request_ids_in_replies(settings.request_ids_in_replies);
     for key in settings.trigger_keys()? {
         templar = templar.trigger_key(&key)?;
@@ -71,6 +78,13 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         templar = templar.hooks(gripware_templar::NotifyOnline);
     }
     let templar = templar.build();
+    if !hub.is_embedded() {
+        tracing::warn!(
+            "the proxy has to allow {} channels for one connection: Pushpin's \
+             connection_subscription_max, or the hub's max-channels",
+            MAX_SUBSCRIPTIONS + 1
+        );
+    }
 
     let mut terminate = signal(SignalKind::terminate())?;
     let listener =
