@@ -1,4 +1,4 @@
-//! What the fuzz targets of `gripware-core` and `gripware-relay` check.
+//! What the fuzz targets of `gripware-core`, `gripware-relay` and `gripware-topics` check.
 //!
 //! Each target is a function from bytes that panics where something is wrong, and says whether the
 //! input was a good one. `fuzz/fuzz_targets` hands it what libFuzzer makes up, and a test of this
@@ -18,6 +18,7 @@ mod json;
 mod patch;
 mod publish_items;
 mod relay_message;
+mod topics;
 mod ws_context;
 mod ws_decode;
 
@@ -25,14 +26,14 @@ pub use self::{
     control::control, filters::filters, grip_sig::grip_sig, grip_url::grip_url,
     instruct_json::instruct_json, instructions::instructions, instructions_read::instructions_read,
     items_json::items_json, patch::patch, publish_items::publish_items,
-    relay_message::relay_message, ws_context::ws_context, ws_decode::ws_decode,
+    relay_message::relay_message, topics::topics, ws_context::ws_context, ws_decode::ws_decode,
 };
 
 /// A target: whether the input is a good one.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by the name of its program in `fuzz/fuzz_targets` and its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("control", control),
     ("filters", filters),
     ("grip_sig", grip_sig),
@@ -44,6 +45,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("patch", patch),
     ("publish_items", publish_items),
     ("relay_message", relay_message),
+    ("topics", topics),
     ("ws_context", ws_context),
     ("ws_decode", ws_decode),
 ];

@@ -1,0 +1,48 @@
+//! `/v1/receive` at a subscriber.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::{Identifier, Topic, Tracing, WireError, wire::Write};
+
+/// What stands before a message that is delivered. The digest of the message is in the header
+/// `Repr-Digest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiveHead {
+    /// Passed on.
+    pub tracing: Tracing,
+    /// What the message is about.
+    pub topic: Topic,
+    /// Comes back in the confirmation.
+    pub identifier: Identifier,
+    /// The length of the message in bytes.
+    pub length: u64,
+}
+
+impl ReceiveHead {
+    /// Encodes the head. The message comes behind it.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        out.l2(self.tracing.as_bytes());
+        out.l2(self.topic.as_bytes());
+        out.l1(self.identifier.as_bytes());
+        out.put_u64(self.length);
+        out.freeze()
+    }
+
+    /// Decodes the head from the front of what has arrived, and says how long it is. `None` if more
+    /// has to arrive.
+    ///
+    /// # Errors
+    /// Where it is malformed.
+    pub fn decode(arrived: &Bytes) -> Result<Option<(Self, usize)>, WireError> {
+        super::head(arrived, |reader| {
+            Ok(Self {
+                tracing: reader.tracing()?,
+                topic: reader.topic()?,
+                identifier: reader.identifier()?,
+                length: reader.u64()?,
+            })
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! Topics delivered to HTTP endpoints: the protocol of httppubsub.
+//!
+//! Services that want each other's messages without keeping connections: a subscriber is an HTTP
+//! endpoint, a *broadcaster* POSTs each message of a topic to whoever is subscribed to it, exactly or
+//! by a pattern. Both sign what they send; a delivery is confirmed; one that fails ends in "you have
+//! missed something". Whoever is busy may have a WebSocket instead.
+//!
+//! This crate is both wires without a socket or a clock: bytes and `now` go in, values and bytes come
+//! out. It works with the Python packages `lonelypsc`, `lonelypss` and `lonelypsp`. The broadcaster is
+//! the crate `gripware-topics-server`.
+//!
+//! | | |
+//! |---|---|
+//! | [`http`] | the messages over HTTP |
+//! | [`ws`] | the messages over a WebSocket, and messages in parts |
+//! | [`auth`] | signatures: none, token, hmac; replay protection; the file with the secrets |
+//! | [`webhook`] | Standard Webhooks, for subscribers that speak nothing else |
+//! | [`SubscriptionList`], [`Etag`] | what a URL is subscribed to, and whether both ends mean the same |
+//! | [`Topic`], [`Glob`], [`Pattern`] | what is subscribed to; the [dialect](glob) of patterns |
+//! | [`Address`] | where a subscriber is reached, with its path and its fragment |
+//!
+//! # What it does otherwise than the original
+//! - A fragment in a subscriber's address is part of what both ends sign.
+//! - Codes are remembered for as long as they are good, not for 180 seconds, and a nonce has 96 random
+//!   bits instead of 32.
+//! - Patterns are of one [dialect](glob) over HTTP and over WebSockets.
+
+mod address;
+pub mod auth;
+mod digest;
+mod etag;
+pub mod glob;
+pub mod http;
+mod topic;
+pub mod webhook;
+mod wire;
+pub mod ws;
+
+pub use self::{
+    address::{Address, AddressError},
+    auth::Auth,
+    digest::{Digest, Hasher},
+    etag::{Etag, Pattern, SubscriptionList},
+    glob::Glob,
+    topic::{Authorization, Identifier, MAX_FIELD, Topic, Tracing},
+    wire::WireError,
+};
