@@ -11,6 +11,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `client` | a client over HTTP, with the feature of that name |
 //! | [`http`] | the messages over HTTP |
 //! | [`ws`] | the messages over a WebSocket, and messages in parts |
 //! | [`auth`] | signatures: none, token, hmac; replay protection; the file with the secrets |
@@ -18,6 +19,11 @@
 //! | [`SubscriptionList`], [`Etag`] | what a URL is subscribed to, and whether both ends mean the same |
 //! | [`Topic`], [`Glob`], [`Pattern`] | what is subscribed to; the [dialect](glob) of patterns |
 //! | [`Address`] | where a subscriber is reached, with its path and its fragment |
+//!
+//! # Features
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `client` | no | the module `client`, with sockets and a clock |
 //!
 //! # What it does otherwise than the original
 //! - A fragment in a subscriber's address is part of what both ends sign.
@@ -27,6 +33,8 @@
 
 mod address;
 pub mod auth;
+#[cfg(feature = "client")]
+pub mod client;
 mod digest;
 mod etag;
 pub mod glob;

@@ -43,6 +43,8 @@ mod secrets;
 mod signed;
 mod verifier;
 
+#[cfg(feature = "client")]
+pub(crate) use self::credential::random_bytes;
 pub use self::{
     credential::{Accepted, Credential, Kind, SecretError},
     header::{Nonce, Refusal},

@@ -1,0 +1,165 @@
+//! A client over HTTP: publishes, and is a subscriber.
+//!
+//! The broadcaster POSTs messages to this process: [`Client::router`] is mounted where
+//! [`host`](ClientBuilder::host) says, or [`Client::serve`] has a listener of its own. One that only
+//! publishes needs neither.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use gripware_topics::{Auth, client::Client};
+//! use tokio::net::TcpListener;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder(Auth::from_file("subscriber-secrets.json")?)
+//!     .broadcaster("http://192.0.2.9:3003")?
+//!     .host("http://192.0.2.1:3002")?
+//!     .build()?;
+//! let listener = TcpListener::bind("0.0.0.0:3002").await?;
+//! tokio::spawn(client.serve(listener));
+//!
+//! // One message of a topic.
+//! let mut subscription = client.subscribe_exact("foo/bar").await?;
+//! if let Some(message) = subscription.next().await {
+//!     println!("on {}: {:?}", message.topic(), message.data());
+//! }
+//!
+//! // Of several topics, for as long as there is one every five seconds.
+//! let mut subscription = client.subscribe_multi();
+//! subscription.subscribe_exact("foo/bar").await?;
+//! subscription.subscribe_glob("foo/*").await?;
+//! while let Ok(Some(message)) = subscription.next_within(Duration::from_secs(5)).await {
+//!     println!("on {}: {:?}", message.topic(), message.data());
+//! }
+//!
+//! let notified = client.notify("foo/baz", "Hello, world!").await?;
+//! println!("{} subscribers have it", notified.subscribers);
+//! client.notify_file("foo/baz", "hello.txt").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is confirmed when
+//! A message is confirmed to the broadcaster, and so to whoever has published it, when it was taken
+//! from its subscription and dropped: who keeps a [`Message`] while working on it makes the publisher
+//! wait (backpressure). Where the broadcaster has stopped waiting, the subscription gets
+//! [`Event::Missed`] later on.
+
+mod builder;
+mod error;
+mod notify;
+mod receive;
+mod reconcile;
+mod registry;
+mod send;
+mod subscription;
+
+use std::{fmt, sync::Arc};
+
+use tokio::sync::Mutex;
+
+pub use self::{
+    builder::ClientBuilder,
+    error::{BuildError, ClientError},
+    notify::Notified,
+    subscription::{Event, Message, Subscription, TimedOut},
+};
+use self::{registry::Registry, send::Sender};
+use crate::{
+    Address, Auth, Glob, Pattern, Topic,
+    auth::Verifier,
+    http::{RECEIVE, RECOVER},
+};
+
+/// A client. Clones are the same one.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    to_broadcaster: Arc<Verifier>,
+    to_subscriber: Verifier,
+    sender: Sender,
+    /// Where it gets messages, and where it is told that it has missed some.
+    here: Option<Here>,
+    registry: Registry,
+    /// What is said to broadcasters about subscriptions, one thing after the other.
+    talking: Mutex<()>,
+    max_message: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Here {
+    receive: Address,
+    recover: Address,
+}
+
+impl Here {
+    fn new(host: &Address) -> Self {
+        Self {
+            receive: host.join(RECEIVE),
+            recover: host.join(RECOVER),
+        }
+    }
+}
+
+impl Client {
+    /// Begins to build one with secrets.
+    pub fn builder(auth: Auth) -> ClientBuilder {
+        ClientBuilder::new(auth)
+    }
+
+    /// Subscribes to a topic.
+    ///
+    /// # Errors
+    /// Where no broadcaster has confirmed it, or the client has no [`host`](ClientBuilder::host).
+    pub async fn subscribe_exact<T>(&self, topic: T) -> Result<Subscription, ClientError>
+    where
+        T: TryInto<Topic>,
+        ClientError: From<T::Error>,
+    {
+        let mut subscription = self.subscribe_multi();
+        subscription.subscribe_exact(topic).await?;
+        Ok(subscription)
+    }
+
+    /// Subscribes to all topics that match.
+    ///
+    /// # Errors
+    /// As [`subscribe_exact`](Self::subscribe_exact).
+    pub async fn subscribe_glob<T>(&self, glob: T) -> Result<Subscription, ClientError>
+    where
+        T: TryInto<Glob>,
+        ClientError: From<T::Error>,
+    {
+        let mut subscription = self.subscribe_multi();
+        subscription.subscribe_glob(glob).await?;
+        Ok(subscription)
+    }
+
+    /// Makes a subscription to nothing yet, for any number of topics and patterns. Each message comes
+    /// once, however many of them match.
+    #[must_use]
+    pub fn subscribe_multi(&self) -> Subscription {
+        Subscription::new(self.clone())
+    }
+
+    /// Returns what it is subscribed to, at this end.
+    #[must_use]
+    pub fn subscribed(&self) -> Vec<Pattern> {
+        let (list, _) = self.0.registry.list(None);
+        list.iter().map(|(pattern, _)| pattern).collect()
+    }
+
+    fn here(&self) -> Result<&Here, ClientError> {
+        self.0.here.as_ref().ok_or(ClientError::NoHost)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("here", &self.0.here)
+            .field("registry", &self.0.registry)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! Publishing.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+    pin::pin,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use futures_util::StreamExt;
+
+use super::{
+    Client, ClientError,
+    receive::now,
+    send::{PIECE, Source},
+};
+use crate::{
+    Authorization, Digest, Hasher, Identifier, Topic, Tracing,
+    auth::{Signed, random_bytes},
+    http::{NOTIFY, NotifyHead, Reply},
+};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notified {
+    /// For how many subscribers it was confirmed.
+    pub subscribers: u32,
+}
+
+impl Client {
+    /// Publishes a message, and waits until all its subscribers have confirmed it or will not.
+    ///
+    /// # Errors
+    /// Where no broadcaster has answered, or one has refused it.
+    pub async fn notify<T>(&self, topic: T, data: impl Into<Bytes>) -> Result<Notified, ClientError>
+    where
+        T: TryInto<Topic>,
+        ClientError: From<T::Error>,
+    {
+        self.notify_bytes(topic.try_into()?, data.into()).await
+    }
+
+    /// Publishes the content of a file, which is read twice: its digest goes ahead of it.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify), and where the file cannot be read.
+    pub async fn notify_file<T>(
+        &self,
+        topic: T,
+        path: impl AsRef<Path>,
+    ) -> Result<Notified, ClientError>
+    where
+        T: TryInto<Topic>,
+        ClientError: From<T::Error>,
+    {
+        let topic = topic.try_into()?;
+        let path = path.as_ref().to_owned();
+        let hashed = path.clone();
+        let hashed = tokio::task::spawn_blocking(move || hash(&hashed)).await;
+        let hashed = hashed.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let (digest, length) = hashed.map_err(ClientError::Message)?;
+        let source = |head| Source::File(head, path, length);
+        self.publish(topic, digest, length, source).await
+    }
+
+    /// Publishes what comes from a stream. It is kept in memory until it is complete, as its digest
+    /// goes ahead of it.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify), and where the stream has an error or more bytes than
+    /// [`max_message`](super::ClientBuilder::max_message).
+    pub async fn notify_stream<T>(
+        &self,
+        topic: T,
+        data: impl Stream<Item = io::Result<Bytes>>,
+    ) -> Result<Notified, ClientError>
+    where
+        T: TryInto<Topic>,
+        ClientError: From<T::Error>,
+    {
+        let topic = topic.try_into()?;
+        let mut whole = BytesMut::new();
+        let mut data = pin!(data);
+        while let Some(piece) = data.next().await {
+            let piece = piece.map_err(ClientError::Message)?;
+            if whole.len() + piece.len() > self.0.max_message {
+                let error = io::Error::from(io::ErrorKind::FileTooLarge);
+                return Err(ClientError::Message(error));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        self.notify_bytes(topic, whole.freeze()).await
+    }
+
+    async fn notify_bytes(&self, topic: Topic, data: Bytes) -> Result<Notified, ClientError> {
+        let digest = Digest::of(&data);
+        let length = data.len() as u64;
+        let source = |head: Bytes| {
+            let mut whole = BytesMut::with_capacity(head.len() + data.len());
+            whole.extend_from_slice(&head);
+            whole.extend_from_slice(&data);
+            Source::Bytes(whole.freeze())
+        };
+        self.publish(topic, digest, length, source).await
+    }
+
+    async fn publish(
+        &self,
+        topic: Topic,
+        digest: Digest,
+        length: u64,
+        source: impl FnOnce(Bytes) -> Source,
+    ) -> Result<Notified, ClientError> {
+        let identifier = Identifier::new(random_bytes::<8>().to_vec())?;
+        let tracing = Tracing::default();
+        let head = NotifyHead {
+            topic: topic.clone(),
+            digest,
+            tracing: tracing.clone(),
+            identifier: identifier.clone(),
+            length,
+        }
+        .encode();
+        let signed = Signed::Notify {
+            topic: &topic,
+            identifier: &identifier,
+            digest: &digest,
+        };
+        let sender = &self.0.sender;
+        let source = source(head);
+        let reply = sender.send(NOTIFY, &signed, &tracing, &source);
+        match reply.await? {
+            Reply::Notify {
+                authorization,
+                tracing,
+                notified,
+                identifier: confirmed,
+            } if confirmed == identifier => {
+                let signed = Signed::ConfirmNotify {
+                    identifier: &identifier,
+                    subscribers: notified,
+                    topic: &topic,
+                    digest: &digest,
+                };
+                let authorization = authorization.as_ref().map(Authorization::as_str);
+                let verifier = &self.0.to_subscriber;
+                verifier.verify(authorization, &signed, &tracing, now())?;
+                Ok(Notified {
+                    subscribers: notified,
+                })
+            }
+            _ => Err(ClientError::Answer("it is one to something else".into())),
+        }
+    }
+}
+
+fn hash(path: &Path) -> io::Result<(Digest, u64)> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hasher, mut length) = (Hasher::new(), 0);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok((hasher.finish(), length));
+        }
+        length += read as u64;
+        hasher.update(piece.get(..read).unwrap_or_default());
+    }
+}

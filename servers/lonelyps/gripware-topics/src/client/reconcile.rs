@@ -1,0 +1,202 @@
+//! What is said to broadcasters about subscriptions, and whether they still mean the same.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{Client, ClientError, receive::now, subscription::Queued};
+use crate::{
+    Address, Authorization, Pattern, Tracing,
+    auth::Signed,
+    http::{
+        CHECK_SUBSCRIPTIONS, CheckSubscriptions, Reply, SET_SUBSCRIPTIONS, SetSubscriptions,
+        Subscribe, Unsubscribe,
+    },
+};
+
+/// Looks every so often, until the client is gone.
+pub(super) fn spawn(client: &Client, every: Duration) {
+    let shared = Arc::downgrade(&client.0);
+    tokio::spawn(async move {
+        loop {
+            sleep(every).await;
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            // Where nobody can be reached now, it is looked again later.
+            let _ = Client(shared).reconcile().await;
+        }
+    });
+}
+
+impl Client {
+    /// Looks whether the broadcaster means the same subscriptions as this end, and sets them right
+    /// where it does not: its store may have been lost. Whether it had to; subscriptions get
+    /// [`Event::Missed`](super::Event::Missed) then.
+    ///
+    /// # Errors
+    /// Where no broadcaster has answered.
+    pub async fn reconcile(&self) -> Result<bool, ClientError> {
+        let here = self.here()?;
+        let _talking = self.0.talking.lock().await;
+        let (list, _) = self.0.registry.list(Some(&here.recover));
+        let etag = list.etag(&here.receive);
+        let check = CheckSubscriptions {
+            tracing: Tracing::default(),
+            url: here.receive.clone(),
+        };
+        let url = here.receive.as_str();
+        let signed = Signed::CheckSubscriptions { url };
+        let sender = &self.0.sender;
+        let reply = sender
+            .send_bytes(CHECK_SUBSCRIPTIONS, &signed, &check.tracing, check.encode())
+            .await?;
+        let Reply::Check {
+            authorization,
+            tracing,
+            etag: theirs,
+        } = reply
+        else {
+            return Err(ClientError::Answer("it is one to something else".into()));
+        };
+        let signed = Signed::Checked { etag: &theirs };
+        let authorization = authorization.as_ref().map(Authorization::as_str);
+        let verifier = &self.0.to_subscriber;
+        verifier.verify(authorization, &signed, &tracing, now())?;
+        if theirs == etag {
+            return Ok(false);
+        }
+        let set = SetSubscriptions::new(here.receive.clone(), list, Tracing::default());
+        let signed = Signed::SetSubscriptions { url, etag: &etag };
+        let reply = sender
+            .send_bytes(SET_SUBSCRIPTIONS, &signed, &set.tracing, set.encode())
+            .await?;
+        self.generic(reply, &Signed::Set { etag: &etag })?;
+        for subscription in self.0.registry.wanting(None) {
+            // One whose queue is full has other things to do first, and learns that much from it.
+            let _ = subscription.try_send(Queued::Missed(None));
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn add(&self, id: u64, pattern: Pattern) -> Result<(), ClientError> {
+        let here = self.here()?;
+        let _talking = self.0.talking.lock().await;
+        // Before the broadcaster knows: what it sends at once is wanted already.
+        if !self.0.registry.add(id, &pattern) {
+            return Ok(());
+        }
+        let said = self
+            .say_subscribe(&here.receive, &here.recover, &pattern)
+            .await;
+        if said.is_err() {
+            self.0.registry.remove(id, &pattern);
+        }
+        said
+    }
+
+    async fn say_subscribe(
+        &self,
+        url: &Address,
+        recovery: &Address,
+        pattern: &Pattern,
+    ) -> Result<(), ClientError> {
+        let subscribe = Subscribe {
+            url: url.clone(),
+            pattern: pattern.clone(),
+            recovery: Some(recovery.clone()),
+            tracing: Tracing::default(),
+        };
+        let (url, recovery) = (url.as_str(), Some(recovery.as_str()));
+        let signed = Signed::Subscribe {
+            url,
+            recovery,
+            pattern,
+        };
+        let sender = &self.0.sender;
+        let reply = sender.send_bytes(
+            subscribe.path(),
+            &signed,
+            &subscribe.tracing,
+            subscribe.encode(),
+        );
+        match reply.await {
+            Ok(reply) => self.generic(
+                reply,
+                &Signed::ConfirmSubscribe {
+                    url,
+                    recovery,
+                    pattern,
+                },
+            ),
+            // It knows: of a process that was here before, or of a try whose answer was lost.
+            Err(ClientError::Refused { status: 409, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn say_unsubscribe(&self, pattern: &Pattern) -> Result<(), ClientError> {
+        let url = &self.here()?.receive;
+        let unsubscribe = Unsubscribe {
+            url: url.clone(),
+            pattern: pattern.clone(),
+            tracing: Tracing::default(),
+        };
+        let (url, recovery) = (url.as_str(), None);
+        let signed = Signed::Subscribe {
+            url,
+            recovery,
+            pattern,
+        };
+        let sender = &self.0.sender;
+        let reply = sender.send_bytes(
+            unsubscribe.path(),
+            &signed,
+            &unsubscribe.tracing,
+            unsubscribe.encode(),
+        );
+        match reply.await {
+            Ok(reply) => self.generic(
+                reply,
+                &Signed::ConfirmSubscribe {
+                    url,
+                    recovery,
+                    pattern,
+                },
+            ),
+            // It does not know it, which is what was wanted.
+            Err(ClientError::Refused { status: 409, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes back what nobody at this end wants any more.
+    pub(super) async fn say_gone(&self, patterns: Vec<Pattern>) -> Result<(), ClientError> {
+        let _talking = self.0.talking.lock().await;
+        let mut said = Ok(());
+        for pattern in patterns {
+            // Somebody may have come meanwhile.
+            if self.0.registry.has(&pattern) {
+                continue;
+            }
+            if let Err(error) = self.say_unsubscribe(&pattern).await {
+                said = Err(error);
+            }
+        }
+        said
+    }
+
+    fn generic(&self, reply: Reply, signed: &Signed<'_>) -> Result<(), ClientError> {
+        let Reply::Generic {
+            authorization,
+            tracing,
+        } = reply
+        else {
+            return Err(ClientError::Answer("it is one to something else".into()));
+        };
+        let authorization = authorization.as_ref().map(Authorization::as_str);
+        let verifier = &self.0.to_subscriber;
+        verifier.verify(authorization, signed, &tracing, now())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! The subscriptions at this end: which of them want a topic, and what the broadcaster has to know.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::mpsc;
+
+use super::subscription::Queued;
+use crate::{Address, Pattern, SubscriptionList, Topic};
+
+#[derive(Debug)]
+pub(super) struct Registry {
+    inner: Mutex<Inner>,
+    queue: usize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    subscriptions: HashMap<u64, Local>,
+    /// How many subscriptions have a pattern.
+    counts: BTreeMap<Pattern, usize>,
+}
+
+#[derive(Debug)]
+struct Local {
+    sender: mpsc::Sender<Queued>,
+    patterns: HashSet<Pattern>,
+}
+
+impl Registry {
+    pub(super) fn new(queue: usize) -> Self {
+        Self {
+            inner: Mutex::default(),
+            queue,
+        }
+    }
+
+    pub(super) fn open(&self) -> (u64, mpsc::Receiver<Queued>) {
+        let (sender, receiver) = mpsc::channel(self.queue);
+        let mut inner = self.lock();
+        let id = inner.next;
+        inner.next += 1;
+        let local = Local {
+            sender,
+            patterns: HashSet::new(),
+        };
+        inner.subscriptions.insert(id, local);
+        (id, receiver)
+    }
+
+    /// Adds a pattern. Whether it is the first of all subscriptions to have it.
+    pub(super) fn add(&self, id: u64, pattern: &Pattern) -> bool {
+        let mut inner = self.lock();
+        let Some(local) = inner.subscriptions.get_mut(&id) else {
+            return false;
+        };
+        if !local.patterns.insert(pattern.clone()) {
+            return false;
+        }
+        let count = inner.counts.entry(pattern.clone()).or_default();
+        *count += 1;
+        *count == 1
+    }
+
+    /// Removes a pattern. Whether no subscription has it any more.
+    pub(super) fn remove(&self, id: u64, pattern: &Pattern) -> bool {
+        let mut inner = self.lock();
+        let local = inner.subscriptions.get_mut(&id);
+        if !local.is_some_and(|local| local.patterns.remove(pattern)) {
+            return false;
+        }
+        inner.release(pattern)
+    }
+
+    /// Removes a subscription, and returns the patterns that none has any more.
+    pub(super) fn close(&self, id: u64) -> Vec<Pattern> {
+        let mut inner = self.lock();
+        let Some(local) = inner.subscriptions.remove(&id) else {
+            return Vec::new();
+        };
+        let mut patterns: Vec<_> = local.patterns.into_iter().collect();
+        patterns.retain(|pattern| inner.release(pattern));
+        patterns
+    }
+
+    pub(super) fn has(&self, pattern: &Pattern) -> bool {
+        self.lock().counts.contains_key(pattern)
+    }
+
+    /// Returns the subscriptions that want a topic; `None`: all of them.
+    pub(super) fn wanting(&self, topic: Option<&Topic>) -> Vec<mpsc::Sender<Queued>> {
+        let wants = |local: &&Local| {
+            topic.is_none_or(|topic| local.patterns.iter().any(|one| one.matches(topic)))
+        };
+        let inner = self.lock();
+        let wanting = inner.subscriptions.values().filter(wants);
+        wanting.map(|local| local.sender.clone()).collect()
+    }
+
+    /// Returns what the broadcaster has to know, and how many patterns it is.
+    pub(super) fn list(&self, recovery: Option<&Address>) -> (SubscriptionList, usize) {
+        let mut list = SubscriptionList::default();
+        for pattern in self.lock().counts.keys() {
+            list.insert(pattern.clone(), recovery.cloned());
+        }
+        let length = list.len();
+        (list, length)
+    }
+
+    /// Nothing panics while it is held.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn release(&mut self, pattern: &Pattern) -> bool {
+        let Some(count) = self.counts.get_mut(pattern) else {
+            return false;
+        };
+        *count -= 1;
+        if *count > 0 {
+            return false;
+        }
+        self.counts.remove(pattern);
+        true
+    }
+}
