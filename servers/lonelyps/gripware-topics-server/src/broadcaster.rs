@@ -1,0 +1,159 @@
+//! What all requests share.
+
+use std::{fmt, io, sync::Arc};
+
+use gripware_topics::{
+    Auth,
+    auth::{Kind, ReplayStore, Verifier},
+};
+use tokio::sync::Semaphore;
+
+use crate::{
+    Settings, Targets,
+    deliver::{Deliverer, missed},
+    dial,
+    store::{MemoryStore, Store, StoreError},
+};
+
+/// A broadcaster: [`router`](Self::router) is its HTTP side. Clones are the same one.
+///
+/// ```
+/// use gripware_topics::Auth;
+/// use gripware_topics_server::{Broadcaster, Targets};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let broadcaster = Broadcaster::builder(Auth::none()) // or Auth::from_file("broadcaster-secrets.json")?
+///     .targets(Targets::public().allow("127.0.0.1".parse().expect("a network")))
+///     .build()?;
+/// let app = axum::Router::new().nest("/pubsub", broadcaster.router());
+/// # let _: axum::Router = app;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Broadcaster(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) to_broadcaster: Arc<Verifier>,
+    pub(crate) deliverer: Arc<Deliverer>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) targets: Targets,
+    pub(crate) settings: Settings,
+    /// One permit is a KiB.
+    pub(crate) buffers: Arc<Semaphore>,
+}
+
+impl Broadcaster {
+    /// Begins to build one with secrets.
+    pub fn builder(auth: Auth) -> BroadcasterBuilder {
+        BroadcasterBuilder {
+            auth,
+            store: Arc::new(MemoryStore::default()),
+            targets: Targets::public(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Calls the store where it may wait for the disk.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        blocking(&self.0.store, call).await
+    }
+}
+
+impl fmt::Debug for Broadcaster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcaster")
+            .field("store", &self.0.store)
+            .field("targets", &self.0.targets)
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
+    store: &Arc<dyn Store>,
+    call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = Arc::clone(store);
+    let called = tokio::task::spawn_blocking(move || call(&*store)).await;
+    called.unwrap_or_else(|error| Err(StoreError::Unavailable(error.into())))
+}
+
+/// Builds a [`Broadcaster`].
+#[derive(Debug)]
+#[must_use]
+pub struct BroadcasterBuilder {
+    auth: Auth,
+    store: Arc<dyn Store>,
+    targets: Targets,
+    settings: Settings,
+}
+
+impl BroadcasterBuilder {
+    /// Where subscriptions are kept. Default: in memory.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// Where it may POST to. Default: public addresses.
+    pub fn targets(mut self, targets: Targets) -> Self {
+        self.targets = targets;
+        self
+    }
+
+    /// How much it does at a time, and for how long.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Builds it, and starts to tell subscribers what they have missed, until the last clone is
+    /// gone.
+    ///
+    /// # Errors
+    /// Where the system's certificates cannot be read.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn build(self) -> io::Result<Broadcaster> {
+        let Self {
+            auth,
+            store,
+            targets,
+            settings,
+        } = self;
+        let Auth {
+            to_broadcaster,
+            to_subscriber,
+        } = auth;
+        let to_broadcaster = Arc::new(Verifier::new(
+            to_broadcaster,
+            ReplayStore::new(settings.replays),
+        ));
+        if to_subscriber.kind() == Kind::StandardWebhooks {
+            tracing::info!("subscribers are webhooks, whose status is their confirmation");
+        }
+        let deliverer = Arc::new(Deliverer::new(
+            Arc::clone(&store),
+            Arc::clone(&to_broadcaster),
+            to_subscriber,
+            dial::sender(targets.clone())?,
+            settings,
+        ));
+        missed::spawn(&deliverer);
+        let kibs = settings.max_buffered.div_ceil(1024);
+        Ok(Broadcaster(Arc::new(Shared {
+            to_broadcaster,
+            deliverer,
+            store,
+            targets,
+            settings,
+            buffers: Arc::new(Semaphore::new(kibs.min(Semaphore::MAX_PERMITS))),
+        })))
+    }
+}

@@ -1,0 +1,175 @@
+//! Delivery: a message goes to all its subscribers at the same time, within bounds.
+//!
+//! Each subscriber has a *lane*: so many deliveries at a time, so many that wait, and what is more is
+//! missed. A place among all deliveries is taken only by one that has its place in the lane, so that a
+//! slow subscriber holds no more of them than its own (head-of-line blocking). What a subscriber has
+//! not confirmed in time, it has missed.
+
+mod attempt;
+mod lane;
+pub(crate) mod missed;
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use gripware_topics::{
+    Digest, Pattern, Topic,
+    auth::{Credential, Verifier},
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use self::{
+    attempt::{DeliveryError, Outcome},
+    lane::Lanes,
+};
+use crate::{
+    Settings,
+    broadcaster::blocking,
+    clock::now,
+    dial::Sender,
+    store::{Match, Missed, Store, StoreError},
+};
+
+/// A message to be delivered.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) topic: Topic,
+    pub(crate) digest: Digest,
+    pub(crate) body: Bytes,
+}
+
+pub(crate) struct Deliverer {
+    store: Arc<dyn Store>,
+    /// What comes back is signed with.
+    to_broadcaster: Arc<Verifier>,
+    to_subscriber: Credential,
+    sender: Sender,
+    lanes: Lanes,
+    all: Semaphore,
+    settings: Settings,
+}
+
+impl fmt::Debug for Deliverer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliverer").finish_non_exhaustive()
+    }
+}
+
+impl Deliverer {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        to_broadcaster: Arc<Verifier>,
+        to_subscriber: Credential,
+        sender: Sender,
+        settings: Settings,
+    ) -> Self {
+        let all = settings.deliveries.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            store,
+            to_broadcaster,
+            to_subscriber,
+            sender,
+            lanes: Lanes::new(&settings),
+            all: Semaphore::new(all),
+            settings,
+        }
+    }
+
+    pub(crate) fn to_subscriber(&self) -> &Credential {
+        &self.to_subscriber
+    }
+
+    /// Delivers a message, and returns for how many subscribers it was confirmed.
+    pub(crate) async fn deliver(self: Arc<Self>, message: Message) -> u32 {
+        let matches = self.store.matching(&message.topic);
+        // One alone needs no task of its own.
+        if let [only] = matches.as_slice() {
+            return self.deliver_to(only, &message).await;
+        }
+        let message = Arc::new(message);
+        let mut under_way = JoinSet::new();
+        for to in matches {
+            let (this, message) = (Arc::clone(&self), Arc::clone(&message));
+            under_way.spawn(async move { this.deliver_to(&to, &message).await });
+        }
+        let mut confirmed = 0_u32;
+        while let Some(done) = under_way.join_next().await {
+            confirmed = confirmed.saturating_add(done.unwrap_or(0));
+        }
+        confirmed
+    }
+
+    async fn deliver_to(&self, to: &Match, message: &Message) -> u32 {
+        let error = match self.attempt(to, message).await {
+            Ok(Outcome::Confirmed(subscribers)) => return subscribers,
+            Ok(Outcome::Unsubscribe) => {
+                tracing::info!(url = %to.url, topic = %message.topic, "unsubscribed as it answered");
+                self.unsubscribe(to, &message.topic).await;
+                return 0;
+            }
+            Err(error) => error,
+        };
+        let new = self.note_missed(to, &message.topic).await;
+        let (url, topic) = (&to.url, &message.topic);
+        match new {
+            // A subscriber that is gone is told of once, and not with each message.
+            Ok(false) => tracing::debug!(%url, %topic, error = %causes(&error), "not delivered"),
+            Ok(true) => tracing::warn!(%url, %topic, error = %causes(&error), "not delivered"),
+            Err(store) => tracing::error!(
+                %url, %topic, error = %causes(&error), store = %causes(&store),
+                "not delivered, and it will not be told"
+            ),
+        }
+        0
+    }
+
+    async fn note_missed(&self, to: &Match, topic: &Topic) -> Result<bool, StoreError> {
+        let Some(recovery) = to.recovery.clone() else {
+            return Ok(true);
+        };
+        let missed = Missed {
+            url: to.url.clone(),
+            recovery,
+            topic: topic.clone(),
+            attempts: 0,
+            since: now(),
+            due: now() + missed::delay(0),
+        };
+        blocking(&self.store, move |store| store.missed(&missed)).await
+    }
+
+    /// Takes a subscriber out of whatever made it get messages of a topic.
+    async fn unsubscribe(&self, to: &Match, topic: &Topic) {
+        let (url, topic) = (to.url.clone(), topic.clone());
+        let done = blocking(&self.store, move |store| {
+            let list = store.list(&url);
+            let matching = list.iter().filter(|(pattern, _)| pattern.matches(&topic));
+            let matching: Vec<Pattern> = matching.map(|(pattern, _)| pattern).collect();
+            for pattern in matching {
+                store.unsubscribe(&url, &pattern)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = done.await {
+            tracing::error!(url = %to.url, error = %causes(&error), "not unsubscribed");
+        }
+    }
+}
+
+/// An error with what is behind it, on one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+impl DeliveryError {
+    fn of(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failed(error.into())
+    }
+}

@@ -1,0 +1,126 @@
+//! Connections to subscribers: the name is resolved, each address is checked, and only one that was
+//! checked is dialled.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, buf::Chain};
+use http::Uri;
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use tokio::{net::TcpStream, time::timeout};
+use tower_service::Service;
+
+use crate::Targets;
+
+/// How long a connection may take until it is there. Within the time of a delivery.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept. Servers of Python close after five seconds, and one that
+/// closes as a message is sent has it missed.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// Idle connections for each subscriber, as many as there are deliveries to it at a time by default.
+const IDLE_PER_HOST: usize = 8;
+
+/// A head and a message behind it, without being copied together.
+pub(crate) type Body = Full<Chain<Bytes, Bytes>>;
+
+pub(crate) type Sender = Client<HttpsConnector<Dialler>, Body>;
+
+/// Makes what POSTs to subscribers: over HTTP/1.1, and TLS with the system's certificates. It follows
+/// no redirect and asks no proxy.
+pub(crate) fn sender(targets: Targets) -> io::Result<Sender> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(Dialler(targets));
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .pool_timer(TokioTimer::new())
+        .build(connector))
+}
+
+/// Dials what is permitted.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialler(Targets);
+
+impl Service<Uri> for Dialler {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<TcpStream>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let targets = self.0.clone();
+        Box::pin(async move {
+            let dialled = timeout(CONNECT, dial(&targets, &uri)).await;
+            dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        })
+    }
+}
+
+async fn dial(targets: &Targets, uri: &Uri) -> io::Result<TokioIo<TcpStream>> {
+    let host = uri.host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let default = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let port = uri.port_u16().unwrap_or(default);
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match connect(targets, address).await {
+            Ok(stream) => return Ok(TokioIo::new(stream)),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+async fn connect(targets: &Targets, address: SocketAddr) -> io::Result<TcpStream> {
+    if !targets.permit(address.ip()) {
+        let text = format!("{} is no address that may be dialled", address.ip());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    let stream = TcpStream::connect(address).await?;
+    // Whatever is sent is sent whole.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_is_refused_by_what_it_resolves_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"] {
+            let uri: Uri = format!("http://{host}:{port}/").parse().unwrap();
+            let refused = dial(&Targets::public(), &uri).await.unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{host}");
+        }
+        let targets = Targets::public().allow("127.0.0.1".parse().unwrap());
+        let uri = format!("http://localhost:{port}/").parse().unwrap();
+        assert!(dial(&targets, &uri).await.is_ok());
+    }
+}

@@ -1,0 +1,132 @@
+//! What a broadcaster answers over HTTP.
+
+mod body;
+mod notify;
+mod subscriptions;
+
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use gripware_topics::{
+    Authorization, Tracing, WireError,
+    auth::{Refusal, Signed},
+    http::{
+        CHECK_SUBSCRIPTIONS, CONTENT_TYPE, NOTIFY, Reply, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT,
+        SUBSCRIBE_GLOB, UNSUBSCRIBE_EXACT, UNSUBSCRIBE_GLOB,
+    },
+};
+use http::{HeaderMap, StatusCode, header};
+
+use crate::{Broadcaster, clock::now, deliver::causes, store::StoreError};
+
+impl Broadcaster {
+    /// Returns the routes: `/v1/subscribe/exact` and the others. They may be nested anywhere.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route(SUBSCRIBE_EXACT, post(subscriptions::subscribe_exact))
+            .route(SUBSCRIBE_GLOB, post(subscriptions::subscribe_glob))
+            .route(UNSUBSCRIBE_EXACT, post(subscriptions::unsubscribe_exact))
+            .route(UNSUBSCRIBE_GLOB, post(subscriptions::unsubscribe_glob))
+            .route(CHECK_SUBSCRIPTIONS, post(subscriptions::check))
+            .route(SET_SUBSCRIPTIONS, post(subscriptions::set))
+            .route(NOTIFY, post(notify::notify))
+            .with_state(self.clone())
+    }
+
+    /// Checks who asks.
+    fn verify(
+        &self,
+        headers: &HeaderMap,
+        signed: &Signed<'_>,
+        tracing: &Tracing,
+    ) -> Result<(), Failure> {
+        let given = headers.get(header::AUTHORIZATION);
+        let given = given
+            .map(|value| value.to_str().map_err(|_| Refusal::Malformed))
+            .transpose()?;
+        self.0
+            .to_broadcaster
+            .verify(given, signed, tracing, now())?;
+        Ok(())
+    }
+
+    /// Signs an answer.
+    fn sign(&self, signed: &Signed<'_>) -> Option<Authorization> {
+        let credential = self.0.deliverer.to_subscriber();
+        let nonce = gripware_topics::auth::Nonce::random();
+        credential.sign(signed, &Tracing::default(), now(), &nonce)
+    }
+}
+
+fn answer(reply: &Reply) -> Response {
+    let octets = [(header::CONTENT_TYPE, CONTENT_TYPE)];
+    (octets, Body::from(reply.encode())).into_response()
+}
+
+/// Why a request is not done. Who asks learns the status, and a word where it is its own mistake.
+#[derive(Debug)]
+enum Failure {
+    /// 400.
+    Malformed(WireError),
+    /// 400.
+    Broken(&'static str),
+    /// 401, 403 or 503.
+    Refused(Refusal),
+    /// 408.
+    Slow,
+    /// 409.
+    Conflict(&'static str),
+    /// 413.
+    TooLarge,
+    /// 503.
+    Busy(&'static str),
+    /// 503.
+    Store(StoreError),
+}
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::Malformed(error) => (StatusCode::BAD_REQUEST, causes(&error)),
+            Self::Broken(text) => (StatusCode::BAD_REQUEST, text.to_owned()),
+            Self::Refused(refusal) => {
+                tracing::info!(%refusal, "a request is refused");
+                let status = StatusCode::from_u16(refusal.status());
+                (status.unwrap_or(StatusCode::FORBIDDEN), String::new())
+            }
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, String::new()),
+            Self::Conflict(text) => (StatusCode::CONFLICT, text.to_owned()),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, String::new()),
+            Self::Busy(text) => {
+                tracing::warn!("a request is refused: {text}");
+                (StatusCode::SERVICE_UNAVAILABLE, String::new())
+            }
+            Self::Store(error) => {
+                tracing::error!(error = %causes(&error), "a request is refused");
+                (StatusCode::SERVICE_UNAVAILABLE, String::new())
+            }
+        };
+        (status, text).into_response()
+    }
+}

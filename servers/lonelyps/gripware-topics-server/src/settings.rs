@@ -1,0 +1,93 @@
+//! The limits of a broadcaster.
+
+use std::time::Duration;
+
+use gripware_topics::auth::ReplayStore;
+
+/// How much a broadcaster does at a time, and for how long it tries.
+///
+/// ```
+/// use std::time::Duration;
+/// use gripware_topics_server::Settings;
+///
+/// let settings = Settings::default().delivery_timeout(Duration::from_secs(5));
+/// # let _ = settings;
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Settings {
+    pub(crate) max_message: usize,
+    pub(crate) max_buffered: usize,
+    pub(crate) max_list: usize,
+    pub(crate) max_glob: usize,
+    pub(crate) deliveries: usize,
+    pub(crate) deliveries_per_subscriber: usize,
+    pub(crate) queue_per_subscriber: usize,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) missed_for: Duration,
+    pub(crate) replays: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_message: 64 * 1024 * 1024,
+            max_buffered: 256 * 1024 * 1024,
+            max_list: 16 * 1024 * 1024,
+            max_glob: 1024,
+            deliveries: 1024,
+            deliveries_per_subscriber: 8,
+            queue_per_subscriber: 64,
+            delivery_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            missed_for: Duration::from_secs(3 * 24 * 60 * 60),
+            replays: ReplayStore::CAPACITY,
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        impl Settings {
+            $(
+                $(#[$doc])*
+                pub fn $name(mut self, value: $type) -> Self {
+                    self.$name = value;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    /// Most bytes of a message; 413 over it. Default: 64 MiB. A message is in memory while it is
+    /// delivered.
+    max_message: usize,
+    /// Most bytes of all messages that are in memory at a time; 503 over it. Default: 256 MiB.
+    max_buffered: usize,
+    /// Most bytes of a list of subscriptions. Default: 16 MiB.
+    max_list: usize,
+    /// Most bytes of a pattern. Default: 1024. A pattern and a topic take the product of their
+    /// lengths to compare, at worst.
+    max_glob: usize,
+    /// Most deliveries at a time. Default: 1024, each of which has a connection.
+    deliveries: usize,
+    /// Most deliveries at a time to one subscriber. Default: 8.
+    deliveries_per_subscriber: usize,
+    /// Most deliveries that wait for one subscriber (slow consumer); over it, it has missed them.
+    /// Default: 64.
+    queue_per_subscriber: usize,
+    /// How long a delivery may take, with the time for which it waits for others to the same
+    /// subscriber. Default: 30 s. The subscriber confirms when it has worked on a message.
+    delivery_timeout: Duration,
+    /// How long the body of a request may take to come. Default: 60 s.
+    body_timeout: Duration,
+    /// For how long a subscriber is told that it has missed something, until it is taken for gone
+    /// and unsubscribed. Default: 3 days.
+    missed_for: Duration,
+    /// Most signatures that are remembered for replay protection. Default: 2 097 152; see
+    /// [`ReplayStore`].
+    replays: usize,
+}

@@ -1,0 +1,152 @@
+//! Who is subscribed to what, and who has missed something.
+
+mod index;
+mod memory;
+mod missed;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::{error::Error, fmt};
+
+use gripware_topics::{Address, Pattern, SubscriptionList, Topic};
+use thiserror::Error;
+
+pub use self::memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
+
+/// Where subscriptions are kept, and what is to be said to subscribers that have missed something.
+///
+/// What writes may take as long as a disk does: the broadcaster calls it where blocking is allowed.
+/// [`matching`](Self::matching) is called for each message and answers from memory.
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Returns who is to get messages of a topic: each URL once, however many of its patterns match.
+    fn matching(&self, topic: &Topic) -> Vec<Match>;
+
+    /// Returns what a URL is subscribed to.
+    fn list(&self, url: &Address) -> SubscriptionList;
+
+    /// Adds a subscription. `false` if the URL has it, and then nothing changes.
+    ///
+    /// # Errors
+    /// Where there is no room, or it cannot be kept.
+    fn subscribe(
+        &self,
+        url: &Address,
+        pattern: &Pattern,
+        recovery: Option<&Address>,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes a subscription. `false` if there is none.
+    ///
+    /// # Errors
+    /// Where the removal cannot be kept.
+    fn unsubscribe(&self, url: &Address, pattern: &Pattern) -> Result<bool, StoreError>;
+
+    /// Replaces all that a URL is subscribed to, and the recovery URLs with it.
+    ///
+    /// # Errors
+    /// Where there is no room, or it cannot be kept; then nothing changes.
+    fn replace(&self, url: &Address, list: &SubscriptionList) -> Result<(), StoreError>;
+
+    /// Remembers that a subscriber has missed something, until [`forget`](Self::forget). `false` if
+    /// that is known already, and then nothing changes: what goes on being missed does not begin to
+    /// wait anew.
+    ///
+    /// # Errors
+    /// Where there is no room, or it cannot be kept.
+    fn missed(&self, missed: &Missed) -> Result<bool, StoreError>;
+
+    /// Returns at most `most` of those that are due at `now`, the longest due first.
+    fn due(&self, now: u64, most: usize) -> Vec<Missed>;
+
+    /// Changes how often it was tried, and when it is due again. What is not there stays away.
+    ///
+    /// # Errors
+    /// Where it cannot be kept.
+    fn postpone(&self, missed: &Missed) -> Result<(), StoreError>;
+
+    /// Forgets that a subscriber has missed something.
+    ///
+    /// # Errors
+    /// Where it cannot be kept.
+    fn forget(&self, missed: &Missed) -> Result<(), StoreError>;
+}
+
+/// Who is to get a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Match {
+    /// Where it goes.
+    pub url: Address,
+    /// Where to say that it was missed: that of the exact subscription, else of the first pattern
+    /// that has one.
+    pub recovery: Option<Address>,
+}
+
+impl Match {
+    /// Makes a match.
+    #[must_use]
+    pub fn new(url: Address, recovery: Option<Address>) -> Self {
+        Self { url, recovery }
+    }
+}
+
+/// A subscriber that has missed messages of a topic, and does not know it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The subscriber.
+    pub url: Address,
+    /// Where it is told.
+    pub recovery: Address,
+    /// Of what it has missed messages.
+    pub topic: Topic,
+    /// How often telling it was tried.
+    pub attempts: u32,
+    /// When it missed the first message, in seconds since 1970.
+    pub since: u64,
+    /// When it is told next, in seconds since 1970.
+    pub due: u64,
+}
+
+/// Why a store does not do what is asked. The answer is 503.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room.
+    #[error("there are {limit} {what} already, which is the limit")]
+    Full {
+        /// Of what there are too many.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// It cannot be kept.
+    #[error("the store does not keep it")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// The most that a store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreLimits {
+    /// Most subscriptions of all URLs. Default: 1 000 000, which take some hundred MB.
+    pub subscriptions: usize,
+    /// Most subscriptions of one URL. Default: 100 000.
+    pub per_url: usize,
+    /// Most pairs of subscriber and topic that are to be told of missed messages. Default: 100 000.
+    pub missed: usize,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            subscriptions: 1_000_000,
+            per_url: 100_000,
+            missed: 100_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,325 @@
+//! A store in a SQLite file: what [`MemoryStore`] has, written through.
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use gripware_topics::{Address, Glob, Pattern, SubscriptionList, Topic};
+use rusqlite::{Connection, params};
+
+use super::{Match, MemoryStore, Missed, Store, StoreError, StoreLimits};
+
+/// The version of the tables, in the file's `user_version`.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS subscriptions (
+        url TEXT NOT NULL, is_glob INTEGER NOT NULL, pattern BLOB NOT NULL, recovery TEXT,
+        PRIMARY KEY (url, is_glob, pattern)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS missed (
+        url TEXT NOT NULL, recovery TEXT NOT NULL, topic BLOB NOT NULL,
+        attempts INTEGER NOT NULL, since INTEGER NOT NULL, due INTEGER NOT NULL,
+        PRIMARY KEY (url, recovery, topic)
+    ) WITHOUT ROWID;
+";
+
+/// Keeps everything in a SQLite file, and reads it at the start: a message needs no look at the disk.
+///
+/// The file belongs to one broadcaster at a time, whose lock on it is exclusive: another one is
+/// refused, as it would not see what this one is told.
+#[derive(Debug)]
+pub struct SqliteStore {
+    memory: MemoryStore,
+    connection: Mutex<Connection>,
+}
+
+impl SqliteStore {
+    /// Opens a file, or makes it.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, is in use, or is of another program or version.
+    pub fn open(path: impl AsRef<Path>, limits: StoreLimits) -> Result<Self, StoreError> {
+        Self::load(Connection::open(path).map_err(unavailable)?, limits)
+    }
+
+    fn load(mut connection: Connection, limits: StoreLimits) -> Result<Self, StoreError> {
+        // The file has one user: there is nothing to wait for.
+        connection
+            .busy_timeout(Duration::ZERO)
+            .map_err(unavailable)?;
+        // In WAL mode a commit is a write without a wait for the disk: after a loss of power the last
+        // subscriptions may be missing, and subscribers bring them back.
+        connection
+            .execute_batch(
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
+                 PRAGMA synchronous = NORMAL;",
+            )
+            .map_err(unavailable)?;
+        let transaction = connection.transaction().map_err(unavailable)?;
+        let version: i64 = transaction
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(unavailable)?;
+        if version != 0 && version != VERSION {
+            let text = format!("the tables are of version {version}, and this is {VERSION}");
+            return Err(StoreError::Unavailable(text.into()));
+        }
+        transaction.execute_batch(TABLES).map_err(unavailable)?;
+        transaction
+            .pragma_update(None, "user_version", VERSION)
+            .map_err(unavailable)?;
+        transaction.commit().map_err(unavailable)?;
+        let memory = MemoryStore::new(limits);
+        read_subscriptions(&connection, &memory)?;
+        read_missed(&connection, &memory)?;
+        Ok(Self {
+            memory,
+            connection: Mutex::new(connection),
+        })
+    }
+
+    /// Nothing panics while it is held.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All that changes is first written and then shown, under one lock: what is asked at the same time
+/// sees it as it was or as it will be after the next start.
+impl Store for SqliteStore {
+    fn matching(&self, topic: &Topic) -> Vec<Match> {
+        self.memory.matching(topic)
+    }
+
+    fn list(&self, url: &Address) -> SubscriptionList {
+        self.memory.list(url)
+    }
+
+    fn subscribe(
+        &self,
+        url: &Address,
+        pattern: &Pattern,
+        recovery: Option<&Address>,
+    ) -> Result<bool, StoreError> {
+        let connection = self.connection();
+        if !self.memory.may_subscribe(url, pattern)? {
+            return Ok(false);
+        }
+        insert(&connection, url, pattern, recovery)?;
+        self.memory.subscribe(url, pattern, recovery)
+    }
+
+    fn unsubscribe(&self, url: &Address, pattern: &Pattern) -> Result<bool, StoreError> {
+        let connection = self.connection();
+        if !self.memory.has(url, pattern) {
+            return Ok(false);
+        }
+        connection
+            .prepare_cached(
+                "DELETE FROM subscriptions WHERE url = ? AND is_glob = ? AND pattern = ?",
+            )
+            .and_then(|mut delete| {
+                delete.execute(params![url.as_str(), is_glob(pattern), pattern.as_bytes()])
+            })
+            .map_err(unavailable)?;
+        self.memory.unsubscribe(url, pattern)
+    }
+
+    fn replace(&self, url: &Address, list: &SubscriptionList) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        self.memory.may_replace(url, list)?;
+        let transaction = connection.transaction().map_err(unavailable)?;
+        transaction
+            .execute(
+                "DELETE FROM subscriptions WHERE url = ?",
+                params![url.as_str()],
+            )
+            .map_err(unavailable)?;
+        for (pattern, recovery) in list.iter() {
+            insert(&transaction, url, &pattern, recovery)?;
+        }
+        transaction.commit().map_err(unavailable)?;
+        self.memory.replace(url, list)
+    }
+
+    fn missed(&self, missed: &Missed) -> Result<bool, StoreError> {
+        let connection = self.connection();
+        if !self.memory.may_miss(missed)? {
+            return Ok(false);
+        }
+        put_missed(&connection, missed)?;
+        self.memory.missed(missed)
+    }
+
+    fn due(&self, now: u64, most: usize) -> Vec<Missed> {
+        self.memory.due(now, most)
+    }
+
+    fn postpone(&self, missed: &Missed) -> Result<(), StoreError> {
+        let connection = self.connection();
+        if self.memory.is_missed(missed) {
+            put_missed(&connection, missed)?;
+        }
+        self.memory.postpone(missed)
+    }
+
+    fn forget(&self, missed: &Missed) -> Result<(), StoreError> {
+        let connection = self.connection();
+        connection
+            .prepare_cached("DELETE FROM missed WHERE url = ? AND recovery = ? AND topic = ?")
+            .and_then(|mut delete| {
+                delete.execute(params![
+                    missed.url.as_str(),
+                    missed.recovery.as_str(),
+                    missed.topic.as_bytes()
+                ])
+            })
+            .map_err(unavailable)?;
+        self.memory.forget(missed)
+    }
+}
+
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(error.into())
+}
+
+fn is_glob(pattern: &Pattern) -> bool {
+    matches!(pattern, Pattern::Glob(_))
+}
+
+fn insert(
+    connection: &Connection,
+    url: &Address,
+    pattern: &Pattern,
+    recovery: Option<&Address>,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO subscriptions VALUES (?, ?, ?, ?)")
+        .and_then(|mut insert| {
+            insert.execute(params![
+                url.as_str(),
+                is_glob(pattern),
+                pattern.as_bytes(),
+                recovery.map(Address::as_str)
+            ])
+        })
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// SQLite has signed numbers. A time or a count that does not fit is as good as the largest.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn put_missed(connection: &Connection, missed: &Missed) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO missed VALUES (?, ?, ?, ?, ?, ?)")
+        .and_then(|mut insert| {
+            insert.execute(params![
+                missed.url.as_str(),
+                missed.recovery.as_str(),
+                missed.topic.as_bytes(),
+                missed.attempts,
+                number(missed.since),
+                number(missed.due),
+            ])
+        })
+        .map(drop)
+        .map_err(unavailable)
+}
+
+/// Rows that cannot be read as what was written are an error: a store that lost subscribers in
+/// silence would be worse.
+fn read_subscriptions(connection: &Connection, memory: &MemoryStore) -> Result<(), StoreError> {
+    let mut select = connection
+        .prepare("SELECT url, is_glob, pattern, recovery FROM subscriptions")
+        .map_err(unavailable)?;
+    let mut rows = select.query([]).map_err(unavailable)?;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let read = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+            let url = Address::new(row.get::<_, String>(0)?)?;
+            let bytes: Vec<u8> = row.get(2)?;
+            let pattern = match row.get::<_, bool>(1)? {
+                true => Pattern::Glob(Glob::new(String::from_utf8(bytes)?)?),
+                false => Pattern::Exact(Topic::new(bytes)?),
+            };
+            let recovery = row.get::<_, Option<String>>(3)?;
+            Ok((url, pattern, recovery.map(Address::new).transpose()?))
+        };
+        let (url, pattern, recovery) = read().map_err(StoreError::Unavailable)?;
+        memory.subscribe(&url, &pattern, recovery.as_ref())?;
+    }
+    Ok(())
+}
+
+fn read_missed(connection: &Connection, memory: &MemoryStore) -> Result<(), StoreError> {
+    let mut select = connection
+        .prepare("SELECT url, recovery, topic, attempts, since, due FROM missed")
+        .map_err(unavailable)?;
+    let mut rows = select.query([]).map_err(unavailable)?;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let read = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+            Ok(Missed {
+                url: Address::new(row.get::<_, String>(0)?)?,
+                recovery: Address::new(row.get::<_, String>(1)?)?,
+                topic: Topic::new(row.get::<_, Vec<u8>>(2)?)?,
+                attempts: row.get(3)?,
+                since: u64::try_from(row.get::<_, i64>(4)?)?,
+                due: u64::try_from(row.get::<_, i64>(5)?)?,
+            })
+        };
+        memory.missed(&read().map_err(StoreError::Unavailable)?)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests;
+
+    #[test]
+    fn it_does_what_a_store_does() {
+        let memory = Connection::open_in_memory().unwrap();
+        tests::does_what_a_store_does(&SqliteStore::load(memory, StoreLimits::default()).unwrap());
+    }
+
+    #[test]
+    fn it_holds_no_more_than_its_limits() {
+        let memory = Connection::open_in_memory().unwrap();
+        tests::holds_no_more_than_its_limits(&SqliteStore::load(memory, tests::limits()).unwrap());
+    }
+
+    #[test]
+    fn it_has_after_a_start_what_it_had_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("topics.db");
+        let (url, recovery) = (tests::url("a"), tests::url("r"));
+        let list = tests::list(&[("t", Some("r")), ("u*", None)]);
+        let missed = tests::missed("a", "t", 7);
+        {
+            let store = SqliteStore::open(&path, StoreLimits::default()).unwrap();
+            store.replace(&url, &list).unwrap();
+            store
+                .subscribe(&recovery, &tests::pattern("gone"), None)
+                .unwrap();
+            store
+                .unsubscribe(&recovery, &tests::pattern("gone"))
+                .unwrap();
+            store.missed(&missed).unwrap();
+            store.missed(&tests::missed("b", "t", 8)).unwrap();
+            store.forget(&tests::missed("b", "t", 8)).unwrap();
+            let second = SqliteStore::open(&path, StoreLimits::default());
+            assert!(second.is_err(), "a second broadcaster on the same file");
+        }
+        let store = SqliteStore::open(&path, StoreLimits::default()).unwrap();
+        assert_eq!(store.list(&url), list);
+        assert!(store.list(&recovery).is_empty());
+        assert_eq!(store.due(7, 9), [missed]);
+    }
+}
