@@ -1,8 +1,13 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970. Before it there is nothing.
-pub(crate) fn now() -> u64 {
+/// The time since 1970. Before it there is nothing.
+pub(crate) fn since_1970() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .unwrap_or_default()
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    since_1970().as_secs()
 }

@@ -27,11 +27,9 @@ use crate::Targets;
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept. Servers of Python close after five seconds, and one that
-/// closes as a message is sent has it missed.
+/// closes as a message is sent has it missed. There are no more of them than there were deliveries at
+/// a time.
 const IDLE: Duration = Duration::from_secs(4);
-
-/// Idle connections for each subscriber, as many as there are deliveries to it at a time by default.
-const IDLE_PER_HOST: usize = 8;
 
 /// A head and a message behind it, without being copied together.
 pub(crate) type Body = Full<Chain<Bytes, Bytes>>;
@@ -48,7 +46,6 @@ pub(crate) fn sender(targets: Targets) -> io::Result<Sender> {
         .wrap_connector(Dialler(targets));
     Ok(Client::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
         .pool_timer(TokioTimer::new())
         .build(connector))
 }

@@ -16,6 +16,7 @@
 //! | [`ws`] | the messages over a WebSocket, and messages in parts |
 //! | [`auth`] | signatures: none, token, hmac; replay protection; the file with the secrets |
 //! | [`webhook`] | Standard Webhooks, for subscribers that speak nothing else |
+//! | [`trace`] | what the original takes for granted in a field that is opaque by the protocol |
 //! | [`SubscriptionList`], [`Etag`] | what a URL is subscribed to, and whether both ends mean the same |
 //! | [`Topic`], [`Glob`], [`Pattern`] | what is subscribed to; the [dialect](glob) of patterns |
 //! | [`Address`] | where a subscriber is reached, with its path and its fragment |
@@ -40,6 +41,7 @@ mod etag;
 pub mod glob;
 pub mod http;
 mod topic;
+pub mod trace;
 pub mod webhook;
 mod wire;
 pub mod ws;

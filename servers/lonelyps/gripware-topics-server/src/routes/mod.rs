@@ -12,7 +12,7 @@ use axum::{
 };
 use gripware_topics::{
     Authorization, Tracing, WireError,
-    auth::{Refusal, Signed},
+    auth::{Nonce, Refusal, Signed},
     http::{
         CHECK_SUBSCRIPTIONS, CONTENT_TYPE, NOTIFY, Reply, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT,
         SUBSCRIBE_GLOB, UNSUBSCRIBE_EXACT, UNSUBSCRIBE_GLOB,
@@ -53,11 +53,15 @@ impl Broadcaster {
         Ok(())
     }
 
-    /// Signs an answer.
+    /// Signs an answer without tracing.
     fn sign(&self, signed: &Signed<'_>) -> Option<Authorization> {
+        self.sign_traced(signed, &Tracing::default())
+    }
+
+    /// Signs an answer.
+    fn sign_traced(&self, signed: &Signed<'_>, tracing: &Tracing) -> Option<Authorization> {
         let credential = self.0.deliverer.to_subscriber();
-        let nonce = gripware_topics::auth::Nonce::random();
-        credential.sign(signed, &Tracing::default(), now(), &nonce)
+        credential.sign(signed, tracing, now(), &Nonce::random())
     }
 }
 

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use axum::{body::Body, extract::State, response::Response};
 use bytes::{Bytes, BytesMut};
 use gripware_topics::{
-    Digest, Tracing,
+    Digest,
     auth::Signed,
     http::{MAX_HEAD, NotifyHead, Reply},
+    trace::{Trace, TraceEvent},
 };
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Failure, answer, body::Pieces};
-use crate::{Broadcaster, deliver::Message};
+use crate::{Broadcaster, clock::since_1970, deliver::Message};
 
 pub(super) async fn notify(
     State(broadcaster): State<Broadcaster>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
+    let received = since_1970();
     let settings = &broadcaster.0.settings;
     let mut pieces = Pieces::new(body, settings.body_timeout);
     let (head, first) = pieces.head(MAX_HEAD, NotifyHead::decode).await?;
@@ -66,9 +68,20 @@ pub(super) async fn notify(
         topic: &topic,
         digest: &digest,
     };
+    let answered = since_1970();
+    let tracing = Trace {
+        received,
+        sent: answered,
+        events: vec![TraceEvent::new(
+            "delivered",
+            format!("{{\"subscribers\": {notified}}}"),
+            answered,
+        )],
+    }
+    .encode();
     Ok(answer(&Reply::Notify {
-        authorization: broadcaster.sign(&signed),
-        tracing: Tracing::default(),
+        authorization: broadcaster.sign_traced(&signed, &tracing),
+        tracing,
         notified,
         identifier,
     }))
