@@ -1,5 +1,7 @@
 //! A broadcaster and clients on free ports of this machine.
 
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+
 use std::time::Duration;
 
 use gripware_topics::{Auth, client::Client};
