@@ -76,7 +76,7 @@ async fn bytes_a_file_and_a_stream_arrive_as_they_were() {
     let broadcaster = broadcaster(&auth).await;
     let client = client(&auth, &broadcaster).await;
     let mut subscription = client.subscribe_exact(b"\x00\xff").await.unwrap();
-    let large: Bytes = (0..1_500_000_u32).map(|n| (n % 251) as u8).collect();
+    let large: Bytes = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&large).unwrap();
 
@@ -98,7 +98,7 @@ async fn bytes_a_file_and_a_stream_arrive_as_they_were() {
         .unwrap();
     assert_eq!(sent.subscribers, 1);
     let pieces: Vec<_> = large
-        .chunks(77_777)
+        .chunks(7_777)
         .map(|piece| Ok(Bytes::copy_from_slice(piece)))
         .collect();
     let stream = futures_util::stream::iter(pieces);

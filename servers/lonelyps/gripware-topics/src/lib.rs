@@ -55,3 +55,8 @@ pub use self::{
     topic::{Authorization, Identifier, MAX_FIELD, Topic, Tracing},
     wire::WireError,
 };
+
+/// The README, whose example has to compile.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -42,6 +42,8 @@ pub(super) async fn run(serve: Serve) -> Result<(), Failure> {
         builder = builder.store(store.map_err(|error| Failure::setting("--db", causes(&error)))?);
     }
     let failed = |error: io::Error| Failure::Other(error.to_string());
+    #[cfg(unix)]
+    raise_open_files();
     let broadcaster = builder.build().map_err(failed)?;
     let listener = TcpListener::bind(listen)
         .await
@@ -64,6 +66,23 @@ pub(super) async fn run(serve: Serve) -> Result<(), Failure> {
         tracing::warn!("what was still under way is cut off");
     }
     Ok(())
+}
+
+/// Takes as many open files as it may: each subscriber that is delivered to has a connection, and
+/// keeps it for some seconds. The limit that a process begins with is often 1 024.
+#[cfg(unix)]
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => tracing::debug!(?maximum, "open files"),
+        Err(error) => tracing::warn!(?current, %error, "the limit of open files stays as it is"),
+    }
 }
 
 /// SIGTERM and SIGINT.

@@ -52,20 +52,20 @@ impl Pieces {
         }
     }
 
-    /// Reads until `decode` has what it looks for at the front, and returns that, and what has come
-    /// behind it.
+    /// Reads until `decode` has what it looks for at the front, and returns that, its
+    /// length, and all that has come.
     pub(super) async fn head<T, E>(
         &mut self,
         most: usize,
         decode: impl Fn(&Bytes) -> Result<Option<(T, usize)>, E>,
-    ) -> Result<(T, Bytes), Failure>
+    ) -> Result<(T, usize, Bytes), Failure>
     where
         Failure: From<E>,
     {
         let mut arrived = Bytes::new();
         loop {
             if let Some((head, length)) = decode(&arrived)? {
-                return Ok((head, arrived.slice(length..)));
+                return Ok((head, length, arrived));
             }
             // A decoder needs no more than the longest head.
             if arrived.len() > most {
@@ -82,5 +82,17 @@ impl Pieces {
                 }
             };
         }
+    }
+
+    /// Reads what is left behind what has come, of at most so many bytes together.
+    pub(super) async fn rest(&mut self, arrived: Bytes, most: usize) -> Result<Bytes, Failure> {
+        let mut whole = BytesMut::from(arrived);
+        while let Some(piece) = self.next().await? {
+            if whole.len() + piece.len() > most {
+                return Err(Failure::TooLarge);
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn notify(
     let received = since_1970();
     let settings = &broadcaster.0.settings;
     let mut pieces = Pieces::new(body, settings.body_timeout);
-    let (head, first) = pieces.head(MAX_HEAD, NotifyHead::decode).await?;
+    let (head, head_length, arrived) = pieces.head(MAX_HEAD, NotifyHead::decode).await?;
     let NotifyHead {
         topic,
         digest,
@@ -43,7 +43,7 @@ pub(super) async fn notify(
         return Err(Failure::TooLarge);
     }
     let room = reserve(&broadcaster.0.buffers, length)?;
-    let body = message(&mut pieces, first, length).await?;
+    let body = message(&mut pieces, arrived.slice(head_length..), length).await?;
     if Digest::of(&body) != digest {
         return Err(Failure::Broken("the message has another digest"));
     }

@@ -5,11 +5,14 @@ use bytes::Bytes;
 use gripware_topics::{
     Address, Pattern, Tracing, WireError,
     auth::Signed,
-    http::{CheckSubscriptions, Reply, SetSubscriptions, Subscribe, Unsubscribe},
+    http::{CheckSubscriptions, MAX_HEAD, Reply, SetSubscriptions, Subscribe, Unsubscribe},
 };
 use http::HeaderMap;
 
-use super::{Failure, answer, body::whole};
+use super::{
+    Failure, answer,
+    body::{Pieces, whole},
+};
 use crate::Broadcaster;
 
 /// Most bytes of a body other than a list: four fields of 65 535 bytes and their lengths.
@@ -82,18 +85,17 @@ pub(super) async fn set(
     body: Body,
 ) -> Answer {
     let settings = &broadcaster.0.settings;
-    let body = whole(body, settings.max_list, settings.body_timeout).await?;
-    let SetSubscriptions {
-        tracing,
-        url,
-        etag,
-        subscriptions,
-    } = SetSubscriptions::decode(body)?;
+    let mut pieces = Pieces::new(body, settings.body_timeout);
+    // What is signed stands first: a list is read from nobody else.
+    let head = pieces.head(MAX_HEAD, SetSubscriptions::decode_head).await?;
+    let ((tracing, url, etag), _, arrived) = head;
     let signed = Signed::SetSubscriptions {
         url: url.as_str(),
         etag: &etag,
     };
     broadcaster.verify(&headers, &signed, &tracing)?;
+    let body = pieces.rest(arrived, settings.max_list).await?;
+    let SetSubscriptions { subscriptions, .. } = SetSubscriptions::decode(body)?;
     for (pattern, recovery) in subscriptions.iter() {
         broadcaster.check_pattern(&pattern)?;
         broadcaster.check_targets(&url, recovery)?;

@@ -9,7 +9,7 @@ use gripware_topics_server::{Broadcaster, BroadcasterBuilder, Settings, Targets}
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// A bound for what happens at once unless something is wrong.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// A broadcaster that serves.
 pub(crate) struct Served {

@@ -13,6 +13,7 @@ use axum::{
     routing::post,
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::{
@@ -97,28 +98,26 @@ impl Client {
         if wanting.is_empty() {
             return Err(Failure::Unwanted);
         }
-        let mut waiting = Vec::with_capacity(wanting.len());
-        for subscription in wanting {
+        // At the same time: one that does not read keeps no other one waiting for the message.
+        let handed = wanting.into_iter().map(|subscription| async move {
             let (taken, worked_on) = oneshot::channel();
             let queued = Queued::Message {
                 topic: topic.clone(),
                 data: data.clone(),
                 taken,
             };
-            if subscription.send(queued).await.is_ok() {
-                waiting.push(worked_on);
-            }
-        }
-        let mut confirmed = 0;
-        for worked_on in waiting {
             // A subscription that ends with the message in its queue has not worked on it.
-            let Ok(done) = worked_on.await else {
-                continue;
-            };
-            let _ = done.await;
-            confirmed = 1;
-        }
-        Ok(confirmed)
+            let sent = subscription.send(queued).await;
+            match (sent, worked_on.await) {
+                (Ok(()), Ok(done)) => {
+                    let _ = done.await;
+                    true
+                }
+                _ => false,
+            }
+        });
+        let handed = join_all(handed).await;
+        Ok(u32::from(handed.contains(&true)))
     }
 }
 

@@ -54,15 +54,25 @@ impl SetSubscriptions {
         out.freeze()
     }
 
+    /// Decodes what stands before the list from the front of what has arrived, and says how long it
+    /// is: tracing, URL and etag, which are all that is signed. `None` if more has to arrive.
+    ///
+    /// # Errors
+    /// Where it is malformed.
+    #[expect(clippy::type_complexity, reason = "it is a part of this very type")]
+    pub fn decode_head(
+        arrived: &Bytes,
+    ) -> Result<Option<((Tracing, Address, Etag), usize)>, WireError> {
+        super::head(arrived, read_head)
+    }
+
     /// Decodes the body.
     ///
     /// # Errors
     /// Where it is malformed, topics or globs do not ascend, or the etag is not that of the list.
     pub fn decode(body: Bytes) -> Result<Self, WireError> {
         let mut reader = Reader::new(body);
-        let tracing = reader.tracing()?;
-        let url = reader.address()?;
-        let etag = Etag::read(&mut reader)?;
+        let (tracing, url, etag) = read_head(&mut reader)?;
         let mut subscriptions = SubscriptionList::default();
         // The counts are not trusted: nothing is reserved for what has not come.
         for _ in 0..reader.u32()? {
@@ -92,6 +102,10 @@ impl SetSubscriptions {
             subscriptions,
         })
     }
+}
+
+fn read_head(reader: &mut Reader) -> Result<(Tracing, Address, Etag), WireError> {
+    Ok((reader.tracing()?, reader.address()?, Etag::read(reader)?))
 }
 
 /// There are never more: a body with 2^32 subscriptions has 16 GiB.

@@ -128,6 +128,9 @@ proptest! {
         let check = CheckSubscriptions { tracing: tracing.clone(), url: url.clone() };
         prop_assert_eq!(CheckSubscriptions::decode(check.encode()).unwrap(), check);
         let set = SetSubscriptions::new(url, list, tracing);
+        let (head, length) = SetSubscriptions::decode_head(&set.encode()).unwrap().unwrap();
+        prop_assert_eq!(head, (set.tracing.clone(), set.url.clone(), set.etag));
+        prop_assert_eq!(SetSubscriptions::decode_head(&set.encode().slice(..length - 1)).unwrap(), None);
         prop_assert_eq!(SetSubscriptions::decode(set.encode()).unwrap(), set);
     }
 
