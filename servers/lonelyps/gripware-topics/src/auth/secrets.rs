@@ -1,7 +1,11 @@
 //! The file with the secrets, `broadcaster-secrets.json` and `subscriber-secrets.json`: version 2 of
 //! the original's, in which both ends have the same.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -114,11 +118,11 @@ impl Auth {
     /// # Errors
     /// Where it cannot be read or used.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SecretsError> {
-        let path = path.as_ref();
-        if fs::metadata(path)?.len() > MAX_FILE as u64 {
-            return Err(SecretsError::TooLong);
-        }
-        Self::from_json(&fs::read_to_string(path)?)
+        let mut text = String::new();
+        let file = fs::File::open(path)?;
+        // One byte more says that it is too long.
+        file.take(MAX_FILE as u64 + 1).read_to_string(&mut text)?;
+        Self::from_json(&text)
     }
 
     /// Reads the content of such a file.

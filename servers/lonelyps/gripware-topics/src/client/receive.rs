@@ -133,14 +133,18 @@ async fn receive(
         .ok_or(Failure::Malformed("the header Repr-Digest is missing"))?;
     let deadline = Instant::now() + BODY;
     let mut pieces = Pieces { body, deadline };
-    let mut arrived = BytesMut::new();
+    let mut arrived = Bytes::new();
     let (head, length) = loop {
-        let so_far = arrived.clone().freeze();
-        match ReceiveHead::decode(&so_far)? {
-            Some(head) => break head,
-            None if arrived.len() > MAX_HEAD => return Err(Failure::TooLarge),
-            None => arrived.extend_from_slice(&pieces.need().await?),
+        if let Some(head) = ReceiveHead::decode(&arrived)? {
+            break head;
         }
+        if arrived.len() > MAX_HEAD {
+            return Err(Failure::TooLarge);
+        }
+        // Nobody else has what has arrived, so that it is not copied with each piece.
+        let mut longer = BytesMut::from(arrived);
+        longer.extend_from_slice(&pieces.need().await?);
+        arrived = longer.freeze();
     };
     let signed = Signed::Receive {
         url,
@@ -153,7 +157,7 @@ async fn receive(
     if message > client.0.max_message {
         return Err(Failure::TooLarge);
     }
-    let mut data = arrived.split_off(length);
+    let mut data = BytesMut::from(arrived.slice(length..));
     data.reserve(message.saturating_sub(data.len()));
     while let Some(piece) = pieces.next().await? {
         if data.len() + piece.len() > message {
