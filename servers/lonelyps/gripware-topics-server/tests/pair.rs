@@ -9,7 +9,10 @@
 
 mod support;
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::Write,
+    time::{Duration, SystemTime},
+};
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
@@ -18,7 +21,7 @@ use gripware_topics::{
     auth::Kind,
     client::{Client, ClientError, Event},
     http::{RECEIVE, RECOVER, Reply, Subscribe},
-    webhook::WebhookKey,
+    webhook::{TOPIC_HEADER, WebhookKey, WebhookVerifier},
 };
 use gripware_topics_server::{Broadcaster, MemoryStore, Settings, Store, Targets};
 use http::{HeaderMap, StatusCode};
@@ -365,13 +368,28 @@ async fn a_webhook_receiver_gets_the_message_alone_with_a_signature() {
     );
     let (_, headers, body) = soon(asked.recv()).await.unwrap();
     assert_eq!(body, "{}");
-    let header = |name| headers[name].to_str().unwrap();
-    assert_eq!(header("topic"), "a%20b");
-    let timestamp = header("webhook-timestamp").parse().unwrap();
-    let expected = WebhookKey::new(secret)
-        .unwrap()
-        .sign(header("webhook-id"), timestamp, b"{}");
-    assert_eq!(header("webhook-signature"), expected);
+    assert_eq!(headers[TOPIC_HEADER], "a%20b");
+    let verifier = WebhookVerifier::new([WebhookKey::parse(secret).unwrap()]);
+    let id = verifier.verify(&headers, &body, SystemTime::now()).unwrap();
+    assert!(id.starts_with("msg_"), "{id}");
+}
+
+#[tokio::test]
+async fn a_webhook_receiver_that_is_gone_is_unsubscribed() {
+    let auth = Auth::from_json(
+        r#"{"version":"2","to-subscriber":{"type":"standard-webhooks","secret":"x"}}"#,
+    );
+    let (host, mut asked) = subscriber(|_| (StatusCode::GONE, Bytes::new())).await;
+    let store = MemoryStore::default();
+    subscribe_in(&store, &host, "t", false);
+    let broadcaster = serve(&builder(&auth.unwrap()).store(store).build().unwrap()).await;
+    let client = client(&Auth::none(), &broadcaster).await;
+    for _ in 0..2 {
+        let sent = soon(client.notify("t", "x")).await.unwrap();
+        assert_eq!(sent.subscribers, 0);
+    }
+    assert!(asked.recv().await.is_some());
+    assert!(asked.try_recv().is_err(), "it was asked once");
 }
 
 async fn post_raw(broadcaster: &Served, path: &str, body: Bytes) -> StatusCode {

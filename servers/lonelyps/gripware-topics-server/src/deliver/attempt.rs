@@ -1,6 +1,6 @@
 //! One POST to a subscriber, and what its answer means.
 
-use std::error::Error;
+use std::{error::Error, time::SystemTime};
 
 use bytes::{Buf, Bytes};
 use gripware_topics::{
@@ -186,20 +186,13 @@ impl Deliverer {
         body: &Bytes,
     ) -> Result<Outcome, DeliveryError> {
         let id = format!("msg_{}", Nonce::random().as_str());
-        let now = now();
+        let signature = key.sign(&id, SystemTime::now(), body);
+        let topic = percent_encode(topic.as_bytes(), NON_ALPHANUMERIC).to_string();
+        let topic = HeaderValue::try_from(topic).map_err(DeliveryError::of)?;
         let mut request = post(url, body.clone(), Bytes::new());
-        for (name, value) in [
-            ("webhook-timestamp", now.to_string()),
-            ("webhook-signature", key.sign(&id, now, body)),
-            ("webhook-id", id),
-            (
-                TOPIC_HEADER,
-                percent_encode(topic.as_bytes(), NON_ALPHANUMERIC).to_string(),
-            ),
-        ] {
-            let value = HeaderValue::try_from(value).map_err(DeliveryError::of)?;
-            request.headers_mut().insert(name, value);
-        }
+        let headers = request.headers_mut();
+        headers.extend(signature.map_err(DeliveryError::of)?);
+        headers.insert(TOPIC_HEADER, topic);
         let response = self.request(request).await?;
         match response.status() {
             StatusCode::GONE => Ok(Outcome::Unsubscribe),

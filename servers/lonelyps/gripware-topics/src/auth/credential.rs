@@ -136,7 +136,7 @@ impl Credential {
     /// # Errors
     /// [`SecretError::NotWebhook`] where it is none.
     pub fn webhook(secret: &str) -> Result<Self, SecretError> {
-        let key = WebhookKey::new(secret)?;
+        let key = WebhookKey::parse(secret).map_err(|_| SecretError::NotWebhook)?;
         Ok(Self(Inner::Webhook(key, secret.into())))
     }
 
