@@ -1,71 +1,94 @@
 //! Serving, until a signal.
 
-use std::{
-    future::IntoFuture,
-    io::{self, Write},
-    time::Duration,
-};
+use std::{fmt::Display, pin::pin, time::Duration};
 
+use gripware_hub::{BuildError, Hub};
+use gripware_program::{ConfigError, Failure, Signals, announce};
 use gripware_topics::Auth;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
-use super::{Failure, args::Serve};
-use crate::{Broadcaster, SqliteStore, StoreLimits, deliver::causes};
+use super::options::{Db, Options};
+use crate::{Broadcaster, SqliteStore, StoreLimits, Targets, deliver::causes};
 
 /// How long what is under way may take when the program ends.
 const DRAIN: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(serve: Serve) -> Result<(), Failure> {
-    let Serve {
-        listen,
-        secrets,
-        sqlite,
-        targets,
-        ..
-    } = serve;
-    let auth = match secrets {
+/// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
+/// off by then.
+const CUT_OFF: Duration = Duration::from_secs(4);
+
+/// Most requests in progress from one address. Those who publish are servers, many of which may be
+/// behind one address, and each of their requests takes as long as its deliveries; what they take of
+/// memory has a limit of its own ([`Settings::max_buffered`](crate::Settings::max_buffered)).
+const MAX_REQUESTS: usize = 16_384;
+
+pub(super) async fn run(options: Options) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let auth = match &options.secrets {
         Some(path) => {
-            Auth::from_file(path).map_err(|error| Failure::setting("--secrets", causes(&error)))?
+            Some(Auth::from_file(path).map_err(|error| wrong("--secrets", causes(&error)))?)
         }
-        None if listen.ip().is_loopback() => {
+        None => None,
+    };
+    let hub = Hub::builder()
+        .drain(DRAIN)
+        .max_client_requests(MAX_REQUESTS)
+        .build_unless_proxied()
+        .map_err(|error| match error {
+            BuildError::Grip(error) => ConfigError::new(causes(&error)).into(),
+            error => Failure::other(causes(&error)),
+        })?;
+    let listening = |error| wrong("--listen", error);
+    let listener = TcpListener::bind(&options.listen)
+        .await
+        .map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    let auth = match auth {
+        Some(auth) => auth,
+        None if address.ip().to_canonical().is_loopback() => {
             tracing::warn!("without --secrets whoever reaches this may publish and subscribe");
             Auth::none()
         }
         None => {
             let text = "they are needed where others than this machine can connect";
-            return Err(Failure::setting("--secrets", text));
+            return Err(wrong("--secrets", text));
         }
     };
+    let targets = options.allow_target.into_iter();
+    let targets = targets.fold(Targets::public(), Targets::allow);
     let mut builder = Broadcaster::builder(auth).targets(targets);
-    if let Some(path) = sqlite {
+    if let Db::Sqlite(path) = options.db {
         let store = SqliteStore::open(path, StoreLimits::default());
-        builder = builder.store(store.map_err(|error| Failure::setting("--db", causes(&error)))?);
+        builder = builder.store(store.map_err(|error| wrong("--db", causes(&error)))?);
     }
-    let failed = |error: io::Error| Failure::Other(error.to_string());
     #[cfg(unix)]
     raise_open_files();
-    let broadcaster = builder.build().map_err(failed)?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Failure::setting("--listen", error))?;
-    let address = listener.local_addr().map_err(failed)?;
-    let mut signal = signal().map_err(failed)?;
+    let broadcaster = builder.build().map_err(Failure::other)?;
 
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, broadcaster.router())
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = hub
+        .serve(listener, broadcaster.router())
         .with_graceful_shutdown(async {
             // It is dropped where it is meant as well.
             let _ = stopped.await;
-        })
-        .into_future();
-    let serving = tokio::spawn(serving);
-    let _ = writeln!(io::stdout(), "listening on {address}");
-    signal.recv().await;
-    drop(stop);
-    if timeout(DRAIN, serving).await.is_err() {
+        });
+    let mut serving = pin!(serving.into_future());
+    announce(&format!("listening on {address}\n"));
+    tokio::select! {
+        ended = &mut serving => {
+            ended.map_err(Failure::other)?;
+            return Err(Failure::other("serving ended by itself"));
+        }
+        () = signals.end() => drop(stop),
+    }
+    if timeout(CUT_OFF, serving).await.is_err() {
         tracing::warn!("what was still under way is cut off");
     }
     Ok(())
+}
+
+fn wrong(name: &str, error: impl Display) -> Failure {
+    ConfigError::new(format_args!("{name}: {error}")).into()
 }
 
 /// Takes as many open files as it may: each subscriber that is delivered to has a connection, and
@@ -83,32 +106,4 @@ fn raise_open_files() {
         Ok(()) => tracing::debug!(?maximum, "open files"),
         Err(error) => tracing::warn!(?current, %error, "the limit of open files stays as it is"),
     }
-}
-
-/// SIGTERM and SIGINT.
-#[cfg(unix)]
-fn signal() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind)?;
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            if signals.recv().await.is_some() {
-                let _ = sender.send(()).await;
-            }
-        });
-    }
-    Ok(receiver)
-}
-
-#[cfg(not(unix))]
-fn signal() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(async move {
-        let _ = tokio::signal::ctrl_c().await;
-        let _ = sender.send(()).await;
-    });
-    Ok(receiver)
 }
