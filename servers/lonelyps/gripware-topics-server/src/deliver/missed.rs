@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use gripware_core::ErrorChain;
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{Deliverer, Outcome, causes};
+use super::{Deliverer, Outcome};
 use crate::{
     broadcaster::blocking,
     clock::now,
@@ -79,12 +80,12 @@ impl Deliverer {
                 missed.attempts = missed.attempts.saturating_add(1);
                 missed.due = now + delay(missed.attempts);
                 let attempts = missed.attempts;
-                tracing::debug!(%url, %topic, attempts, error = %causes(&error), "not told yet");
+                tracing::debug!(%url, %topic, attempts, error = %ErrorChain(&error), "not told yet");
                 blocking(&self.store, move |store| store.postpone(&missed)).await
             }
         };
         if let Err(error) = kept {
-            tracing::error!(%url, error = %causes(&error), "whom to tell is not kept");
+            tracing::error!(%url, error = %ErrorChain(&error), "whom to tell is not kept");
         }
     }
 

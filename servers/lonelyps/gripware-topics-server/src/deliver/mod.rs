@@ -12,6 +12,7 @@ pub(crate) mod missed;
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use gripware_core::ErrorChain;
 use gripware_topics::{
     Digest, Pattern, Topic,
     auth::{Credential, Verifier},
@@ -113,10 +114,12 @@ impl Deliverer {
         let (url, topic) = (&to.url, &message.topic);
         match new {
             // A subscriber that is gone is told of once, and not with each message.
-            Ok(false) => tracing::debug!(%url, %topic, error = %causes(&error), "not delivered"),
-            Ok(true) => tracing::warn!(%url, %topic, error = %causes(&error), "not delivered"),
+            Ok(false) => {
+                tracing::debug!(%url, %topic, error = %ErrorChain(&error), "not delivered");
+            }
+            Ok(true) => tracing::warn!(%url, %topic, error = %ErrorChain(&error), "not delivered"),
             Err(store) => tracing::error!(
-                %url, %topic, error = %causes(&error), store = %causes(&store),
+                %url, %topic, error = %ErrorChain(&error), store = %ErrorChain(&store),
                 "not delivered, and it will not be told"
             ),
         }
@@ -151,21 +154,9 @@ impl Deliverer {
             Ok(())
         });
         if let Err(error) = done.await {
-            tracing::error!(url = %to.url, error = %causes(&error), "not unsubscribed");
+            tracing::error!(url = %to.url, error = %ErrorChain(&error), "not unsubscribed");
         }
     }
-}
-
-/// An error with what is behind it, on one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
 }
 
 impl DeliveryError {

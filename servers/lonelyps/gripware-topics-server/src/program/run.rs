@@ -2,13 +2,14 @@
 
 use std::{fmt::Display, pin::pin, time::Duration};
 
+use gripware_core::ErrorChain;
 use gripware_hub::{BuildError, Hub};
 use gripware_program::{ConfigError, Failure, Signals, announce};
 use gripware_topics::Auth;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use super::options::{Db, Options};
-use crate::{Broadcaster, SqliteStore, StoreLimits, Targets, deliver::causes};
+use crate::{Broadcaster, SqliteStore, StoreLimits, Targets};
 
 /// How long what is under way may take when the program ends.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -24,19 +25,15 @@ const MAX_REQUESTS: usize = 16_384;
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let auth = match &options.secrets {
-        Some(path) => {
-            Some(Auth::from_file(path).map_err(|error| wrong("--secrets", causes(&error)))?)
-        }
-        None => None,
-    };
+    let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
+    let auth = auth.map_err(|error| wrong("--secrets", ErrorChain(&error)))?;
     let hub = Hub::builder()
         .drain(DRAIN)
         .max_client_requests(MAX_REQUESTS)
         .build_unless_proxied()
         .map_err(|error| match error {
-            BuildError::Grip(error) => ConfigError::new(causes(&error)).into(),
-            error => Failure::other(causes(&error)),
+            BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
+            error => Failure::other(ErrorChain(&error)),
         })?;
     let listening = |error| wrong("--listen", error);
     let listener = TcpListener::bind(&options.listen)
@@ -59,7 +56,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut builder = Broadcaster::builder(auth).targets(targets);
     if let Db::Sqlite(path) = options.db {
         let store = SqliteStore::open(path, StoreLimits::default());
-        builder = builder.store(store.map_err(|error| wrong("--db", causes(&error)))?);
+        builder = builder.store(store.map_err(|error| wrong("--db", ErrorChain(&error)))?);
     }
     #[cfg(unix)]
     raise_open_files();

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use gripware_core::ErrorChain;
 use gripware_topics::{
     Authorization, Tracing, WireError,
     auth::{Nonce, Refusal, Signed},
@@ -20,7 +21,7 @@ use gripware_topics::{
 };
 use http::{HeaderMap, StatusCode, header};
 
-use crate::{Broadcaster, clock::now, deliver::causes, store::StoreError};
+use crate::{Broadcaster, clock::now, store::StoreError};
 
 impl Broadcaster {
     /// Returns the routes: `/v1/subscribe/exact` and the others. They may be nested anywhere.
@@ -112,7 +113,7 @@ impl From<StoreError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, text) = match self {
-            Self::Malformed(error) => (StatusCode::BAD_REQUEST, causes(&error)),
+            Self::Malformed(error) => (StatusCode::BAD_REQUEST, ErrorChain(&error).to_string()),
             Self::Broken(text) => (StatusCode::BAD_REQUEST, text.to_owned()),
             Self::Refused(refusal) => {
                 tracing::info!(%refusal, "a request is refused");
@@ -127,7 +128,7 @@ impl IntoResponse for Failure {
                 (StatusCode::SERVICE_UNAVAILABLE, String::new())
             }
             Self::Store(error) => {
-                tracing::error!(error = %causes(&error), "a request is refused");
+                tracing::error!(error = %ErrorChain(&error), "a request is refused");
                 (StatusCode::SERVICE_UNAVAILABLE, String::new())
             }
         };

@@ -25,6 +25,23 @@ impl MemoryStore {
         }
     }
 
+    pub(super) fn may_miss(&self, missed: &Missed) -> Result<bool, StoreError> {
+        let queue = read(&self.missed);
+        let limit = self.limits.missed;
+        match queue.contains(missed) {
+            true => Ok(false),
+            false if queue.len() >= limit => Err(StoreError::Full {
+                what: "subscribers to be told of missed messages",
+                limit,
+            }),
+            false => Ok(true),
+        }
+    }
+}
+
+/// What a store that keeps this in memory asks before it writes.
+#[cfg(feature = "sqlite")]
+impl MemoryStore {
     /// Whether a subscription could be added: `false` if the URL has it.
     pub(super) fn may_subscribe(
         &self,
@@ -48,19 +65,6 @@ impl MemoryStore {
 
     pub(super) fn has(&self, url: &Address, pattern: &Pattern) -> bool {
         read(&self.index).contains(url, pattern)
-    }
-
-    pub(super) fn may_miss(&self, missed: &Missed) -> Result<bool, StoreError> {
-        let queue = read(&self.missed);
-        let limit = self.limits.missed;
-        match queue.contains(missed) {
-            true => Ok(false),
-            false if queue.len() >= limit => Err(StoreError::Full {
-                what: "subscribers to be told of missed messages",
-                limit,
-            }),
-            false => Ok(true),
-        }
     }
 
     pub(super) fn is_missed(&self, missed: &Missed) -> bool {
