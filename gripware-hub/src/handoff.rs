@@ -34,7 +34,7 @@ pub(crate) struct HeldClient {
     pub(crate) since: Instant,
     pub(crate) request: ReplayRequest,
     pub(crate) origin_client: OriginClient,
-    pub(crate) what: HoldKind,
+    pub(crate) kind: HoldKind,
     /// `None` if the answer goes by another task, and until the connection has left hyper.
     pub(crate) conn: Option<ClientConn>,
 }
@@ -77,7 +77,7 @@ pub(crate) enum Reply {
 /// A connection to a client.
 #[derive(Debug)]
 pub(crate) struct ClientConn {
-    pub(crate) wire: DetachedSocket,
+    pub(crate) socket: DetachedSocket,
     /// What the client has sent already, behind the request.
     pub(crate) unread: Bytes,
     /// Goes on with the connection after the hold; `None` if it may not be used again (keep-alive).
@@ -88,7 +88,7 @@ impl ClientConn {
     /// A connection that ends with the hold, and of which nothing was read ahead.
     pub(crate) fn new(io: impl Io + 'static) -> Self {
         Self {
-            wire: DetachedSocket::Other(Box::new(io)),
+            socket: DetachedSocket::Other(Box::new(io)),
             unread: Bytes::new(),
             resume_http: None,
         }
@@ -97,7 +97,7 @@ impl ClientConn {
 
 /// A server that goes on with a connection after a hold.
 pub(crate) trait ResumeHttp: Send + Sync + fmt::Debug {
-    fn resume_http(&self, wire: DetachedSocket, unread: Bytes);
+    fn resume_http(&self, socket: DetachedSocket, unread: Bytes);
 }
 
 /// How the bytes of a stream stand on its line.

@@ -25,7 +25,7 @@ impl Sink for LocalPublisher {
     }
 
     fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
-        let waiting = self.node.waits_for_room()?;
+        let waiting = self.node.wait_for_backlog()?;
         Some(Box::pin(waiting))
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Node {
     pub(crate) signature: Arc<Signature>,
     pub(crate) metrics: Arc<Metrics>,
     shared: Arc<Shared>,
-    room: Arc<Backlog>,
+    backlog: Arc<Backlog>,
     next_shard: AtomicUsize,
     /// What cursors of connections count from.
     started: Instant,
@@ -70,7 +70,7 @@ impl Node {
         Ok(Self {
             signature: Arc::new(Signature::new(settings.signer.clone())),
             metrics: Arc::clone(&shared.metrics),
-            room: Arc::new(Backlog::new(settings.backlog_bytes)),
+            backlog: Arc::new(Backlog::new(settings.backlog_bytes)),
             next_shard: AtomicUsize::new(0),
             started: clock::now(),
             shared,
@@ -82,7 +82,7 @@ impl Node {
     /// for.
     pub(crate) async fn publish(&self, channel: &Channel, item: &ItemParts) -> Subscribers {
         loop {
-            self.room.free().await;
+            self.backlog.free().await;
             if let Some(subscribers) = self.try_publish(channel, item) {
                 return subscribers;
             }
@@ -90,8 +90,8 @@ impl Node {
     }
 
     /// Waits until there is room for an item. Nothing where there is now.
-    pub(crate) fn waits_for_room(&self) -> Option<impl Future<Output = ()> + Send + '_> {
-        (!self.room.is_free()).then(|| self.room.free())
+    pub(crate) fn wait_for_backlog(&self) -> Option<impl Future<Output = ()> + Send + '_> {
+        (!self.backlog.is_free()).then(|| self.backlog.free())
     }
 
     /// Takes a valid item, and says how many subscribers it is for. Nothing where far too many
@@ -102,11 +102,11 @@ impl Node {
             self.metrics.items.add(1);
             return Some(Subscribers::default());
         }
-        let room = Arc::new(self.room.take(EncodedItem::cost(item))?);
+        let permit = Arc::new(self.backlog.take(EncodedItem::cost(item))?);
         self.metrics.items.add(1);
         let encoded = Arc::new(EncodedItem::new(channel.name().into(), item));
         let published = registry.publish(encoded, |shards, encoded| {
-            self.shared.deliver(shards, &encoded, Some(&room));
+            self.shared.deliver(shards, &encoded, Some(&permit));
         });
         let Published {
             subscribers,
@@ -126,7 +126,7 @@ impl Node {
     /// Hands an item to one connection, whatever it is subscribed to. Whether it is there, and the
     /// item has a format for it.
     pub(crate) async fn publish_to(&self, id: Id, item: &ItemParts) -> bool {
-        self.room.free().await;
+        self.backlog.free().await;
         let encoded = Arc::new(EncodedItem::new("".into(), item));
         let mut is_reached = false;
         for answer in self.ask_all(|reached| Message::PublishTo {
@@ -142,7 +142,7 @@ impl Node {
     /// How many bytes of items have been accepted and not been handed out yet.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn occupied(&self) -> usize {
-        self.room.used()
+        self.backlog.used()
     }
 
     /// Returns all channels that somebody is subscribed to, by name.

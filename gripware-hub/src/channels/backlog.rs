@@ -23,7 +23,7 @@ pub(crate) struct Backlog {
 /// An item's share of the backlog, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct BacklogPermit {
-    room: Arc<Backlog>,
+    backlog: Arc<Backlog>,
     cost: usize,
 }
 
@@ -67,7 +67,7 @@ impl Backlog {
         }
         self.used.fetch_add(cost, Ordering::AcqRel);
         Some(BacklogPermit {
-            room: Arc::clone(self),
+            backlog: Arc::clone(self),
             cost,
         })
     }
@@ -75,7 +75,7 @@ impl Backlog {
 
 impl Drop for BacklogPermit {
     fn drop(&mut self) {
-        let Backlog { limit, used, freed } = &*self.room;
+        let Backlog { limit, used, freed } = &*self.backlog;
         let before = used.fetch_sub(self.cost, Ordering::AcqRel);
         if before >= *limit && before - self.cost < *limit {
             freed.notify_waiters();
@@ -93,25 +93,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_goes_on_when_room_is_given_back() {
-        let room = Arc::new(Backlog::new(10));
-        let (one, other) = (room.take(6), room.take(6));
-        assert!(!room.is_free());
-        assert!(timeout(Duration::from_secs(1), room.free()).await.is_err());
+        let backlog = Arc::new(Backlog::new(10));
+        let (one, other) = (backlog.take(6), backlog.take(6));
+        assert!(!backlog.is_free());
+        assert!(
+            timeout(Duration::from_secs(1), backlog.free())
+                .await
+                .is_err()
+        );
         let waiting = tokio::spawn({
-            let room = Arc::clone(&room);
-            async move { room.free().await }
+            let backlog = Arc::clone(&backlog);
+            async move { backlog.free().await }
         });
         tokio::task::yield_now().await;
         drop(one);
         waiting.await.unwrap();
         drop(other);
-        assert_eq!(room.used(), 0);
+        assert_eq!(backlog.used(), 0);
     }
 
     #[test]
     fn without_waiting_no_more_than_twice_the_room_is_taken() {
-        let room = Arc::new(Backlog::new(10));
-        let taken: Vec<_> = std::iter::from_fn(|| room.take(5)).collect();
+        let backlog = Arc::new(Backlog::new(10));
+        let taken: Vec<_> = std::iter::from_fn(|| backlog.take(5)).collect();
         assert_eq!(taken.len(), 4);
     }
 }

@@ -8,4 +8,5 @@
 pub(crate) mod backlog;
 pub(crate) mod encoded_item;
 pub(crate) mod registry;
+pub(crate) mod shrink;
 pub(crate) mod stripe;

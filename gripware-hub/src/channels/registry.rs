@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use super::stripe::shrink;
 use super::{encoded_item::EncodedItem, stripe::Stripe};
 use crate::{
     clock,
@@ -100,7 +99,7 @@ impl Registry {
         mut deliver: impl FnMut(u64, Arc<EncodedItem>),
     ) -> Published {
         let mut stripe = self.stripe(&item.channel);
-        let admission = stripe.place(item, clock::now(), self.id_memory);
+        let admission = stripe.admit(item, clock::now(), self.id_memory);
         if admission.shards != 0 {
             for item in admission.ready {
                 deliver(admission.shards, item);

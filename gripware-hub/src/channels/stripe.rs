@@ -6,14 +6,13 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use gripware_core::proxy::{Dialect, Sequenced, Sequencer};
 
-use super::encoded_item::EncodedItem;
+use super::{encoded_item::EncodedItem, shrink::shrink};
 use crate::inspect::{ConnectionKind, Subscribers};
 
 /// The most channels without subscribers that are remembered for their last id, in each stripe.
@@ -49,7 +48,7 @@ struct Entry {
     response: u32,
     stream: u32,
     websocket: u32,
-    order: Option<Box<Sequencer<Arc<EncodedItem>>>>,
+    sequencer: Option<Box<Sequencer<Arc<EncodedItem>>>>,
     /// Whether it is in the list of channels without subscribers.
     lingers: bool,
 }
@@ -101,9 +100,9 @@ impl Stripe {
         entry.shards |= 1 << shard;
         *entry.count(kind) += 1;
         let last = entry
-            .order
+            .sequencer
             .as_ref()
-            .and_then(|order| order.last_id().map(Into::into));
+            .and_then(|sequencer| sequencer.last_id().map(Into::into));
         (name, last)
     }
 
@@ -127,7 +126,7 @@ impl Stripe {
         }
         if entry.shards == 0 {
             self.followed -= usize::from(was_followed);
-            if entry.order.is_none() {
+            if entry.sequencer.is_none() {
                 self.channels.remove(name);
             } else if !entry.lingers {
                 entry.lingers = true;
@@ -143,12 +142,16 @@ impl Stripe {
     }
 
     pub(crate) fn forget_last(&mut self, name: &str) {
-        if let Some(order) = self.channels.get_mut(name).and_then(|it| it.order.as_mut()) {
-            order.forget_last();
+        if let Some(sequencer) = self
+            .channels
+            .get_mut(name)
+            .and_then(|it| it.sequencer.as_mut())
+        {
+            sequencer.forget_last();
         }
     }
 
-    pub(crate) fn place(
+    pub(crate) fn admit(
         &mut self,
         item: Arc<EncodedItem>,
         now: Instant,
@@ -167,7 +170,7 @@ impl Stripe {
             ..Admission::default()
         };
         // An item without an id is in no order, but one with a previous id may have to wait.
-        if item.id.is_none() && (item.prev_id.is_none() || entry.order.is_none()) {
+        if item.id.is_none() && (item.prev_id.is_none() || entry.sequencer.is_none()) {
             admission.ready.push(item);
             return admission;
         }
@@ -175,19 +178,19 @@ impl Stripe {
             entry.lingers = true;
             self.lingering.push_back((now, Arc::clone(&name)));
         }
-        let order = entry
-            .order
+        let sequencer = entry
+            .sequencer
             .get_or_insert_with(|| Box::new(Sequencer::new(Dialect::Hub, now)));
-        let was_waited_for = order.is_waiting();
-        let before = order.waiting_bytes();
+        let was_waited_for = sequencer.is_waiting();
+        let before = sequencer.waiting_bytes();
         let may_wait = is_followed && self.waiting_bytes + item.cost <= MAX_WAITING_BYTES;
-        match order.accept(item, may_wait, now, memory) {
+        match sequencer.accept(item, may_wait, now, memory) {
             Sequenced::Dropped => admission.is_duplicate = true,
             Sequenced::Waits => admission.waits = true,
             Sequenced::Ready(ready) => admission.ready = ready,
         }
-        self.waiting_bytes = self.waiting_bytes + order.waiting_bytes() - before;
-        if order.is_waiting() && !was_waited_for {
+        self.waiting_bytes = self.waiting_bytes + sequencer.waiting_bytes() - before;
+        if sequencer.is_waiting() && !was_waited_for {
             self.waited_for.push(name);
         }
         admission
@@ -207,15 +210,15 @@ impl Stripe {
             let Some(entry) = channels.get_mut(name) else {
                 return false;
             };
-            let Some(order) = entry.order.as_mut() else {
+            let Some(sequencer) = entry.sequencer.as_mut() else {
                 return false;
             };
-            let ready = order.expire(now, wait);
+            let ready = sequencer.expire(now, wait);
             if !ready.is_empty() {
                 deliver(entry.shards, ready);
             }
-            waiting_bytes += order.waiting_bytes();
-            order.is_waiting()
+            waiting_bytes += sequencer.waiting_bytes();
+            sequencer.is_waiting()
         });
         self.waiting_bytes = waiting_bytes;
     }
@@ -251,8 +254,8 @@ impl Stripe {
         // What moves in the map meanwhile is met next time.
         for entry in self.channels.values_mut().skip(self.swept).take(MAX_SWEPT) {
             count += 1;
-            if let Some(order) = &mut entry.order {
-                order.sweep(now, memory);
+            if let Some(sequencer) = &mut entry.sequencer {
+                sequencer.sweep(now, memory);
             }
         }
         self.swept = if count < MAX_SWEPT {
@@ -287,7 +290,10 @@ impl Stripe {
                 entry.lingers = false;
                 continue;
             }
-            let changed = entry.order.as_ref().map(|order| order.changed());
+            let changed = entry
+                .sequencer
+                .as_ref()
+                .map(|sequencer| sequencer.changed());
             let is_fresh = changed.is_some_and(|it| now.saturating_duration_since(it) < memory);
             if is_fresh && self.lingering.len() <= MAX_LINGERING {
                 self.lingering.push_back((now, name));
@@ -295,13 +301,6 @@ impl Stripe {
                 self.channels.remove(&name);
             }
         }
-    }
-}
-
-/// Gives capacity back of which less than a quarter is used.
-pub(crate) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if map.len() < map.capacity() / 4 {
-        map.shrink_to(2 * map.len());
     }
 }
 
@@ -319,7 +318,7 @@ mod tests {
         let item = Item::from(HttpStream::text("x")).id("1");
         for n in 0..MAX_LINGERING {
             let item = EncodedItem::new(n.to_string().into(), item.parts().unwrap());
-            stripe.place(Arc::new(item), now, MEMORY);
+            stripe.admit(Arc::new(item), now, MEMORY);
         }
         // One that is followed is kept, with its last id, and not the ids that came.
         stripe.subscribe("0", 0, ConnectionKind::Stream);
@@ -344,18 +343,18 @@ mod tests {
         let mut stripe = Stripe::default();
         let now = Instant::now();
         let memory = Duration::from_secs(60);
-        let mut place = |channel: &str, id: &str, prev_id: &str| {
+        let mut admit = |channel: &str, id: &str, prev_id: &str| {
             let item = Item::from(HttpStream::text("x".repeat(MAX_WAITING_BYTES / 5)));
             let item = item.id(id).prev_id(prev_id);
             let item = EncodedItem::new(channel.into(), item.parts().unwrap());
             stripe.subscribe(channel, 0, ConnectionKind::Stream);
-            stripe.place(Arc::new(item), now, memory).waits
+            stripe.admit(Arc::new(item), now, memory).waits
         };
         let mut waiting = 0;
         for n in 0..4 {
             let channel = format!("c{n}");
-            assert!(!place(&channel, "1", "0"));
-            waiting += usize::from(place(&channel, "3", "2"));
+            assert!(!admit(&channel, "1", "0"));
+            waiting += usize::from(admit(&channel, "3", "2"));
         }
         assert_eq!(waiting, 2);
         stripe.expire(now, Duration::ZERO, |_, _| {});

@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
 
 use super::{
-    h2_stream::{PipeBody, hold_in_pipe},
+    h2_stream::{H2StreamBody, hold_h2_stream},
     handoff_slot::{Handoff, HandoffSlot},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) enum Answer<B> {
     Origin(#[pin] B),
     /// The beginning of a stream that is held once the client has it.
     Opening(Opening<B>),
-    Pipe(PipeBody),
+    H2Stream(H2StreamBody),
 }
 
 pub(super) struct Opening<B> {
@@ -44,8 +44,8 @@ pub(super) struct Opening<B> {
 pub(super) enum Afterwards {
     /// The HTTP/1.x connection leaves hyper.
     Leave(Arc<HandoffSlot>, Box<Handoff>),
-    /// The body goes on from a pipe, on HTTP/2.
-    Pipe(Arc<dyn Holder>, Box<HeldClient>),
+    /// The body goes on with a hold on HTTP/2.
+    H2Stream(Arc<dyn Holder>, Box<HeldClient>),
 }
 
 impl<B> Answer<B> {
@@ -70,7 +70,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
-            let pipe = match self.as_mut().project() {
+            let stream = match self.as_mut().project() {
                 AnswerParts::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
                 AnswerParts::Whole(bytes) => return data(std::mem::take(bytes)),
                 AnswerParts::Origin(body) => {
@@ -84,8 +84,8 @@ where
                     }
                     return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
                 }
-                AnswerParts::Pipe(pipe) => {
-                    let read = ready!(pipe.poll_data(cx));
+                AnswerParts::H2Stream(stream) => {
+                    let read = ready!(stream.poll_data(cx));
                     return Poll::Ready(
                         read.map(|read| read.map(Frame::data).map_err(BoxError::from)),
                     );
@@ -103,8 +103,8 @@ where
                         Some(Ok(_)) => continue,
                         Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                         None => match opening.then.take() {
-                            Some(Afterwards::Pipe(holder, client)) => {
-                                Some(hold_in_pipe(&*holder, *client))
+                            Some(Afterwards::H2Stream(holder, client)) => {
+                                Some(hold_h2_stream(&*holder, *client))
                             }
                             Some(Afterwards::Leave(slot, handoff)) => {
                                 slot.put(handoff);
@@ -115,8 +115,8 @@ where
                     }
                 }
             };
-            match pipe {
-                Some(pipe) => self.set(Self::Pipe(pipe)),
+            match stream {
+                Some(stream) => self.set(Self::H2Stream(stream)),
                 None => return Poll::Pending,
             }
         }
@@ -126,7 +126,7 @@ where
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Origin(body) => body.is_end_stream(),
-            Self::Opening(_) | Self::Pipe(_) => false,
+            Self::Opening(_) | Self::H2Stream(_) => false,
         }
     }
 
@@ -134,7 +134,7 @@ where
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Origin(body) => body.size_hint(),
-            Self::Opening(_) | Self::Pipe(_) => SizeHint::default(),
+            Self::Opening(_) | Self::H2Stream(_) => SizeHint::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How much of a stream's first bytes is gathered, to be sent with the head, in bytes.
-const GATHERED: usize = 16 * 1024;
+const MAX_PREFIX: usize = 16 * 1024;
 
 /// The first bytes of a stream, and the rest where there is one.
 pub(super) enum Begun<B> {
@@ -22,7 +22,7 @@ pub(super) enum Begun<B> {
 }
 
 /// Reads what is there of a body, without waiting for more.
-pub(super) async fn gather<B>(body: B) -> Result<Begun<B>, Refused>
+pub(super) async fn read_prefix<B>(body: B) -> Result<Begun<B>, Refused>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -30,24 +30,24 @@ where
         return Ok(Begun::Whole(Bytes::new()));
     }
     let mut body = Box::pin(body);
-    let mut gathered = BytesMut::new();
-    while gathered.len() < GATHERED {
+    let mut prefix = BytesMut::new();
+    while prefix.len() < MAX_PREFIX {
         let polled = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
-                    gathered.extend_from_slice(&data);
+                    prefix.extend_from_slice(&data);
                 }
             }
             Poll::Ready(Some(Err(error))) => {
                 let error: BoxError = error.into();
                 return Err(Refused::Failed(ErrorChain(&*error).to_string()));
             }
-            Poll::Ready(None) => return Ok(Begun::Whole(gathered.freeze())),
+            Poll::Ready(None) => return Ok(Begun::Whole(prefix.freeze())),
             Poll::Pending => break,
         }
     }
-    Ok(Begun::More(gathered.freeze(), body))
+    Ok(Begun::More(prefix.freeze(), body))
 }
 
 /// The whole body of a request: what the application has read, and what it has not.

@@ -38,8 +38,8 @@ where
         if let Some(watch) = &watch {
             // A client with no window at all is never waited for here.
             watch.change(Progress::waits);
-            if let Answer::Pipe(pipe) = &answer {
-                watch.hold(pipe.hold());
+            if let Answer::H2Stream(stream) = &answer {
+                watch.hold(stream.hold());
             }
         }
         Self {
@@ -70,10 +70,10 @@ where
         let last = std::mem::take(this.last);
         watch.change(|progress| progress.takes(last));
         if this.rest.is_empty() {
-            let was_held = matches!(*this.answer, Answer::Pipe(_));
+            let was_held = matches!(*this.answer, Answer::H2Stream(_));
             let polled = this.answer.as_mut().poll_frame(cx);
-            if let (false, Answer::Pipe(pipe)) = (was_held, &*this.answer) {
-                watch.hold(pipe.hold());
+            if let (false, Answer::H2Stream(stream)) = (was_held, &*this.answer) {
+                watch.hold(stream.hold());
             }
             let Poll::Ready(Some(Ok(frame))) = polled else {
                 watch.change(Progress::settles);

@@ -43,7 +43,7 @@ pub(super) struct Disposition<'a> {
     pub(super) origin_client: &'a OriginClient,
     pub(super) slot: Option<&'a Arc<HandoffSlot>>,
     pub(super) exchange: Exchange,
-    pub(super) kept: ReplayRequest,
+    pub(super) replay: ReplayRequest,
     pub(super) rest: Option<Receiver<Rest>>,
 }
 
@@ -166,25 +166,25 @@ impl Disposition<'_> {
     /// Makes a held client of the one that asked, but for its connection. Reads what it still sends,
     /// since a request has to be whole to be asked again, and what is left of it on the connection
     /// would be taken for the next request (request smuggling).
-    pub(super) async fn held(&mut self, what: HoldKind) -> Result<HeldClient, Refused> {
+    pub(super) async fn held(&mut self, kind: HoldKind) -> Result<HeldClient, Refused> {
         let settings = self.holder.settings();
-        if self.kept.head_len() > settings.max_held_head {
+        if self.replay.head_len() > settings.max_held_head {
             return Err(Refused::HeadTooLarge);
         }
-        let mut kept = self.kept.clone();
+        let mut replay = self.replay.clone();
         if let Some(rest) = self.rest.take() {
             let body = whole(rest, settings.max_held_request);
             let body = timeout(settings.origin_timeout, body).await;
-            kept = kept.with_body(body.unwrap_or(Err(Refused::RequestFailed))?);
+            replay = replay.with_body(body.unwrap_or(Err(Refused::RequestFailed))?);
         }
-        let uri = absolute(kept.uri(), &kept.headers(), self.exchange.is_tls);
+        let uri = absolute(replay.uri(), &replay.headers(), self.exchange.is_tls);
         Ok(HeldClient {
             id: Id::random(),
             peer: self.exchange.peer,
             since: self.exchange.since,
-            request: kept.with_uri(uri),
+            request: replay.with_uri(uri),
             origin_client: self.origin_client.clone(),
-            what,
+            kind,
             conn: None,
         })
     }

@@ -177,7 +177,7 @@ async fn forward<S: Origin>(
         exchange.log(response.status(), "none");
         return response.into();
     };
-    let kept = ReplayRequest::new(&parts, Bytes::new());
+    let replay = ReplayRequest::new(&parts, Bytes::new());
     if let Some(peer) = peer.at {
         parts.extensions.insert(ClientAddr(peer));
     }
@@ -199,15 +199,15 @@ async fn forward<S: Origin>(
             return response.into();
         }
     };
-    let decision = Disposition {
+    let disposition = Disposition {
         holder,
         origin_client: &gateway.origin_client,
         slot,
         exchange,
-        kept,
+        replay,
         rest,
     };
-    decision.make(response).await
+    disposition.make(response).await
 }
 
 pub(super) fn failure(

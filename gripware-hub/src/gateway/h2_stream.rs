@@ -24,8 +24,8 @@ const CAPACITY: usize = 16 * 1024;
 const CHUNK: usize = 8 * 1024;
 
 /// Holds a client whose connection is a stream of HTTP/2. Returns the rest of its response's body.
-pub(super) fn hold_in_pipe(holder: &dyn Holder, client: HeldClient) -> PipeBody {
-    let (socket, body) = pipe();
+pub(super) fn hold_h2_stream(holder: &dyn Holder, client: HeldClient) -> H2StreamBody {
+    let (socket, body) = h2_stream();
     holder.hold(HeldClient {
         conn: Some(ClientConn::new(socket)),
         ..client
@@ -33,25 +33,25 @@ pub(super) fn hold_in_pipe(holder: &dyn Holder, client: HeldClient) -> PipeBody 
     body
 }
 
-/// The wire of a stream on HTTP/2, and what hyper reads from it.
+/// The socket of a stream on HTTP/2, and what hyper reads from it.
 ///
-/// A wire that is shut down is a response that ended. One that is dropped was cut off, and hyper
-/// resets the stream. A client that is gone is the wire's end of file.
-fn pipe() -> (HoldSocket, PipeBody) {
+/// A socket that is shut down is a response that ended. One that is dropped was cut off, and hyper
+/// resets the stream. A client that is gone is the socket's end of file.
+fn h2_stream() -> (HoldSocket, H2StreamBody) {
     let (near, far) = tokio::io::duplex(CAPACITY);
     let ended = Arc::new(AtomicBool::new(false));
     let hold = Arc::new(());
-    let body = PipeBody {
+    let body = H2StreamBody {
         io: far,
         ended: Arc::clone(&ended),
         hold: Arc::downgrade(&hold),
     };
-    let wire = HoldSocket {
+    let socket = HoldSocket {
         io: near,
         ended,
         _hold: hold,
     };
-    (wire, body)
+    (socket, body)
 }
 
 struct HoldSocket {
@@ -62,14 +62,14 @@ struct HoldSocket {
 
 impl Io for HoldSocket {}
 
-pub(super) struct PipeBody {
+pub(super) struct H2StreamBody {
     io: DuplexStream,
     ended: Arc<AtomicBool>,
     hold: Weak<()>,
 }
 
-impl PipeBody {
-    /// Lives as long as the wire.
+impl H2StreamBody {
+    /// Lives as long as the socket.
     pub(super) fn hold(&self) -> Weak<()> {
         Weak::clone(&self.hold)
     }

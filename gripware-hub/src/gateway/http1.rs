@@ -15,7 +15,7 @@ use super::{
     forward::{Client, Peer},
     handoff_slot::HandoffSlot,
     progress::StallTimer,
-    rewind::ClientIo,
+    rewind::Rewind,
     server::{Connected, Gateway, Returning},
 };
 use crate::{handoff::ClientConn, log::TARGET, origin::Origin, socket::Socket};
@@ -52,7 +52,7 @@ pub(super) async fn serve<S: Origin>(
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
         .max_header_size(options.max_header_size)
-        .serve_connection(ClientIo::new(socket, prefix, Arc::clone(&slot)), client);
+        .serve_connection(Rewind::new(socket, prefix, Arc::clone(&slot)), client);
     let mut is_stopping = false;
     let mut stall = StallTimer::default();
     let ended = {
@@ -94,7 +94,7 @@ pub(super) async fn serve<S: Origin>(
         return;
     };
     drop(permit);
-    let Ok(wire) = socket.detach() else {
+    let Ok(socket) = socket.detach() else {
         return;
     };
     let holder = Arc::clone(&gateway.holder);
@@ -107,7 +107,7 @@ pub(super) async fn serve<S: Origin>(
         Arc::new(returning) as Arc<_>
     });
     holder.hold(handoff.with_socket(ClientConn {
-        wire,
+        socket,
         unread: join(&parts.read_buf, &rest),
         resume_http,
     }));

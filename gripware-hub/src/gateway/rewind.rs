@@ -29,7 +29,7 @@ const CHUNK: usize = 4096;
 /// of it, up to a bound. A reset ends the connection, and with it what is in progress. An end of file
 /// does not: a client that has no more to ask sends it too and waits for its answers, and TCP does
 /// not tell the two apart.
-pub(super) struct ClientIo {
+pub(super) struct Rewind {
     socket: TokioIo<Socket>,
     ahead: BytesMut,
     /// Whether the end of file was read ahead.
@@ -39,7 +39,7 @@ pub(super) struct ClientIo {
     slot: Arc<HandoffSlot>,
 }
 
-impl ClientIo {
+impl Rewind {
     pub(super) fn new(socket: Socket, prefix: Bytes, slot: Arc<HandoffSlot>) -> Self {
         Self {
             socket: TokioIo::new(socket),
@@ -80,7 +80,7 @@ impl ClientIo {
     }
 }
 
-impl Read for ClientIo {
+impl Read for Rewind {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,7 +105,7 @@ impl Read for ClientIo {
     }
 }
 
-impl Write for ClientIo {
+impl Write for Rewind {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

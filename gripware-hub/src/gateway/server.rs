@@ -25,7 +25,7 @@ pub(crate) struct Gateway<S> {
     pub(super) holder: Arc<dyn Holder>,
     pub(super) origin_client: OriginClient,
     pub(super) options: Options,
-    pub(super) session: WsSettings,
+    pub(super) ws_settings: WsSettings,
     /// Cloned for each connection. A service need not be `Sync`.
     origin: Mutex<S>,
     pub(super) shares: Arc<Shares>,
@@ -56,14 +56,14 @@ impl<S: Origin> Gateway<S> {
             settings.max_turns_per_address,
             settings.origin_timeout,
         );
-        let session = settings.websocket();
+        let ws_settings = settings.websocket();
         Arc::new(Self {
             holder,
             origin_client,
             server: Server::new(stop, options.max_connections),
             shares: Shares::new(options.max_client_requests),
             options,
-            session,
+            ws_settings,
             origin: Mutex::new(origin),
         })
     }
@@ -164,7 +164,7 @@ pub(super) struct Returning<S> {
 }
 
 impl<S: Origin> ResumeHttp for Returning<S> {
-    fn resume_http(&self, wire: DetachedSocket, unread: Bytes) {
+    fn resume_http(&self, socket: DetachedSocket, unread: Bytes) {
         let gateway = Arc::clone(&self.gateway);
         let (peer, is_tls) = (self.peer, self.is_tls);
         self.gateway.server.spawn(async move {
@@ -180,7 +180,7 @@ impl<S: Origin> ResumeHttp for Returning<S> {
                 permit,
             };
             // Here, since the socket has to be in the reactor of this runtime.
-            if let Ok(socket) = Socket::attach(wire) {
+            if let Ok(socket) = Socket::attach(socket) {
                 http1::serve(gateway, socket, unread, connected).await;
             }
         });

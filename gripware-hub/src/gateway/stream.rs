@@ -8,10 +8,10 @@ use http::{Response, Version, header::CONTENT_LENGTH};
 
 use super::{
     answer::{Afterwards, Answer},
-    body_prefix::{Begun, gather},
+    body_prefix::{Begun, read_prefix},
     disposition::{Disposition, head_of},
     forward::Outcome,
-    h2_stream::hold_in_pipe,
+    h2_stream::hold_h2_stream,
     handoff_slot::Handoff,
     refused::Refused,
 };
@@ -34,7 +34,7 @@ impl Disposition<'_> {
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let begun = gather(body).await?;
+        let begun = read_prefix(body).await?;
         self.begin_stream(instruction, begun).await
     }
 
@@ -55,7 +55,7 @@ impl Disposition<'_> {
             return Ok(response.map(|()| Bytes::new()).into());
         }
         // What is not kept of it does not count, and takes no room meanwhile.
-        self.kept = self.kept.clone().without_headers();
+        self.replay = self.replay.clone().without_headers();
         let version = self.exchange.version;
         let framing = match self.slot {
             Some(_) if version != Version::HTTP_10 => Framing::Chunked,
@@ -71,21 +71,21 @@ impl Disposition<'_> {
             (None, Some(_)) => stream_head(&response, version, framing, keep_alive, &first),
             (None, None) => first.clone(),
         };
-        let what = HoldKind::Stream {
+        let kind = HoldKind::Stream {
             instruction,
             head,
             framing,
         };
-        let client = self.held(what).await?;
+        let client = self.held(kind).await?;
         self.holder.metrics().held_streams.add(1);
         self.exchange.log(status, "stream");
         let Some(slot) = self.slot.cloned() else {
             let answer = match rest {
                 Some(rest) => {
-                    let then = Afterwards::Pipe(Arc::clone(self.holder), Box::new(client));
+                    let then = Afterwards::H2Stream(Arc::clone(self.holder), Box::new(client));
                     Answer::opening(first, rest, then)
                 }
-                None => Answer::Pipe(hold_in_pipe(&**self.holder, client)),
+                None => Answer::H2Stream(hold_h2_stream(&**self.holder, client)),
             };
             return Ok(Outcome::Answer(response.map(|()| answer)));
         };

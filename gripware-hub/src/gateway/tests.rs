@@ -130,12 +130,12 @@ impl Caught {
 
     async fn stream(&self) -> (ReplayRequest, ClientConn, String, Framing) {
         let held = self.next().await;
-        match held.what {
+        match held.kind {
             HoldKind::Stream { head, framing, .. } => {
                 let head = String::from_utf8(head.to_vec()).unwrap();
                 (held.request, held.conn.unwrap(), head, framing)
             }
-            what => panic!("no stream was held, but {what:?}"),
+            kind => panic!("no stream was held, but {kind:?}"),
         }
     }
 }

@@ -111,7 +111,7 @@ pub(super) async fn open<S: Origin>(
 ) -> Outcome<Counted<S::Body>> {
     let id = Id::random();
     let mut opening = Opened::new(gateway, id, &exchange, parts);
-    if opening.kept.head_len() > gateway.holder.settings().max_held_head {
+    if opening.replay.head_len() > gateway.holder.settings().max_held_head {
         let response = head_too_large();
         exchange.log(response.status(), "none");
         return response.into();
@@ -159,7 +159,7 @@ async fn consent<S: Origin>(
     opening: &mut Opened,
 ) -> Result<Box<Accepted>, Response<Bytes>> {
     let settings = gateway.holder.settings();
-    let limit = gateway.session.limits.websocket_body;
+    let limit = gateway.ws_settings.limits.websocket_body;
     loop {
         let Ok(in_progress) = share::enter(share.cloned()).await else {
             gateway.holder.metrics().busy.add(1);
@@ -181,9 +181,9 @@ async fn consent<S: Origin>(
             gateway.holder.metrics().bad_gateway.add(1);
             failure(exchange, &error, settings.development)
         })?;
-        let client = opening.kept.headers();
+        let client = opening.replay.headers();
         let meta = std::mem::take(&mut opening.meta);
-        match judge(answer, &client, meta, &gateway.session) {
+        match judge(answer, &client, meta, &gateway.ws_settings) {
             Opening::Accepted(accepted) => {
                 opening.meta = accepted.meta.clone();
                 return Ok(accepted);
@@ -222,7 +222,7 @@ async fn consent<S: Origin>(
 #[derive(Debug)]
 pub(super) struct Opened {
     id: Id,
-    kept: ReplayRequest,
+    replay: ReplayRequest,
     meta: ConnectionMeta,
     origin_client: OriginClient,
     is_known: bool,
@@ -236,7 +236,7 @@ impl Opened {
         parts.headers = request::headers(&parts.headers, &id.to_string());
         Self {
             id,
-            kept: ReplayRequest::new(&parts, Bytes::new()),
+            replay: ReplayRequest::new(&parts, Bytes::new()),
             meta: ConnectionMeta::default(),
             origin_client: gateway.origin_client.clone(),
             is_known: false,
@@ -245,7 +245,7 @@ impl Opened {
     }
 
     fn request(&self, event: Event) -> Request<Bytes> {
-        let mut request = self.kept.to_request();
+        let mut request = self.replay.to_request();
         EventsRequest::of(event, &self.meta).apply(&mut request);
         request
     }
@@ -256,9 +256,9 @@ impl Opened {
                 id: self.id,
                 peer: exchange.peer,
                 since: exchange.since,
-                request: self.kept.clone(),
+                request: self.replay.clone(),
                 origin_client: self.origin_client.clone(),
-                what: HoldKind::WebSocket { accepted, head },
+                kind: HoldKind::WebSocket { accepted, head },
                 conn: None,
             },
             keep_alive: false,

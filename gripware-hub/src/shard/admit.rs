@@ -39,11 +39,11 @@ impl Shard {
             since,
             request,
             origin_client,
-            what,
+            kind,
             conn,
         } = held;
         let mut request = request.detach_from_buffer();
-        let (hold, head, start) = match what {
+        let (hold, head, start) = match kind {
             HoldKind::Response { instruction, reply } => {
                 let hold = Hold::Response(Box::new(ResponseSession::new(reply, now)));
                 (hold, Bytes::new(), Start::Hold(Box::new(instruction)))
@@ -68,7 +68,7 @@ impl Shard {
         };
         let (wire, unread, resume_http) = match conn {
             None => (None, Bytes::new(), None),
-            Some(conn) => match Socket::attach(conn.wire) {
+            Some(conn) => match Socket::attach(conn.socket) {
                 Ok(wire) => (Some(wire), conn.unread, conn.resume_http),
                 Err(error) => {
                     tracing::debug!(target: crate::log::TARGET, connection = %id, %error, "a client is lost");

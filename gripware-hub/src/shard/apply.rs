@@ -58,14 +58,14 @@ impl Shard {
     }
 
     fn send(&self, connection: &Connection, bytes: bytes::Bytes) -> Enqueued {
-        let posted = connection.with(|state| match state.end {
+        let enqueued = connection.with(|state| match state.end {
             None => self.post(connection, state, bytes, 1),
             Some(_) => Enqueued::Queued,
         });
-        if posted == Enqueued::Dropped {
+        if enqueued == Enqueued::Dropped {
             self.shared.metrics.dropped.add(1);
         }
-        posted
+        enqueued
     }
 
     fn apply_one(self: &Rc<Self>, connection: &Rc<Connection>, effect: Effect) {

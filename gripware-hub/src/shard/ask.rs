@@ -60,7 +60,7 @@ impl Shard {
         let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
         spawn_local(async move {
             let answer = origin_client.ask(request, limit).await;
-            shard.guard(&connection, || shard.answered(&connection, answer));
+            shard.isolate(&connection, || shard.answered(&connection, answer));
             // It may be read from again.
             connection.wake();
         });

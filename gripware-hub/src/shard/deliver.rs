@@ -15,30 +15,30 @@ use crate::{
 };
 
 /// Hands items to one connection after the other.
-pub(super) struct Delivery<'a> {
+pub(super) struct Deliverer<'a> {
     shard: &'a Shard,
     now: Instant,
     /// What the session wants done but for queueing the items.
     pub(super) effects: Vec<Effect>,
-    posted: u64,
+    enqueued: u64,
     dropped: u64,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> Deliverer<'a> {
     pub(super) fn new(shard: &'a Shard, now: Instant) -> Self {
         Self {
             shard,
             now,
             effects: Vec::new(),
-            posted: 0,
+            enqueued: 0,
             dropped: 0,
         }
     }
 
     /// Hands over the items of a batch. Returns whether there is something to write.
-    pub(super) fn take(
+    pub(super) fn deliver(
         &mut self,
-        run: &Batch<'_>,
+        batch: &Batch<'_>,
         connection: &Connection,
         state: &mut State,
         index: usize,
@@ -48,18 +48,18 @@ impl<'a> Delivery<'a> {
         }
         let piece = match &state.session.hold {
             _ if !state.session.takes_as_it_is(index) => None,
-            Hold::Stream(stream) if run.streams_are_plain => Some(run.stream(stream.framing)),
-            Hold::WebSocket(_) if run.sockets_are_plain => Some(run.frames()),
+            Hold::Stream(stream) if batch.streams_are_plain => Some(batch.stream(stream.framing)),
+            Hold::WebSocket(_) if batch.sockets_are_plain => Some(batch.frames()),
             _ => None,
         };
         match piece {
             Some(piece) => self.post(piece.bytes.clone(), piece.messages, connection, state),
-            None => self.take_each(run.items, connection, state, Some(index)),
+            None => self.deliver_each(batch.items, connection, state, Some(index)),
         }
     }
 
     /// Hands over items one by one, for a subscription or for the connection alone.
-    pub(super) fn take_each(
+    pub(super) fn deliver_each(
         &mut self,
         items: &[Arc<EncodedItem>],
         connection: &Connection,
@@ -88,7 +88,7 @@ impl<'a> Delivery<'a> {
                 match effect {
                     Effect::Send(bytes) => must_write |= self.post(bytes, 1, connection, state),
                     effect => {
-                        self.posted += u64::from(matches!(effect, Effect::Answer { .. }));
+                        self.enqueued += u64::from(matches!(effect, Effect::Answer { .. }));
                         self.effects.push(effect);
                     }
                 }
@@ -119,9 +119,9 @@ impl<'a> Delivery<'a> {
         if messages == 0 {
             return false;
         }
-        let posted = self.shard.post(connection, state, bytes, messages);
-        match posted {
-            Enqueued::Queued => self.posted += u64::from(messages),
+        let enqueued = self.shard.post(connection, state, bytes, messages);
+        match enqueued {
+            Enqueued::Queued => self.enqueued += u64::from(messages),
             Enqueued::Dropped => self.dropped += u64::from(messages),
             Enqueued::Overflow => {
                 self.dropped += u64::from(messages);
@@ -129,14 +129,14 @@ impl<'a> Delivery<'a> {
             }
         }
         state.session.sent(self.now);
-        posted == Enqueued::Queued
+        enqueued == Enqueued::Queued
     }
 }
 
-impl Drop for Delivery<'_> {
+impl Drop for Deliverer<'_> {
     fn drop(&mut self) {
         let metrics = &self.shard.shared.metrics;
-        metrics.deliveries.add(self.posted);
+        metrics.deliveries.add(self.enqueued);
         metrics.dropped.add(self.dropped);
     }
 }

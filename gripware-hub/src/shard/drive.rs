@@ -67,7 +67,7 @@ impl Shard {
         spawn_local(poll_fn(move |cx| {
             connection.driven_by(cx.waker());
             connection.is_driven.set(true);
-            let attended = shard.guard(&connection, || shard.poll_drive(&connection, cx));
+            let attended = shard.isolate(&connection, || shard.poll_drive(&connection, cx));
             connection.is_driven.set(false);
             // A WebSocket may still have to be told of.
             let is_gone = connection.is_gone.get();

@@ -6,7 +6,7 @@ use super::{
     Shard,
     batch::Batch,
     connection::{Connection, State},
-    deliver::Delivery,
+    deliver::Deliverer,
 };
 use crate::{channels::encoded_item::EncodedItem, clock, session::Effect};
 
@@ -16,27 +16,27 @@ impl Shard {
         let Some(first) = items.first() else {
             return;
         };
-        let run = Batch::new(items);
+        let batch = Batch::new(items);
         let mut after = Vec::new();
         {
             let followers = self.followers.borrow();
             let connections = self.connections.borrow();
-            let mut delivery = Delivery::new(self, clock::now());
+            let mut deliverer = Deliverer::new(self, clock::now());
             for follower in followers.of(&first.channel) {
                 let Some(connection) = connections.get(follower.key as usize) else {
                     continue;
                 };
                 let index = usize::from(follower.index);
-                if connection.with(|state| delivery.take(&run, connection, state, index)) {
+                if connection.with(|state| deliverer.deliver(&batch, connection, state, index)) {
                     self.has_to_write(connection);
                 }
-                if !delivery.effects.is_empty() {
-                    after.push((Rc::clone(connection), mem::take(&mut delivery.effects)));
+                if !deliverer.effects.is_empty() {
+                    after.push((Rc::clone(connection), mem::take(&mut deliverer.effects)));
                 }
             }
         }
         for (connection, effects) in after {
-            self.guard(&connection, || self.act(&connection, effects));
+            self.isolate(&connection, || self.act(&connection, effects));
         }
     }
 
@@ -70,8 +70,8 @@ impl Shard {
         item: &Arc<EncodedItem>,
         index: Option<usize>,
     ) -> (bool, Vec<Effect>) {
-        let mut delivery = Delivery::new(self, clock::now());
-        let must_write = delivery.take_each(slice::from_ref(item), connection, state, index);
-        (must_write, mem::take(&mut delivery.effects))
+        let mut deliverer = Deliverer::new(self, clock::now());
+        let must_write = deliverer.deliver_each(slice::from_ref(item), connection, state, index);
+        (must_write, mem::take(&mut deliverer.effects))
     }
 }

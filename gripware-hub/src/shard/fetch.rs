@@ -80,7 +80,7 @@ impl Shard {
             let page = shard.fetch_page(&origin_client, request).await;
             for connection in waiting.unwrap_or_default() {
                 let page = page.as_ref().ok_or(OriginFailure::Failed);
-                shard.guard(&connection, || {
+                shard.isolate(&connection, || {
                     shard.input(&connection, Input::Answer(page));
                 });
             }

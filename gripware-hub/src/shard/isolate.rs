@@ -16,7 +16,7 @@ thread_local! {
 impl Shard {
     /// Does something for one connection. Where it panics, which is a fault of the hub, that
     /// connection is cut off, and all others are held as before.
-    pub(super) fn guard<T>(
+    pub(super) fn isolate<T>(
         self: &Rc<Self>,
         connection: &Rc<Connection>,
         act: impl FnOnce() -> T,

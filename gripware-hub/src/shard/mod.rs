@@ -5,7 +5,7 @@
 //! messages.
 //!
 //! A panic, which is a fault of the hub, costs the connection that it was about and no other; see
-//! `guard`.
+//! `isolate`.
 
 mod admit;
 mod apply;
@@ -152,7 +152,7 @@ impl Shard {
             tokio::select! {
                 biased;
                 count = receive(&mut inbox, &mut batch) => {
-                    if count == 0 || self.take(&mut batch).is_break() {
+                    if count == 0 || self.handle_messages(&mut batch).is_break() {
                         return;
                     }
                 }
@@ -168,10 +168,10 @@ impl Shard {
     }
 
     /// Deals with a portion of what has come; items of one channel in a row at once.
-    fn take(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
+    fn handle_messages(self: &Rc<Self>, batch: &mut Vec<Message>) -> ControlFlow<()> {
         let mut run: Vec<Arc<EncodedItem>> = Vec::new();
         // What the items occupy is given back when all of them are written, or wait for clients.
-        let mut rooms = Vec::new();
+        let mut permits = Vec::new();
         for message in batch.drain(..portion(batch, &self.shared.settings)) {
             let next = match &message {
                 Message::Publish { item, .. } => Some(&item.channel),
@@ -182,13 +182,13 @@ impl Shard {
                 run.clear();
             }
             match message {
-                Message::Publish { item, room } => {
+                Message::Publish { item, permit } => {
                     run.push(item);
-                    rooms.extend(room);
+                    permits.extend(permit);
                 }
                 Message::Stop => return ControlFlow::Break(()),
                 message => {
-                    isolated(|| self.take_one(message));
+                    isolated(|| self.handle_message(message));
                 }
             }
         }
@@ -197,7 +197,7 @@ impl Shard {
         ControlFlow::Continue(())
     }
 
-    fn take_one(self: &Rc<Self>, message: Message) {
+    fn handle_message(self: &Rc<Self>, message: Message) {
         match message {
             Message::Hold(held) => self.admit(*held),
             Message::PublishTo { id, item, reached } => {
@@ -229,7 +229,7 @@ impl Shard {
     fn recover_all(self: &Rc<Self>) {
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
-            self.guard(&connection, || self.input(&connection, Input::Recover));
+            self.isolate(&connection, || self.input(&connection, Input::Recover));
         }
     }
 
@@ -259,7 +259,7 @@ impl Shard {
         self.is_draining.set(true);
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
-            self.guard(&connection, || self.finish(&connection));
+            self.isolate(&connection, || self.finish(&connection));
         }
         let shard = Rc::clone(self);
         let patience = shard.shared.settings.drain * 3 / 5;
@@ -286,7 +286,7 @@ impl Shard {
     fn lose_all(self: &Rc<Self>) {
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
-            self.guard(&connection, || self.lost(&connection));
+            self.isolate(&connection, || self.lost(&connection));
         }
     }
 }

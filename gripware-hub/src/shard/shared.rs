@@ -33,7 +33,7 @@ pub(crate) enum Message {
     Publish {
         item: Arc<EncodedItem>,
         /// Given back when the last shard has handed the item on.
-        room: Option<Arc<BacklogPermit>>,
+        permit: Option<Arc<BacklogPermit>>,
     },
     Hold(Box<HeldClient>),
     PublishTo {
@@ -105,14 +105,14 @@ impl Shared {
         &self,
         shards: u64,
         item: &Arc<EncodedItem>,
-        room: Option<&Arc<BacklogPermit>>,
+        permit: Option<&Arc<BacklogPermit>>,
     ) {
         for (index, inbox) in self.inboxes.iter().enumerate() {
             if shards & (1 << index) != 0 {
                 // Where it has ended nobody is held.
                 let _ = inbox.send(Message::Publish {
                     item: Arc::clone(item),
-                    room: room.cloned(),
+                    permit: permit.cloned(),
                 });
             }
         }

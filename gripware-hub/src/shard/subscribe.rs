@@ -8,7 +8,7 @@ use super::{
     Shard,
     connection::{Connection, State},
 };
-use crate::{channels::registry::shrink, session::subscription::Subscription};
+use crate::{channels::shrink::shrink, session::subscription::Subscription};
 
 /// The connections of a shard by channel.
 #[derive(Debug, Default)]

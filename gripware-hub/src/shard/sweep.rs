@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Shard;
-use crate::channels::registry::shrink;
+use crate::channels::shrink::shrink;
 
 /// How often memory is looked for that can be given back.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

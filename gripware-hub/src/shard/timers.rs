@@ -50,9 +50,9 @@ impl Timers {
     }
 
     /// Throws away the entries of no meaning.
-    pub(super) fn retain(&mut self, has_meaning: impl Fn(Instant, ConnectionKey) -> bool) {
+    pub(super) fn retain(&mut self, is_current: impl Fn(Instant, ConnectionKey) -> bool) {
         self.heap
-            .retain(|Reverse((time, key))| has_meaning(*time, *key));
+            .retain(|Reverse((time, key))| is_current(*time, *key));
         self.heap.shrink_to(2 * self.heap.len());
     }
 }
@@ -87,13 +87,13 @@ impl Shard {
         }
         for (time, key) in due {
             if let Some(connection) = self.timed(time, key) {
-                self.guard(&connection, || self.elapsed(&connection, now));
+                self.isolate(&connection, || self.elapsed(&connection, now));
             }
         }
         let most = 2 * self.connections.borrow().len() + MAX_STALE;
         if self.timers.borrow().len() > most {
-            let has_meaning = |time, key| self.timed(time, key).is_some();
-            self.timers.borrow_mut().retain(has_meaning);
+            let is_current = |time, key| self.timed(time, key).is_some();
+            self.timers.borrow_mut().retain(is_current);
         }
     }
 

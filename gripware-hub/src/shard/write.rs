@@ -23,7 +23,7 @@ impl Shard {
         let mut list = self.unwritten.take();
         for connection in list.drain(..) {
             connection.is_listed.set(false);
-            self.guard(&connection, || {
+            self.isolate(&connection, || {
                 self.write(&connection);
                 self.set_timer(&connection);
             });

@@ -30,7 +30,7 @@ use crate::{
 pub(super) struct Client {
     pub(super) id: Id,
     pub(super) kind: ConnectionKind,
-    line: ClientConn,
+    line: ClientEnd,
     form: Form,
     /// Whether it reads whatever comes.
     pub(super) reads: bool,
@@ -54,7 +54,7 @@ pub(super) struct Client {
 }
 
 #[derive(Debug)]
-enum ClientConn {
+enum ClientEnd {
     Pipe(DuplexStream),
     Reply(oneshot::Receiver<Response<Bytes>>),
     Gone,
@@ -85,7 +85,7 @@ pub(super) enum End {
 
 impl Client {
     pub(super) fn on_pipe(id: Id, kind: ConnectionKind, form: Form, pipe: DuplexStream) -> Self {
-        Self::new(id, kind, form, ClientConn::Pipe(pipe))
+        Self::new(id, kind, form, ClientEnd::Pipe(pipe))
     }
 
     pub(super) fn on_reply(id: Id, reply: oneshot::Receiver<Response<Bytes>>) -> Self {
@@ -93,11 +93,11 @@ impl Client {
             id,
             ConnectionKind::Response,
             Form::Whole,
-            ClientConn::Reply(reply),
+            ClientEnd::Reply(reply),
         )
     }
 
-    fn new(id: Id, kind: ConnectionKind, form: Form, line: ClientConn) -> Self {
+    fn new(id: Id, kind: ConnectionKind, form: Form, line: ClientEnd) -> Self {
         Self {
             id,
             kind,
@@ -142,7 +142,7 @@ impl Client {
 
     pub(super) fn leave(&mut self) {
         if self.end.is_none() {
-            self.line = ClientConn::Gone;
+            self.line = ClientEnd::Gone;
             self.end = Some(End::Left);
         }
     }
@@ -152,8 +152,8 @@ impl Client {
         let mut cx = Context::from_waker(Waker::noop());
         let before = self.read;
         match &mut self.line {
-            ClientConn::Gone => {}
-            ClientConn::Reply(reply) => match reply.try_recv() {
+            ClientEnd::Gone => {}
+            ClientEnd::Reply(reply) => match reply.try_recv() {
                 Ok(answer) => {
                     self.understand_response(answer.status(), answer.body());
                     self.ended(End::GivenBack);
@@ -161,7 +161,7 @@ impl Client {
                 Err(oneshot::error::TryRecvError::Empty) => {}
                 Err(oneshot::error::TryRecvError::Closed) => self.ended(End::Closed),
             },
-            ClientConn::Pipe(pipe) => {
+            ClientEnd::Pipe(pipe) => {
                 while !self.unsent.is_empty()
                     && let Poll::Ready(Ok(count)) =
                         Pin::new(&mut *pipe).poll_write(&mut cx, &self.unsent)
@@ -187,7 +187,7 @@ impl Client {
     }
 
     fn ended(&mut self, end: End) {
-        self.line = ClientConn::Gone;
+        self.line = ClientEnd::Gone;
         self.end = Some(end);
         if let Some(unread) = self.back.0.lock().unwrap().take() {
             assert!(self.is_over, "given back before its end");
@@ -294,8 +294,8 @@ fn read_some(
 struct Back(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl ResumeHttp for Back {
-    fn resume_http(&self, wire: DetachedSocket, unread: Bytes) {
-        let DetachedSocket::Other(mut wire) = wire else {
+    fn resume_http(&self, socket: DetachedSocket, unread: Bytes) {
+        let DetachedSocket::Other(mut socket) = socket else {
             panic!("it was none of TCP");
         };
         let mut ahead = unread.to_vec();
@@ -303,7 +303,7 @@ impl ResumeHttp for Back {
         loop {
             let mut buffer = [0; 4096];
             let mut buffer = ReadBuf::new(&mut buffer);
-            let read = Pin::new(&mut *wire).poll_read(&mut cx, &mut buffer);
+            let read = Pin::new(&mut *socket).poll_read(&mut cx, &mut buffer);
             if !matches!(read, Poll::Ready(Ok(()))) || buffer.filled().is_empty() {
                 break;
             }

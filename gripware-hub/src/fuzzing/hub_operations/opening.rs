@@ -57,12 +57,12 @@ impl Play {
             };
             (client, Some(conn), reply)
         };
-        let what = HoldKind::Response {
+        let kind = HoldKind::Response {
             instruction: instruction_of(&answer),
             reply,
         };
         let request = Request::get(format!("http://app.example/again/{number}"));
-        self.hold((client, conn), operation, &channels, request, what);
+        self.hold((client, conn), operation, &channels, request, kind);
     }
 
     pub(super) fn open_stream(&mut self, operation: Operation) {
@@ -90,13 +90,13 @@ impl Play {
         };
         let id = Id::random();
         let (client, conn) = Self::on_pipe(id, ConnectionKind::Stream, form, operation);
-        let what = HoldKind::Stream {
+        let kind = HoldKind::Stream {
             instruction: instruction_of(&answer),
             head: Bytes::new(),
             framing,
         };
         let request = Request::get(format!("http://app.example/stream/{number}"));
-        self.hold((client, Some(conn)), operation, &channels, request, what);
+        self.hold((client, Some(conn)), operation, &channels, request, kind);
         let places = self.places(&channels, is_placed);
         let known = &mut self.known[number];
         known.model.has_shared_link = link.contains("shared");
@@ -136,7 +136,7 @@ impl Play {
         };
         let id = Id::random();
         let (client, conn) = Self::on_pipe(id, ConnectionKind::WebSocket, Form::Frames, operation);
-        let what = HoldKind::WebSocket {
+        let kind = HoldKind::WebSocket {
             accepted,
             head: Bytes::new(),
         };
@@ -144,7 +144,7 @@ impl Play {
         let mut builder = Request::get(format!("http://app.example/ws/{number}"));
         *builder.headers_mut().unwrap() = request::headers(&HeaderMap::new(), &id.to_string());
         let channels = if is_grip { channels } else { Vec::new() };
-        self.hold((client, Some(conn)), operation, &channels, builder, what);
+        self.hold((client, Some(conn)), operation, &channels, builder, kind);
         let known = &mut self.known[number];
         known.is_grip = is_grip;
         known.is_plain = true;
@@ -157,11 +157,11 @@ impl Play {
         form: Form,
         operation: Operation,
     ) -> (Client, ClientConn) {
-        let (wire, pipe) = duplex(WIRES[usize::from(operation.who & 3)]);
+        let (socket, pipe) = duplex(WIRES[usize::from(operation.who & 3)]);
         let client = Client::on_pipe(id, kind, form, pipe);
         let may_return = operation.how & 32 != 0 && matches!(form, Form::Http1 | Form::Chunked);
         let line = ClientConn {
-            wire: DetachedSocket::Other(Box::new(wire)),
+            socket: DetachedSocket::Other(Box::new(socket)),
             unread: Bytes::new(),
             resume_http: may_return.then(|| client.delivery()),
         };
@@ -174,7 +174,7 @@ impl Play {
         operation: Operation,
         channels: &[usize],
         request: http::request::Builder,
-        what: HoldKind,
+        kind: HoldKind,
     ) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         client.reads = operation.who & 4 == 0;
@@ -187,7 +187,7 @@ impl Play {
             since: clock::now(),
             request: kept(&parts),
             origin_client: self.origin_client.clone().unwrap(),
-            what,
+            kind,
             conn,
         });
         let is_roomy = operation.who & 3 == 0;

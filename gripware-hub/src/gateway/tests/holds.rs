@@ -11,17 +11,17 @@ async fn a_stream_hold_leaves_http_and_its_connection_can_be_used_again() {
         client
             .send("POST /stream HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")
             .await;
-        let (kept, line, mut head, framing) = caught.stream().await;
+        let (replay, line, mut head, framing) = caught.stream().await;
         assert_eq!(framing, Framing::Chunked);
-        assert_eq!(kept.uri(), "http://h/stream");
-        let again = kept.to_request();
+        assert_eq!(replay.uri(), "http://h/stream");
+        let again = replay.to_request();
         assert_eq!(
             (again.method().as_str(), &again.body()[..]),
             ("POST", &b"body"[..])
         );
         assert!(!again.headers().contains_key("grip-sig"));
 
-        let mut socket = socket(line.wire);
+        let mut socket = socket(line.socket);
         if head.is_empty() {
             // An origin's body that came later went through HTTP.
             head = client.until("hello\n\r\n").await;
@@ -73,13 +73,13 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         let HoldKind::Response {
             instruction,
             reply: Reply::Http1 { version, is_head },
-        } = held.what
+        } = held.kind
         else {
             panic!("no response was held");
         };
         assert_eq!(instruction.response().body(), "nothing yet");
         let line = held.conn.unwrap();
-        let mut socket = socket(line.wire);
+        let mut socket = socket(line.socket);
         let answer = response_bytes(instruction.response(), version, is_head, true);
         socket.write_all(&answer).await.unwrap();
         line.resume_http
@@ -110,7 +110,7 @@ async fn no_hold_overtakes_an_answer_that_the_client_has_not_read_yet() {
         client.0.read_exact(&mut read).await.unwrap();
         assert!(read.iter().all(|byte| *byte == b'b'));
         let (_, line, head, _) = caught.stream().await;
-        let mut socket = socket(line.wire);
+        let mut socket = socket(line.socket);
         socket.write_all(head.as_bytes()).await.unwrap();
         let beginning = client.until("hello\n\r\n").await;
         assert!(beginning.starts_with("HTTP/1.1 200 OK\r\n"), "{beginning}");
@@ -134,7 +134,7 @@ async fn a_large_or_slow_beginning_goes_through_http_and_is_held_then() {
         );
         let (_, line, head, framing) = caught.stream().await;
         assert_eq!((&*head, framing), ("", Framing::Chunked));
-        let mut socket = socket(line.wire);
+        let mut socket = socket(line.socket);
         socket.write_all(b"1\r\ny\r\n").await.unwrap();
         assert_eq!(client.until("y\r\n").await, "1\r\ny\r\n");
     }
@@ -189,8 +189,8 @@ async fn a_client_that_waits_for_100_is_held_with_its_body() {
         let interim = client.until("\r\n\r\n").await;
         assert_eq!(interim, "HTTP/1.1 100 Continue\r\n\r\n");
         client.send("body").await;
-        let (kept, ..) = caught.stream().await;
-        assert_eq!(kept.to_request().body(), "body");
+        let (replay, ..) = caught.stream().await;
+        assert_eq!(replay.to_request().body(), "body");
     }
 }
 
@@ -226,9 +226,9 @@ async fn a_hold_over_tls_is_given_back_like_any_other() {
         .write_all(b"GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
         .await
         .unwrap();
-    let (kept, line, head, _) = caught.stream().await;
-    assert_eq!(kept.uri(), "https://h/stream");
-    let mut wire = socket(line.wire);
+    let (replay, line, head, _) = caught.stream().await;
+    assert_eq!(replay.uri(), "https://h/stream");
+    let mut wire = socket(line.socket);
     wire.write_all(format!("{head}0\r\n\r\n").as_bytes())
         .await
         .unwrap();

@@ -28,12 +28,12 @@ async fn over_http_2_holds_are_streams_of_their_connection() {
         );
 
         let answer = client.send_request(request("/stream")).await.unwrap();
-        let (kept, line, head, framing) = caught.stream().await;
+        let (replay, line, head, framing) = caught.stream().await;
         assert_eq!(
-            (framing, kept.uri().to_string()),
+            (framing, replay.uri().to_string()),
             (Framing::Raw, "http://h/stream".to_owned())
         );
-        let mut wire = socket(line.wire);
+        let mut wire = socket(line.socket);
         wire.write_all(head.as_bytes()).await.unwrap();
         wire.write_all(b"new").await.unwrap();
         wire.shutdown().await.unwrap();
@@ -50,7 +50,7 @@ async fn over_http_2_holds_are_streams_of_their_connection() {
 
         let answer = client.send_request(request("/stream")).await.unwrap();
         let (_, line, head, _) = caught.stream().await;
-        let mut wire = socket(line.wire);
+        let mut wire = socket(line.socket);
         wire.write_all(head.as_bytes()).await.unwrap();
         drop(answer);
         let gone = timeout(PATIENCE, wire.read_u8()).await.unwrap();
@@ -60,7 +60,7 @@ async fn over_http_2_holds_are_streams_of_their_connection() {
             let HoldKind::Response {
                 instruction,
                 reply: Reply::Channel(reply),
-            } = caught.next().await.what
+            } = caught.next().await.kind
             else {
                 panic!("no response was held");
             };
@@ -108,12 +108,12 @@ async fn a_websocket_over_http_2_is_an_extended_connect() {
     let upgraded = hyper::upgrade::on(answer).await.unwrap();
     let mut upgraded = hyper_util::rt::TokioIo::new(upgraded);
     let held = caught.next().await;
-    let HoldKind::WebSocket { head, .. } = held.what else {
+    let HoldKind::WebSocket { head, .. } = held.kind else {
         panic!("no WebSocket was held");
     };
     let line = held.conn.unwrap();
     assert!(head.is_empty());
-    let mut wire = socket(line.wire);
+    let mut wire = socket(line.socket);
     wire.write_all(b"down").await.unwrap();
     let mut read = [0; 4];
     upgraded.read_exact(&mut read).await.unwrap();

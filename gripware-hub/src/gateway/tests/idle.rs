@@ -89,7 +89,7 @@ async fn a_held_stream_keeps_its_connection_and_half_a_head_beside_it_does_not()
     let mut client = FrameClient::connect(address, 65_535).await;
     client.get(1, "/stream").await;
     let (_, line, head, _) = caught.stream().await;
-    let mut wire = socket(line.wire);
+    let mut wire = socket(line.socket);
     wire.write_all(head.as_bytes()).await.unwrap();
     client.until(DATA).await;
     tokio::time::sleep(Duration::from_millis(900)).await;

@@ -188,7 +188,7 @@ async fn a_held_stream_is_its_shards_concern_until_the_shard_gives_it_up() {
     let mut client = FrameClient::connect(address, 0).await;
     client.get(1, "/stream").await;
     let (_, line, head, _) = caught.stream().await;
-    let mut wire = socket(line.wire);
+    let mut wire = socket(line.socket);
     wire.write_all(head.as_bytes()).await.unwrap();
     let early = timeout(Duration::from_millis(500), wire.read_u8()).await;
     assert!(early.is_err(), "the client is still there");

@@ -19,7 +19,7 @@ async fn a_websocket_is_opened_with_the_origins_consent() {
         client.send(&(opening("accepted") + "frame")).await;
         let held = caught.next().await;
         assert_eq!(held.request.headers()["connection-id"], held.id.to_string());
-        let HoldKind::WebSocket { head, .. } = held.what else {
+        let HoldKind::WebSocket { head, .. } = held.kind else {
             panic!("no WebSocket was held");
         };
         let line = held.conn.unwrap();
@@ -39,7 +39,7 @@ async fn a_websocket_is_opened_with_the_origins_consent() {
         }
         assert!(!head.contains("content-type"), "{head}");
         let mut read = line.unread.to_vec();
-        let mut socket = socket(line.wire);
+        let mut socket = socket(line.socket);
         while read.len() < 5 {
             read.push(socket.read_u8().await.unwrap());
         }

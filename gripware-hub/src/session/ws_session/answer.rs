@@ -37,7 +37,7 @@ impl WsSession {
             self.timers_mut().retry_at = Some(now + delay + jitter);
             self.attempts += 1;
             match &mut self.queue {
-                Some(queue) if asked == InFlight::Events => queue.resume_http(),
+                Some(queue) if asked == InFlight::Events => queue.offer_again(),
                 _ => self.is_asking = true,
             }
             return;

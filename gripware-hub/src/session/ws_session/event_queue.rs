@@ -75,7 +75,7 @@ impl EventQueue {
     }
 
     /// The request did not reach the origin.
-    pub(super) fn resume_http(&mut self) {
+    pub(super) fn offer_again(&mut self) {
         self.offered = 0;
     }
 

@@ -26,8 +26,7 @@ use crate::{
     Hub,
     channels::{encoded_item::EncodedItem, registry::Registry},
     connection_id::Id,
-    handoff,
-    handoff::{Framing, HeldClient, HoldKind, Reply, ResumeHttp},
+    handoff::{ClientConn, Framing, HeldClient, HoldKind, Reply, ResumeHttp},
     http::replay_request::ReplayRequest,
     origin::{OriginClient, OriginError},
     settings::Settings,
@@ -76,7 +75,7 @@ impl Played {
 }
 
 /// A shard under test.
-pub(super) struct ClientConn {
+pub(super) struct TestShard {
     pub(super) shard: Rc<Shard>,
     pub(super) shared: Arc<Shared>,
     origin_client: OriginClient,
@@ -90,7 +89,7 @@ pub(super) struct Client {
     pub(super) id: Id,
 }
 
-impl ClientConn {
+impl TestShard {
     /// Plays with a shard.
     pub(super) fn play<F: Future>(play: impl FnOnce(Self) -> F) -> F::Output {
         Self::with(|_| {}, play)
@@ -162,15 +161,15 @@ impl ClientConn {
 
     /// The same without waiting until it is held.
     pub(super) fn begin_stream(&self, answer: &Response<Bytes>, takes: usize) -> Client {
-        let (wire, pipe) = duplex(takes);
+        let (socket, pipe) = duplex(takes);
         let id = Id::random();
-        let what = HoldKind::Stream {
+        let kind = HoldKind::Stream {
             instruction: Instruction::read(answer).unwrap().unwrap(),
             head: Bytes::new(),
             framing: Framing::Raw,
         };
-        let wire = DetachedSocket::Other(Box::new(wire));
-        self.hold(id, what, Some(conn(wire, None)));
+        let socket = DetachedSocket::Other(Box::new(socket));
+        self.hold(id, kind, Some(conn(socket, None)));
         Client { pipe, id }
     }
 
@@ -180,18 +179,18 @@ impl ClientConn {
         answer: Response<Bytes>,
     ) -> oneshot::Receiver<Response<Bytes>> {
         let (sender, receiver) = oneshot::channel();
-        let what = HoldKind::Response {
+        let kind = HoldKind::Response {
             instruction: Instruction::read(&answer).unwrap().unwrap(),
             reply: Reply::Channel(sender),
         };
         let id = Id::random();
-        self.hold(id, what, None);
+        self.hold(id, kind, None);
         self.is_held(id).await;
         receiver
     }
 
     /// Holds a WebSocket, for which the origin answers `OPEN` and these events.
-    pub(super) async fn websocket(&self, events: &str, wire: DetachedSocket) -> Id {
+    pub(super) async fn websocket(&self, events: &str, socket: DetachedSocket) -> Id {
         let response = Response::builder()
             .header("content-type", "application/websocket-events")
             .header("sec-websocket-extensions", "grip")
@@ -208,19 +207,19 @@ impl ClientConn {
             panic!("{opening:?}");
         };
         let id = Id::random();
-        let what = HoldKind::WebSocket {
+        let kind = HoldKind::WebSocket {
             accepted,
             head: Bytes::new(),
         };
-        self.hold(id, what, Some(conn(wire, None)));
+        self.hold(id, kind, Some(conn(socket, None)));
         self.is_held(id).await;
         id
     }
 
     pub(super) async fn websocket_in_pipe(&self, events: &str, takes: usize) -> Client {
-        let (wire, pipe) = duplex(takes);
+        let (socket, pipe) = duplex(takes);
         let id = self
-            .websocket(events, DetachedSocket::Other(Box::new(wire)))
+            .websocket(events, DetachedSocket::Other(Box::new(socket)))
             .await;
         Client { pipe, id }
     }
@@ -229,11 +228,11 @@ impl ClientConn {
     pub(super) async fn kept_alive(
         &self,
         answer: &Response<Bytes>,
-        wire: DetachedSocket,
+        socket: DetachedSocket,
         resume_http: Arc<dyn ResumeHttp>,
     ) -> Id {
         let instruction = Instruction::read(answer).unwrap().unwrap();
-        let what = match instruction.mode() {
+        let kind = match instruction.mode() {
             Some(HoldMode::Response) => HoldKind::Response {
                 instruction,
                 reply: Reply::Http1 {
@@ -248,7 +247,7 @@ impl ClientConn {
             },
         };
         let id = Id::random();
-        self.hold(id, what, Some(conn(wire, Some(resume_http))));
+        self.hold(id, kind, Some(conn(socket, Some(resume_http))));
         self.is_held(id).await;
         id
     }
@@ -271,7 +270,7 @@ impl ClientConn {
         self.script.count.load(Ordering::SeqCst)
     }
 
-    fn hold(&self, id: Id, what: HoldKind, conn: Option<handoff::ClientConn>) {
+    fn hold(&self, id: Id, kind: HoldKind, conn: Option<ClientConn>) {
         let request = Request::get("http://app.example/path").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         self.sends(Message::Hold(Box::new(HeldClient {
@@ -280,7 +279,7 @@ impl ClientConn {
             since: crate::clock::now(),
             request: ReplayRequest::new(&parts, Bytes::new()),
             origin_client: self.origin_client.clone(),
-            what,
+            kind,
             conn,
         })));
     }
@@ -391,9 +390,9 @@ pub(super) fn answer(headers: &str, body: &'static str) -> Response<Bytes> {
     response.body(Bytes::from(body)).unwrap()
 }
 
-fn conn(wire: DetachedSocket, resume_http: Option<Arc<dyn ResumeHttp>>) -> handoff::ClientConn {
-    handoff::ClientConn {
-        wire,
+fn conn(socket: DetachedSocket, resume_http: Option<Arc<dyn ResumeHttp>>) -> ClientConn {
+    ClientConn {
+        socket,
         unread: Bytes::new(),
         resume_http,
     }

@@ -11,7 +11,7 @@ use crate::{
 const STREAM: &str = "Grip-Hold: stream\nGrip-Channel: a, b";
 
 async fn listed(
-    line: &ClientConn,
+    line: &TestShard,
     after: Option<Seniority>,
     limit: usize,
 ) -> Vec<(Seniority, ConnectionInfo)> {
@@ -22,7 +22,7 @@ async fn listed(
 
 #[test]
 fn clients_are_listed_by_age_from_any_of_them_on() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut clients = Vec::new();
         for _ in 0..5 {
             clients.push(line.stream(answer(STREAM, ""), 10).await);
@@ -46,8 +46,8 @@ fn clients_are_listed_by_age_from_any_of_them_on() {
 
 #[test]
 fn what_there_is_is_counted_as_it_changes() {
-    ClientConn::play(async |line: ClientConn| {
-        let gauges = |line: &ClientConn| {
+    TestShard::play(async |line: TestShard| {
+        let gauges = |line: &TestShard| {
             let metrics = &line.shared.metrics;
             let (connections, subscriptions) = (&metrics.connections, &metrics.subscriptions);
             (

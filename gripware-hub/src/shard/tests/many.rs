@@ -7,7 +7,7 @@ const COUNT: usize = 10_000;
 
 #[test]
 fn many_clients_come_and_go_in_any_order_and_nothing_of_them_is_left() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut clients = Vec::new();
         for n in 0..COUNT {
             let headers = format!("Grip-Hold: stream\nGrip-Channel: all, c{n}");

@@ -10,4 +10,4 @@ mod slow;
 mod sweep;
 mod times;
 
-use self::line::ClientConn;
+use self::line::TestShard;

@@ -9,7 +9,7 @@ const NEXT: &str = "Grip-Link: </next>; rel=next";
 
 #[test]
 fn empty_pages_are_no_loop() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut client = line.stream(answer(FIRST, ""), 1 << 16).await;
         for _ in 0..1000 {
             line.answer(answer(NEXT, ""));

@@ -75,13 +75,13 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_client_that_sends_much_while_it_is_held_is_cut_off() {
     for held in [RESPONSE, STREAM] {
-        ClientConn::play(async |line: ClientConn| {
+        TestShard::play(async |line: TestShard| {
             let (wire, mut client) = tcp().await;
             let (resume_http, _back) = back();
             line.kept_alive(&answer(held, ""), wire, resume_http).await;
             // It may fail in the middle, and the client stays.
             let _ = client.write_all(&[b'x'; 60_000]).await;
-            line.until(ClientConn::is_empty).await;
+            line.until(TestShard::is_empty).await;
             assert_eq!(line.subscribers(), 0);
             let end = timeout(Duration::from_secs(20), client.read(&mut [0; 10])).await;
             assert!(matches!(end, Ok(Ok(0) | Err(_))), "{end:?}");
@@ -91,7 +91,7 @@ fn a_client_that_sends_much_while_it_is_held_is_cut_off() {
 
 #[test]
 fn what_is_sent_ahead_within_the_bound_is_for_the_next_request() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let (wire, mut client) = duplex(1 << 16);
         let (resume_http, unread) = back();
         let id = line
@@ -112,7 +112,7 @@ fn what_is_sent_ahead_within_the_bound_is_for_the_next_request() {
 #[test]
 fn a_websocket_client_that_leaves_is_noticed_although_the_origin_is_slow() {
     for is_reset in [false, true] {
-        ClientConn::play(async |line: ClientConn| {
+        TestShard::play(async |line: TestShard| {
             let (wire, mut client) = tcp().await;
             let id = line.websocket(SUBSCRIBE, wire).await;
             let connection = line.connection(id);
@@ -138,7 +138,7 @@ fn a_websocket_client_that_leaves_is_noticed_although_the_origin_is_slow() {
 
 #[test]
 fn a_client_that_neither_reads_nor_is_read_from_is_noticed_to_leave() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let (wire, client) = tcp().await;
         let (resume_http, _back) = back();
         line.kept_alive(&answer(STREAM, ""), wire, resume_http)
@@ -151,13 +151,13 @@ fn a_client_that_neither_reads_nor_is_read_from_is_noticed_to_leave() {
         line.publish("a", HttpStream::close());
         line.until(|line| line.subscribers() == 0).await;
         drop(client);
-        line.until(ClientConn::is_empty).await;
+        line.until(TestShard::is_empty).await;
     });
 }
 
 #[test]
 fn the_bounds_of_a_websockets_queue_are_looked_at_after_every_message() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         const COUNT: usize = 9000;
         let frames = frame(0x82, b"x").repeat(COUNT);
@@ -223,7 +223,7 @@ fn a_flood_of_frames_does_not_make_the_others_of_the_thread_wait() {
         (interleaved, false),
         (texts, false),
     ] {
-        ClientConn::play(async |line: ClientConn| {
+        TestShard::play(async |line: TestShard| {
             let mut other = line.stream(answer(STREAM, ""), 1 << 16).await;
             let flooder = line.websocket_in_pipe(DETACH, 1 << 20).await;
             let id = flooder.id;
@@ -248,7 +248,7 @@ fn a_flood_of_frames_does_not_make_the_others_of_the_thread_wait() {
 
 #[test]
 fn of_many_pings_the_latest_is_answered() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut client = line.websocket_in_pipe(DETACH, 64).await;
         let connection = line.connection(client.id);
         // It does not read, so that one more than the pipe takes is under way.
@@ -289,7 +289,7 @@ fn a_message_that_does_not_go_on_is_given_up() {
     let head = frame(0x82, &[0; 60_000])[..8].to_vec();
     let long = [&head[..], &[0; 30_000]].concat();
     for begun in [&long[..], &head, &head[..1], &frame(0x01, b"x")] {
-        ClientConn::paused(async |line: ClientConn| {
+        TestShard::paused(async |line: TestShard| {
             let mut client = line.websocket_in_pipe("", 1 << 16).await;
             client.pipe.write_all(begun).await.unwrap();
             sleep(Duration::from_secs(59)).await;
@@ -307,7 +307,7 @@ fn a_message_that_does_not_go_on_is_given_up() {
 
 #[test]
 fn a_message_that_goes_on_may_take_its_time() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         let whole = frame(0x82, &[b'x'; 10_000]);
         for piece in whole.chunks(1500) {
@@ -321,7 +321,7 @@ fn a_message_that_goes_on_may_take_its_time() {
 
 #[test]
 fn a_message_is_not_given_up_while_the_hub_does_not_read() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         let connection = line.connection(client.id);
         // Pings in the middle of a message fill the queue.
@@ -340,7 +340,7 @@ fn a_message_is_not_given_up_while_the_hub_does_not_read() {
                 .body(Bytes::new())
                 .unwrap()
         };
-        let under_way = |line: &ClientConn| {
+        let under_way = |line: &TestShard| {
             let takes = |socket: &WebSocketSession| socket.session.takes_items();
             let connection = line.connection(client.id);
             connection.with(|state| state.session.websocket().is_some_and(takes))
@@ -363,7 +363,7 @@ fn a_message_is_not_given_up_while_the_hub_does_not_read() {
 
 #[test]
 fn the_answer_to_a_close_is_read_although_the_origin_is_slow() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut client = line.websocket_in_pipe("", 1 << 16).await;
         let connection = line.connection(client.id);
         let frames = frame(0x82, b"x").repeat(1200);

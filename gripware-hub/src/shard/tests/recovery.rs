@@ -15,7 +15,7 @@ fn item(id: &str, prev_id: &str) -> Item {
 
 #[test]
 fn a_link_with_a_timeout_of_zero_is_not_polled() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let headers = "Grip-Hold: stream\nGrip-Link: </next>; rel=next; timeout=0";
         let _client = line.stream(answer(headers, ""), 1000).await;
         sleep(Duration::from_millis(200)).await;
@@ -25,7 +25,7 @@ fn a_link_with_a_timeout_of_zero_is_not_polled() {
 
 #[test]
 fn an_answer_for_a_client_that_has_gone_subscribes_nobody() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let client = line.stream(answer(FEED, ""), 1000).await;
         line.publish("feed", HttpStream::hint());
         line.asked(1).await;
@@ -49,7 +49,7 @@ fn an_answer_for_a_client_that_has_gone_subscribes_nobody() {
 
 #[test]
 fn a_response_hold_asks_again_where_too_much_came_meanwhile() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let poll = "Grip-Hold: response\nGrip-Channel: polls; prev-id=0";
         let client = line.response(answer(poll, "")).await;
         line.publish("polls", HttpResponse::hint());
@@ -69,7 +69,7 @@ fn a_response_hold_asks_again_where_too_much_came_meanwhile() {
 /// A client would take the next answer on its connection for the one that ends its request.
 #[test]
 fn a_repeated_answer_with_a_status_that_ends_no_request_is_a_502() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let poll = "Grip-Hold: response\nGrip-Channel: polls";
         let mut plain = answer("", "plain");
         *plain.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -91,7 +91,7 @@ fn a_repeated_answer_with_a_status_that_ends_no_request_is_a_502() {
 
 #[test]
 fn a_hint_while_the_origin_is_asked_has_it_asked_again() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut client = line.stream(answer(FEED, ""), 1000).await;
         line.publish("feed", HttpStream::hint());
         line.asked(1).await;
@@ -106,7 +106,7 @@ fn a_hint_while_the_origin_is_asked_has_it_asked_again() {
 
 #[test]
 fn a_stream_that_hears_of_news_does_not_get_the_answer_to_an_earlier_question() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut one = line.stream(answer(FEED, ""), 1000).await;
         line.publish("feed", HttpStream::hint());
         line.asked(1).await;
@@ -123,7 +123,7 @@ fn a_stream_that_hears_of_news_does_not_get_the_answer_to_an_earlier_question() 
 
 #[test]
 fn each_channel_goes_on_from_its_own_place() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let both = |a: &str| {
             let channels = format!("Grip-Channel: a; prev-id={a}\nGrip-Channel: b; prev-id=b1");
             let rest = "Grip-Hold: stream\nGrip-Link: </next>; rel=next";
@@ -144,7 +144,7 @@ fn each_channel_goes_on_from_its_own_place() {
 
 #[test]
 fn items_that_were_kept_come_before_later_ones() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let headers = "Grip-Hold: stream\nGrip-Channel: a\nGrip-Link: </next>; rel=next";
         let mut client = line.stream(answer(headers, ""), 1000).await;
         line.publish("a", HttpStream::hint());
@@ -164,7 +164,7 @@ fn items_that_were_kept_come_before_later_ones() {
 
 #[test]
 fn a_stream_with_a_place_is_closed_by_an_item_without_ids() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut client = line.stream(answer(FEED, ""), 1000).await;
         line.publish("feed", HttpStream::close());
         assert_eq!(client.reads_to_end().await, "");
@@ -175,7 +175,7 @@ fn a_stream_with_a_place_is_closed_by_an_item_without_ids() {
 #[test]
 fn pages_wait_for_a_client_that_does_not_read() {
     let limit = |settings: &mut crate::settings::Settings| settings.queue_bytes = 10;
-    ClientConn::with(limit, async |line: ClientConn| {
+    TestShard::with(limit, async |line: TestShard| {
         let page = || answer("Grip-Link: </next>; rel=next", "a page of 25 bytes or so\n");
         let mut client = line.stream(page(), 1).await;
         line.asked(1).await;
@@ -191,7 +191,7 @@ fn pages_wait_for_a_client_that_does_not_read() {
 
 #[test]
 fn an_item_in_no_order_is_delivered_and_moves_no_place() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut client = line.stream(answer(FEED, ""), 1000).await;
         line.publish(
             "feed",
@@ -211,7 +211,7 @@ fn an_item_in_no_order_is_delivered_and_moves_no_place() {
 
 #[test]
 fn what_is_for_one_connection_reaches_it_while_the_origin_is_asked() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut client = line.stream(answer(FEED, ""), 1000).await;
         line.publish("feed", HttpStream::hint());
         line.asked(1).await;

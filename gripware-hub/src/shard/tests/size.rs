@@ -33,7 +33,7 @@ fn a_held_client_is_small() {
 
 #[test]
 fn a_held_client_owns_no_more_room_than_it_uses() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let held = answer("Grip-Hold: stream\nGrip-Channel: a", "");
         let _client = line.stream(held, 100).await;
         let connection = line.shard.by_id.borrow().values().next().map(Rc::clone);

@@ -11,7 +11,7 @@ const STREAM: &str = "Grip-Hold: stream\nGrip-Channel: a\nGrip-Channel: b";
 #[cfg(target_os = "linux")]
 #[test]
 fn a_client_that_does_not_read_keeps_nobody_busy() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let mut client = line.stream(answer(STREAM, ""), 16).await;
         line.publish("a", HttpStream::text("x".repeat(1000)));
         line.until(|line| queued(line) > 0).await;
@@ -23,7 +23,7 @@ fn a_client_that_does_not_read_keeps_nobody_busy() {
     });
 }
 
-fn queued(line: &ClientConn) -> usize {
+fn queued(line: &TestShard) -> usize {
     let connections = line.shard.connections.borrow();
     let bytes = |it: &Connection| it.with(|it| it.outbox.bytes());
     connections.iter().map(|(_, it)| bytes(it)).sum()
@@ -40,7 +40,7 @@ fn processor_time() -> Duration {
 #[test]
 fn what_came_in_one_batch_is_no_reason_to_cut_a_client_off() {
     let limit = |settings: &mut crate::settings::Settings| settings.queue_bytes = 1000;
-    ClientConn::with(limit, async |line: ClientConn| {
+    TestShard::with(limit, async |line: TestShard| {
         let mut client = line.stream(answer(STREAM, ""), 1 << 20).await;
         // Two channels in turn, so that no two of them are put together.
         for n in 0..100 {
@@ -64,7 +64,7 @@ fn queued_of_a_row(limit: fn(&mut crate::settings::Settings)) -> [usize; 2] {
             settings.slow_clients = SlowClients::Drop;
             limit(settings);
         };
-        ClientConn::with(drops, async |line: ClientConn| {
+        TestShard::with(drops, async |line: TestShard| {
             let _client = if is_websocket {
                 line.websocket_in_pipe(EVENTS, 16).await
             } else {

@@ -7,7 +7,7 @@ use super::{line::answer, *};
 
 #[test]
 fn what_many_needed_is_given_back_when_they_have_gone() {
-    ClientConn::paused(async |line: ClientConn| {
+    TestShard::paused(async |line: TestShard| {
         let mut clients = Vec::new();
         for n in 0..2000 {
             let headers = format!("Grip-Hold: stream\nGrip-Channel: c{n}");

@@ -6,7 +6,7 @@ use super::{line::answer, *};
 
 #[test]
 fn a_time_that_moves_often_leaves_nothing_behind() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let _client = line.stream(answer("Grip-Hold: stream", ""), 10).await;
         let connection = line.shard.by_id.borrow().values().next().cloned().unwrap();
         let set = |end| {
@@ -28,7 +28,7 @@ fn a_time_that_moves_often_leaves_nothing_behind() {
 
 #[test]
 fn times_that_mean_nothing_any_more_are_thrown_away() {
-    ClientConn::play(async |line: ClientConn| {
+    TestShard::play(async |line: TestShard| {
         let _client = line.stream(answer("Grip-Hold: stream", ""), 10).await;
         let connection = line.shard.by_id.borrow().values().next().cloned().unwrap();
         let hour = Instant::now() + Duration::from_secs(3600);

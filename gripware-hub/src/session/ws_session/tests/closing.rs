@@ -10,7 +10,7 @@ fn close_event(code: u16, reason: &str) -> String {
 
 #[test]
 fn the_origin_answers_the_clients_close_as_it_likes() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text last");
     line.client("close 4000 bye");
     assert_eq!(line.turn(), r"TEXT 4\r\nlast\r\nCLOSE 5\r\n\x0f\xa0bye\r\n");
@@ -30,7 +30,7 @@ fn a_close_that_the_origin_does_not_answer_is_answered_with_the_clients_own_code
         ("close 1002", "close 1002"),
         ("close", "close"),
     ] {
-        let mut line = ClientConn::grip();
+        let mut line = Script::grip();
         line.client(close);
         line.turn();
         line.answer("TEXT 3\r\nm:x\r\n");
@@ -43,7 +43,7 @@ fn a_close_that_the_origin_does_not_answer_is_answered_with_the_clients_own_code
 
 #[test]
 fn a_polled_origin_may_answer_the_clients_close_later() {
-    let mut line = ClientConn::polled();
+    let mut line = Script::polled();
     line.client("close 4000 bye");
     line.turn();
     line.answer("");
@@ -58,7 +58,7 @@ fn a_polled_origin_may_answer_the_clients_close_later() {
 
 #[test]
 fn an_origin_that_fails_at_the_clients_close_leaves_it_answered() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("close 4000 bye");
     line.turn();
     line.outcome(Err(OriginFailure::Failed));
@@ -68,7 +68,7 @@ fn an_origin_that_fails_at_the_clients_close_leaves_it_answered() {
 
 #[test]
 fn a_close_that_is_accepted_in_part_is_offered_again_while_there_is_progress() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client("text abc");
     line.client("close 4000");
     line.turn();
@@ -83,7 +83,7 @@ fn a_close_that_is_accepted_in_part_is_offered_again_while_there_is_progress() {
     line.answer_with(&[("content-bytes-accepted", "0")], "");
     assert_eq!(line.said()[1..], ["close 4000", "end"]);
 
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client("text abc");
     line.client("close 4000");
     line.turn();
@@ -94,7 +94,7 @@ fn a_close_that_is_accepted_in_part_is_offered_again_while_there_is_progress() {
 
 #[test]
 fn the_origin_closes_and_is_told_how_the_client_answers() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.turn();
     line.client("text 2");
@@ -119,7 +119,7 @@ fn a_close_without_a_legal_code_is_1000_for_the_client() {
         "CLOSE 2\r\n\0\0\r\n",
         "CLOSE 2\r\n\x03\x01\r\n",
     ] {
-        let mut line = ClientConn::grip();
+        let mut line = Script::grip();
         line.client("text 1");
         line.turn();
         line.answer(close);
@@ -129,13 +129,13 @@ fn a_close_without_a_legal_code_is_1000_for_the_client() {
 
 #[test]
 fn an_origin_may_close_in_its_first_answer() {
-    let mut line = ClientConn::open(&[], &format!("OPEN\r\n{}", close_event(4_097, "full")));
+    let mut line = Script::open(&[], &format!("OPEN\r\n{}", close_event(4_097, "full")));
     assert_eq!(line.said(), ["close 4097 full"]);
 }
 
 #[test]
 fn both_close_at_the_same_time_and_the_origin_learns_of_the_client() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.turn();
     line.client("text 2");
@@ -149,7 +149,7 @@ fn both_close_at_the_same_time_and_the_origin_learns_of_the_client() {
 
 #[test]
 fn a_client_that_does_not_answer_a_close_is_given_up() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.end();
     assert_eq!(line.said(), ["close 1001"]);
     assert_eq!(line.wait(), std::time::Duration::from_secs(10));
@@ -161,7 +161,7 @@ fn a_client_that_does_not_answer_a_close_is_given_up() {
 
 #[test]
 fn an_item_closes_the_client_and_the_origin_gets_what_was_said_before() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.turn();
     line.client("text 2");
@@ -178,14 +178,14 @@ fn an_item_closes_the_client_and_the_origin_gets_what_was_said_before() {
     assert!(line.session.is_over());
     assert_eq!(line.said(), ["end"]);
 
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.item_closes(0, "why");
     assert_eq!(line.said(), ["close 1000 why"]);
 }
 
 #[test]
 fn an_item_may_answer_the_clients_close() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("close 1000");
     line.item_closes(4_001, "");
     assert_eq!(line.said(), ["close 4001", "end"]);
@@ -194,7 +194,7 @@ fn an_item_may_answer_the_clients_close() {
 
 #[test]
 fn a_client_that_vanishes_is_told_once_behind_what_it_said() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.turn();
     line.client("text 2");
@@ -210,7 +210,7 @@ fn a_client_that_vanishes_is_told_once_behind_what_it_said() {
 
 #[test]
 fn a_client_that_closes_and_vanishes_has_closed() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("close 1000");
     line.session.gone();
     assert_eq!(line.turn(), r"CLOSE 2\r\n\x03\xe8\r\n");
@@ -220,13 +220,13 @@ fn a_client_that_closes_and_vanishes_has_closed() {
 
 #[test]
 fn a_client_that_breaks_the_protocol_is_told_and_the_origin_loses_it() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.client_fails();
     assert_eq!(line.said(), ["close 1002 an unknown opcode", "end"]);
     assert_eq!(line.turn(), r"TEXT 1\r\n1\r\nDISCONNECT\r\n");
 
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.end();
     line.client_fails();
     assert_eq!(line.said(), ["close 1001", "end"]);
@@ -235,7 +235,7 @@ fn a_client_that_breaks_the_protocol_is_told_and_the_origin_loses_it() {
 
 #[test]
 fn an_origin_may_drop_the_client_without_a_close() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.turn();
     line.client("text 2");

@@ -10,13 +10,13 @@ use crate::{
     ws::{FrameDecoder, Opening, judge},
 };
 
-pub(super) struct ClientConn {
+pub(super) struct Script {
     pub(super) session: WsSession,
     pub(super) now: Instant,
     said: Vec<Effect>,
 }
 
-impl ClientConn {
+impl Script {
     /// The origin speaks GRIP.
     pub(super) fn grip() -> Self {
         Self::open(&[("sec-websocket-extensions", "grip")], "OPEN\r\n")

@@ -5,7 +5,7 @@ use crate::session::ws_session::tests::*;
 
 #[test]
 fn what_comes_while_a_request_is_under_way_is_told_in_the_next() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.no_turn();
     line.client("text 1");
     assert_eq!(line.turn(), r"TEXT 1\r\n1\r\n");
@@ -25,7 +25,7 @@ fn what_comes_while_a_request_is_under_way_is_told_in_the_next() {
 
 #[test]
 fn messages_with_the_prefix_reach_the_client_and_others_are_said_in_the_log() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text x");
     line.turn();
     line.answer("TEXT 3\r\nm:a\r\nBINARY 3\r\nm:b\r\nTEXT 1\r\nc\r\nBINARY 4\r\nc:{}\r\nPING\r\n");
@@ -48,7 +48,7 @@ fn another_prefix_may_be_agreed_on_and_be_empty() {
     ] {
         let opening = format!("OPEN\r\n{body}TEXT 13\r\nc:{{\"type\":\"x\"}}\r\n");
         let opening = opening.replace("TEXT 13", "TEXT e");
-        let mut line = ClientConn::open(&[("sec-websocket-extensions", extension)], &opening);
+        let mut line = Script::open(&[("sec-websocket-extensions", extension)], &opening);
         let all = line.said();
         assert!(
             all[0].starts_with("note: a control message is ignored"),
@@ -60,13 +60,13 @@ fn another_prefix_may_be_agreed_on_and_be_empty() {
 
 #[test]
 fn without_grip_everything_is_for_the_client() {
-    let mut line = ClientConn::open(&[], "OPEN\r\nTEXT 3\r\nm:x\r\nTEXT 4\r\nc:{}\r\n");
+    let mut line = Script::open(&[], "OPEN\r\nTEXT 3\r\nm:x\r\nTEXT 4\r\nc:{}\r\n");
     assert_eq!(line.said(), ["text m:x", "text c:{}"]);
 }
 
 #[test]
 fn control_messages_are_obeyed_in_their_order() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.session.refresh();
     assert_eq!(line.turn(), "");
     let controls = [
@@ -102,7 +102,7 @@ fn control_messages_are_obeyed_in_their_order() {
 
 #[test]
 fn a_control_message_over_the_limit_is_ignored_and_the_next_message_is_not() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text x");
     line.turn();
     let text = format!(
@@ -120,7 +120,7 @@ fn a_control_message_over_the_limit_is_ignored_and_the_next_message_is_not() {
 
 #[test]
 fn meta_goes_with_every_request_until_it_is_set_to_nothing() {
-    let mut line = ClientConn::open(&[("Set-Meta-User", "anna")], "OPEN\r\n");
+    let mut line = Script::open(&[("Set-Meta-User", "anna")], "OPEN\r\n");
     line.client("text 1");
     assert_eq!(line.turn_with_headers().0, "meta-user: anna");
     line.answer_with(&[("set-meta-user", "")], "");
@@ -130,7 +130,7 @@ fn meta_goes_with_every_request_until_it_is_set_to_nothing() {
 
 #[test]
 fn what_is_not_accepted_is_offered_again_with_what_is_new() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client("text abc");
     line.client("text def");
     line.turn();
@@ -154,7 +154,7 @@ fn what_is_not_accepted_is_offered_again_with_what_is_new() {
 #[test]
 fn wrong_acceptance_ends_the_session_with_1011() {
     for count in ["4", "-1", "+1", "", "x", "99999999999999999999999"] {
-        let mut line = ClientConn::plain();
+        let mut line = Script::plain();
         line.client("text abc");
         line.turn();
         line.answer_with(&[("content-bytes-accepted", count)], "");
@@ -163,7 +163,7 @@ fn wrong_acceptance_ends_the_session_with_1011() {
         assert_eq!(said[1..], ["close 1011"], "{count}");
         line.no_turn();
     }
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.session.refresh();
     line.turn();
     line.answer_with(&[("content-bytes-accepted", "1")], "");
@@ -172,7 +172,7 @@ fn wrong_acceptance_ends_the_session_with_1011() {
 
 #[test]
 fn a_full_queue_stops_the_client_and_not_its_message() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client(&format!("text {}", "x".repeat(199_999)));
     assert!(line.session.wants_more());
     line.client(&format!("text {}", "y".repeat(900_000)));
@@ -188,7 +188,7 @@ fn a_full_queue_stops_the_client_and_not_its_message() {
 
 #[test]
 fn many_small_messages_stop_the_client_as_well() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     for _ in 0..1_023 {
         line.client("text");
     }
@@ -199,7 +199,7 @@ fn many_small_messages_stop_the_client_as_well() {
 
 #[test]
 fn a_full_queue_is_offered_again_without_news_while_the_origin_takes_some_of_it() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client(&format!("text {}", "x".repeat(300_000)));
     line.turn();
     line.answer_with(&[("content-bytes-accepted", "10")], "");
@@ -211,7 +211,7 @@ fn a_full_queue_is_offered_again_without_news_while_the_origin_takes_some_of_it(
 
 #[test]
 fn a_detached_client_is_not_heard_but_for_its_pings() {
-    let mut line = ClientConn::grip();
+    let mut line = Script::grip();
     line.client("text 1");
     line.turn();
     line.client("text 2");
@@ -230,7 +230,7 @@ fn a_detached_client_is_not_heard_but_for_its_pings() {
 
 #[test]
 fn the_end_of_a_detached_client_that_vanishes_is_told_as_an_empty_close() {
-    let mut line = ClientConn::open(
+    let mut line = Script::open(
         &[("sec-websocket-extensions", "grip")],
         "OPEN\r\nTEXT 13\r\nc:{\"type\":\"detach\"}\r\n",
     );
@@ -240,7 +240,7 @@ fn the_end_of_a_detached_client_that_vanishes_is_told_as_an_empty_close() {
 
 #[test]
 fn a_refresh_is_a_request_of_its_own() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client("text 1");
     line.session.refresh();
     line.session.refresh();
@@ -272,7 +272,7 @@ fn what_is_no_answer_closes_the_client_with_1011_and_tells_the_origin_nothing() 
             &[b"BINARY f4240\r\n", &[0; 1_000_000][..], b"\r\n"].concat(),
         ),
     ] {
-        let mut line = ClientConn::grip();
+        let mut line = Script::grip();
         line.client("text 1");
         line.turn();
         line.client("text 2");
@@ -293,7 +293,7 @@ fn what_is_no_answer_closes_the_client_with_1011_and_tells_the_origin_nothing() 
 
 #[test]
 fn a_text_that_is_not_utf_8_closes_with_1011_behind_what_was_before_it() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.session.refresh();
     line.turn();
     line.outcome(Ok(&response(
@@ -310,7 +310,7 @@ fn a_text_that_is_not_utf_8_closes_with_1011_behind_what_was_before_it() {
 
 #[test]
 fn a_ping_that_no_frame_can_carry_and_a_second_open_are_ignored() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.session.refresh();
     line.turn();
     let ping = format!("PING 7e\r\n{}\r\nOPEN\r\nTEXT 1\r\na\r\n", "x".repeat(126));

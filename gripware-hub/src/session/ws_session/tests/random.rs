@@ -64,7 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn play(line: &mut ClientConn, step: &Step) {
+fn play(line: &mut Script, step: &Step) {
     match step {
         Step::Client(what) => line.client(what),
         Step::ClientFails => line.client_fails(),
@@ -102,7 +102,7 @@ proptest! {
         steps in vec(step(), 0..60),
         is_grip in any::<bool>(),
     ) {
-        let mut line = if is_grip { ClientConn::grip() } else { ClientConn::plain() };
+        let mut line = if is_grip { Script::grip() } else { Script::plain() };
         let (mut is_closed, mut is_ended) = (false, false);
         for step in &steps {
             play(&mut line, step);
@@ -137,7 +137,7 @@ proptest! {
         takes in vec(0..30_usize, 1..30),
         lengths in vec(1..20_usize, 1..30),
     ) {
-        let mut line = ClientConn::plain();
+        let mut line = Script::plain();
         let (mut told, mut expected) = (Vec::new(), Vec::new());
         let mut takes = takes.into_iter();
         for (index, length) in lengths.iter().enumerate() {

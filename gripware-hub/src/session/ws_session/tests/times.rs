@@ -9,14 +9,14 @@ fn control(json: &str) -> String {
     format!("TEXT {:x}\r\n{text}\r\n", text.len())
 }
 
-fn told(json: &str) -> ClientConn {
+fn told(json: &str) -> Script {
     let headers = [("sec-websocket-extensions", "grip")];
-    ClientConn::open(&headers, &format!("OPEN\r\n{}", control(json)))
+    Script::open(&headers, &format!("OPEN\r\n{}", control(json)))
 }
 
 #[test]
 fn an_idle_session_is_polled_after_its_interval() {
-    let mut line = ClientConn::polled();
+    let mut line = Script::polled();
     assert_eq!(line.wait(), 30 * SECOND);
     assert_eq!(line.turn(), "");
     assert_eq!(line.session.next_deadline(), None);
@@ -39,7 +39,7 @@ fn an_interval_has_a_minimum_and_is_kept_until_it_is_changed() {
         ..WsSettings::default()
     };
     for (settings, waited) in [(settings, 2), (WsSettings::default(), 20)] {
-        let mut line = ClientConn::open_with(settings, &[("keep-alive-interval", "1")], "OPEN\r\n");
+        let mut line = Script::open_with(settings, &[("keep-alive-interval", "1")], "OPEN\r\n");
         for _ in 0..2 {
             assert_eq!(line.wait(), waited * SECOND);
             line.turn();
@@ -51,7 +51,7 @@ fn an_interval_has_a_minimum_and_is_kept_until_it_is_changed() {
         assert_eq!(line.wait(), 90 * SECOND);
     }
     for off in ["0", "-1", "soon", ""] {
-        let mut line = ClientConn::polled();
+        let mut line = Script::polled();
         line.client("text 1");
         line.turn();
         line.answer_with(&[("keep-alive-interval", off)], "");
@@ -132,7 +132,7 @@ fn a_closed_client_gets_no_more_of_anything() {
 
 #[test]
 fn a_request_that_does_not_reach_the_origin_is_sent_again_with_what_is_new() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client("text 1");
     line.turn();
     for attempt in 0..5 {
@@ -150,7 +150,7 @@ fn a_request_that_does_not_reach_the_origin_is_sent_again_with_what_is_new() {
 
 #[test]
 fn attempts_are_counted_for_each_request() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     for _ in 0..2 {
         line.client("text 1");
         line.turn();
@@ -166,7 +166,7 @@ fn attempts_are_counted_for_each_request() {
 
 #[test]
 fn a_poll_and_the_last_word_are_repeated_too() {
-    let mut line = ClientConn::polled();
+    let mut line = Script::polled();
     line.wait();
     line.turn();
     line.unreached();
@@ -187,7 +187,7 @@ fn a_poll_and_the_last_word_are_repeated_too() {
 
 #[test]
 fn an_origin_that_may_have_seen_a_request_is_not_asked_again() {
-    let mut line = ClientConn::plain();
+    let mut line = Script::plain();
     line.client("text 1");
     line.turn();
     line.outcome(Err(OriginFailure::Failed));
