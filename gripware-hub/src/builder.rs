@@ -1,3 +1,5 @@
+//! How a hub is set up.
+
 use std::{io, sync::Arc};
 
 use gripware_core::sig::{Key, KeyError, SignError, Signer};

@@ -1,3 +1,5 @@
+//! The clock that all timers of the hub go by.
+
 use std::time::Instant;
 
 /// The time by the clock of the runtime, which is the system's monotonic one. A test that pauses

@@ -47,7 +47,7 @@ pub(crate) enum HoldKind {
         reply: Reply,
     },
     /// Appended to. `head` goes out first: all that the client has not got yet of the response's
-    /// head and its first bytes, in the framing of the line.
+    /// head and its first bytes, in the framing of the connection.
     Stream {
         instruction: Instruction,
         head: Bytes,
@@ -64,7 +64,7 @@ pub(crate) enum HoldKind {
 /// How a response hold is answered in the end.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// As bytes on a line that was taken out of hyper.
+    /// As bytes on a connection that was taken out of hyper.
     Http1 {
         version: Version,
         /// Whether the request was a HEAD, whose answer has no body.
@@ -100,7 +100,7 @@ pub(crate) trait ResumeHttp: Send + Sync + fmt::Debug {
     fn resume_http(&self, socket: DetachedSocket, unread: Bytes);
 }
 
-/// How the bytes of a stream stand on its line.
+/// How the bytes of a stream are framed on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// In chunks of HTTP/1.1, ended by an empty one.

@@ -1,3 +1,5 @@
+//! What all handles to a hub share. It publishes, lists and ends by messages to the shards.
+
 use std::{
     io,
     sync::{
@@ -78,8 +80,8 @@ impl Node {
         })
     }
 
-    /// Takes a valid item, as soon as there is room for it, and says how many subscribers it is
-    /// for.
+    /// Takes a valid item as soon as the backlog is below its limit. Returns how many subscribers
+    /// it is for.
     pub(crate) async fn publish(&self, channel: &Channel, item: &ItemParts) -> Subscribers {
         loop {
             self.backlog.free().await;
@@ -89,13 +91,13 @@ impl Node {
         }
     }
 
-    /// Waits until there is room for an item. Nothing where there is now.
+    /// Waits until the backlog is below its limit. Returns `None` if it is now.
     pub(crate) fn wait_for_backlog(&self) -> Option<impl Future<Output = ()> + Send + '_> {
         (!self.backlog.is_free()).then(|| self.backlog.free())
     }
 
-    /// Takes a valid item, and says how many subscribers it is for. Nothing where far too many
-    /// wait to be delivered.
+    /// Takes a valid item without waiting. Returns how many subscribers it is for, or `None` if
+    /// twice the limit of the backlog is in use.
     pub(crate) fn try_publish(&self, channel: &Channel, item: &ItemParts) -> Option<Subscribers> {
         let registry = &self.shared.registry;
         if item.id.is_none() && !registry.is_followed(channel.name()) {
@@ -123,8 +125,8 @@ impl Node {
         Some(subscribers.of_formats(item))
     }
 
-    /// Hands an item to one connection, whatever it is subscribed to. Whether it is there, and the
-    /// item has a format for it.
+    /// Hands an item to one connection, whatever it is subscribed to. Returns whether it is there
+    /// and the item has a format for it.
     pub(crate) async fn publish_to(&self, id: Id, item: &ItemParts) -> bool {
         self.backlog.free().await;
         let encoded = Arc::new(EncodedItem::new("".into(), item));
@@ -139,7 +141,7 @@ impl Node {
         is_reached
     }
 
-    /// How many bytes of items have been accepted and not been handed out yet.
+    /// Returns how many bytes of items have been accepted and not been handed out yet.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn occupied(&self) -> usize {
         self.backlog.used()
@@ -214,7 +216,7 @@ impl Node {
         }
     }
 
-    /// Ends a connection in the way its kind allows. Whether there was one.
+    /// Ends a connection in the way its kind allows. Returns whether there was one.
     pub(crate) async fn close(&self, id: Id) -> bool {
         let mut is_found = false;
         for answer in self.ask_all(|found| Message::Close { id, found }) {
@@ -230,8 +232,8 @@ impl Node {
         }
     }
 
-    /// Ends every hold in the way its kind allows, after what was accepted is delivered. Whether
-    /// all clients have got what is theirs in time.
+    /// Ends every hold in the way its kind allows, after what was accepted is delivered. Returns
+    /// whether all clients have got what is theirs in time.
     pub(crate) async fn drain(&self, limit: Duration) -> bool {
         let shared = &self.shared;
         let released = shared

@@ -151,6 +151,7 @@ impl Stripe {
         }
     }
 
+    /// Puts an item in the order of its channel, where it may have to wait or be a duplicate.
     pub(crate) fn admit(
         &mut self,
         item: Arc<EncodedItem>,

@@ -12,7 +12,7 @@ use crate::{
     origin::{BoxError, OriginError, collect},
 };
 
-/// How much of a stream's first bytes is gathered, to be sent with the head, in bytes.
+/// How much of a stream is sent with the head at most, in bytes.
 const MAX_PREFIX: usize = 16 * 1024;
 
 /// The first bytes of a stream, and the rest where there is one.

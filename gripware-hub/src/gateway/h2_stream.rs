@@ -1,5 +1,5 @@
-//! A hold on HTTP/2: its connection is one stream, which hyper goes on writing. A pipe leads from the
-//! shard to hyper.
+//! A hold on HTTP/2: its connection is one stream, which hyper goes on writing. A stream
+//! in memory leads from the shard to hyper.
 
 use std::{
     io,

@@ -273,7 +273,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
             let start = tokio::time::Instant::now();
             origin_client.ask(of(2), 10).await.unwrap();
-            // At most until the first of the others end, and no behind their line.
+            // At most until the first of the others end, and not behind all of them in line.
             assert!(
                 start.elapsed() <= Duration::from_secs(waits),
                 "{:?}",

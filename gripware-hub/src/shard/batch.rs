@@ -16,7 +16,7 @@ const MAX_COPIED: usize = 16 * 1024;
 /// Items of one channel that came in a row, for all connections of the shard.
 ///
 /// Those who get each item as it is get all of them as one piece of bytes, which is put together
-/// once. It is a copy of the shard's own: counting who shares it takes no turns between threads.
+/// once. It is a copy of the shard's own, so its reference count is never contended.
 pub(super) struct Batch<'a> {
     pub(super) items: &'a [Arc<EncodedItem>],
     chunks: OnceCell<Piece>,

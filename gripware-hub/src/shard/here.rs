@@ -1,3 +1,5 @@
+//! A shard that runs on the thread of a test or a fuzzer, which can look into it.
+
 use std::{rc::Rc, sync::Arc};
 
 use tokio::{sync::mpsc::UnboundedReceiver, task::spawn_local};
@@ -55,7 +57,7 @@ impl Here {
         }
     }
 
-    /// How many faults of the hub its guards have survived.
+    /// Returns how many faults of the hub it has survived.
     pub(crate) fn faults(&self) -> usize {
         FAULTS.get() - self.faults
     }

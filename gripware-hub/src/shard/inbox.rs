@@ -8,7 +8,8 @@ use crate::settings::Settings;
 /// How many messages a shard takes from its inbox at once, which is how much it gathers.
 const MAX_BATCH: usize = 1024;
 
-/// Waits for messages, unless some are left. Gives how many there are: none where no more can come.
+/// Waits for messages, unless some are left. Returns how many there are: 0 if no
+/// more can come.
 pub(super) async fn receive(
     inbox: &mut UnboundedReceiver<Message>,
     batch: &mut Vec<Message>,

@@ -1,3 +1,5 @@
+//! What the shards of a hub share, and the messages that are sent to them.
+
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -26,8 +28,8 @@ pub(crate) struct Shared {
     queued: Box<[Arc<Gauge>]>,
 }
 
-/// What is sent to a shard. The inbox is bounded by what may be on its way: items by the room that
-/// each keeps occupied, holds by the clients that wait for them.
+/// What is sent to a shard. The inbox is bounded by what may be on its way: items by the permit of
+/// the backlog that comes with each, holds by the clients that wait for them.
 #[derive(Debug)]
 pub(crate) enum Message {
     Publish {

@@ -5,19 +5,19 @@ use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc, time::Instant};
 use super::{Shard, connection::Connection};
 use crate::clock;
 
-/// How many entries of no meaning there are at most, beside as many as there are connections.
+/// How many stale entries there are at most, beside as many as there are connections.
 const MAX_STALE: usize = 1024;
 
 /// When which connection is to be looked at.
 ///
-/// An entry is not looked for when a connection's time moves. One that is not the connection's newest
-/// is of no meaning; such entries are thrown away when their time comes, or when there are many.
+/// An entry is not looked for when a connection's time moves. One that is not the connection's
+/// newest is stale. Stale entries are thrown away when their time comes, or when there are many.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, ConnectionKey)>>,
 }
 
-/// A connection, and which of those that had its place it is.
+/// Slab key plus generation counter: a stale key never reaches a later connection in the same slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionKey {
     pub(super) key: u32,
@@ -49,7 +49,7 @@ impl Timers {
         self.heap.len()
     }
 
-    /// Throws away the entries of no meaning.
+    /// Throws away the stale entries.
     pub(super) fn retain(&mut self, is_current: impl Fn(Instant, ConnectionKey) -> bool) {
         self.heap
             .retain(|Reverse((time, key))| is_current(*time, *key));
@@ -97,7 +97,7 @@ impl Shard {
         }
     }
 
-    /// The connection of an entry, where it is the newest one of it.
+    /// Returns the connection of an entry, or `None` if the entry is stale.
     fn timed(&self, time: Instant, key: ConnectionKey) -> Option<Rc<Connection>> {
         let connections = self.connections.borrow();
         let connection = connections.get(key.key as usize)?;

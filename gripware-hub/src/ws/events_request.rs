@@ -12,7 +12,7 @@ use super::ConnectionMeta;
 pub(crate) struct EventsRequest {
     /// `Meta-*` and `Content-Bytes-Replayed`.
     pub(crate) headers: HeaderMap,
-    /// Events, or nothing where the origin is only to be asked.
+    /// Events, or empty if the origin is only to be asked.
     pub(crate) body: Bytes,
 }
 
@@ -27,7 +27,7 @@ impl EventsRequest {
         }
     }
 
-    /// Makes this turn of the request that is the same in all of them.
+    /// Makes this events request of the one that is the same in all of them.
     pub(crate) fn apply(self, request: &mut Request<Bytes>) {
         *request.method_mut() = Method::POST;
         request.headers_mut().extend(self.headers);

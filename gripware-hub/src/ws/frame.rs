@@ -2,6 +2,9 @@
 //!
 //! A message is one frame, however long it is: what is published is encoded once and goes to
 //! thousands of clients as the same bytes. A server does not mask.
+//!
+//! A library would frame it for each client anew, into a buffer of its own: the figures are in
+//! [`design`](crate::design).
 
 use bytes::Bytes;
 use gripware_core::ws::{Close, FrameKind, MAX_PING_LEN};

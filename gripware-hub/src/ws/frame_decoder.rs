@@ -1,4 +1,7 @@
 //! Reading what a client sends (RFC 6455, section 5).
+//!
+//! An idle decoder has no buffer: it reads from the thread's, and has memory only for what is
+//! unfinished. A library's socket has a buffer of its own; see [`design`](crate::design).
 
 mod head;
 mod mask;
@@ -93,8 +96,8 @@ pub(crate) struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    /// Takes from `input` up to the end of the next whole message or control frame. None where
-    /// all of `input` is taken and nothing is complete.
+    /// Takes from `input` up to the end of the next whole message or control frame. Returns
+    /// `None` if all of `input` is taken and nothing is complete.
     ///
     /// A message may have `max_message` bytes. After a close or an error nothing is read; what is
     /// left of `input`, and all that comes later, is thrown away.

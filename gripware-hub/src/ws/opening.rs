@@ -130,8 +130,8 @@ pub(crate) fn is_events(response: &Response<Bytes>) -> bool {
         })
 }
 
-/// What an answer says about polling: a number of seconds, of which 0 is never. None where it
-/// says nothing; what is no number is never.
+/// Returns after how many idle seconds an answer wants to be polled, or `None` if it does not
+/// say. 0 is never, and so is what is no number.
 pub(crate) fn poll(headers: &HeaderMap) -> Option<u32> {
     let value = headers.get(KEEP_ALIVE_INTERVAL)?;
     let seconds = value

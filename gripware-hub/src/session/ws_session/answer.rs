@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl WsSession {
-    /// Takes the outcome of the turn under way. Another one may follow at once.
+    /// Takes the outcome of the events request under way. Another one may follow at once.
     pub(crate) fn answered(
         &mut self,
         answer: Result<&Response<Bytes>, OriginFailure>,
@@ -174,7 +174,8 @@ impl WsSession {
     }
 }
 
-/// How many content bytes an answer accepts; none where it says nothing, which is all of them.
+/// Returns how many content bytes an answer accepts, or `None` if it says nothing, which is all of
+/// them.
 fn accepted(headers: &HeaderMap) -> Result<Option<usize>, Cow<'static, str>> {
     let Some(count) = headers.get(CONTENT_BYTES_ACCEPTED) else {
         return Ok(None);

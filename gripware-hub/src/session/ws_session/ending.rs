@@ -151,8 +151,8 @@ impl WsSession {
         };
     }
 
-    /// Takes the outcome of a turn that told how the client ended. Whatever it is, nobody is left
-    /// to whom it would matter.
+    /// Takes the outcome of an events request that told how the client ended. Whatever it is, nobody
+    /// is left to whom it would matter.
     pub(super) fn told(&mut self, told: InFlight) {
         if let Some(queue) = &mut self.queue
             && told == InFlight::Events

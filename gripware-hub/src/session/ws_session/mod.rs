@@ -109,7 +109,7 @@ impl Accepted {
 }
 
 impl WsSession {
-    /// Takes what the client says. It becomes part of the next turn.
+    /// Takes what the client says. It becomes part of the next events request.
     ///
     /// One whole message is always taken; see [`wants_more`](Self::wants_more).
     pub(crate) fn receive(&mut self, message: ClientMessage, effects: &mut Vec<Effect>) {
@@ -147,7 +147,7 @@ impl WsSession {
         }
     }
 
-    /// The next request to the origin. None where there is nothing to say, or a request is under
+    /// Returns the next events request, or `None` if there is nothing to say, or a request is under
     /// way whose outcome [`answered`](Self::answered) has not got yet.
     pub(crate) fn next_request(&mut self) -> Option<EventsRequest> {
         let is_waiting = self.in_flight != InFlight::Nothing || self.retry_at().is_some();

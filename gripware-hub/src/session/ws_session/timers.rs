@@ -65,7 +65,7 @@ impl WsSession {
         }
     }
 
-    /// Does what is due at `now`. There may be a turn afterwards.
+    /// Does what is due at `now`. There may be an events request afterwards.
     pub(crate) fn elapsed(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let is_due = |at: &mut Instant| *at <= now;
         if self.poll_at.take_if(is_due).is_some() {

@@ -40,8 +40,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads a head and says how long it is. None where there is more to come; what is wrong in
-    /// the first two bytes is found before that.
+    /// Reads a head. Returns it and its length, or `None` if there is more to come; what is wrong
+    /// in the first two bytes is found before that.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(([first, second], rest)) = bytes.split_first_chunk() else {
             return Ok(None);
