@@ -1,4 +1,4 @@
-//! Numbers that nobody can foretell, from the seeds that the standard library draws for its maps.
+//! Numbers that nobody can foretell: ids of items, and the jitter of retries.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -36,8 +36,10 @@ pub(crate) fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + share / 2.0)
 }
 
+/// Returns a random number: the system's, or one from the seeds of the standard library's maps if the
+/// system has none.
 fn number() -> u64 {
-    RandomState::new().hash_one(0_u8)
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(0_u8))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ mod filter;
 mod framing;
 mod instruction;
 mod items;
-mod json;
+mod lenient_json;
 mod link;
 mod merge;
 mod message_mode;

@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt};
 
 use thiserror::Error;
 
-use crate::proxy::json::shown;
+use crate::proxy::lenient_json::shown;
 
 /// What a proxy cannot obey. Its client gets a 502.
 ///

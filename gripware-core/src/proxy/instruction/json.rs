@@ -11,7 +11,7 @@ use crate::{
     proxy::{
         base64,
         framing::is_framing,
-        json::{Headers, List, Object, Pairs, Scalar, members},
+        lenient_json::{Headers, List, Object, Pairs, Scalar, members},
         status::final_status,
     },
 };

@@ -2,7 +2,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::proxy::json::shown;
+use crate::proxy::lenient_json::shown;
 
 /// Why the body of a publish request is refused, in the words that Pushpin answers it with
 /// (GRIP 3.1). They are meant for the publisher, beside a status of 400.

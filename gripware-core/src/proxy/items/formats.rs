@@ -13,7 +13,7 @@ use crate::{
     },
     proxy::{
         base64, framing,
-        json::{Headers, List, Object, Scalar, members},
+        lenient_json::{Headers, List, Object, Scalar, members},
         status::final_status,
     },
     ws::{Close, CloseCode, MAX_PING_LEN},

@@ -12,7 +12,9 @@ use serde::{
 
 pub use self::error::DecodeError;
 use self::formats::Formats;
-use super::json::{FromJson, Members, Object, Pairs, Scalar, any_value, members, pass_over};
+use super::lenient_json::{
+    FromJson, Members, Object, Pairs, Scalar, any_value, members, pass_over,
+};
 use crate::{Channel, Item, channel::checked_name, item::ItemParts, json::lenient};
 
 /// The most items that one body may have. The body itself is at most 1 000 000 bytes, of which an

@@ -1,4 +1,7 @@
 //! Items that change a stored body (GRIP 1.11).
+//!
+//! By hand, since a patch comes from a publisher and changes what a client gets: depth, size and the
+//! work of each step are bounded, and checked before and after it.
 
 mod document;
 #[cfg(test)]

@@ -2,6 +2,9 @@
 //! say, in words that a publisher knows. Texts are lent from the body where they have no escapes.
 //!
 //! Of members with the same name the last counts.
+//!
+//! By hand, since what serde derives stops at the first member of another type, and says so in
+//! Rust's words.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -104,7 +107,7 @@ macro_rules! members {
         #[derive(Debug, Default)]
         pub(super) struct $name $(<$life>)? { $($field: $type,)* }
 
-        impl<'de> $crate::proxy::json::Members<'de> for $name $(<$life>)? {
+        impl<'de> $crate::proxy::lenient_json::Members<'de> for $name $(<$life>)? {
             fn take<A: serde::de::MapAccess<'de>>(
                 &mut self,
                 name: &str,
