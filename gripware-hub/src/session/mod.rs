@@ -6,8 +6,8 @@
 //! queues of those that are [plain](Session::takes_as_it_is) at once.
 
 mod effect;
+pub(crate) mod links;
 pub(crate) mod response;
-pub(crate) mod resync;
 pub(crate) mod stream;
 pub(crate) mod subscription;
 pub(crate) mod websocket;
@@ -198,12 +198,16 @@ impl Session {
 
     /// Returns what came while the origin was asked, and is in order now.
     pub(crate) fn drain_buffered(&mut self) -> VecDeque<Arc<EncodedItem>> {
+        let resync = match &mut self.hold {
+            Hold::Response(response) => &mut response.resync,
+            Hold::Stream(stream) => &mut stream.resync,
+            Hold::WebSocket(_) => return VecDeque::new(),
+        };
         let subscriptions = &self.client.subscriptions;
-        match &mut self.hold {
-            Hold::Response(response) => response.resync.drain_buffered(subscriptions),
-            Hold::Stream(stream) => stream.resync.drain_buffered(subscriptions),
-            Hold::WebSocket(_) => VecDeque::new(),
-        }
+        resync.resume(|item| {
+            let subscription = subscriptions.iter().find(|it| it.channel == item.channel)?;
+            Some(subscription.fits(item))
+        })
     }
 
     /// Polls whether the task that waits for a response no longer does; `None` if none does.

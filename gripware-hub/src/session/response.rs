@@ -11,13 +11,13 @@ use bytes::Bytes;
 use gripware_core::{
     HoldMode, HttpResponse,
     item::{Action, HttpBody},
-    proxy::{self, Instruction, Verdict},
+    proxy::{self, Instruction, Resync, Verdict},
 };
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
     ClientState, Effect, Input, OriginFailure, OriginRequest, follow,
-    resync::{Resync, ResyncState, write_last},
+    links::{Links, write_last},
 };
 use crate::{
     channels::encoded_item::EncodedItem,
@@ -28,7 +28,8 @@ use crate::{
 /// A request that is answered once.
 #[derive(Debug)]
 pub(crate) struct ResponseSession {
-    pub(super) resync: Resync,
+    pub(super) resync: Resync<Arc<EncodedItem>>,
+    links: Links,
     /// What the client gets when time is up.
     stored: Stored,
     deadline: Instant,
@@ -69,6 +70,7 @@ impl ResponseSession {
     pub(crate) fn new(reply: Reply, now: Instant) -> Self {
         Self {
             resync: Resync::default(),
+            links: Links::default(),
             stored: Stored::default(),
             deadline: now,
             reply: Some(reply),
@@ -93,13 +95,13 @@ impl ResponseSession {
             Input::Item(item, index) => self.take(client, item, index, effects),
             Input::Answer(answer) => self.repeated(client, answer, now, effects),
             Input::Subscribed { contradicts: true } | Input::Recover => {
-                self.resync.want_resync();
+                self.resync.want();
                 effects.push(Effect::Ask);
             }
             Input::Elapsed | Input::Finish(_) => self.answer(self.stored.to_response(), effects),
             Input::Gone => {
                 self.reply = None;
-                effects.extend(self.resync.tell_gone(client));
+                effects.extend(self.links.tell_gone(client));
             }
             Input::Overflow => effects.push(Effect::Cut),
             Input::Subscribed { .. } | Input::Drained => {}
@@ -108,10 +110,9 @@ impl ResponseSession {
 
     /// Returns the held request once more, where something was missed and nobody asks yet.
     pub(super) fn next_request(&mut self, client: &ClientState) -> Option<OriginRequest> {
-        if self.is_over() || self.resync.update != ResyncState::Wanted {
+        if self.is_over() || !self.resync.ask() {
             return None;
         }
-        self.resync.update = ResyncState::Asked;
         let mut request = client.request.to_request();
         write_last(request.headers_mut(), &client.subscriptions);
         Some(OriginRequest::Repeat(request))
@@ -137,7 +138,7 @@ impl ResponseSession {
     /// Takes over what an instruction says.
     fn obey(&mut self, client: &mut ClientState, instruction: &Instruction, now: Instant) {
         client.meta.replace(instruction.metas());
-        self.resync.obey(instruction, client.request.uri(), now);
+        self.links.obey(instruction, client.request.uri(), now);
         self.stored = Stored::of(instruction);
         self.deadline = now + instruction.timeout();
     }
@@ -157,7 +158,6 @@ impl ResponseSession {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        self.resync.update = ResyncState::No;
         let Ok(answer) = answer else {
             // It is still held, and gets what was stored when time is up.
             effects.extend([Effect::Redeliver, Effect::Ask]);
@@ -197,12 +197,12 @@ impl ResponseSession {
             return;
         };
         // What is for this client alone has no place among the others.
-        if index.is_some() && self.resync.keeps(item) {
+        if index.is_some() && self.resync.buffer(item) {
             return;
         }
         let is_signal = format.action() != Action::Send && item.is_signal();
         if !is_signal && !client.fits(index, item) {
-            self.resync.want_resync();
+            self.resync.want();
             effects.push(Effect::Ask);
             return;
         }
@@ -237,7 +237,7 @@ impl ResponseSession {
                 self.answer(response, effects);
             }
             Action::Hint => {
-                self.resync.want_resync();
+                self.resync.want();
                 effects.push(Effect::Ask);
             }
             _ => {}

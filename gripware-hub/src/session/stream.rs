@@ -11,13 +11,13 @@ use bytes::Bytes;
 use gripware_core::{
     HoldMode,
     item::Action,
-    proxy::{Instruction, Verdict},
+    proxy::{Instruction, Resync, ResyncState, Verdict},
 };
 use http::Response;
 
 use super::{
     ClientState, Effect, Input, OriginRequest, follow,
-    resync::{Resync, ResyncState, write_last},
+    links::{Links, write_last},
 };
 use crate::{
     channels::encoded_item::EncodedItem,
@@ -36,7 +36,8 @@ const MAX_EMPTY_PAGE_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct StreamSession {
     pub(crate) framing: Framing,
-    pub(super) resync: Resync,
+    pub(super) resync: Resync<Arc<EncodedItem>>,
+    links: Links,
     keep_alive: Option<KeepAlive>,
     is_over: bool,
     /// Whether items were dropped since the client did not read, so that it has to be asked for them
@@ -60,6 +61,7 @@ impl StreamSession {
         Self {
             framing,
             resync: Resync::default(),
+            links: Links::default(),
             keep_alive: None,
             is_over: false,
             has_lost: false,
@@ -96,7 +98,7 @@ impl StreamSession {
                 self.want_resync(effects);
             }
             // The next page was not asked for while this one was unread.
-            Input::Drained if self.resync.update == ResyncState::Wanted => {
+            Input::Drained if self.resync.state() == ResyncState::Wanted => {
                 effects.push(Effect::Ask);
             }
             Input::Drained => {}
@@ -104,7 +106,7 @@ impl StreamSession {
             Input::Finish(_) => self.end(client, effects),
             Input::Gone => {
                 self.is_over = true;
-                effects.extend(self.resync.tell_gone(client));
+                effects.extend(self.links.tell_gone(client));
             }
         }
     }
@@ -116,11 +118,12 @@ impl StreamSession {
         has_room: bool,
         now: Instant,
     ) -> Option<OriginRequest> {
-        if self.is_over || self.resync.update != ResyncState::Wanted {
+        if self.is_over || self.resync.state() != ResyncState::Wanted {
             return None;
         }
-        let Some(next) = &self.resync.next else {
-            self.resync.update = ResyncState::No;
+        let Some(next) = &self.links.next else {
+            // Nobody can be asked: items go to the client again.
+            self.resync = Resync::default();
             return None;
         };
         // Asked for when the pause is over, or the client has read what there is.
@@ -129,7 +132,7 @@ impl StreamSession {
         }
         let mut request = client.request_to(next.uri.clone());
         write_last(request.headers_mut(), &client.subscriptions);
-        self.resync.update = ResyncState::Asked;
+        self.resync.ask();
         Some(OriginRequest::Page(request))
     }
 
@@ -140,7 +143,7 @@ impl StreamSession {
 
     /// Returns whether items reach the client as they are, without a look at each.
     pub(crate) fn is_plain(&self) -> bool {
-        self.resync.update == ResyncState::No && !self.has_lost
+        self.resync.state() == ResyncState::Synced && !self.has_lost
     }
 
     pub(super) fn has_lost(&self) -> bool {
@@ -149,7 +152,7 @@ impl StreamSession {
 
     /// Notes that a message was dropped.
     pub(super) fn dropped(&mut self) {
-        self.has_lost |= self.resync.next.is_some();
+        self.has_lost |= self.links.next.is_some();
     }
 
     /// Encodes bytes as they stand on the line.
@@ -163,7 +166,7 @@ impl StreamSession {
     /// Takes over what an instruction says.
     fn obey(&mut self, client: &mut ClientState, instruction: &Instruction, now: Instant) {
         client.meta.replace(instruction.metas());
-        self.resync.obey(instruction, client.request.uri(), now);
+        self.links.obey(instruction, client.request.uri(), now);
         self.keep_alive = instruction.keep_alive().map(|it| KeepAlive {
             bytes: self.framed(&it.content),
             every: it.timeout,
@@ -174,15 +177,16 @@ impl StreamSession {
 
     /// Wants the next link to be asked what was missed, if there is one.
     fn want_resync(&mut self, effects: &mut Vec<Effect>) {
-        if self.resync.next.is_some() {
-            self.resync.want_resync();
+        if self.links.next.is_some() {
+            self.resync.want();
             effects.push(Effect::Ask);
         }
     }
 
     fn go_on_or_end(&mut self, client: &ClientState, effects: &mut Vec<Effect>) {
-        if self.resync.next.is_some() {
-            self.want_resync(effects);
+        if self.links.next.is_some() {
+            self.resync.want_page();
+            effects.push(Effect::Ask);
         } else {
             self.end(client, effects);
         }
@@ -191,7 +195,7 @@ impl StreamSession {
     fn end(&mut self, client: &ClientState, effects: &mut Vec<Effect>) {
         self.is_over = true;
         // Whoever has ended it: the client is not held any more.
-        effects.extend(self.resync.tell_gone(client));
+        effects.extend(self.links.tell_gone(client));
         let is_reusable = self.framing == Framing::Chunked;
         if is_reusable {
             effects.push(Effect::Write {
@@ -214,7 +218,7 @@ impl StreamSession {
     fn subscribed(&mut self, client: &ClientState, contradicts: bool, effects: &mut Vec<Effect>) {
         let needs_link = client.subscriptions.iter().find(|it| it.place.is_some());
         match needs_link {
-            Some(subscription) if self.resync.next.is_none() => {
+            Some(subscription) if self.links.next.is_none() => {
                 effects.push(Effect::Refuse(format!(
                     "The channel {} has a previous id, and there is no next link to recover from.\n",
                     subscription.channel
@@ -234,10 +238,9 @@ impl StreamSession {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        if self.resync.update != ResyncState::Asked {
+        if self.resync.state() != ResyncState::Asked {
             return;
         }
-        self.resync.update = ResyncState::No;
         let Some(page) = page else {
             return Self::cut_off(effects, "a next link could not be fetched");
         };
@@ -251,7 +254,7 @@ impl StreamSession {
         if mode == Some(HoldMode::Response) {
             return Self::cut_off(effects, "a next link is answered with a response hold");
         }
-        self.resync.base = self.resync.next.take().map(|next| Box::new(next.uri));
+        self.links.base = self.links.next.take().map(|next| Box::new(next.uri));
         let body = match &instruction {
             Some(instruction) => instruction.response().body(),
             None => page.body(),
@@ -287,12 +290,12 @@ impl StreamSession {
             return;
         };
         // What is for this client alone has no place among the others.
-        if index.is_some() && self.resync.keeps(item) {
+        if index.is_some() && self.resync.buffer(item) {
             return;
         }
         let is_signal = part.action != Action::Send && item.is_signal();
         if !is_signal && !client.fits(index, item) {
-            self.resync.want_resync();
+            self.resync.want();
             effects.push(Effect::Ask);
             return;
         }
@@ -325,7 +328,7 @@ impl StreamSession {
         if let Some(keep_alive) = self.keep_alive.as_mut().filter(|it| !it.is_interval) {
             keep_alive.due = now + keep_alive.every;
         }
-        if let Some(next) = &mut self.resync.next {
+        if let Some(next) = &mut self.links.next {
             next.put_off(now);
         }
     }
@@ -338,7 +341,7 @@ impl StreamSession {
         }
         let pause = EMPTY_PAGE_PAUSE * (1 << self.empty_pages.min(10));
         self.empty_pages = self.empty_pages.saturating_add(1);
-        if let Some(next) = &mut self.resync.next {
+        if let Some(next) = &mut self.links.next {
             next.not_before = Some(now + pause.min(MAX_EMPTY_PAGE_PAUSE));
         }
     }
@@ -354,15 +357,15 @@ impl StreamSession {
 
     /// When the next link may be fetched that is wanted.
     fn pauses_until(&self) -> Option<Instant> {
-        let next = self.resync.next.as_ref()?;
+        let next = self.links.next.as_ref()?;
         next.not_before
-            .filter(|_| self.resync.update == ResyncState::Wanted)
+            .filter(|_| self.resync.state() == ResyncState::Wanted)
     }
 
     /// When the next link is fetched although nothing has come.
     fn polls_at(&self) -> Option<Instant> {
-        let next = self.resync.next.as_ref()?.due();
-        next.filter(|_| self.resync.update == ResyncState::No)
+        let next = self.links.next.as_ref()?.due();
+        next.filter(|_| self.resync.state() == ResyncState::Synced)
     }
 
     /// Does what is due.
@@ -372,7 +375,7 @@ impl StreamSession {
             effects.push(Effect::KeepAlive(keep_alive.bytes.clone()));
         }
         if self.pauses_until().is_some_and(|until| until <= now) {
-            if let Some(next) = &mut self.resync.next {
+            if let Some(next) = &mut self.links.next {
                 next.not_before = None;
             }
             effects.push(Effect::Ask);

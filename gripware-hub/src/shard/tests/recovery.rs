@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use gripware_core::{HttpResponse, HttpStream, Item};
+use gripware_core::{HttpResponse, HttpStream, Item, proxy::MAX_BUFFERED};
 use http::StatusCode;
 use tokio::time::sleep;
 
@@ -217,5 +217,47 @@ fn what_is_for_one_connection_reaches_it_while_the_origin_is_asked() {
         line.asked(1).await;
         assert!(line.publish_to(client.id, HttpStream::text("you\n")).await);
         assert_eq!(client.reads("you\n").await, "you\n");
+    });
+}
+
+#[test]
+fn what_was_too_much_before_the_request_is_in_its_answer() {
+    TestShard::paused(async |line: TestShard| {
+        let mut client = line.stream(answer(FEED, ""), 1000).await;
+        line.publish("feed", HttpStream::hint());
+        line.asked(1).await;
+        // An empty page, after which there is a pause.
+        line.answer(answer("Grip-Link: </next>; rel=next", ""));
+        line.settled().await;
+        for n in 2..=MAX_BUFFERED + 2 {
+            line.publish("feed", item(&n.to_string(), &(n - 1).to_string()));
+        }
+        line.settled().await;
+        assert_eq!(line.asks(), 1, "it is asked after the pause");
+        line.asked(2).await;
+        line.answer(answer(&FEED.replace("prev-id=1", "prev-id=102"), "all\n"));
+        line.settled().await;
+        assert_eq!(line.asks(), 2);
+        line.publish("feed", item("103", "102"));
+        assert_eq!(client.reads("103\n").await, "all\n103\n");
+    });
+}
+
+/// A channel without a place has no last id by which the origin could know what is missing.
+#[test]
+fn what_came_while_one_page_was_asked_for_waits_for_the_last() {
+    TestShard::play(async |line: TestShard| {
+        let headers = "Grip-Hold: stream\nGrip-Channel: a\nGrip-Link: </next>; rel=next";
+        let mut client = line.stream(answer(headers, ""), 1000).await;
+        line.publish("a", HttpStream::hint());
+        line.asked(1).await;
+        line.publish("a", HttpStream::text("item\n"));
+        line.settled().await;
+        line.answer(answer("Grip-Link: </next>; rel=next", "page\n"));
+        line.asked(2).await;
+        line.answer(answer(headers, "last\n"));
+        line.asked(2).await;
+        line.publish("a", HttpStream::text("end\n"));
+        assert_eq!(client.reads("end\n").await, "page\nlast\nitem\nend\n");
     });
 }

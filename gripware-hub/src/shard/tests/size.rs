@@ -1,13 +1,18 @@
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
+
+use gripware_core::proxy::Resync;
 
 use super::{
     super::{connection::Connection, subscribe::Follower},
     line::answer,
     *,
 };
-use crate::session::{
-    WsSession, response::ResponseSession, resync::Resync, stream::StreamSession,
-    subscription::Subscription, websocket::WebSocketSession,
+use crate::{
+    channels::encoded_item::EncodedItem,
+    session::{
+        WsSession, links::Links, response::ResponseSession, stream::StreamSession,
+        subscription::Subscription, websocket::WebSocketSession,
+    },
 };
 
 #[test]
@@ -18,7 +23,8 @@ fn a_held_client_is_small() {
         ("follower", size_of::<Follower>()),
         ("response", size_of::<ResponseSession>()),
         ("stream", size_of::<StreamSession>()),
-        ("resync", size_of::<Resync>()),
+        ("resync", size_of::<Resync<Arc<EncodedItem>>>()),
+        ("links", size_of::<Links>()),
         ("websocket", size_of::<WebSocketSession>()),
         ("websocket session", size_of::<WsSession>()),
     ];
