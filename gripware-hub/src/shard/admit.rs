@@ -106,6 +106,7 @@ impl Shard {
         }
         if self.is_draining.get() {
             self.finish(&connection);
+            self.drain_change.notify_waiters();
         }
     }
 

@@ -95,6 +95,7 @@ impl Shard {
                 tracing::warn!(target: crate::log::TARGET, connection = %id, "the origin was not told that a client has gone: {error}");
             }
             shard.telling.set(shard.telling.get().saturating_sub(1));
+            shard.drain_change.notify_waiters();
         });
     }
 }

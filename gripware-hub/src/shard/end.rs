@@ -115,6 +115,7 @@ impl Shard {
         });
         let key = connection.key.key as usize;
         self.connections.borrow_mut().try_remove(key);
+        self.drain_change.notify_waiters();
         self.unlist(connection);
         connection.wake();
     }

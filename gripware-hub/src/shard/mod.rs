@@ -37,6 +37,7 @@ use std::{
     future::pending,
     io,
     ops::ControlFlow,
+    pin::pin,
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -63,8 +64,7 @@ use self::{
     timers::Timers,
 };
 use crate::{
-    channels::encoded_item::EncodedItem, clock, connection_id::Id, page::first_behind,
-    session::Input,
+    channels::encoded_item::EncodedItem, connection_id::Id, page::first_behind, session::Input,
 };
 
 /// How much is read from a connection at once.
@@ -110,6 +110,8 @@ struct Shard {
     is_draining: Cell<bool>,
     /// How many origins are being told that a client has gone.
     telling: Cell<usize>,
+    /// Told when a connection or such a request ends, and when a connection comes meanwhile.
+    drain_change: Notify,
     /// How many connections have much to read.
     pressed: Cell<usize>,
     /// Told where there is one less.
@@ -133,6 +135,7 @@ impl Shard {
             expires: Cell::new(false),
             is_draining: Cell::new(false),
             telling: Cell::new(0),
+            drain_change: Notify::new(),
             pressed: Cell::new(0),
             relief: Notify::new(),
         }
@@ -255,25 +258,41 @@ impl Shard {
     }
 
     /// Ends every hold, and says so when the last client has been told.
-    fn drain(self: &Rc<Self>, done: oneshot::Sender<()>) {
+    fn drain(self: &Rc<Self>, mut done: oneshot::Sender<()>) {
         self.is_draining.set(true);
         let all: Vec<_> = self.by_id.borrow().values().cloned().collect();
         for connection in all {
             self.isolate(&connection, || self.finish(&connection));
         }
         let shard = Rc::clone(self);
-        let patience = shard.shared.settings.drain * 3 / 5;
         spawn_local(async move {
-            let start = clock::now();
-            // Whoever waits knows for how long.
-            while !done.is_closed() && !shard.is_done() {
-                sleep(Duration::from_millis(5)).await;
-                if clock::now() - start >= patience {
-                    shard.lose_all();
-                }
+            tokio::select! {
+                () = shard.drained() => {}
+                // Whoever waits knows for how long.
+                () = done.closed() => return,
             }
             let _ = done.send(());
         });
+    }
+
+    /// Waits until [`is_done`](Self::is_done). Clients get a part of the time to take their end.
+    async fn drained(self: &Rc<Self>) {
+        let mut patience = pin!(sleep(self.shared.settings.drain * 3 / 5));
+        let mut is_late = false;
+        loop {
+            // Before the look, so that nothing changes unseen.
+            let change = self.drain_change.notified();
+            if self.is_done() {
+                return;
+            }
+            tokio::select! {
+                () = change => {}
+                () = &mut patience, if !is_late => is_late = true,
+            }
+            if is_late {
+                self.lose_all();
+            }
+        }
     }
 
     /// Whether nobody is held, and the origin knows of everybody who has gone.

@@ -1,3 +1,4 @@
+mod draining;
 mod faults;
 mod line;
 mod list;
