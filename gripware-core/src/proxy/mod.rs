@@ -7,6 +7,7 @@
 //! - [`Instruction`]: what a response tells the proxy, in headers or in a body (GRIP 1.4 to 1.8).
 //! - [`decode_items`]: what is published, as it stands in the body of the request (GRIP 3.1, 3.2).
 //! - [`Sequencer`]: the order of what is published, and deduplication (GRIP 3.6).
+//! - [`Resync`]: what is buffered while the origin is asked what was missed (GRIP 1.8).
 //! - [`Subject`]: the filters between an item and one subscriber (GRIP 1.9).
 //! - [`resolve_link`]: where a next or gone link leads (GRIP 1.8).
 //! - [`patch`]: an item that changes a stored body (GRIP 1.11).

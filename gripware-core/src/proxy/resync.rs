@@ -299,6 +299,8 @@ mod tests {
         Ask,
         /// The answer arrives.
         Answer,
+        /// A part of it arrives, which says where the rest is.
+        Page,
         /// An item asks for it, or the time of a next link has run out.
         Want,
     }
@@ -310,6 +312,7 @@ mod tests {
                 .prop_map(|(channel, arrives)| Operation::Publish { channel, arrives }),
             2 => Just(Operation::Ask),
             2 => Just(Operation::Answer),
+            1 => Just(Operation::Page),
             1 => Just(Operation::Want),
         ]
     }
@@ -351,6 +354,16 @@ mod tests {
             if self.resync.ask() {
                 self.answer = self.origin;
             }
+        }
+
+        fn page(&mut self) {
+            if self.resync.state() != ResyncState::Asked {
+                return;
+            }
+            for (place, there) in self.client.iter_mut().zip(self.answer) {
+                *place += (there - *place) / 2;
+            }
+            self.resync.want_page();
         }
 
         fn answer(&mut self) {
@@ -397,6 +410,7 @@ mod tests {
                     }
                     Operation::Ask => play.ask(),
                     Operation::Answer => play.answer(),
+                    Operation::Page => play.page(),
                     Operation::Want => play.want(),
                 }
             }
