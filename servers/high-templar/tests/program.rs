@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Child, Command, Stdio},
 };
 
@@ -43,6 +43,29 @@ fn it_says_where_it_listens_and_ends_with_0_on_sigterm() {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn who_never_ends_a_request_does_not_keep_it_from_ending() {
+    for proxy in [None, Some("http://127.0.0.1:9/?verify-iss=a&verify-key=b")] {
+        let mut command = program(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--api-url",
+            "http://127.0.0.1:9/",
+        ]);
+        if let Some(url) = proxy {
+            command.env("GRIP_URL", url);
+        }
+        let (mut child, address) = started(command);
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"POST /trigger/ HTTP/1.1\r\nHost: a\r\n")
+            .unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{proxy:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod settings;
 
 use std::{
     io::{self, Write as _},
+    pin::pin,
     process::ExitCode,
     time::Duration,
 };
@@ -14,12 +15,18 @@ use gripware_templar::Templar;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::oneshot,
+    time::timeout,
 };
 
 use self::settings::{Settings, SettingsError};
 
 /// How long clients and requests may take after SIGTERM.
-const DRAIN: Duration = Duration::from_secs(4);
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
+/// off by then.
+const CUT_OFF: Duration = Duration::from_secs(4);
 
 /// How many subscriptions a connection may have. Behind a proxy that allows fewer the log says so.
 const MAX_SUBSCRIPTIONS: usize = 1000;
@@ -99,13 +106,21 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         let templar = templar.clone();
         tokio::spawn(async move { templar.listen(broker).await });
     }
-    hub.serve(listener, templar.router())
-        .with_graceful_shutdown(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        })
-        .await?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = hub
+        .serve(listener, templar.router())
+        .with_graceful_shutdown(async {
+            // It is dropped where it is meant as well.
+            let _ = stopped.await;
+        });
+    let mut serving = pin!(serving.into_future());
+    tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        _ = terminate.recv() => drop(stop),
+        _ = tokio::signal::ctrl_c() => drop(stop),
+    }
+    if timeout(CUT_OFF, serving).await.is_err() {
+        tracing::warn!("what was still under way is cut off");
+    }
     Ok(())
 }
