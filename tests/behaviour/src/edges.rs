@@ -1,7 +1,7 @@
 //! Handlers that no conformance contract has: what a framework does to a response, and what
 //! middleware between the handler and the layer does to it.
 //!
-//! Each adapter's test builds these routes; [`edges!`](crate::edges) runs the cases. `GET` also
+//! Each adapter's test builds these routes; [`edges!`](crate::edges!) runs the cases. `GET` also
 //! serves `HEAD`, and `sse` stands for a stream hold of `news`, kept alive as server-sent events
 //! every 20 s.
 //!
