@@ -107,7 +107,12 @@ fn slow(pattern: &[char], topic: &[char]) -> bool {
             let Some(end) = (1..list.len()).find(|&at| list[at] == ']') else {
                 return false;
             };
-            in_list(&list[..end], *given) != inverted && slow(&list[end + 1..], behind)
+            let found = match &list[..end] {
+                // It starts no range.
+                [']', rest @ ..] => *given == ']' || in_list(rest, *given),
+                list => in_list(list, *given),
+            };
+            found != inverted && slow(&list[end + 1..], behind)
         }
         ([c, rest @ ..], [given, behind @ ..]) => c == given && slow(rest, behind),
     }
@@ -116,10 +121,6 @@ fn slow(pattern: &[char], topic: &[char]) -> bool {
 fn in_list(list: &[char], given: char) -> bool {
     match list {
         [] => false,
-        // A bracket at the beginning starts no range.
-        [']', '-', rest @ ..] if !rest.is_empty() => {
-            given == ']' || given == '-' || in_list(rest, given)
-        }
         [start, '-', end, rest @ ..] => {
             (*start..=*end).contains(&given) || *start == given || in_list(rest, given)
         }

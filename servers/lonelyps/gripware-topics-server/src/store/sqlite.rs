@@ -280,8 +280,23 @@ fn read_missed(connection: &Connection, memory: &MemoryStore) -> Result<(), Stor
 
 #[cfg(test)]
 mod tests {
+    use gripware_topics::{Glob, Topic};
+    use proptest::prelude::*;
+
     use super::*;
     use crate::store::tests;
+
+    proptest! {
+        #[test]
+        fn its_own_glob_matches_what_a_glob_matches(pattern in "[ab5*?\\[\\]^-]{0,9}", text in "[ab5\\[\\]^-]{0,5}") {
+            let theirs: bool = Connection::open_in_memory()
+                .unwrap()
+                .query_row("SELECT ?1 GLOB ?2", [&text, &pattern], |row| row.get(0))
+                .unwrap();
+            let glob = Glob::new(pattern).unwrap();
+            prop_assert_eq!(glob.matches(&Topic::try_from(text.as_str()).unwrap()), theirs);
+        }
+    }
 
     #[test]
     fn it_does_what_a_store_does() {
