@@ -51,6 +51,7 @@ impl Dispatch {
         let runtime = self.runtime()?;
         let mut failures = Failures::default();
         let mut answers = Vec::with_capacity(self.queues.len());
+        let mut confirmations = Vec::new();
         let mut handed_over = 0;
         let mut is_closed = false;
         let starting = self.starting(runtime.as_ref());
@@ -73,9 +74,16 @@ impl Dispatch {
                 break;
             }
             handed_over += 1;
+            let Some((channel, item)) = message.for_sinks() else {
+                continue;
+            };
             for (index, sink) in self.sinks.iter().enumerate() {
-                if let Some(failure) = message.hand_to_sink(sink, true) {
-                    failures.add_one(self.queues.len() + index, &failure);
+                let index = self.queues.len() + index;
+                match sink.deliver(channel, item) {
+                    Ok(confirmation) => {
+                        confirmations.extend(confirmation.map(|it| (index, it)));
+                    }
+                    Err(failure) => failures.add_one(index, &failure),
                 }
             }
         }
@@ -88,6 +96,11 @@ impl Dispatch {
                     .map_or(Ok(()), |queue| Err(queue.stopped()))
             };
             if let Err(failure) = answer.await.unwrap_or_else(|_| stopped()) {
+                failures.add_one(index, &failure);
+            }
+        }
+        for (index, confirmation) in confirmations {
+            if let Err(failure) = confirmation.wait().await {
                 failures.add_one(index, &failure);
             }
         }
@@ -126,8 +139,10 @@ impl Dispatch {
         if !self.push(&message, |_| None) {
             return Err(closed().into());
         }
-        for sink in &self.sinks {
-            message.hand_to_sink(sink, false);
+        if let Some((channel, item)) = message.for_sinks() {
+            self.sinks
+                .iter()
+                .for_each(|sink| sink.enqueue(channel, item));
         }
         drop(starting);
         Ok(())
@@ -138,6 +153,9 @@ impl Dispatch {
         let targets: Vec<_> = self.queues.iter().map(|queue| queue.pushed()).collect();
         for (queue, target) in self.queues.iter().zip(targets) {
             queue.wait_for(target).await;
+        }
+        for sink in &self.sinks {
+            sink.settle().await;
         }
         // From here on nothing waits, so that what is taken out is told.
         let queues = self.queues.iter().map(|queue| queue.unreported());

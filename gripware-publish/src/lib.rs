@@ -80,6 +80,7 @@
 mod authorize;
 mod batch;
 mod builder;
+mod confirmations;
 mod delivery;
 mod dispatch;
 mod endpoint;
@@ -108,5 +109,5 @@ pub use failure::{EndpointFailure, FailureReason};
 pub use grip::Grip;
 pub use grip_builder::{ConfigError, GripBuilder};
 pub use publisher::Publisher;
-pub use sink::{Sink, SinkError};
+pub use sink::{Confirmation, Sink, SinkError};
 pub use transport::{MAX_ANSWER, Transport, TransportError, TransportFuture};

@@ -7,11 +7,10 @@ use gripware_core::{Channel, ChannelError, Item, ItemError, item::ItemParts};
 use tokio::time::Instant;
 
 use crate::{
-    EndpointFailure, PublishError,
+    PublishError,
     batch::{Entry, Reply},
     dispatch::Dispatch,
     endpoint_queue::EndpointQueue,
-    sink_handle::SinkHandle,
 };
 
 /// An item that is known to be valid, with its channel's whole name.
@@ -29,15 +28,11 @@ impl Message {
         queue.cost(self.json.len())
     }
 
-    /// Hands the item to a sink. Returns its refusal if `is_awaited`; otherwise the sink's handle
-    /// remembers it.
-    pub(crate) fn hand_to_sink(
-        &self,
-        sink: &SinkHandle,
-        is_awaited: bool,
-    ) -> Option<EndpointFailure> {
-        let (channel, item) = self.for_sinks.as_ref()?;
-        sink.accept(channel, item, is_awaited)
+    /// Returns the channel and the item as sinks take them; `None` if there is no sink.
+    pub(crate) fn for_sinks(&self) -> Option<(&Channel, &ItemParts)> {
+        self.for_sinks
+            .as_ref()
+            .map(|(channel, item)| (channel, item))
     }
 
     /// Returns the entry for the queue of one endpoint.

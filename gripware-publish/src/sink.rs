@@ -4,6 +4,9 @@ use std::{fmt, pin::Pin, sync::Arc};
 
 use gripware_core::{Channel, item::ItemParts};
 
+/// Tells whether an item arrived that a [`Sink`] has taken: the error is told to whoever publishes.
+pub type Confirmation = Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send>>;
+
 /// Takes items in this process: the way to a proxy that is embedded, or to a test.
 ///
 /// A publisher hands over each item when it has room for it at all endpoints, before any of them
@@ -64,6 +67,23 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Where it does not take the item; the reason is told to whoever publishes.
     fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError>;
+
+    /// Takes one item as [`accept`](Self::accept) does, which is called by default. Returns a
+    /// [`Confirmation`] if it is known only later whether the item arrived, as with a broker.
+    ///
+    /// Whoever publishes waits for it, and for those of enqueued items whoever flushes. The item is
+    /// sent whether anybody waits or not, and a sink that returns confirmations bounds how many of
+    /// them are not ready yet.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    fn deliver(
+        &self,
+        channel: &Channel,
+        item: &ItemParts,
+    ) -> Result<Option<Confirmation>, SinkError> {
+        self.accept(channel, item).map(|()| None)
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Arc<S> {
@@ -78,9 +98,17 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
     fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
         (**self).accept(channel, item)
     }
+
+    fn deliver(
+        &self,
+        channel: &Channel,
+        item: &ItemParts,
+    ) -> Result<Option<Confirmation>, SinkError> {
+        (**self).deliver(channel, item)
+    }
 }
 
-/// Why a [`Sink`] did not take an item.
+/// Why a [`Sink`] did not take an item, or why it did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkError {
     message: String,

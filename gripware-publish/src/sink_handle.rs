@@ -8,7 +8,8 @@ use std::{
 use gripware_core::{Channel, item::ItemParts};
 
 use crate::{
-    Sink,
+    Confirmation, Sink, SinkError,
+    confirmations::Confirmations,
     failure::{EndpointFailure, FailureReason, OnFailure, UnreportedFailures},
     trace,
 };
@@ -17,6 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct SinkHandle {
     sink: Arc<dyn Sink>,
+    confirmations: Confirmations,
     unreported: Mutex<UnreportedFailures>,
     on_failure: OnFailure,
 }
@@ -25,6 +27,7 @@ impl SinkHandle {
     pub(crate) fn new(sink: Arc<dyn Sink>, on_failure: OnFailure) -> Self {
         Self {
             sink,
+            confirmations: Confirmations::default(),
             unreported: Mutex::default(),
             on_failure,
         }
@@ -35,14 +38,59 @@ impl SinkHandle {
         self.sink.room()
     }
 
-    /// Hands over an item. A refusal comes back, or is kept for whoever flushes.
-    pub(crate) fn accept(
+    /// Hands over an item that somebody waits for.
+    pub(crate) fn deliver(
         &self,
         channel: &Channel,
         item: &ItemParts,
-        is_awaited: bool,
-    ) -> Option<EndpointFailure> {
-        let error = self.sink.accept(channel, item).err()?;
+    ) -> Result<Option<AwaitedConfirmation<'_>>, EndpointFailure> {
+        let confirmation = self.sink.deliver(channel, item);
+        let confirmation = confirmation.map_err(|error| self.told(&error))?;
+        Ok(confirmation.map(|confirmation| AwaitedConfirmation {
+            handle: self,
+            confirmation: Some(confirmation),
+        }))
+    }
+
+    /// Hands over an item that nobody waits for: a failure is kept for whoever flushes.
+    pub(crate) fn enqueue(&self, channel: &Channel, item: &ItemParts) {
+        match self.sink.deliver(channel, item) {
+            Ok(None) => {}
+            Ok(Some(confirmation)) => self.keep(confirmation),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Waits for the confirmations of all items that were enqueued before.
+    pub(crate) async fn settle(&self) {
+        self.confirmations.settle(|error| self.fail(error)).await;
+    }
+
+    pub(crate) fn unreported(&self) -> Option<EndpointFailure> {
+        let mut unreported = self
+            .unreported
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unreported.take()
+    }
+
+    fn keep(&self, confirmation: Confirmation) {
+        let fail = |error: &SinkError| self.fail(error);
+        self.confirmations.push(confirmation, fail);
+    }
+
+    /// Notes a failure of an item that nobody waits for.
+    fn fail(&self, error: &SinkError) {
+        let failure = self.told(error);
+        let mut unreported = self
+            .unreported
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unreported.add(&failure, 1);
+    }
+
+    /// Tells the log and the callback of a failure.
+    fn told(&self, error: &SinkError) -> EndpointFailure {
         let failure = EndpointFailure {
             endpoint: self.sink.name().into(),
             items: 1,
@@ -57,22 +105,32 @@ impl SinkHandle {
             "an item was not published"
         );
         self.on_failure.call(&failure);
-        if is_awaited {
-            return Some(failure);
-        }
-        let mut unreported = self
-            .unreported
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        unreported.add(&failure, 1);
-        None
+        failure
     }
+}
 
-    pub(crate) fn unreported(&self) -> Option<EndpointFailure> {
-        let mut unreported = self
-            .unreported
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        unreported.take()
+/// The confirmation of an item that somebody waits for. Where the wait is given up, whoever flushes
+/// is told.
+pub(crate) struct AwaitedConfirmation<'a> {
+    handle: &'a SinkHandle,
+    confirmation: Option<Confirmation>,
+}
+
+impl AwaitedConfirmation<'_> {
+    pub(crate) async fn wait(mut self) -> Result<(), EndpointFailure> {
+        let Some(confirmation) = &mut self.confirmation else {
+            return Ok(());
+        };
+        let outcome = confirmation.await;
+        self.confirmation = None;
+        outcome.map_err(|error| self.handle.told(&error))
+    }
+}
+
+impl Drop for AwaitedConfirmation<'_> {
+    fn drop(&mut self) {
+        if let Some(confirmation) = self.confirmation.take() {
+            self.handle.keep(confirmation);
+        }
     }
 }
