@@ -41,6 +41,8 @@ pub(crate) struct Exchange {
     /// Whether a batch is at the broker, which has not answered yet.
     is_sending: bool,
     is_closed: bool,
+    /// The number of the last item of this node that came back.
+    echoed: u64,
     next_sweep: Instant,
     counts: Counts,
     pub(crate) last_error: Option<BrokerError>,
@@ -75,6 +77,7 @@ impl Exchange {
             says_hello: true,
             is_sending: false,
             is_closed: false,
+            echoed: 0,
             next_sweep: now,
             counts: Counts::default(),
             last_error: None,
@@ -118,6 +121,16 @@ impl Exchange {
 
     pub(crate) fn is_in_flight(&self) -> bool {
         self.outbox.is_in_flight()
+    }
+
+    /// Whether everything that this node has published came back, or was given up.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.outbox.is_empty() && self.echoed >= self.outbox.last()
+    }
+
+    /// The number of the last item of this node that came back.
+    pub(crate) fn echoed(&self) -> u64 {
+        self.echoed
     }
 
     /// What is to be sent now. Nothing but what was sent before, where that is not known to be
@@ -394,6 +407,7 @@ impl Exchange {
             let end = number.saturating_add(u64::from(is_beat));
             self.outbox.lost(end.saturating_sub(missed), end);
             self.outbox.accepted(*number);
+            self.echoed = self.echoed.max(*number);
         }
         true
     }

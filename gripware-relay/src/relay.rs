@@ -220,6 +220,18 @@ impl Relay {
         self.shared.exchange().counts(now())
     }
 
+    /// Waits until everything that this node has published so far came back to it, or was given up:
+    /// [`Deliveries::next`] has returned it, or returns it next.
+    ///
+    /// As long as the broker is out of reach that does not happen, so it is for whoever asks to
+    /// limit the time.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn caught_up(&self) {
+        self.shared.freed_when(Exchange::is_caught_up).await;
+    }
+
     /// Takes no more items, waits until those that it has were accepted or given up, tells the
     /// other nodes that this one ends, and ends.
     pub async fn close(&self) {
@@ -329,10 +341,15 @@ impl Deliveries {
         }
         let mut exchange = self.shared.exchange();
         let was_in_flight = exchange.is_in_flight();
+        let echoed = exchange.echoed();
         exchange.event(event, now(), &mut self.ready);
         let is_accepted = was_in_flight && !exchange.is_in_flight();
+        let is_echo = exchange.echoed() > echoed;
         let is_beat_due = exchange.next_beat().is_some_and(|due| due <= now());
         drop(exchange);
+        if is_echo {
+            self.shared.freed.notify_waiters();
+        }
         if is_accepted || is_beat_due {
             self.shared.freed.notify_waiters();
             self.shared.wake.notify_one();
