@@ -38,8 +38,13 @@ Examples:
 
     GRIP_URL='http://127.0.0.1:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
 
+  Two nodes that are one, with a load balancer in front of them that asks /ready:
+
+    gripware-hub --origin http://app.internal:3000 --relay redis://redis.internal --cluster shop
+
 Control API, on the address of --control:
   GET    /                              Pushpin API: it is there; needs no key
+  GET    /ready                         200 if clients may be sent here, else 503; needs no key
   POST   /publish/                      {\"items\":[...]}; Grip-Subscribers says for how many clients
   POST   /recover/                      clients ask the origin what they missed
   GET    /metrics                       counters and gauges for Prometheus

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use gripware_hub::{Hub, HubBuilder, Setting, SettingKind, SlowClients};
+use gripware_hub::{Hub, HubBuilder, OnLoss, Setting, SettingKind, SlowClients};
 use gripware_program::parse;
 
 /// A hub that is set by flags.
@@ -59,7 +59,7 @@ fn arg(setting: &'static Setting) -> Arg {
             SettingKind::Count(..) => "COUNT",
             SettingKind::Size(..) => "SIZE",
             SettingKind::Time(..) => "TIME",
-            SettingKind::SlowClients(_) => "WHAT",
+            SettingKind::SlowClients(_) | SettingKind::OnLoss(_) => "WHAT",
         })
         .help_heading(setting.group)
         .value_parser(|text: &str| change(setting, text));
@@ -95,6 +95,12 @@ fn change(setting: &Setting, text: &str) -> Result<Change, String> {
             "close" => with(*set, SlowClients::Close),
             "drop" => with(*set, SlowClients::Drop),
             _ => return Err("it has to be close or drop".to_owned()),
+        },
+        SettingKind::OnLoss(set) => match text {
+            "poll" => with(*set, OnLoss::Poll),
+            "close" => with(*set, OnLoss::Close),
+            "nothing" => with(*set, OnLoss::Nothing),
+            _ => return Err("it has to be poll, close or nothing".to_owned()),
         },
     })
 }

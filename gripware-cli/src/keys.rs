@@ -8,6 +8,7 @@ use std::{
 };
 
 use gripware_core::sig::{Key, KeyError, MAX_KEY_LEN, SignError, Signer};
+use gripware_relay::{RelayUrl, RelayUrlError};
 use thiserror::Error;
 
 /// A text that never prints.
@@ -75,6 +76,14 @@ pub(crate) fn secret(text: &str) -> Result<Secret, KeyProblem> {
         return Err(KeyProblem::Empty);
     }
     Ok(Secret(text))
+}
+
+/// The URL of a broker, or that in the file which it names. It may have a password.
+pub(crate) fn relay(text: &str) -> Result<RelayUrl, String> {
+    let url = secret(text).map_err(|error| error.to_string())?;
+    url.0
+        .parse()
+        .map_err(|error: RelayUrlError| error.to_string())
 }
 
 fn path(text: &str) -> Option<PathBuf> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gripware_core::sig::Key;
 use gripware_program::{LogFilter, parse};
+use gripware_relay::{ClusterName, NodeId, RelayUrl};
 
 use crate::{
     help,
@@ -33,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) tls: Tls,
     #[command(flatten)]
     pub(crate) pipe: PipeFlags,
+    #[command(flatten)]
+    pub(crate) relay: RelayFlags,
     #[command(flatten)]
     pub(crate) hub: HubSettings,
     /// What is logged to stderr: error, warn, info, debug, trace, or targets with levels such as
@@ -93,6 +96,23 @@ pub(crate) struct Tls {
     /// The private key of the first certificate, in PEM
     #[arg(long, value_name = "FILE", value_parser = parse::text)]
     pub(crate) tls_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Relay")]
+pub(crate) struct RelayFlags {
+    /// The broker that makes several nodes one, where each item reaches the clients of all: redis://,
+    /// rediss://, redis+unix://, nats:// or tls://, with credentials where it asks for some, or file:
+    /// and the path of a file with the URL. Without it the node is alone
+    #[arg(long, value_name = "URL", value_parser = keys::relay)]
+    pub(crate) relay: Option<RelayUrl>,
+    /// Which nodes of the broker belong together: 1 to 32 of a-z, 0-9 and -
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) cluster: ClusterName,
+    /// What this node is called in its cluster, where each has a name of its own, of the same
+    /// characters. Without it a random one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<NodeId>,
 }
 
 #[cfg(test)]

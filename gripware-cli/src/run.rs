@@ -3,7 +3,7 @@
 use std::{fmt, fs, future::pending, io, time::Duration};
 
 use gripware_core::ErrorChain;
-use gripware_hub::{Hub, HubBuilder};
+use gripware_hub::{BuildError, Hub, HubBuilder};
 use gripware_program::{ConfigError, Failure, Listener, Signals, announce};
 use tokio::{
     task::{JoinError, JoinHandle},
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    options::{Options, Tls, Trust},
+    options::{Options, RelayFlags, Tls, Trust},
     origin::{Origin, Pipe},
 };
 
@@ -22,9 +22,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let drain = options.hub.drain;
     let builder = options.hub.builder.drain(within(drain));
     let builder = with_keys(builder, &options.trust)?;
+    let builder = with_relay(builder, options.relay);
     let hub = with_tls(builder, &options.tls)?
         .build()
-        .map_err(|error| Failure::other(ErrorChain(&error)))?;
+        .map_err(|error| match error {
+            BuildError::Relay(error) => wrong("--relay", ErrorChain(&error)),
+            error => Failure::other(ErrorChain(&error)),
+        })?;
     let front = Listener::bind(&options.addresses.listen).await?;
     let control = Listener::bind(&options.addresses.control).await?;
     let mut lines = format!("listening on {front}\ncontrol on {control}\n");
@@ -101,6 +105,20 @@ fn with_keys(builder: HubBuilder, trust: &Trust) -> Result<HubBuilder, Failure> 
             .control_key(&key.0)
             .map_err(|error| wrong("control-key", error)),
         None => Ok(builder),
+    }
+}
+
+fn with_relay(builder: HubBuilder, relay: RelayFlags) -> HubBuilder {
+    let builder = builder
+        .brokers([gripware_redis::broker(), gripware_nats::broker()])
+        .cluster(relay.cluster);
+    let builder = match relay.relay {
+        Some(url) => builder.relay(url),
+        None => builder,
+    };
+    match relay.node {
+        Some(node) => builder.node(node),
+        None => builder,
     }
 }
 

@@ -1,5 +1,8 @@
 //! How a hub is set up.
 
+#[cfg(feature = "relay")]
+mod relay;
+
 use std::{io, sync::Arc};
 
 use gripware_core::sig::{Key, KeyError, SignError, Signer};
@@ -7,6 +10,7 @@ use gripware_publish::{ConfigError, GripBuilder};
 use thiserror::Error;
 
 use crate::{
+    cluster::Cluster,
     control::{ControlKey, ControlKeyError},
     gateway::Options,
     hub::{Hub, Place},
@@ -46,6 +50,8 @@ pub struct HubBuilder {
     issuer: String,
     is_unsigned: bool,
     control_key: Option<ControlKey>,
+    #[cfg(feature = "relay")]
+    relay: crate::relay::Choice,
     grip: GripBuilder,
 }
 
@@ -69,13 +75,17 @@ impl Hub {
 
     /// Reads the environment. If `GRIP_URL` names a proxy, that one holds the clients:
     /// [`grip`](Self::grip) is [`Grip::from_env`](gripware_publish::Grip::from_env), and [`serve`](Self::serve) serves the application
-    /// as it is. Otherwise this hub holds them. `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` count in both
-    /// cases.
+    /// as it is. Otherwise this hub holds them, with a relay to other nodes where `GRIPWARE_RELAY` has
+    /// the URL of a broker, for those of `GRIPWARE_CLUSTER`. `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED`
+    /// count in both cases.
+    ///
+    /// A relay needs the feature `relay` and a broker that is handed in, for which
+    /// [`HubBuilder::from_env`] is.
     ///
     /// # Errors
     /// Where a variable cannot be used, and as [`HubBuilder::build`].
     pub fn from_env() -> Result<Self, BuildError> {
-        Self::builder().build_unless_proxied()
+        Self::builder().from_env()
     }
 }
 
@@ -88,6 +98,8 @@ impl HubBuilder {
             issuer: ISSUER.to_owned(),
             is_unsigned: false,
             control_key: None,
+            #[cfg(feature = "relay")]
+            relay: crate::relay::Choice::default(),
             grip: GripBuilder::default(),
         }
     }
@@ -167,6 +179,8 @@ impl HubBuilder {
             issuer,
             is_unsigned,
             control_key,
+            #[cfg(feature = "relay")]
+            relay,
             grip,
         } = self;
         settings.check()?;
@@ -179,8 +193,20 @@ impl HubBuilder {
             let signer = Signer::new(key.clone())?;
             settings.signer = Some(signer.with_issuer(issuer.as_str()));
         }
+        #[cfg(feature = "relay")]
+        let (broker, relay_settings) = (relay.open()?, relay.settings(&settings));
         let node = Arc::new(Node::start(settings).map_err(BuildError::System)?);
-        let sink = LocalPublisher::new(Arc::clone(&node));
+        #[cfg(feature = "relay")]
+        let member = broker
+            .map(|broker| crate::relay::Member::start(broker, relay_settings, &node))
+            .transpose()
+            .map_err(BuildError::System)?;
+        let cluster = Arc::new(Cluster::new(
+            node,
+            #[cfg(feature = "relay")]
+            member,
+        ));
+        let sink = LocalPublisher::new(Arc::clone(&cluster));
         let grip = grip.publisher_with(|publisher| publisher.sink(sink));
         let grip = match is_unsigned {
             true => grip,
@@ -189,7 +215,7 @@ impl HubBuilder {
         Ok(Hub {
             grip: grip.build()?,
             place: Place::Here {
-                node,
+                cluster,
                 options,
                 control_key,
             },
@@ -198,23 +224,35 @@ impl HubBuilder {
 }
 
 impl HubBuilder {
-    /// Reads the environment, as [`Hub::from_env`] says, beside these settings.
+    /// Reads the environment, as [`Hub::from_env`] says, beside these settings. What is set there goes
+    /// before what was set here.
     ///
     /// # Errors
     /// Where a variable cannot be used, and as [`build`](Self::build).
-    pub fn build_unless_proxied(self) -> Result<Hub, BuildError> {
+    pub fn from_env(self) -> Result<Hub, BuildError> {
         let is_proxied = std::env::var_os("GRIP_URL").is_some_and(|urls| !urls.is_empty());
         let builder = Self {
             grip: self.grip.env()?,
             ..self
         };
         if !is_proxied {
-            return builder.build();
+            return builder.relay_env()?.build();
         }
         Ok(Hub {
             grip: builder.grip.build()?,
             place: Place::Elsewhere,
         })
+    }
+}
+
+/// A hub that cannot have other nodes says so, rather than leave them without its items.
+#[cfg(not(feature = "relay"))]
+impl HubBuilder {
+    fn relay_env(self) -> Result<Self, BuildError> {
+        match std::env::var_os("GRIPWARE_RELAY") {
+            Some(url) if !url.is_empty() => Err(BuildError::NoRelay),
+            _ => Ok(self),
+        }
     }
 }
 
@@ -246,6 +284,22 @@ pub enum BuildError {
     /// The settings of the application's side cannot be used.
     #[error("the settings cannot be used")]
     Grip(#[from] ConfigError),
+    /// `GRIPWARE_RELAY` names a broker, and gripware-hub was built without its feature `relay`.
+    #[cfg(not(feature = "relay"))]
+    #[error("GRIPWARE_RELAY is set, and gripware-hub was built without its feature `relay`")]
+    NoRelay,
+    /// No broker is known for the URL of the relay, or it cannot be used.
+    #[cfg(feature = "relay")]
+    #[error("the relay cannot be used")]
+    Relay(#[from] gripware_relay::OpenError),
+    /// The URL of the relay cannot be used.
+    #[cfg(feature = "relay")]
+    #[error("the URL of the relay cannot be used")]
+    RelayUrl(#[from] gripware_relay::RelayUrlError),
+    /// The name of the cluster cannot be used.
+    #[cfg(feature = "relay")]
+    #[error("the name of the cluster cannot be used")]
+    Cluster(#[from] gripware_relay::NameError),
     /// The system has no threads or no random numbers left.
     #[error("the hub cannot be started")]
     System(#[source] io::Error),

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tower_service::Service;
 
 use crate::{
+    cluster::{Cluster, RelayError},
     connection_id::Id,
     control,
     control::ControlKey,
@@ -53,7 +54,7 @@ pub struct Hub {
 pub(crate) enum Place {
     /// This hub.
     Here {
-        node: Arc<Node>,
+        cluster: Arc<Cluster>,
         options: Options,
         control_key: Option<ControlKey>,
     },
@@ -91,13 +92,20 @@ impl Hub {
     {
         let listener = listener.into();
         match self.place.clone() {
-            Place::Here { node, options, .. } => Serve::new(move |stop| async move {
-                let drain = node.settings.drain;
-                let holder = Arc::clone(&node) as _;
+            Place::Here {
+                cluster, options, ..
+            } => Serve::new(move |stop| async move {
+                // Whoever was held before would miss what others publish.
+                tokio::select! {
+                    () = cluster.heard() => {}
+                    () = stop.cancelled() => {}
+                }
+                let drain = cluster.node.settings.drain;
+                let holder = Arc::clone(&cluster.node) as _;
                 let gateway = Gateway::new(holder, app, options, stop.clone());
                 let draining = async {
                     stop.cancelled().await;
-                    node.drain(drain).await;
+                    cluster.drain(drain).await;
                 };
                 let serving = async {
                     tokio::join!(gateway.serve(listener), draining);
@@ -169,10 +177,12 @@ impl Hub {
         let place = self.place.clone();
         Serve::new(move |stop| async move {
             if let Place::Here {
-                node, control_key, ..
+                cluster,
+                control_key,
+                ..
             } = place
             {
-                control::serve(listener, node, control_key, stop).await;
+                control::serve(listener, cluster, control_key, stop).await;
             }
             Ok(())
         })
@@ -185,10 +195,15 @@ impl Hub {
     /// for a duplicate id (deduplication). Filters of a subscriber may still drop the item, and an
     /// item whose predecessor is missing waits for it.
     ///
+    /// With a relay the item goes to every node, this one too, by way of the broker, and the count is
+    /// that of this node's subscribers when the broker has accepted it, whether the id is a duplicate
+    /// or not.
+    ///
     /// The channel is the whole name: the application's prefix is not added.
     ///
     /// # Errors
-    /// If the item or the channel is invalid, or another proxy holds the clients.
+    /// If the item or the channel is invalid, the broker has not accepted it, or another proxy holds
+    /// the clients.
     pub async fn publish<C>(
         &self,
         channel: C,
@@ -200,8 +215,10 @@ impl Hub {
     {
         let channel = channel.try_into().map_err(Into::into)?;
         let item = item.into();
-        let node = self.node().ok_or(HubError::Elsewhere)?;
-        Ok(node.publish(&channel, item.parts()?).await)
+        let cluster = self.cluster().ok_or(HubError::Elsewhere)?;
+        let parts = item.parts()?;
+        let published = cluster.publish(&channel, &item, parts).await;
+        published.map_err(not_relayed)
     }
 
     /// Publishes an item to one connection, whatever it is subscribed to. Returns `true` if the
@@ -251,8 +268,8 @@ impl Hub {
 
     /// Returns counters and gauges in the text format of Prometheus.
     pub async fn metrics(&self) -> String {
-        let node = self.node();
-        node.map(|node| node.exposition()).unwrap_or_default()
+        let cluster = self.cluster();
+        cluster.map(|it| it.exposition()).unwrap_or_default()
     }
 
     /// Ends all holds, each in the way its kind allows: a response hold gets what was stored for it,
@@ -260,16 +277,36 @@ impl Hub {
     /// before. Returns when every client has got what is its own, at the latest after
     /// [`HubBuilder::drain`](crate::HubBuilder::drain). From then on nothing is held any more.
     pub async fn shutdown(&self) {
-        if let Some(node) = self.node() {
-            node.drain(node.settings.drain).await;
+        if let Some(cluster) = self.cluster() {
+            cluster.drain(cluster.node.settings.drain).await;
+        }
+    }
+
+    /// Returns `true` if this is a good place for clients: the hub has not begun to end, and hears
+    /// the other nodes where it has a relay. `GET /ready` of the control API says the same, for load
+    /// balancers. Always `true` where another proxy holds the clients.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.cluster().is_none_or(|cluster| cluster.is_ready())
+    }
+
+    /// Returns the relay to the other nodes, for its counts and its state; `None` if there is none.
+    #[cfg(feature = "relay")]
+    #[must_use]
+    pub fn relay(&self) -> Option<&gripware_relay::Relay> {
+        let member = self.cluster()?.member()?;
+        Some(member.relay())
+    }
+
+    fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match &self.place {
+            Place::Here { cluster, .. } => Some(cluster),
+            Place::Elsewhere => None,
         }
     }
 
     fn node(&self) -> Option<&Arc<Node>> {
-        match &self.place {
-            Place::Here { node, .. } => Some(node),
-            Place::Elsewhere => None,
-        }
+        self.cluster().map(|cluster| &cluster.node)
     }
 }
 
@@ -287,4 +324,18 @@ pub enum HubError {
     /// [`Grip::publisher`].
     #[error("another proxy holds the clients")]
     Elsewhere,
+    /// The broker has not accepted it, or not in time.
+    #[cfg(feature = "relay")]
+    #[error("the item was not passed to the other nodes")]
+    Relay(#[from] gripware_relay::PublishError),
+}
+
+#[cfg(feature = "relay")]
+fn not_relayed(error: RelayError) -> HubError {
+    HubError::Relay(error)
+}
+
+#[cfg(not(feature = "relay"))]
+fn not_relayed(error: RelayError) -> HubError {
+    match error {}
 }

@@ -83,6 +83,7 @@
 //! | `aws-lc-rs` | yes | signs and checks with aws-lc-rs |
 //! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
 //! | `tls` | no | clients over HTTPS, with rustls and aws-lc-rs |
+//! | `relay` | no | [several nodes](#several-nodes) that are one |
 //!
 //! # Limits and defaults
 //! Each is a setter of [`HubBuilder`], and a flag of the program `gripware-hub`.
@@ -111,6 +112,8 @@
 //! | [`origin_timeout`](HubBuilder::origin_timeout) | the origin's time for what the hub asks | 60 s | WebSockets are closed with 1011, next links are tried 5 times more |
 //! | [`max_origin_requests`](HubBuilder::max_origin_requests) | such requests at a time | 1024, three quarters of them about WebSockets | wait |
 //! | [`max_turns_per_address`](HubBuilder::max_turns_per_address) | of these about WebSockets of one client address | 128 | wait, and addresses take turns |
+//! | [`publish_timeout`](HubBuilder::publish_timeout) | time for the broker of a relay to accept an item | 5 s | an error |
+//! | [`ask_timeout`](HubBuilder::ask_timeout) | time for other nodes to answer | 500 ms | the answer is partial |
 //! | [`drain`](HubBuilder::drain) | time for the end | 5 s | cut off |
 //!
 //! And some that are fixed:
@@ -155,6 +158,44 @@
 //! clients that have not taken their end after three fifths of that count as gone, so that there is
 //! time left to tell the application.
 //!
+//! # Several nodes
+//! With the feature `relay` and a broker, several hubs are one: what is published at any of them, or
+//! straight into the broker, reaches the clients of all. The broker is Redis (`gripware-redis`) or NATS
+//! (`gripware-nats`); several hubs in one process need none but `gripware_relay::MemoryBroker`.
+//!
+//! ```no_run
+//! # #[cfg(feature = "relay")]
+//! # mod relay {
+//! # mod gripware_redis { pub fn broker() -> gripware_relay::Backend { todo!() } }
+//! # fn hub() -> Result<(), gripware_hub::BuildError> {
+//! // GRIPWARE_RELAY=redis://:password@redis.internal GRIPWARE_CLUSTER=shop
+//! let hub = gripware_hub::Hub::builder()
+//!     .brokers([gripware_redis::broker()])
+//!     .from_env()?;
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
+//! The clients of a node get its own items by way of the broker too, so that all have one order, and
+//! [`Publisher::publish`](gripware_publish::Publisher::publish) returns once the broker has accepted the
+//! item. During an outage of the broker it is an error, and clients stay where they are.
+//!
+//! A node knows whether it hears the others, and what it has lost; see `gripware_relay`. [`Hub::serve`]
+//! accepts clients once it hears them for the first time, and [`Hub::is_ready`] is `false` while it does
+//! not. After a loss it lets every client recover that can, spread over 2 s: streams ask their next
+//! link, response holds are asked again, and for WebSockets it is as [`HubBuilder::on_loss`] says. A
+//! stream without a next link stays, and is counted.
+//!
+//! | what fails | publishers | clients | the node |
+//! |---|---|---|---|
+//! | the broker stops, and comes back | an error within [`publish_timeout`](HubBuilder::publish_timeout); with an id, publishing again is safe | nothing until it is back; then, over Redis, what they missed, and over NATS recovery | not ready until it is back |
+//! | the broker is restarted empty | the same | recovery | the same |
+//! | the broker hangs | the same | recovery | deaf after 3 s, and not ready |
+//! | one node stands still | those of others: nothing | its own: recovery when it goes on; those of others: nothing | its load balancer notices |
+//! | one node is killed | its own go with it; those of others: nothing | its own connect again, to another node; those of others: nothing | lists and counts are partial for up to 3 s |
+//! | an item is larger than the broker takes | an error | nothing | nothing |
+//!
 //! # Looking in
 //! [`Hub::connections`] and [`Hub::channels`] list who is there; [`Hub::close`] and
 //! [`Hub::publish_to`] reach one connection by its id, which for a WebSocket is the `Connection-Id`
@@ -175,6 +216,7 @@ pub mod fuzzing;
 mod builder;
 mod channels;
 mod clock;
+mod cluster;
 mod connection_id;
 mod control;
 mod gateway;
@@ -188,6 +230,8 @@ mod metrics;
 mod node;
 mod origin;
 mod page;
+#[cfg(feature = "relay")]
+mod relay;
 mod server;
 mod session;
 mod setting;
@@ -207,7 +251,7 @@ pub use self::{
     origin::{ClientAddr, OriginAddressError},
     server::{Listener, Serve},
     setting::{Setting, SettingKind},
-    settings::SlowClients,
+    settings::{OnLoss, SlowClients},
 };
 pub use crate::{
     http::body::{Body, BodyError},

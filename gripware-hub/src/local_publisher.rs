@@ -1,21 +1,22 @@
-//! The application's own publisher in the same process: items go to the hub without HTTP.
+//! The application's own publisher in the same process: items go to the hub without HTTP, and to the
+//! other nodes of its cluster.
 
 use std::{pin::Pin, sync::Arc};
 
 use gripware_core::{Channel, item::ItemParts};
-use gripware_publish::{Sink, SinkError};
+use gripware_publish::{Confirmation, Sink, SinkError};
 
-use crate::node::Node;
+use crate::cluster::Cluster;
 
 /// The sink of the application's publisher.
 #[derive(Debug)]
 pub(crate) struct LocalPublisher {
-    node: Arc<Node>,
+    cluster: Arc<Cluster>,
 }
 
 impl LocalPublisher {
-    pub(crate) fn new(node: Arc<Node>) -> Self {
-        Self { node }
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+        Self { cluster }
     }
 }
 
@@ -25,14 +26,49 @@ impl Sink for LocalPublisher {
     }
 
     fn room(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
-        let waiting = self.node.wait_for_backlog()?;
+        #[cfg(feature = "relay")]
+        if let Some(member) = self.cluster.member() {
+            let relay = member.relay();
+            return (!relay.has_room()).then(|| Box::pin(relay.room()) as _);
+        }
+        let waiting = self.cluster.node.wait_for_backlog()?;
         Some(Box::pin(waiting))
     }
 
     fn accept(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
-        match self.node.try_publish(channel, item) {
-            Some(_) => Ok(()),
+        self.deliver(channel, item).map(drop)
+    }
+
+    fn deliver(
+        &self,
+        channel: &Channel,
+        item: &ItemParts,
+    ) -> Result<Option<Confirmation>, SinkError> {
+        #[cfg(feature = "relay")]
+        if let Some(member) = self.cluster.member() {
+            return relayed(member, channel, item).map(Some);
+        }
+        match self.cluster.node.try_publish(channel, item) {
+            Some(_) => Ok(None),
             None => Err(SinkError::new("too many items wait to be delivered")),
         }
     }
+}
+
+/// Hands an item to the broker, which confirms it later.
+#[cfg(feature = "relay")]
+fn relayed(
+    member: &crate::relay::Member,
+    channel: &Channel,
+    item: &ItemParts,
+) -> Result<Confirmation, SinkError> {
+    use crate::relay::explain;
+
+    let relay = member.relay().clone();
+    let receipt = member.enqueue(channel, &item.clone().into());
+    let receipt = receipt.map_err(|error| SinkError::new(explain(&relay, &error)))?;
+    Ok(Box::pin(async move {
+        let outcome = receipt.wait().await;
+        outcome.map_err(|error| SinkError::new(explain(&relay, &error)))
+    }))
 }

@@ -68,6 +68,9 @@ counters! {
     asks;
     /// Requests of the hub's own to the origin that failed.
     asks_failed;
+    /// Clients that may have missed items of other nodes and cannot be told: streams without a next
+    /// link, and WebSockets where nothing is done about it.
+    lost_unrecoverable;
 }
 
 impl Metrics {

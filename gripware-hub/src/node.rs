@@ -232,6 +232,27 @@ impl Node {
         }
     }
 
+    /// Makes every client recover that may have missed an item of another node, spread over a while.
+    #[cfg(feature = "relay")]
+    pub(crate) fn lost(&self) {
+        for shard in 0..self.shared.shards() {
+            self.shared.send(shard, Message::Lost);
+        }
+    }
+
+    /// Returns how many subscribers a channel has for whom an item has a format.
+    #[cfg(feature = "relay")]
+    pub(crate) fn subscribers(&self, channel: &Channel, item: &ItemParts) -> Subscribers {
+        let registry = &self.shared.registry;
+        registry.subscribers(channel.name()).of_formats(item)
+    }
+
+    /// Whether anybody here follows a channel.
+    #[cfg(feature = "relay")]
+    pub(crate) fn is_followed(&self, channel: &str) -> bool {
+        self.shared.registry.is_followed(channel)
+    }
+
     /// Ends every hold in the way its kind allows, after what was accepted is delivered. Returns
     /// whether all clients have got what is theirs in time.
     pub(crate) async fn drain(&self, limit: Duration) -> bool {

@@ -3,7 +3,10 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use crate::{builder::HubBuilder, settings::SlowClients};
+use crate::{
+    builder::HubBuilder,
+    settings::{OnLoss, SlowClients},
+};
 
 /// One setting of a [`HubBuilder`], for programs that read settings from a command line, the
 /// environment or a file.
@@ -56,6 +59,8 @@ pub enum SettingKind {
     ),
     /// What becomes of slow clients.
     SlowClients(fn(HubBuilder, SlowClients) -> HubBuilder),
+    /// What becomes of WebSockets after a loss between nodes.
+    OnLoss(fn(HubBuilder, OnLoss) -> HubBuilder),
 }
 
 impl fmt::Debug for SettingKind {
@@ -66,6 +71,7 @@ impl fmt::Debug for SettingKind {
             Self::Size(_, range) => f.debug_tuple("Size").field(range).finish(),
             Self::Time(_, range) => f.debug_tuple("Time").field(range).finish(),
             Self::SlowClients(_) => f.write_str("SlowClients"),
+            Self::OnLoss(_) => f.write_str("OnLoss"),
         }
     }
 }
@@ -226,6 +232,9 @@ macro_rules! value {
     (close) => {
         $crate::SlowClients::Close
     };
+    (poll) => {
+        $crate::OnLoss::Poll
+    };
     (cores) => {
         $crate::settings::cores()
     };
@@ -259,6 +268,9 @@ macro_rules! input {
     };
     (SlowClients) => {
         $crate::SlowClients
+    };
+    (OnLoss) => {
+        $crate::OnLoss
     };
 }
 

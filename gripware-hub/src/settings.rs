@@ -20,6 +20,20 @@ pub enum SlowClients {
     Drop,
 }
 
+/// What becomes of WebSockets where items of other nodes were lost on their way here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnLoss {
+    /// The application gets an empty turn for each, as with an item's `refresh`, so that its handler
+    /// can send what is missing.
+    #[default]
+    Poll,
+    /// Each is closed with code 1012, so that its client comes back.
+    Close,
+    /// Nothing. They are counted.
+    Nothing,
+}
+
 /// The table says so in figures.
 const _: () = assert!(MAX_SHARDS == 64);
 
@@ -108,6 +122,22 @@ setting::settings! {
         max_held_response: Size = 100_000, at least 1;
     }
 
+    "Relay" {
+        /// what becomes of WebSockets where items of other nodes were lost on their way here: `poll`
+        /// gives the application an empty turn for each, so that its handler can send what is missing;
+        /// `close` closes them with code 1012; `nothing` leaves them as they are.
+        ///
+        /// Streams with a next link ask it, and response holds are asked again, in any case. All of
+        /// it is spread over 2 s.
+        on_loss: OnLoss = poll;
+        /// how long the broker may take to accept an item, after which whoever publishes gets an
+        /// error.
+        publish_timeout: Time = 5 s, at least 1 ms;
+        /// how long other nodes have to answer, where they are asked for lists and counts or to reach
+        /// a connection.
+        ask_timeout: Time = 500 ms, at least 1 ms;
+    }
+
     "Running" {
         /// how many threads hold connections.
         shards: Count = cores "one for each core, 64 at most", at least 1, at most 64;
@@ -185,7 +215,9 @@ mod tests {
                 "head_timeout" => "header_timeout",
                 "max_head" => "max_header_size",
                 // None of them is a limit.
-                "slow_clients" | "development" | "shards" | "trust_forwarded" => continue,
+                "slow_clients" | "on_loss" | "development" | "shards" | "trust_forwarded" => {
+                    continue;
+                }
                 name => name,
             };
             let row = format!("//! | [`{setter}`](HubBuilder::{setter}) |");

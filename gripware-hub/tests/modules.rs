@@ -37,6 +37,9 @@ const ORDER: &[&str] = &[
     "session",
     "shard",
     "node",
+    // Other nodes.
+    "relay",
+    "cluster",
     // Connections that are served.
     "server",
     "gateway",

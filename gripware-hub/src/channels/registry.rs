@@ -86,6 +86,12 @@ impl Registry {
         self.stripe(name).is_followed(name)
     }
 
+    /// Returns how many subscribers a channel has.
+    #[cfg(feature = "relay")]
+    pub(crate) fn subscribers(&self, name: &str) -> Subscribers {
+        self.stripe(name).subscribers(name)
+    }
+
     /// Forgets the last id of a channel: the origin has named another one, and counts.
     pub(crate) fn forget_last(&self, name: &str) {
         self.stripe(name).forget_last(name);

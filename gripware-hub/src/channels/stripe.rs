@@ -141,6 +141,12 @@ impl Stripe {
             .is_some_and(|entry| entry.shards != 0)
     }
 
+    #[cfg(feature = "relay")]
+    pub(crate) fn subscribers(&self, name: &str) -> Subscribers {
+        let entry = self.channels.get(name);
+        entry.map(Entry::subscribers).unwrap_or_default()
+    }
+
     pub(crate) fn forget_last(&mut self, name: &str) {
         if let Some(sequencer) = self
             .channels

@@ -10,7 +10,7 @@ use http::{
 use http_body_util::Full;
 
 use super::{accept::Form, access::Denied};
-use crate::page::CursorError;
+use crate::{cluster::RelayError, page::CursorError};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -43,6 +43,24 @@ impl Refused {
 
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not Found")
+    }
+
+    /// Of an item that the broker has not accepted, or not in time. Those before it in the same body
+    /// were accepted.
+    #[cfg(feature = "relay")]
+    pub(super) fn not_relayed(error: &RelayError) -> Self {
+        let status = match error {
+            RelayError::Item(_) => StatusCode::BAD_REQUEST,
+            RelayError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            RelayError::Unknown => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, error.to_string())
+    }
+
+    #[cfg(not(feature = "relay"))]
+    pub(super) fn not_relayed(error: &RelayError) -> Self {
+        match *error {}
     }
 
     pub(super) fn busy() -> Self {
@@ -122,6 +140,14 @@ pub(super) fn no_content() -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
+}
+
+/// Whether clients are to be sent here.
+pub(super) fn ready(is_ready: bool) -> Answer {
+    match is_ready {
+        true => text(StatusCode::OK, "Ready"),
+        false => text(StatusCode::SERVICE_UNAVAILABLE, "Not ready"),
+    }
 }
 
 pub(super) fn metrics(text: String) -> Answer {

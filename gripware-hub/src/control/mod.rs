@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /` | `Pushpin API`: it is there |
+//! | `GET /ready` | 200 if clients are to be sent here, 503 if not: the hub ends, or does not hear its other nodes |
 //! | `POST /publish/` | takes `{"items":[…]}` (GRIP 3.1, 3.2) |
 //! | `POST /recover/` | makes held clients ask the origin what they missed |
 //! | `GET /metrics` | counters and gauges, as text for Prometheus |
@@ -23,9 +24,13 @@
 //! A publish is answered once every item is accepted. Where the hub has more items waiting than it
 //! takes, the answer comes later: nothing is dropped.
 //!
+//! With a relay, accepted says that the broker has it, and every node that is connected gets it. Where
+//! the broker takes it not in time the answer is 503, or 504 if it is not known whether it did; 413 if
+//! the item is larger than the broker takes. Of several items, those before have been accepted.
+//!
 //! # Who may ask
 //! With a key, whoever sends `Authorization: Bearer KEY`, as publishers do for `?key=KEY` in
-//! `GRIP_URL`. `GET /` needs none.
+//! `GRIP_URL`. `GET /` and `GET /ready` need none.
 //!
 //! Without a key, everybody who reaches the address, as with Pushpin: keep it on the loopback
 //! interface or in a network of its own. Browsers reach loopback addresses too, and a page from

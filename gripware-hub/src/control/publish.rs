@@ -28,7 +28,10 @@ pub(super) async fn publish(
     let mut total = 0_usize;
     let mut each = String::new();
     for (channel, item) in &items {
-        let count = target.publish(channel, item).await.total();
+        let published = target.publish(channel, item).await;
+        let count = published
+            .map_err(|error| Refused::not_relayed(&error))?
+            .total();
         total = total.saturating_add(count);
         if items.len() <= MAX_EACH {
             if !each.is_empty() {

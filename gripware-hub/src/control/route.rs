@@ -6,6 +6,7 @@ use http::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     Root,
+    Ready,
     Publish,
     Recover,
     Metrics,
@@ -23,6 +24,7 @@ impl<'a> Route<'a> {
         let path = path.strip_suffix('/').unwrap_or(path);
         Some(match path {
             "" => Self::Root,
+            "ready" => Self::Ready,
             "publish" => Self::Publish,
             "recover" => Self::Recover,
             "metrics" => Self::Metrics,
@@ -42,10 +44,17 @@ impl<'a> Route<'a> {
     /// The methods that it takes, as in an `Allow` header.
     pub(super) fn allowed(self) -> &'static str {
         match self {
-            Self::Root | Self::Metrics | Self::Channels | Self::Connections => "GET, HEAD",
+            Self::Root | Self::Ready | Self::Metrics | Self::Channels | Self::Connections => {
+                "GET, HEAD"
+            }
             Self::Publish | Self::Recover | Self::PublishTo(_) => "POST",
             Self::Connection(_) => "DELETE",
         }
+    }
+
+    /// Returns `true` if it needs no key, and makes nobody known: it says nothing of the clients.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Self::Root | Self::Ready)
     }
 
     /// Returns `true` if the body of its requests is read.
@@ -68,6 +77,7 @@ mod tests {
     fn a_path_is_taken_with_and_without_its_last_slash() {
         for (path, route) in [
             ("/", Some(Route::Root)),
+            ("/ready", Some(Route::Ready)),
             ("/publish", Some(Route::Publish)),
             ("/publish/", Some(Route::Publish)),
             ("/recover/", Some(Route::Recover)),

@@ -48,7 +48,7 @@ impl<T: Target> Control<T> {
         {
             return refused.into();
         }
-        if route != Some(Route::Root)
+        if !route.is_some_and(Route::is_open)
             && let Err(denied) = checked
         {
             tracing::warn!(method = %parts.method, path = parts.uri.path(), ?denied, "control request refused");
@@ -89,11 +89,12 @@ impl<T: Target> Control<T> {
             client.admit()?;
             Ok::<_, Refused>(body)
         };
-        if !route.has_body() && route != Route::Root {
+        if !route.has_body() && !route.is_open() {
             client.admit()?;
         }
         Ok(match route {
             Route::Root => text(StatusCode::OK, "Pushpin API"),
+            Route::Ready => answer::ready(target.is_ready()),
             Route::Publish => {
                 let form = form()?;
                 let body = read(body).await?;

@@ -5,15 +5,19 @@ use std::future::Future;
 use gripware_core::{Channel, Item};
 
 use crate::{
+    cluster::{Cluster, RelayError},
     connection_id::Id,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
-    node::Node,
     page::{CursorError, Page},
 };
 
 /// What the control API acts on: a hub, or in tests what notes the calls.
 pub(crate) trait Target: Send + Sync + 'static {
-    fn publish(&self, channel: &Channel, item: &Item) -> impl Future<Output = Subscribers> + Send;
+    fn publish(
+        &self,
+        channel: &Channel,
+        item: &Item,
+    ) -> impl Future<Output = Result<Subscribers, RelayError>> + Send;
 
     fn publish_to(&self, id: Id, item: &Item) -> impl Future<Output = bool> + Send;
 
@@ -32,40 +36,47 @@ pub(crate) trait Target: Send + Sync + 'static {
 
     /// Returns counters and gauges in the text format of Prometheus.
     fn metrics(&self) -> String;
+
+    /// Returns whether clients are to be sent here.
+    fn is_ready(&self) -> bool;
 }
 
-impl Target for Node {
-    async fn publish(&self, channel: &Channel, item: &Item) -> Subscribers {
+impl Target for Cluster {
+    async fn publish(&self, channel: &Channel, item: &Item) -> Result<Subscribers, RelayError> {
         match item.parts() {
-            Ok(parts) => self.publish(channel, parts).await,
-            Err(_) => Subscribers::default(),
+            Ok(parts) => self.publish(channel, item, parts).await,
+            Err(_) => Ok(Subscribers::default()),
         }
     }
 
     async fn publish_to(&self, id: Id, item: &Item) -> bool {
         match item.parts() {
-            Ok(parts) => self.publish_to(id, parts).await,
+            Ok(parts) => self.node.publish_to(id, parts).await,
             Err(_) => false,
         }
     }
 
     async fn recover(&self) {
-        self.recover();
+        self.node.recover();
     }
 
     fn channels(&self, cursor: Option<&str>) -> Result<Page<ChannelInfo>, CursorError> {
-        self.channels_page(cursor)
+        self.node.channels_page(cursor)
     }
 
     async fn connections(&self, cursor: Option<&str>) -> Result<Page<ConnectionInfo>, CursorError> {
-        self.connections_page(cursor).await
+        self.node.connections_page(cursor).await
     }
 
     async fn close(&self, id: Id) -> bool {
-        self.close(id).await
+        self.node.close(id).await
     }
 
     fn metrics(&self) -> String {
         self.exposition()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_ready()
     }
 }

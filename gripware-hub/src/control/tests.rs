@@ -1,6 +1,9 @@
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ControlKey, serve, target::Target};
 use crate::{
+    cluster::RelayError,
     connection_id::Id,
     inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
     metrics::{Gauges, Metrics},
@@ -36,6 +40,7 @@ struct Noting {
     room: Notify,
     /// Told when such an item has come.
     is_full: Notify,
+    is_ending: AtomicBool,
 }
 
 impl Noting {
@@ -49,7 +54,7 @@ impl Noting {
 }
 
 impl Target for Noting {
-    async fn publish(&self, channel: &Channel, item: &Item) -> Subscribers {
+    async fn publish(&self, channel: &Channel, item: &Item) -> Result<Subscribers, RelayError> {
         let subscribers = Subscribers {
             stream: if channel.name() == "room" { 2 } else { 0 },
             ..Subscribers::default()
@@ -59,7 +64,7 @@ impl Target for Noting {
             self.room.notified().await;
         }
         self.note(format!("publish {} {}", channel.name(), id(item)));
-        subscribers
+        Ok(subscribers)
     }
 
     async fn publish_to(&self, id: Id, item: &Item) -> bool {
@@ -116,6 +121,10 @@ impl Target for Noting {
             ..Gauges::default()
         })
     }
+
+    fn is_ready(&self) -> bool {
+        !self.is_ending.load(Ordering::Relaxed)
+    }
 }
 
 fn id(item: &Item) -> String {
@@ -139,6 +148,7 @@ impl Site {
             metrics: Metrics::default(),
             room: Notify::new(),
             is_full: Notify::new(),
+            is_ending: AtomicBool::new(false),
         });
         let stop = CancellationToken::new();
         let key = key.map(|key| ControlKey::new(key).unwrap());
@@ -609,6 +619,15 @@ async fn with_a_key_only_the_health_check_is_open() {
     let published = site.request("POST /publish/", right, &items).await;
     assert!(published.is(200, "Published\n"), "{published:?}");
     assert_eq!(site.target.notes(), ["publish room 1"]);
+}
+
+#[tokio::test]
+async fn a_load_balancer_is_told_without_a_key_whether_clients_are_to_come() {
+    let site = Site::start(Some("s3cret")).await;
+    assert!(site.get("/ready").await.is(200, "Ready\n"));
+    site.target.is_ending.store(true, Ordering::Relaxed);
+    assert!(site.get("/ready").await.is(503, "Not ready\n"));
+    assert_eq!(site.request("POST /ready", "", "").await.status, 405);
 }
 
 #[tokio::test]

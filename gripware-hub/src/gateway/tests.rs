@@ -106,6 +106,7 @@ impl Caught {
             max_origin_requests: 10,
             max_turns_per_address: 10,
             drain: Duration::from_secs(5),
+            ..Settings::default()
         };
         Arc::new(Self {
             settings,

@@ -76,8 +76,11 @@ pub(crate) enum Input<'a> {
     Answer(Result<&'a Response<Bytes>, OriginFailure>),
     /// The time of [`Session::deadline`] has come.
     Elapsed,
-    /// Something may have been missed.
+    /// Something may have been missed, and an HTTP hold asks for it.
     Recover,
+    /// Something may have been missed, and the handler of a WebSocket gets a turn to send it.
+    #[cfg(any(test, feature = "relay"))]
+    Refresh,
     /// The client has got all that was written.
     Drained,
     /// The client does not read, and is to be disconnected.
@@ -215,6 +218,15 @@ impl Session {
         match &mut self.hold {
             Hold::Response(response) => response.poll_given_up(cx),
             _ => None,
+        }
+    }
+
+    /// Whether the origin can be asked what this client has missed.
+    #[cfg(any(test, feature = "relay"))]
+    pub(crate) fn can_recover(&self) -> bool {
+        match &self.hold {
+            Hold::Stream(stream) => stream.has_next_link(),
+            Hold::Response(_) | Hold::WebSocket(_) => true,
         }
     }
 

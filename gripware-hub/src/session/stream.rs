@@ -102,6 +102,9 @@ impl StreamSession {
                 effects.push(Effect::Ask);
             }
             Input::Drained => {}
+            // For WebSockets.
+            #[cfg(any(test, feature = "relay"))]
+            Input::Refresh => {}
             Input::Overflow => effects.push(Effect::Cut),
             Input::Finish(_) => self.end(client, effects),
             Input::Gone => {
@@ -144,6 +147,11 @@ impl StreamSession {
     /// Returns whether items reach the client as they are, without a look at each.
     pub(crate) fn is_plain(&self) -> bool {
         self.resync.state() == ResyncState::Synced && !self.has_lost
+    }
+
+    #[cfg(any(test, feature = "relay"))]
+    pub(super) fn has_next_link(&self) -> bool {
+        self.links.next.is_some()
     }
 
     pub(super) fn has_lost(&self) -> bool {

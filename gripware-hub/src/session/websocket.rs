@@ -56,6 +56,11 @@ impl WebSocketSession {
             Input::Overflow => self.session.end(CloseCode::TRY_AGAIN_LATER, now, effects),
             Input::Finish(code) => self.session.end(code, now, effects),
             Input::Gone => self.session.gone(),
+            #[cfg(any(test, feature = "relay"))]
+            Input::Refresh => {
+                self.session.refresh();
+                effects.push(Effect::Ask);
+            }
             Input::Begin(_) | Input::Subscribed { .. } | Input::Recover => {}
         }
     }

@@ -21,6 +21,8 @@ mod fetch;
 mod here;
 mod inbox;
 mod isolate;
+#[cfg(any(test, feature = "relay"))]
+mod loss;
 mod outbox;
 mod pressure;
 mod shared;
@@ -107,6 +109,8 @@ struct Shard {
     fetches: RefCell<Fetches>,
     read_buffer: RefCell<Box<[u8]>>,
     expires: Cell<bool>,
+    #[cfg(any(test, feature = "relay"))]
+    recovery: Cell<loss::Recovery>,
     is_draining: Cell<bool>,
     /// How many origins are being told that a client has gone.
     telling: Cell<usize>,
@@ -133,6 +137,8 @@ impl Shard {
             fetches: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BUFFER].into()),
             expires: Cell::new(false),
+            #[cfg(any(test, feature = "relay"))]
+            recovery: Cell::default(),
             is_draining: Cell::new(false),
             telling: Cell::new(0),
             drain_change: Notify::new(),
@@ -222,6 +228,8 @@ impl Shard {
                 }
             }
             Message::Recover => self.recover_all(),
+            #[cfg(any(test, feature = "relay"))]
+            Message::Lost => self.recover_by_and_by(),
             Message::Waits => self.expire_by_and_by(),
             Message::Drain(done) => self.drain(done),
             Message::Publish { .. } | Message::Stop => {}

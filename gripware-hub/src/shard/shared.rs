@@ -54,6 +54,9 @@ pub(crate) enum Message {
         found: oneshot::Sender<bool>,
     },
     Recover,
+    /// Items of other nodes were lost.
+    #[cfg(any(test, feature = "relay"))]
+    Lost,
     /// An item waits for an earlier one.
     Waits,
     Drain(oneshot::Sender<()>),

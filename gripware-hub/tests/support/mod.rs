@@ -14,6 +14,7 @@ use std::{net::SocketAddr, time::Duration};
 use axum::{
     Router,
     extract::{Query, State},
+    http::HeaderMap,
     response::IntoResponse,
     routing::{any, get},
 };
@@ -166,8 +167,12 @@ async fn gone(State(app): State<App>) -> &'static str {
 async fn websocket(
     State(app): State<App>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
     mut ws: WebSocketContext,
 ) -> WebSocketContext {
+    if headers.get("content-length").is_none_or(|it| it == "0") {
+        let _ = app.seen.send("empty turn".to_owned());
+    }
     if ws.is_opening() {
         ws.accept();
         ws.subscribe(asked.channel.as_str()).unwrap();

@@ -4,7 +4,7 @@ use gripware_core::{HttpResponse, HttpStream, Item, proxy::MAX_BUFFERED};
 use http::StatusCode;
 use tokio::time::sleep;
 
-use super::{line::answer, *};
+use super::{super::Message, line::answer, *};
 
 const FEED: &str = "Grip-Hold: stream\nGrip-Channel: feed; prev-id=1\nGrip-Link: </next>; rel=next";
 
@@ -86,6 +86,42 @@ fn a_repeated_answer_with_a_status_that_ends_no_request_is_a_502() {
             line.answer(wrong);
             assert_eq!(client.await.unwrap().status(), StatusCode::BAD_GATEWAY);
         }
+    });
+}
+
+/// Losses in quick succession are answered by what is under way, and one more.
+#[test]
+fn however_many_losses_come_no_more_than_one_recovery_follows_the_current_one() {
+    TestShard::paused(async |line: TestShard| {
+        let mut client = line.stream(answer(FEED, ""), 1000).await;
+        for _ in 0..5 {
+            line.sends(Message::Lost);
+        }
+        line.asked(1).await;
+        line.answer(answer(FEED, "one\n"));
+        line.asked(2).await;
+        line.answer(answer(FEED, "two\n"));
+        assert_eq!(client.reads("two\n").await, "one\ntwo\n");
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(line.asks(), 2);
+    });
+}
+
+/// The origin is not asked for everybody at once.
+#[test]
+fn a_recovery_is_spread() {
+    TestShard::paused(async |line: TestShard| {
+        let mut clients = Vec::new();
+        for _ in 0..80 {
+            clients.push(line.websocket_in_pipe("", 1000).await);
+        }
+        line.sends(Message::Lost);
+        line.asked(1).await;
+        sleep(Duration::from_millis(900)).await;
+        let half = line.asks();
+        assert!((10..70).contains(&half), "{half}");
+        sleep(Duration::from_millis(1200)).await;
+        assert_eq!(line.asks(), 80);
     });
 }
 

@@ -72,7 +72,7 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         .max_channels(MAX_SUBSCRIPTIONS + 1)
         .max_meta(MAX_SUBSCRIPTIONS)
         .grip_with(move |grip| grip.allowed_origins(origins))
-        .build_unless_proxied()?;
+        .from_env()?;
     let mut templar = Templar::builder(&hub.grip(), settings.backend()?)
         .headers(settings.headers()?)
         .rooms(settings.rooms)

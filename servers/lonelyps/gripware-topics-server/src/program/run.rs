@@ -30,7 +30,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let hub = Hub::builder()
         .drain(DRAIN)
         .max_client_requests(MAX_REQUESTS)
-        .build_unless_proxied()
+        .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
             error => Failure::other(ErrorChain(&error)),

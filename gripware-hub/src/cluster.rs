@@ -1,0 +1,117 @@
+//! A node and the others of its cluster: what is published, listed and ended here reaches all of
+//! them. Without a relay it is the node alone.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use gripware_core::{Channel, Item, item::ItemParts};
+use tokio::time::{Instant, timeout};
+
+#[cfg(feature = "relay")]
+use crate::relay::Member;
+use crate::{inspect::Subscribers, node::Node};
+
+/// Why an item did not reach the other nodes.
+#[cfg(feature = "relay")]
+pub(crate) type RelayError = gripware_relay::PublishError;
+
+/// Without a relay there is no reason.
+#[cfg(not(feature = "relay"))]
+pub(crate) type RelayError = std::convert::Infallible;
+
+/// A node and, where it has a relay, its cluster.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) node: Arc<Node>,
+    #[cfg(feature = "relay")]
+    member: Option<Member>,
+    is_draining: AtomicBool,
+}
+
+impl Cluster {
+    pub(crate) fn new(node: Arc<Node>, #[cfg(feature = "relay")] member: Option<Member>) -> Self {
+        Self {
+            node,
+            #[cfg(feature = "relay")]
+            member,
+            is_draining: AtomicBool::new(false),
+        }
+    }
+
+    #[cfg(feature = "relay")]
+    pub(crate) fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
+    }
+
+    /// Publishes a valid item at every node. Returns how many subscribers of this one it is for.
+    pub(crate) async fn publish(
+        &self,
+        channel: &Channel,
+        item: &Item,
+        parts: &ItemParts,
+    ) -> Result<Subscribers, RelayError> {
+        #[cfg(feature = "relay")]
+        if let Some(member) = &self.member {
+            member.publish(channel, item).await?;
+            return Ok(self.node.subscribers(channel, parts));
+        }
+        let _ = item;
+        Ok(self.node.publish(channel, parts).await)
+    }
+
+    /// Whether clients are better off here than nowhere: the node hears the others, and is not about
+    /// to end.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining.load(Ordering::Relaxed) && self.hears()
+    }
+
+    fn hears(&self) -> bool {
+        #[cfg(feature = "relay")]
+        if let Some(member) = &self.member {
+            return member.relay().hears();
+        }
+        true
+    }
+
+    /// Waits until the node hears the others.
+    pub(crate) async fn heard(&self) {
+        #[cfg(feature = "relay")]
+        if let Some(member) = &self.member {
+            member.relay().heard().await;
+        }
+    }
+
+    /// Writes what has been counted, and what there is, in the text format of Prometheus.
+    pub(crate) fn exposition(&self) -> String {
+        #[allow(unused_mut, reason = "the relay has more")]
+        let mut text = self.node.exposition();
+        #[cfg(feature = "relay")]
+        if let Some(member) = &self.member {
+            text += &member.relay().counts().exposition("gripware_relay_");
+        }
+        text
+    }
+
+    /// Ends every hold of this node, after what was published here is delivered here. Returns whether
+    /// all clients have got what is theirs in time.
+    pub(crate) async fn drain(&self, limit: Duration) -> bool {
+        self.is_draining.store(true, Ordering::Relaxed);
+        let end = Instant::now() + limit;
+        // While the broker is out of reach it never is.
+        let _ = timeout(limit / 4, self.caught_up()).await;
+        let left = end.saturating_duration_since(Instant::now());
+        self.node.drain(left).await
+    }
+
+    async fn caught_up(&self) {
+        #[cfg(feature = "relay")]
+        if let Some(member) = &self.member {
+            member.caught_up().await;
+        }
+    }
+}

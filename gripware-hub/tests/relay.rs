@@ -1,0 +1,282 @@
+//! Several hubs that are one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use gripware_axum::{HttpResponse, HttpStream, Item, WsMessage};
+use gripware_hub::{BuildError, Hub, HubBuilder, HubError, OnLoss};
+use gripware_relay::{MemoryBroker, PublishError};
+use support::{PATIENCE, Site};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+async fn node(broker: &MemoryBroker, set: impl FnOnce(HubBuilder) -> HubBuilder) -> Site {
+    let site = Site::with(|hub| set(hub.broker(broker.clone()))).await;
+    site.hub.relay().unwrap().heard().await;
+    site
+}
+
+async fn nodes(broker: &MemoryBroker) -> (Site, Site) {
+    (node(broker, |hub| hub).await, node(broker, |hub| hub).await)
+}
+
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, waiting).await.is_ok(), "{what}");
+}
+
+/// The broker fails, and comes back.
+async fn fails(broker: &MemoryBroker, sites: &[&Site]) {
+    broker.set_reachable(false);
+    for site in sites {
+        until("it is deaf", async || !site.hub.is_ready()).await;
+    }
+    broker.set_reachable(true);
+    for site in sites {
+        until("it hears again", async || site.hub.is_ready()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_at_one_node_reaches_the_clients_of_all_in_one_order() {
+    let broker = MemoryBroker::new();
+    let (one, other) = nodes(&broker).await;
+    let mut clients = Vec::new();
+    for site in [&one, &other] {
+        let mut stream = site.get("/stream?channel=news").await;
+        stream.reads_until("[open]\n\r\n").await;
+        let mut socket = site.connect().await;
+        socket.upgrades("/ws?channel=news").await;
+        site.followed("news", 2).await;
+        clients.push((stream, socket));
+    }
+    let item = |text: &str| {
+        let item = Item::from(HttpStream::text(format!("{text}\n")));
+        item.ws_message(WsMessage::text(text))
+    };
+    one.hub
+        .grip()
+        .publisher()
+        .publish("news", item("1"))
+        .await
+        .unwrap();
+    let reached = other.hub.publish("news", item("2")).await.unwrap();
+    assert_eq!(reached.total(), 2, "those of this node");
+    for (stream, socket) in &mut clients {
+        assert_eq!(stream.reads_until("1\n\r\n").await, "2\r\n1\n\r\n");
+        assert_eq!(stream.reads_until("2\n\r\n").await, "2\r\n2\n\r\n");
+        assert_eq!(socket.frame().await, (1, b"1".to_vec()));
+        assert_eq!(socket.frame().await, (1, b"2".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_long_poll_at_another_node_is_answered_and_what_nobody_follows_is_remembered_by_its_id() {
+    let broker = MemoryBroker::new();
+    let (one, other) = nodes(&broker).await;
+    let mut client = one.get("/response?channel=orders").await;
+    one.followed("orders", 1).await;
+    let item = Item::from(HttpResponse::text("order\n")).id("10");
+    other.hub.publish("orders", item.clone()).await.unwrap();
+    assert!(
+        client
+            .reads_until("order\n")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+
+    // The same id once more, at the other node: it is delivered once.
+    let mut client = one.get("/response?channel=orders").await;
+    one.followed("orders", 1).await;
+    one.hub.publish("orders", item).await.unwrap();
+    let next = Item::from(HttpResponse::text("next\n")).id("11");
+    one.hub.publish("orders", next).await.unwrap();
+    let answer = client.reads_until("next\n").await;
+    assert!(!answer.contains("order\n"), "{answer}");
+
+    // A page that ends at 9 has missed those, although nobody here followed it then.
+    let mut other = other;
+    let _client = other.get("/pages?channel=orders").await;
+    other.sees("asked after none").await;
+    other.sees("asked after 9").await;
+}
+
+#[tokio::test]
+async fn during_an_outage_nothing_is_accepted_and_nobody_is_sent_here() {
+    let broker = MemoryBroker::new();
+    let site = node(&broker, |hub| {
+        hub.publish_timeout(Duration::from_millis(300))
+    })
+    .await;
+    assert!(site.hub.is_ready());
+    broker.set_reachable(false);
+    until("it is deaf", async || !site.hub.is_ready()).await;
+
+    let publisher = site.hub.grip().publisher();
+    let error = publisher.publish("news", WsMessage::text("x")).await;
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the hub did not take 1 item: ") && error.contains("(memory)"),
+        "{error}"
+    );
+    let error = site.hub.publish("news", WsMessage::text("x")).await;
+    assert!(matches!(
+        error,
+        Err(HubError::Relay(
+            PublishError::NotSent | PublishError::Unknown
+        ))
+    ));
+    publisher.enqueue("news", WsMessage::text("x")).unwrap();
+    assert!(publisher.flush().await.is_err());
+
+    broker.set_reachable(true);
+    until("it hears again", async || site.hub.is_ready()).await;
+    publisher
+        .publish("news", WsMessage::text("x"))
+        .await
+        .unwrap();
+    publisher.flush().await.unwrap();
+    let metrics = site.hub.metrics().await;
+    assert!(metrics.contains("\ngripware_relay_hears 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("\ngripware_relay_losses_total 1\n"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn after_a_loss_every_client_that_can_recovers() {
+    let broker = MemoryBroker::new();
+    let mut site = node(&broker, |hub| hub).await;
+    let mut pages = site.get("/pages?channel=feed").await;
+    pages.reads_until("[page]\n\r\n").await;
+    let mut poll = site.get("/response?channel=feed").await;
+    let mut plain = site.get("/stream?channel=feed").await;
+    plain.reads_until("[open]\n\r\n").await;
+    let mut socket = site.connect().await;
+    socket.upgrades("/ws?channel=feed").await;
+    site.followed("feed", 4).await;
+    site.sees("asked after none").await;
+
+    fails(&broker, &[&site]).await;
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        seen.push(timeout(PATIENCE, site.seen.recv()).await.unwrap().unwrap());
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, ["asked after 9", "empty turn"]);
+    pages.reads_until("[page]\n\r\n").await;
+    // The response hold was asked again, and is held; the stream without a link has stayed.
+    let metrics = async || site.hub.metrics().await;
+    until("what cannot be recovered is counted", async || {
+        metrics()
+            .await
+            .contains("\ngripware_hub_lost_unrecoverable_total 1\n")
+    })
+    .await;
+    until("all were asked", async || {
+        metrics().await.contains("\ngripware_hub_asks_total 3\n")
+    })
+    .await;
+    site.followed("feed", 4).await;
+    let item = Item::from(HttpResponse::text("polled\n")).http_stream(HttpStream::text("more\n"));
+    site.hub.publish("feed", item).await.unwrap();
+    poll.reads_until("polled\n").await;
+    plain.reads_until("more\n").await;
+}
+
+#[tokio::test]
+async fn after_a_loss_websockets_are_closed_or_left_as_they_are_where_that_is_set() {
+    let broker = MemoryBroker::new();
+    let closes = node(&broker, |hub| hub.on_loss(OnLoss::Close)).await;
+    let leaves = node(&broker, |hub| hub.on_loss(OnLoss::Nothing)).await;
+    let mut clients = Vec::new();
+    for site in [&closes, &leaves] {
+        let mut socket = site.connect().await;
+        socket.upgrades("/ws?channel=feed").await;
+        site.followed("feed", 1).await;
+        clients.push(socket);
+    }
+    fails(&broker, &[&closes, &leaves]).await;
+    let (opcode, payload) = clients[0].frame().await;
+    assert_eq!((opcode, payload), (8, 1012_u16.to_be_bytes().to_vec()));
+    until("it is counted", async || {
+        let metrics = leaves.hub.metrics().await;
+        metrics.contains("\ngripware_hub_lost_unrecoverable_total 1\n")
+    })
+    .await;
+    let item = WsMessage::text("still here");
+    leaves.hub.publish("feed", item).await.unwrap();
+    assert_eq!(clients[1].frame().await, (1, b"still here".to_vec()));
+}
+
+#[tokio::test]
+async fn clients_are_served_once_the_broker_is_reached() {
+    let broker = MemoryBroker::new();
+    broker.set_reachable(false);
+    let site = Site::with(|hub| hub.broker(broker.clone())).await;
+    let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = control.local_addr().unwrap();
+    tokio::spawn(site.hub.control(control).into_future());
+    let ready = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.starts_with("HTTP/1.1 200 ")
+    };
+    assert!(!ready().await);
+    let mut client = site.get("/plain").await;
+    let mut byte = [0];
+    assert!(
+        client.stream.try_read(&mut byte).is_err(),
+        "nobody has accepted it"
+    );
+    broker.set_reachable(true);
+    client.reads_until("plain\n").await;
+    assert!(ready().await);
+    site.hub.shutdown().await;
+    assert!(!ready().await);
+}
+
+#[tokio::test]
+async fn what_was_published_before_the_end_is_delivered_before_it() {
+    let broker = MemoryBroker::new();
+    let site = node(&broker, |hub| hub).await;
+    let mut client = site.get("/stream?channel=news").await;
+    client.reads_until("[open]\n\r\n").await;
+    site.followed("news", 1).await;
+    let publisher = site.hub.grip().publisher();
+    for number in 0..200 {
+        let item = HttpStream::text(format!("{number}\n"));
+        publisher.enqueue("news", item).unwrap();
+    }
+    site.hub.shutdown().await;
+    let rest = client.reads_until("\r\n0\r\n\r\n").await;
+    assert!(rest.contains("\n199\n\r\n0\r\n\r\n"), "{rest}");
+}
+
+#[test]
+fn a_relay_that_cannot_be_used_is_refused_when_the_hub_is_built() {
+    let url = "redis://localhost".parse().unwrap();
+    let error = Hub::builder().relay(url).build().unwrap_err();
+    let BuildError::Relay(error) = error else {
+        panic!("{error}");
+    };
+    assert!(error.to_string().contains("`gripware_redis::broker()`"));
+}
