@@ -238,9 +238,13 @@ impl HubBuilder {
         if !is_proxied {
             return builder.relay_env()?.build();
         }
+        builder.settings.check()?;
+        builder.options.check()?;
         Ok(Hub {
             grip: builder.grip.build()?,
-            place: Place::Elsewhere,
+            place: Place::Elsewhere {
+                settings: Arc::new(builder.settings),
+            },
         })
     }
 }

@@ -20,7 +20,8 @@ use crate::{
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     node::Node,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
-    server::{Listener, Serve, within},
+    server::{Listener, Serve, TcpTimes, within},
+    settings::Settings,
 };
 
 /// How long an application at another address may take if another proxy holds the clients.
@@ -59,7 +60,7 @@ pub(crate) enum Place {
         control_key: Option<ControlKey>,
     },
     /// A proxy that `GRIP_URL` names.
-    Elsewhere,
+    Elsewhere { settings: Arc<Settings> },
 }
 
 impl Hub {
@@ -113,8 +114,9 @@ impl Hub {
                 within(drain, &stop, serving).await;
                 Ok(())
             }),
-            Place::Elsewhere => Serve::new(move |stop| async move {
-                passthrough::serve(listener, app, stop).await;
+            Place::Elsewhere { settings } => Serve::new(move |stop| async move {
+                let serving = passthrough::serve(listener, app, &settings, stop.clone());
+                within(settings.drain, &stop, serving).await;
                 Ok(())
             }),
         }
@@ -182,7 +184,8 @@ impl Hub {
                 ..
             } = place
             {
-                control::serve(listener, cluster, control_key, stop).await;
+                let tcp_times = TcpTimes::new(&cluster.node.settings);
+                control::serve(listener, cluster, control_key, tcp_times, stop).await;
             }
             Ok(())
         })
@@ -301,7 +304,7 @@ impl Hub {
     fn cluster(&self) -> Option<&Arc<Cluster>> {
         match &self.place {
             Place::Here { cluster, .. } => Some(cluster),
-            Place::Elsewhere => None,
+            Place::Elsewhere { .. } => None,
         }
     }
 

@@ -104,6 +104,10 @@
 //! | [`max_channels`](HubBuilder::max_channels) | channels of one connection | 20 | not subscribed to, which the log says |
 //! | [`max_meta`](HubBuilder::max_meta) | meta of one WebSocket | 64 | not set |
 //! | [`max_message`](HubBuilder::max_message) | message of a WebSocket client | 512 KiB | closed with 1009 |
+//! | [`ping_interval`](HubBuilder::ping_interval) | time from one ping of a WebSocket client to the next | 25 s | |
+//! | [`pong_timeout`](HubBuilder::pong_timeout) | time from a ping until anything comes from the client | 20 s | the client counts as gone |
+//! | [`tcp_keep_alive`](HubBuilder::tcp_keep_alive) | time without traffic until TCP asks a client's system | 45 s | |
+//! | [`tcp_user_timeout`](HubBuilder::tcp_user_timeout) | time for a client's system to acknowledge what is sent or asked, and for the client to take any of what waits | 60 s | the client counts as gone |
 //! | [`message_timeout`](HubBuilder::message_timeout) | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
 //! | [`backlog_bytes`](HubBuilder::backlog_bytes) | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
 //! | [`message_wait`](HubBuilder::message_wait) | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |

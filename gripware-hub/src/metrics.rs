@@ -58,6 +58,8 @@ counters! {
     dropped;
     /// Clients disconnected since they did not read.
     slow_closed;
+    /// WebSocket clients that vanished: nothing came from them after a ping.
+    silent_closed;
     /// Answers ended since their client did not take them.
     stalled_closed;
     /// HTTP/2 connections ended for a flood of frames.

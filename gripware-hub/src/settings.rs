@@ -5,7 +5,11 @@ use std::{num::NonZero, thread};
 
 use gripware_core::sig::Signer;
 
-use crate::{channels::registry::MAX_SHARDS, setting, ws::WsSettings};
+use crate::{
+    channels::registry::MAX_SHARDS,
+    setting,
+    ws::{HeartbeatSettings, WsSettings},
+};
 
 /// What becomes of a client whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +83,29 @@ setting::settings! {
         /// Time in which the hub does not read from it, since the application is slower, does not
         /// count.
         message_timeout: Time = 60 s, at least 1 ms;
+    }
+
+    "Vanished clients" {
+        /// how often a WebSocket client is pinged: one that is there answers by itself, and proxies on the
+        /// way see that the connection is in use. The pongs end at the hub. 0 s is never.
+        ///
+        /// An application's own pings are apart from these: their pongs go to it.
+        ping_interval: Time = 25 s, at least 0 s;
+        /// how long a WebSocket client may take after a ping until anything comes from it. Otherwise it
+        /// counts as gone, and the application is told by DISCONNECT.
+        ///
+        /// Time in which the hub does not read from it, since the application is slower, does not
+        /// count, and a client that has not taken all that was sent to it is not pinged.
+        pong_timeout: Time = 20 s, at least 1 ms;
+        /// after how long without traffic TCP asks a client's system whether the connection is still
+        /// there, however the client is held. 0 s is never.
+        tcp_keep_alive: Time = 45 s, at least 0 s;
+        /// how long a client's system may leave unacknowledged what is sent to it or asked by
+        /// [`tcp_keep_alive`](Self::tcp_keep_alive), after which the connection is closed
+        /// (RFC 5482). 0 s leaves it to the operating system, which may take many minutes.
+        ///
+        /// The same goes for a client that is there and takes nothing of what waits for it.
+        tcp_user_timeout: Time = 60 s, at least 0 s;
     }
 
     "Items" {
@@ -156,6 +183,10 @@ impl Settings {
             min_keep_alive_interval: self.min_keep_alive_interval,
             max_message: self.max_message,
             message_timeout: self.message_timeout,
+            heartbeat: HeartbeatSettings {
+                interval: self.ping_interval,
+                timeout: self.pong_timeout,
+            },
             ..WsSettings::default()
         }
     }

@@ -26,6 +26,8 @@ use crate::{
     inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
     metrics::{Gauges, Metrics},
     page::{CursorError, Page},
+    server::TcpTimes,
+    settings::Settings,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -156,6 +158,7 @@ impl Site {
             listener.into(),
             Arc::clone(&target),
             key,
+            TcpTimes::new(&Settings::default()),
             stop.clone(),
         ));
         Self {

@@ -14,13 +14,19 @@ use crate::{
     http::body::Body,
     log::TARGET,
     origin::{ClientAddr, Origin},
-    server::{Accepted, Listener, Server},
+    server::{Accepted, Listener, Server, TcpTimes},
+    settings::Settings,
 };
 
 /// Serves until it is told to stop, and then until all requests that are under way have their
 /// answers.
-pub(crate) async fn serve(listener: Listener, app: impl Origin, stop: CancellationToken) {
-    Server::new(stop.clone(), None)
+pub(crate) async fn serve(
+    listener: Listener,
+    app: impl Origin,
+    settings: &Settings,
+    stop: CancellationToken,
+) {
+    Server::new(stop.clone(), None, TcpTimes::new(settings))
         .serve(listener, move |accepted| {
             serve_connection(accepted, app.clone(), stop.clone())
         })

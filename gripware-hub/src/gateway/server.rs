@@ -15,7 +15,7 @@ use super::{Options, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
     handoff::{Holder, ResumeHttp},
     origin::{Origin, OriginClient},
-    server::{Accepted, Listener, Server},
+    server::{Accepted, Listener, Server, TcpTimes},
     socket::{DetachedSocket, Socket},
     ws::WsSettings,
 };
@@ -49,6 +49,7 @@ impl<S: Origin> Gateway<S> {
         stop: CancellationToken,
     ) -> Arc<Self> {
         let settings = holder.settings();
+        let tcp_times = TcpTimes::new(settings);
         let origin_client = OriginClient::new(
             origin.clone(),
             Arc::clone(holder.signature()),
@@ -60,7 +61,7 @@ impl<S: Origin> Gateway<S> {
         Arc::new(Self {
             holder,
             origin_client,
-            server: Server::new(stop, options.max_connections),
+            server: Server::new(stop, options.max_connections, tcp_times),
             shares: Shares::new(options.max_client_requests),
             options,
             ws_settings,

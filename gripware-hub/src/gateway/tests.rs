@@ -45,7 +45,7 @@ use crate::{
     http::replay_request::ReplayRequest,
     metrics::Metrics,
     origin::HttpOrigin,
-    settings::{Settings, SlowClients},
+    settings::Settings,
     signature::Signature,
     socket::{DetachedSocket, Socket},
 };
@@ -86,26 +86,15 @@ impl Caught {
         let signer = Signer::new(Key::secret("changeme").unwrap()).unwrap();
         let settings = Settings {
             signer: Some(signer.clone()),
-            max_channels: 20,
-            max_meta: 64,
             shards: 1,
             development,
             queue_bytes: 1 << 20,
             queue_messages: 1000,
-            slow_clients: SlowClients::Close,
             backlog_bytes: 1 << 20,
-            message_wait: Duration::from_secs(5),
-            id_memory: Duration::from_secs(60),
-            min_keep_alive_interval: Duration::from_secs(20),
             max_message: 1 << 20,
-            message_timeout: Duration::from_secs(60),
-            max_held_head: 16 * 1024,
-            max_held_request: 100_000,
-            max_held_response: 100_000,
             origin_timeout: Duration::from_secs(10),
             max_origin_requests: 10,
             max_turns_per_address: 10,
-            drain: Duration::from_secs(5),
             ..Settings::default()
         };
         Arc::new(Self {

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Listener;
+use super::{Listener, TcpTimes};
 use crate::{log::TARGET, socket::Socket};
 
 /// How long to wait before the next attempt when the system has no descriptors left: a moment later
@@ -24,6 +24,7 @@ pub(crate) struct Server {
     runtime: Handle,
     /// How many connections more may be open, where there is a limit.
     room: Option<Arc<Semaphore>>,
+    tcp_times: TcpTimes,
 }
 
 /// A connection that is being served.
@@ -38,11 +39,16 @@ pub(crate) struct Accepted {
 
 impl Server {
     /// Connections run on the runtime that this is called on, `max_connections` of them at a time.
-    pub(crate) fn new(stop: CancellationToken, max_connections: Option<usize>) -> Self {
+    pub(crate) fn new(
+        stop: CancellationToken,
+        max_connections: Option<usize>,
+        tcp_times: TcpTimes,
+    ) -> Self {
         Self {
             stop,
             connections: TaskTracker::new(),
             runtime: Handle::current(),
+            tcp_times,
             room: max_connections.map(|max| Arc::new(Semaphore::new(max))),
         }
     }
@@ -60,6 +66,10 @@ impl Server {
             loop {
                 match listener.accept().await {
                     Ok((socket, peer)) => {
+                        if let Socket::Tcp(stream) = &socket {
+                            // Where it fails a client that vanishes is noticed later.
+                            let _ = self.tcp_times.apply(stream);
+                        }
                         // One connection waits here, not the permit for one: clients that come back
                         // from a hold need it as well.
                         let permit = self.permit().await;

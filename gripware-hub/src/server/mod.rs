@@ -7,9 +7,11 @@
 mod accept;
 mod listener;
 mod serve;
+mod tcp;
 
 pub(crate) use self::{
     accept::{Accepted, Server},
     serve::within,
+    tcp::TcpTimes,
 };
 pub use self::{listener::Listener, serve::Serve};

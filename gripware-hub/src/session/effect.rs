@@ -24,6 +24,11 @@ pub(crate) enum Effect {
     /// Answer a ping with this payload. If several are to be answered, the latest is enough
     /// (RFC 6455, section 5.5.3).
     Pong(Bytes),
+    /// Ping the client on the hub's own behalf if nothing else waits, and note when it was; what the
+    /// client has not read yet would keep the ping from it.
+    Ping,
+    /// The client is gone without a word: it was not heard in time behind a ping.
+    Silent,
     /// Queue this close frame, end all subscriptions, and write nothing behind it. The client's
     /// answer is still read, until [`Effect::End`].
     Close(Bytes),

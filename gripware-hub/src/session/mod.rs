@@ -6,6 +6,7 @@
 //! queues of those that are [plain](Session::takes_as_it_is) at once.
 
 mod effect;
+pub(crate) mod heartbeat;
 pub(crate) mod links;
 pub(crate) mod response;
 pub(crate) mod stream;

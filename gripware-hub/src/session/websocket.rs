@@ -6,7 +6,11 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use gripware_core::{proxy::Verdict, ws::CloseCode};
 
-use super::{ClientState, Effect, Input, ws_session::WsSession};
+use super::{
+    ClientState, Effect, Input,
+    heartbeat::{self, Beat, Heartbeat},
+    ws_session::WsSession,
+};
 use crate::{
     channels::encoded_item::{EncodedItem, SocketPart},
     ws::{ClientMessage, FrameDecoder, Opcode, ProtocolError, encode},
@@ -26,11 +30,13 @@ pub(crate) struct WebSocketSession {
     pong: Option<Box<[u8]>>,
     /// When it is looked whether the client is still there, while it is not read from.
     look_at: Option<Instant>,
+    heartbeat: Heartbeat,
 }
 
 impl WebSocketSession {
-    pub(crate) fn new(session: WsSession) -> Self {
+    pub(crate) fn new(session: WsSession, now: Instant) -> Self {
         Self {
+            heartbeat: Heartbeat::new(session.settings().heartbeat, now),
             decoder: FrameDecoder::default(),
             session,
             pong: None,
@@ -69,11 +75,14 @@ impl WebSocketSession {
     /// queue to the origin has room for: the bound is looked at before each. What is left in `rest`
     /// is to be handed in again.
     pub(crate) fn receive(&mut self, rest: &mut &[u8], now: Instant, effects: &mut Vec<Effect>) {
+        let heartbeat = self.session.settings().heartbeat;
+        self.heartbeat.heard(heartbeat, now);
         for _ in 0..MAX_MESSAGES {
             if !self.session.wants_more() {
                 break;
             }
             match self.decoder.read(rest, self.session.settings().max_message) {
+                Ok(Some(ClientMessage::Pong(payload))) if payload == heartbeat::PAYLOAD => {}
                 Ok(Some(message)) => {
                     let is_close = matches!(message, ClientMessage::Close(_));
                     self.session.receive(message, effects);
@@ -104,6 +113,12 @@ impl WebSocketSession {
         self.pong = Some(payload.into());
     }
 
+    /// Notes that the client was pinged on the hub's own behalf.
+    pub(crate) fn pinged(&mut self, now: Instant) {
+        let settings = self.session.settings().heartbeat;
+        self.heartbeat.pinged(settings, now);
+    }
+
     /// Notes that the client is not read from, and that it is to be looked at at that time.
     pub(crate) fn pause(&mut self, look_at: Instant) {
         self.look_at.get_or_insert(look_at);
@@ -127,7 +142,10 @@ impl WebSocketSession {
         // While it is not read from, a message that it has begun cannot go on.
         let stalled = self.look_at.or_else(|| self.decoder.deadline());
         let session = self.session.next_deadline();
-        stalled.into_iter().chain(session).min()
+        // One that is about to end has times of its own.
+        let is_open = self.session.is_open();
+        let heartbeat = self.heartbeat.deadline().filter(|_| is_open);
+        stalled.into_iter().chain(session).chain(heartbeat).min()
     }
 
     /// Does what is due.
@@ -138,6 +156,16 @@ impl WebSocketSession {
             self.fail(error, effects);
         }
         self.session.elapsed(now, effects);
+        if self.session.is_open() {
+            let settings = self.session.settings().heartbeat;
+            // Within a frame there can be no pong: a message has a time of its own.
+            let can_answer = !is_paused && self.decoder.deadline().is_none();
+            match self.heartbeat.elapsed(settings, can_answer, now) {
+                Beat::Nothing => {}
+                Beat::Ping => effects.push(Effect::Ping),
+                Beat::Lost => effects.push(Effect::Silent),
+            }
+        }
     }
 
     fn fail(&mut self, error: ProtocolError, effects: &mut Vec<Effect>) {

@@ -62,7 +62,7 @@ impl Shard {
                 let mut effects = Vec::new();
                 let settings = Arc::clone(&self.shared.ws_settings);
                 let session = accepted.start(settings, now, &mut effects);
-                let hold = Hold::WebSocket(Box::new(WebSocketSession::new(session)));
+                let hold = Hold::WebSocket(Box::new(WebSocketSession::new(session, now)));
                 (hold, head, Start::WebSocket(effects))
             }
         };

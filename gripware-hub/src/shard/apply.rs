@@ -17,7 +17,7 @@ use crate::{
     clock,
     handoff::Reply,
     http::http1_head::response_bytes,
-    session::{Effect, Hold, Input},
+    session::{Effect, Hold, Input, heartbeat},
     ws::{Opcode, encode},
 };
 
@@ -84,6 +84,15 @@ impl Shard {
                     pong(state, &payload);
                 }
             }),
+            Effect::Ping => connection.with(|state| {
+                if state.end.is_none() && state.outbox.is_empty() {
+                    state.outbox.push(heartbeat::ping(), 0);
+                    if let Some(socket) = state.session.websocket_mut() {
+                        socket.pinged(clock::now());
+                    }
+                }
+            }),
+            Effect::Silent => self.silent(connection),
             Effect::Close(bytes) => connection.with(|state| {
                 self.unsubscribe_all(connection, state);
                 state.outbox.push(bytes, 0);
@@ -215,6 +224,18 @@ impl Shard {
                 }
             });
         }
+    }
+
+    /// Cuts off a client that has vanished: there is nobody to read an end.
+    fn silent(self: &Rc<Self>, connection: &Rc<Connection>) {
+        self.shared.metrics.silent_closed.add(1);
+        tracing::debug!(
+            target: crate::log::TARGET,
+            connection = %connection.id,
+            peer = connection.peer.map(tracing::field::display),
+            "a client that does not answer pings is gone"
+        );
+        self.lost(connection);
     }
 
     /// Disconnects a slow consumer. A WebSocket is told why.

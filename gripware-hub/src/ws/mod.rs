@@ -21,5 +21,5 @@ pub(crate) use self::{
     frame::{Opcode, append, encode, encode_close},
     frame_decoder::{ClientMessage, FrameDecoder, ProtocolError},
     opening::{Accepted, Opening, interval, is_events, judge, poll},
-    settings::WsSettings,
+    settings::{HeartbeatSettings, WsSettings},
 };

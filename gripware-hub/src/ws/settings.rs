@@ -16,6 +16,8 @@ pub(crate) struct WsSettings {
     pub(crate) max_message: usize,
     /// How long a client may take to go on with a message that it has begun. Default 60 s.
     pub(crate) message_timeout: Duration,
+    /// When the client is pinged, and when it counts as gone. Default every 25 s, and 20 s later.
+    pub(crate) heartbeat: HeartbeatSettings,
     /// From how many waiting content bytes on nothing more is read from the client. Default
     /// 200 000, as much as Pushpin keeps.
     pub(crate) queue_bytes: usize,
@@ -29,6 +31,15 @@ pub(crate) struct WsSettings {
     pub(crate) close_timeout: Duration,
     /// How often a request that did not reach the origin is sent again. Default 5.
     pub(crate) retries: u8,
+}
+
+/// How often a client is pinged, and how long it may take to be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeartbeatSettings {
+    /// The time from one ping to the next; zero is never.
+    pub(crate) interval: Duration,
+    /// The time from a ping until something has to come.
+    pub(crate) timeout: Duration,
 }
 
 impl WsSettings {
@@ -48,6 +59,10 @@ impl Default for WsSettings {
             min_keep_alive_interval: Duration::from_secs(20),
             max_message: 512 * 1024,
             message_timeout: Duration::from_secs(60),
+            heartbeat: HeartbeatSettings {
+                interval: Duration::from_secs(25),
+                timeout: Duration::from_secs(20),
+            },
             queue_bytes: 200_000,
             queue_events: 1_024,
             client_keep_alive: Duration::from_secs(55),

@@ -79,6 +79,8 @@ impl Play {
         settings.id_memory = ID_MEMORY;
         settings.origin_timeout = ORIGIN_TIMEOUT;
         settings.drain = DRAIN;
+        // A client that does not read does not answer pings, and is to be there all the same.
+        settings.ping_interval = Duration::ZERO;
         if has(1) {
             settings.slow_clients = SlowClients::Drop;
         }

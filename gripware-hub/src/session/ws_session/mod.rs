@@ -203,6 +203,11 @@ impl WsSession {
         self.reaches_client()
     }
 
+    /// Whether neither side has closed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
     /// Whether there is nothing left to do, and the session can be forgotten.
     pub(crate) fn is_over(&self) -> bool {
         self.stage == Stage::Over

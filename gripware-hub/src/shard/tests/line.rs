@@ -102,8 +102,14 @@ impl TestShard {
         Self::on(false, set, play)
     }
 
-    /// Plays on a clock that stands still while anybody has something to do.
+    /// Plays on a clock that stands still while anybody has something to do. WebSocket clients are
+    /// not pinged.
     pub(super) fn paused<F: Future>(play: impl FnOnce(Self) -> F) -> F::Output {
+        Self::on(true, |it| it.ping_interval = Duration::ZERO, play)
+    }
+
+    /// The same with pings.
+    pub(super) fn pinging<F: Future>(play: impl FnOnce(Self) -> F) -> F::Output {
         Self::on(true, |_| {}, play)
     }
 

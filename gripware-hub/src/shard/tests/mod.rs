@@ -10,5 +10,6 @@ mod size;
 mod slow;
 mod sweep;
 mod times;
+mod vanished;
 
 use self::line::TestShard;
