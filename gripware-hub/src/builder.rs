@@ -156,7 +156,9 @@ impl HubBuilder {
     }
 
     /// Changes how [`Hub::grip`] is built: whether a proxy is required, the limits, or what else is
-    /// published to. A publisher that is given there has no effect: it is the hub's own.
+    /// published to. A publisher that is given there has no effect: it is the hub's own, and so are the limits of
+    /// channels and meta, which are [`max_channels`](Self::max_channels) and
+    /// [`max_meta`](Self::max_meta).
     pub fn grip_with(mut self, change: impl FnOnce(GripBuilder) -> GripBuilder) -> Self {
         self.grip = change(self.grip);
         self
@@ -185,6 +187,7 @@ impl HubBuilder {
         } = self;
         settings.check()?;
         options.check()?;
+        let (max_channels, max_meta) = (settings.max_channels, settings.max_meta);
         let key = match key {
             Some(key) => key,
             None => random_key()?,
@@ -207,7 +210,13 @@ impl HubBuilder {
             member,
         ));
         let sink = LocalPublisher::new(Arc::clone(&cluster));
-        let grip = grip.publisher_with(|publisher| publisher.sink(sink));
+        // A handler is told what the hub would refuse.
+        let grip = grip
+            .limits_with(|limits| {
+                limits.channels = max_channels;
+                limits.meta = max_meta;
+            })
+            .publisher_with(|publisher| publisher.sink(sink));
         let grip = match is_unsigned {
             true => grip,
             false => grip.verify_key(key, issuer),

@@ -26,6 +26,8 @@
 //! | asks a gone link when the client goes | asks a stream's also when the stream is ended by an item or by the hub | whoever counts clients by it would count them for ever |
 //! | `Grip-Session-Id`, `Grip-Session-Detect` | removed, and no more | sessions need a server of their own |
 //! | a header in an `application/grip-instruct` may have CR and LF | 502 | one header would become two |
+//! | drops the channels over its limit of 20 in silence | refuses the answer: 502, the end of a stream, a close with 1011; the limit is [`max_channels`](crate::HubBuilder::max_channels) | who follows half of what was asked for does not know what is missing |
+//! | holds a request with a body of 100 000 bytes | of 1 MiB ([`max_held_request`](crate::HubBuilder::max_held_request)) | a refusal comes after the handler has done its work |
 //! | holds a request whatever its head is | 431 where target and headers have over 16 KiB ([`max_held_head`](crate::HubBuilder::max_held_head)) | they are kept, and sent with each event of a WebSocket |
 //! | a patch of any size | up to 1000 operations, and a result of 1 000 000 bytes | a small item could fill the memory |
 //!
@@ -68,6 +70,7 @@
 //! |---|---|---|
 //! | closes the connection after each answer, and needs a `Content-Length` | keeps it, and takes chunked bodies | a publisher saves a handshake for each item |
 //! | has no authentication | asks for a key where one is set; where none is, it refuses the requests of pages in browsers | a page from anywhere can reach a port on the loopback interface |
+//! | takes a body of 1 000 000 bytes | of 16 MiB ([`max_item`](crate::HubBuilder::max_item)), and says how long a longer one is | an item has the same limit in memory and over HTTP |
 //! | serves the connections that come first | has 256, and no connection without the key keeps out one that has it: the oldest unknown one gets 503 with `Retry-After` | silent connections would keep publishers out |
 //! | does not say whether anybody was there | `Grip-Subscribers` says how many | |
 //! | has ZeroMQ on further ports | has none | |

@@ -20,7 +20,7 @@ use crate::{
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     node::Node,
     origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
-    server::{Listener, Serve, TcpTimes, within},
+    server::{Listener, Serve, within},
     settings::Settings,
 };
 
@@ -184,8 +184,9 @@ impl Hub {
                 ..
             } = place
             {
-                let tcp_times = TcpTimes::new(&cluster.node.settings);
-                control::serve(listener, cluster, control_key, tcp_times, stop).await;
+                let target = Arc::clone(&cluster);
+                let settings = &cluster.node.settings;
+                control::serve(listener, target, control_key, settings, stop).await;
             }
             Ok(())
         })
@@ -205,8 +206,9 @@ impl Hub {
     /// The channel is the whole name: the application's prefix is not added.
     ///
     /// # Errors
-    /// If the item or the channel is invalid, the broker has not accepted it, or another proxy holds
-    /// the clients.
+    /// If the item or the channel is invalid, the item larger than
+    /// [`HubBuilder::max_item`](crate::HubBuilder::max_item), the broker has not accepted it, or
+    /// another proxy holds the clients.
     pub async fn publish<C>(
         &self,
         channel: C,
@@ -219,6 +221,7 @@ impl Hub {
         let channel = channel.try_into().map_err(Into::into)?;
         let item = item.into();
         let cluster = self.cluster().ok_or(HubError::Elsewhere)?;
+        item.check_size(channel.name(), cluster.node.settings.max_item)?;
         let parts = item.parts()?;
         let published = cluster.publish(&channel, &item, parts).await;
         published.map_err(not_relayed)
@@ -228,11 +231,12 @@ impl Hub {
     /// connection exists and the item has a format for its kind.
     ///
     /// # Errors
-    /// If the item is invalid, or another proxy holds the clients.
+    /// If the item is invalid or too large, as for [`publish`](Self::publish), or another proxy holds the clients.
     pub async fn publish_to(&self, id: &str, item: impl Into<Item>) -> Result<bool, HubError> {
         let item = item.into();
         let parts = item.parts()?;
         let node = self.node().ok_or(HubError::Elsewhere)?;
+        item.check_size("", node.settings.max_item)?;
         match Id::parse(id) {
             Some(id) => Ok(node.publish_to(id, parts).await),
             None => Ok(false),

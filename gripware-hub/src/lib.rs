@@ -97,11 +97,11 @@
 //! | [`max_client_requests`](HubBuilder::max_client_requests) | requests in progress from one client address, holds not included | 256 | wait 10 s, then 503 |
 //! | [`answer_timeout`](HubBuilder::answer_timeout) | time for a client to take 16 KiB of an answer that is not held, or all that waits | 60 s | the answer is ended |
 //! | [`max_held_head`](HubBuilder::max_held_head) | head of a request that is held: its target and headers; of a stream, target and `Host` | 16 KiB | 431 |
-//! | [`max_held_request`](HubBuilder::max_held_request) | body of a request that is held | 100 000 bytes | 400 |
+//! | [`max_held_request`](HubBuilder::max_held_request) | body of a request that is held | 1 MiB | 400 |
 //! | [`max_held_response`](HubBuilder::max_held_response) | first answer of a response hold, or an instruction as a body | 100 000 bytes | 502 |
 //! | [`queue_bytes`](HubBuilder::queue_bytes) | queue of one connection | 1 MiB | see [slow clients](#slow-clients) |
 //! | [`queue_messages`](HubBuilder::queue_messages) | the same in messages | 10 000 | the same |
-//! | [`max_channels`](HubBuilder::max_channels) | channels of one connection | 20 | not subscribed to, which the log says |
+//! | [`max_channels`](HubBuilder::max_channels) | channels of one connection | 20 | an error in the handler; of another application the answer is refused: 502, the end of a stream, a close with 1011 |
 //! | [`max_meta`](HubBuilder::max_meta) | meta of one WebSocket | 64 | not set |
 //! | [`max_message`](HubBuilder::max_message) | message of a WebSocket client | 512 KiB | closed with 1009 |
 //! | [`ping_interval`](HubBuilder::ping_interval) | time from one ping of a WebSocket client to the next | 25 s | |
@@ -109,6 +109,7 @@
 //! | [`tcp_keep_alive`](HubBuilder::tcp_keep_alive) | time without traffic until TCP asks a client's system | 45 s | |
 //! | [`tcp_user_timeout`](HubBuilder::tcp_user_timeout) | time for a client's system to acknowledge what is sent or asked, and for the client to take any of what waits | 60 s | the client counts as gone |
 //! | [`message_timeout`](HubBuilder::message_timeout) | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
+//! | [`max_item`](HubBuilder::max_item) | an item as JSON, or all items of one request to the control API | 16 MiB | refused: an error, or 400 |
 //! | [`backlog_bytes`](HubBuilder::backlog_bytes) | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
 //! | [`message_wait`](HubBuilder::message_wait) | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
 //! | [`id_memory`](HubBuilder::id_memory) | memory of an id | 60 s | the same id again is another item |

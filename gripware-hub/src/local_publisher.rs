@@ -44,6 +44,9 @@ impl Sink for LocalPublisher {
         channel: &Channel,
         item: &ItemParts,
     ) -> Result<Option<Confirmation>, SinkError> {
+        let limit = self.cluster.node.settings.max_item;
+        item.check_size(channel.name(), limit)
+            .map_err(|error| SinkError::new(error.to_string()))?;
         #[cfg(feature = "relay")]
         if let Some(member) = self.cluster.member() {
             return relayed(member, channel, item).map(Some);

@@ -64,8 +64,11 @@ setting::settings! {
         queue_bytes: Size = 1 MiB, at least 1;
         /// how many messages one connection may have waiting for a client that does not read.
         queue_messages: Count = 10_000, at least 1;
-        /// how many channels one connection may follow (GRIP 1.4). More are not subscribed to, which
-        /// the log says.
+        /// how many channels one connection may follow (GRIP 1.4). An answer of the application with which
+        /// there would be more is refused: a hold gets 502, a stream ends, and a WebSocket is closed
+        /// with code 1011; the log says why. An application in this process gets an error where it
+        /// builds such an answer, since the limits of [`Hub::grip`](crate::Hub::grip) follow this
+        /// setting.
         ///
         /// Each takes about 100 bytes, whether something is published to it or not.
         max_channels: Count = 20, at least 1, at most 10_000;
@@ -114,6 +117,10 @@ setting::settings! {
         /// how long an id is remembered, so that an item that comes twice is delivered once
         /// (deduplication).
         id_memory: Time = 60 s, at least 0 s;
+        /// the largest item, in bytes of the JSON object that stands for it where it is published over
+        /// HTTP (GRIP 3.2). The same holds for an item that the application publishes in this process, and
+        /// for all items of one request together. A larger one is refused, with its size in the error.
+        max_item: Size = 16 MiB, at least 1;
         /// how many bytes of published items may wait to be handed to their connections, before whoever
         /// publishes waits (backpressure).
         backlog_bytes: Size = 16 MiB, at least 1;
@@ -142,8 +149,9 @@ setting::settings! {
         /// A WebSocket's goes to the application with each message, a response hold's when it is asked
         /// again. Of a stream's head only the target and `Host` are kept, and count.
         max_held_head: Size = 16 KiB, at least 1;
-        /// the largest body of a request that can be held, since it may have to be sent again.
-        max_held_request: Size = 100_000, at least 1;
+        /// the largest body of a request that can be held, since it may have to be sent again. A request
+        /// with a larger one that is answered by a hold gets 400.
+        max_held_request: Size = 1 MiB, at least 1;
         /// the largest response that is kept: that of a response hold, or an
         /// `application/grip-instruct`.
         max_held_response: Size = 100_000, at least 1;

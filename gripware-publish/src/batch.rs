@@ -14,7 +14,7 @@ use crate::{
 const OPEN: &[u8] = b"{\"items\":[";
 const CLOSE: &[u8] = b"]}";
 /// How many bytes a request has beside its items, each of which counts for one more.
-pub(crate) const ENVELOPE: usize = OPEN.len() + CLOSE.len();
+const ENVELOPE: usize = OPEN.len() + CLOSE.len();
 
 /// How whoever published an item hears what became of it.
 pub(crate) type Reply = oneshot::Sender<Result<(), Arc<EndpointFailure>>>;

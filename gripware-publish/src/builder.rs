@@ -222,6 +222,7 @@ impl PublisherBuilder {
             let name = endpoint.name();
             least("max_items", endpoint.max_items)?;
             least("max_body", endpoint.max_body)?;
+            least("max_item", endpoint.max_item)?;
             if endpoint.is_insecure() {
                 return Err(BuildError::InsecureCredentials { endpoint: name });
             }
@@ -246,8 +247,7 @@ impl PublisherBuilder {
                 give_up_after,
                 is_out_of_reach: AtomicBool::new(false),
             };
-            let limits = (endpoint.max_body, endpoint.max_items);
-            let queue = EndpointQueue::new(delivery, limits, bounds, self.on_failure.clone());
+            let queue = EndpointQueue::new(delivery, endpoint, bounds, self.on_failure.clone());
             Ok(Arc::new(queue))
         });
         let queues = queues.collect::<Result<Vec<_>, _>>()?;

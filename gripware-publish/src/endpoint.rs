@@ -29,6 +29,7 @@ pub struct Endpoint {
     pub(crate) address: Address,
     pub(crate) max_body: usize,
     pub(crate) max_items: usize,
+    pub(crate) max_item: usize,
     allows_insecure: bool,
 }
 
@@ -78,14 +79,25 @@ impl Endpoint {
             address,
             max_body: 1_000_000,
             max_items: 100,
+            max_item: 16 << 20,
             allows_insecure: false,
         }
     }
 
-    /// Sets the most bytes of one request. Default 1 000 000, which is what Pushpin takes as it
-    /// comes. A single item that is over it cannot be published.
+    /// Sets the most bytes of one request with several items. Default 1 000 000, which is what
+    /// Pushpin takes as it comes. A longer item goes by itself, up to [`max_item`](Self::max_item).
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// Sets the most bytes of one item, as JSON. Default 16 MiB, which is what a hub takes as it
+    /// comes; a longer one cannot be published.
+    ///
+    /// Pushpin refuses an item of over 1 000 000 bytes with 400 unless its `push_in_http_max_body_size`
+    /// is raised: with 999 988 such an item is refused here, with its size in the error.
+    pub fn max_item(mut self, bytes: usize) -> Self {
+        self.max_item = bytes;
         self
     }
 

@@ -13,8 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    batch::{Batch, ENVELOPE, Entry},
+    batch::{Batch, Entry},
     delivery::Delivery,
+    endpoint::Endpoint,
     failure::{EndpointFailure, FailureReason, OnFailure, UnreportedFailures},
     trace,
 };
@@ -28,6 +29,7 @@ pub(crate) struct EndpointQueue {
     delivery: Delivery,
     max_body: usize,
     max_items: usize,
+    max_item: usize,
     /// Room in the queue, in bytes, where each item takes at least `least_cost`. So one number
     /// bounds both bytes and items.
     room: Semaphore,
@@ -63,7 +65,7 @@ pub(crate) struct Bounds {
 impl EndpointQueue {
     pub(crate) fn new(
         delivery: Delivery,
-        (max_body, max_items): (usize, usize),
+        endpoint: &Endpoint,
         bounds: Bounds,
         on_failure: OnFailure,
     ) -> Self {
@@ -73,8 +75,9 @@ impl EndpointQueue {
         Self {
             name: delivery.name().into(),
             delivery,
-            max_body,
-            max_items,
+            max_body: endpoint.max_body,
+            max_items: endpoint.max_items,
+            max_item: endpoint.max_item,
             room: Semaphore::new(capacity as usize),
             capacity,
             least_cost: capacity.div_ceil(items).max(1),
@@ -96,9 +99,9 @@ impl EndpointQueue {
         self.max_items
     }
 
-    /// The longest item that fits a request.
+    /// The longest item that may be sent, as JSON.
     pub(crate) fn max_item(&self) -> usize {
-        self.max_body.saturating_sub(ENVELOPE)
+        self.max_item
     }
 
     pub(crate) fn room(&self) -> &Semaphore {

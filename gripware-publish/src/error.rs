@@ -126,6 +126,15 @@ impl PublishError {
         }
     }
 
+    /// What is wrong with the invalid item; `None` for every other error.
+    #[must_use]
+    pub fn item_error(&self) -> Option<&ItemError> {
+        match &self.kind {
+            Kind::Item(_, error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What a gateway would answer where this is all that went wrong: 500 where the channel or the
     /// item was built wrong, 502 for everything else.
     #[must_use]
@@ -151,6 +160,7 @@ impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Channel(..) => f.write_str("the channel to publish to is not valid"),
+            Kind::Item(_, error @ ItemError::TooLarge { .. }) => error.fmt(f),
             Kind::Item(..) => f.write_str("the item to publish is not valid"),
             Kind::NoEndpoint => {
                 f.write_str("there is no endpoint to publish to; GRIP_URL names one")
@@ -185,6 +195,8 @@ impl std::error::Error for PublishError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             Kind::Channel(_, error) => Some(error),
+            // It is what this error says itself.
+            Kind::Item(_, ItemError::TooLarge { .. }) => None,
             Kind::Item(_, error) => Some(error),
             _ => None,
         }

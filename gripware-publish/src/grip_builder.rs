@@ -173,6 +173,12 @@ impl GripBuilder {
         self
     }
 
+    /// Changes some of the bounds.
+    pub fn limits_with(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
     /// Sets from which pages browsers may open WebSockets, against cross-site WebSocket hijacking.
     /// Default: [`AllowedOrigins::same_host`], pages of the host that the request is for.
     ///

@@ -25,7 +25,7 @@
 //! It is looked at and written as JSON before anything is sent: a proxy refuses a whole request
 //! for one bad item. Then it goes into the queue of every endpoint. An item that finds its queue
 //! empty is sent at once. Those that come while a request is under way go together in the next,
-//! up to 100 items and 1 000 000 bytes. There is one request at a time for each endpoint, so that
+//! up to 100 items and 1 000 000 bytes; a longer item goes by itself, up to 16 MiB. There is one request at a time for each endpoint, so that
 //! items arrive in the order in which they were put in the queue.
 //!
 //! A queue is bounded, by default to 10 000 items and 16 MiB: [`Publisher::publish`] then waits,

@@ -167,26 +167,45 @@ async fn a_request_is_no_longer_than_the_endpoint_takes() {
         assert!(length <= 1000 && got.items.len() == 2, "{length}");
     }
 
-    // The longest item that can be published fills a request to the last byte.
+    // A longer item has a request of its own.
     let overhead = json!({"items": [{"channel": "c", "id": "1",
         "formats": {"ws-message": {"content": ""}}}]})
     .to_string()
     .len();
     let item = |length: usize| message("x".repeat(length - overhead)).id("1");
-    publisher.publish("c", item(1000)).await.unwrap();
-    let last = endpoint.got().pop().unwrap();
-    assert_eq!(last.header("content-length"), Some("1000"));
+    for length in [1000, 1001, 5000] {
+        publisher.publish("c", item(length)).await.unwrap();
+        let last = endpoint.got().pop().unwrap();
+        assert_eq!(last.items.len(), 1);
+        assert_eq!(last.header("content-length"), Some(&*length.to_string()));
+    }
+}
 
-    let error = publisher.publish("c", item(1001)).await.unwrap_err();
+#[tokio::test]
+async fn an_item_has_a_limit_and_the_error_has_its_size() {
+    let endpoint = Endpoint::start(|_, _| OK).await;
+    let publisher = Publisher::builder()
+        .endpoint(Target::new(endpoint.url()).max_item(988))
+        .build()
+        .unwrap();
+    let overhead = json!({"channel": "c", "id": "1", "formats": {"ws-message": {"content": ""}}});
+    let overhead = overhead.to_string().len();
+    let item = |length: usize| message("x".repeat(length - overhead)).id("1");
+    publisher.publish("c", item(988)).await.unwrap();
+    let error = publisher.publish("c", item(989)).await.unwrap_err();
     assert!(error.is_invalid());
-    let source = std::error::Error::source(&error).unwrap();
     assert_eq!(
-        source.downcast_ref::<ItemError>(),
+        error.to_string(),
+        "an item of 989 bytes as JSON is over the limit of 988"
+    );
+    assert_eq!(
+        error.item_error(),
         Some(&ItemError::TooLarge {
             length: 989,
             limit: 988
         })
     );
+    assert!(std::error::Error::source(&error).is_none());
 }
 
 #[tokio::test]

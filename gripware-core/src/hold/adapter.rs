@@ -26,7 +26,13 @@ macro_rules! adapter_hold {
 
         $crate::adapter_hold! { @constructors
             /// Holds the request until an item for the channel answers it, or until the timeout:
-            /// then the client gets the response that this hold is returned with. See
+            /// then the client gets the response that this hold is returned with.
+            ///
+            /// The request has to be whole: a proxy keeps its body, to ask again. A hub holds one of up to
+            /// 1 MiB (its `max_held_request`), Pushpin one of 100 000 bytes; with a larger body the
+            /// client gets 400, after the handler has run.
+            ///
+            /// See
             /// [`gripware_core::Hold::response`].
             response(channel: Channel => ChannelError);
             /// Sends the response that this hold is returned with, and keeps the connection: every

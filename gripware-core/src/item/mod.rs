@@ -38,6 +38,8 @@ mod http_stream;
 #[allow(clippy::module_inception, reason = "the file is the concept it holds")]
 mod item;
 mod json;
+#[cfg(feature = "proxy")]
+mod size;
 mod sse_event;
 mod sse_events;
 #[cfg(test)]

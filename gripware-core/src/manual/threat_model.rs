@@ -89,7 +89,7 @@
 //! hub's control API is on loopback by default; with `--control-key`, every request but `GET /` needs
 //! the key, which is compared in constant time. Without a key, requests that pages in browsers send
 //! are refused, by `Origin`, `Sec-Fetch-Site` and host names that were made to point to this
-//! machine. A head has 5 s there, a body 1 000 000 bytes and 30 s. It has 256 connections, of which at
+//! machine. A head has 5 s there, a body 16 MiB (`max_item`) and 30 s. It has 256 connections, of which at
 //! most 128 have shown no key: publishers find a place whatever others do. An embedded hub has no
 //! control API unless it is asked for one.
 //!

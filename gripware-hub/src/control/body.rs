@@ -10,29 +10,38 @@ use tokio::time::timeout;
 
 use super::answer::Refused;
 
-/// The most bytes that a body may have (GRIP 3.1).
-pub(super) const MAX_BODY: usize = 1_000_000;
+/// How many bytes a body may have around the largest item: the list, and some blanks.
+const ENVELOPE: usize = 64;
 
-/// How much of a body that is too large is read, so that a client that writes before it reads gets
-/// to see the answer.
-const MAX_DISCARDED: usize = 16 * MAX_BODY;
+/// How much of a body that is too large is read beyond the limit, so that a client that writes before
+/// it reads gets to see the answer.
+const MAX_DISCARDED: usize = 16_000_000;
 
 /// How long a body may take.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Reads a body.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Refused>
+/// Returns how many bytes a body may have, of which an item may have `max_item`.
+pub(super) fn max_body(max_item: usize) -> usize {
+    max_item.saturating_add(ENVELOPE)
+}
+
+/// Reads a body of at most `limit` bytes (GRIP 3.1).
+pub(super) async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let too_large = || Refused::new(StatusCode::BAD_REQUEST, "Request body too large.");
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > MAX_DISCARDED || announced > MAX_BODY && headers.contains_key(EXPECT) {
-        return Err(too_large());
+    let too_large = |length| {
+        let what = format!("Request body too large: {length} bytes, and the limit is {limit}.");
+        Refused::new(StatusCode::BAD_REQUEST, what)
+    };
+    let most = limit.saturating_add(MAX_DISCARDED);
+    if announced > most || announced > limit && headers.contains_key(EXPECT) {
+        return Err(too_large(announced));
     }
-    match timeout(TIME, collect(body, announced)).await {
-        Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => Err(too_large()),
+    match timeout(TIME, collect(body, announced, limit)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(length))) => Err(too_large(length.max(announced))),
         Ok(Err(_)) => Err(Refused::new(
             StatusCode::BAD_REQUEST,
             "Request body cut off.",
@@ -44,14 +53,18 @@ where
     }
 }
 
-/// Returns the whole body; `None` if it is over the limit.
-async fn collect<B>(mut body: B, announced: usize) -> Result<Option<Bytes>, B::Error>
+/// Returns the whole body, or how long one over the limit is, as far as it was read.
+async fn collect<B>(
+    mut body: B,
+    announced: usize,
+    limit: usize,
+) -> Result<Result<Bytes, usize>, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut collected = BytesMut::new();
     let mut length = 0_usize;
-    if announced <= MAX_BODY {
+    if announced <= limit {
         // No more than what most need before they have sent any of it.
         collected.reserve(announced.min(64 * 1024));
     }
@@ -60,16 +73,19 @@ where
             continue;
         };
         length = length.saturating_add(data.len());
-        if length > MAX_DISCARDED {
+        if length > limit.saturating_add(MAX_DISCARDED) {
             break;
         }
-        if length > MAX_BODY {
+        if length > limit {
             collected = BytesMut::new();
         } else {
             collected.extend_from_slice(&data);
         }
     }
-    Ok((length <= MAX_BODY).then(|| collected.freeze()))
+    Ok(match length {
+        length if length > limit => Err(length),
+        _ => Ok(collected.freeze()),
+    })
 }
 
 #[cfg(test)]
@@ -86,6 +102,8 @@ mod tests {
         super::answer::{Answer, Refused},
         *,
     };
+
+    const LIMIT: usize = 1_000_000;
 
     /// So many bytes, a piece at a time, and then nothing more.
     struct Stuck(usize);
@@ -114,11 +132,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_end_is_given_up() {
         let headers = HeaderMap::new();
-        for length in [0, 10, MAX_BODY, 2 * MAX_BODY] {
-            let refused = read(&headers, Stuck(length)).await.unwrap_err();
+        for length in [0, 10, LIMIT, 2 * LIMIT] {
+            let refused = read(&headers, Stuck(length), LIMIT).await.unwrap_err();
             assert_eq!(status(refused), StatusCode::REQUEST_TIMEOUT);
         }
-        let refused = read(&headers, Stuck(MAX_DISCARDED + 1)).await.unwrap_err();
+        let endless = Stuck(LIMIT + MAX_DISCARDED + 1);
+        let refused = read(&headers, endless, LIMIT).await.unwrap_err();
         assert_eq!(status(refused), StatusCode::BAD_REQUEST);
     }
 }

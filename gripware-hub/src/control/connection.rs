@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{RETRY_AFTER, Refused},
-    body::MAX_BODY,
     places::Place,
     service::Control,
     target::Target,
@@ -138,6 +137,9 @@ pub(super) async fn turn_away(mut socket: Socket, turned_away: &Semaphore) {
     }
 }
 
+/// How much of what a client that is turned away is still sending is read.
+const MAX_IGNORED: u64 = 1_000_000;
+
 /// Answers 503, and discards what the client is still sending: bytes that nobody reads make the
 /// system reset the connection, and the answer is lost with it.
 async fn tell(mut socket: Socket) {
@@ -150,7 +152,7 @@ async fn tell(mut socket: Socket) {
     let told = async {
         socket.write_all(answer.as_bytes()).await?;
         socket.shutdown().await?;
-        let mut rest = socket.take((MAX_HEAD + MAX_BODY) as u64);
+        let mut rest = socket.take(MAX_IGNORED);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };
     // Whoever does not read it has been turned away all the same.

@@ -12,21 +12,24 @@ use super::{
     service::Control,
     target::Target,
 };
-use crate::server::{Accepted, Listener, Server, TcpTimes};
+use crate::{
+    server::{Accepted, Listener, Server, TcpTimes},
+    settings::Settings,
+};
 
 /// Serves the control API until it is told to stop, and then answers what is under way.
 pub(crate) async fn serve<T: Target>(
     listener: Listener,
     target: Arc<T>,
     key: Option<ControlKey>,
-    tcp_times: TcpTimes,
+    settings: &Settings,
     stop: CancellationToken,
 ) {
-    let control = Arc::new(Control::new(target, key));
+    let control = Arc::new(Control::new(target, key, settings.max_item));
     let places = Arc::new(Places::default());
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     // Connections have places, some of which can be lost, in place of a bound at the listener.
-    Server::new(stop.clone(), None, tcp_times)
+    Server::new(stop.clone(), None, TcpTimes::new(settings))
         .serve(listener, |Accepted { socket, .. }| {
             let place = places.take();
             let (control, turned_away) = (Arc::clone(&control), Arc::clone(&turned_away));

@@ -23,13 +23,16 @@ use crate::connection_id::Id;
 pub(super) struct Control<T> {
     target: Arc<T>,
     access: Access,
+    max_body: usize,
 }
 
 impl<T: Target> Control<T> {
-    pub(super) fn new(target: Arc<T>, key: Option<ControlKey>) -> Self {
+    /// `max_item` is the size of the largest item as JSON, in bytes.
+    pub(super) fn new(target: Arc<T>, key: Option<ControlKey>, max_item: usize) -> Self {
         Self {
             target,
             access: Access::new(key),
+            max_body: body::max_body(max_item),
         }
     }
 
@@ -85,7 +88,7 @@ impl<T: Target> Control<T> {
         let form = || Form::wanted(&parts.headers).ok_or_else(Refused::not_acceptable);
         // Where there is no key, a request that is whole says that this is a publisher.
         let read = async |body: B| {
-            let body = body::read(&parts.headers, body).await?;
+            let body = body::read(&parts.headers, body, self.max_body).await?;
             client.admit()?;
             Ok::<_, Refused>(body)
         };

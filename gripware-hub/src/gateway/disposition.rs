@@ -1,11 +1,11 @@
 //! What becomes of the origin's response: it is passed on, refused, or the client is held (GRIP 1.4,
 //! 1.7). Between the origin and the handoff.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use gripware_core::{
-    ErrorChain, HoldMode,
+    Channel, ErrorChain, HoldMode,
     header::is_instruction,
     proxy::{Head, Instruction},
 };
@@ -35,6 +35,7 @@ use crate::{
     },
     log::TARGET,
     origin::{BoxError, OriginClient, OriginError, collect},
+    session::instruction_limits,
 };
 
 /// The request behind a response of the origin, and what a hold needs.
@@ -70,7 +71,9 @@ impl Disposition<'_> {
             return Err(Refused::Failed(format!("it answered with status {status}")));
         }
         let wrong = |error| Refused::Instruction(ErrorChain(&error).to_string());
-        match Instruction::read_head(parts.status, &parts.headers).map_err(wrong)? {
+        let limits = instruction_limits();
+        let head = Instruction::read_head_within(parts.status, &parts.headers, &limits);
+        match head.map_err(wrong)? {
             Head::Plain => {
                 let response = Response::from_parts(parts, Answer::Origin(body));
                 self.exchange.log(response.status(), "none");
@@ -108,7 +111,9 @@ impl Disposition<'_> {
     {
         let (parts, body) = response.into_parts();
         let body = self.collect(body).await?;
-        let instruction = Instruction::read(&Response::from_parts(parts, body));
+        let limits = instruction_limits();
+        let response = Response::from_parts(parts, body);
+        let instruction = Instruction::read_within(&response, &limits);
         let instruction =
             instruction.map_err(|error| Refused::Instruction(ErrorChain(&error).to_string()))?;
         let Some(instruction) = instruction else {
@@ -171,6 +176,11 @@ impl Disposition<'_> {
         if self.replay.head_len() > settings.max_held_head {
             return Err(Refused::HeadTooLarge);
         }
+        let limit = settings.max_channels;
+        if let Some(count) = channels(&kind).filter(|count| *count > limit) {
+            let why = format!("it has {count} channels, over the limit of {limit} (max_channels)");
+            return Err(Refused::Instruction(why));
+        }
         let mut replay = self.replay.clone();
         if let Some(rest) = self.rest.take() {
             let body = whole(rest, settings.max_held_request);
@@ -218,6 +228,17 @@ impl Disposition<'_> {
         self.exchange.log(response.status(), "none");
         response
     }
+}
+
+/// Returns how many channels a client is to follow; `None` for a WebSocket, which follows them as its
+/// session goes on.
+fn channels(kind: &HoldKind) -> Option<usize> {
+    let (HoldKind::Response { instruction, .. } | HoldKind::Stream { instruction, .. }) = kind
+    else {
+        return None;
+    };
+    let names: HashSet<_> = instruction.channels().iter().map(Channel::name).collect();
+    Some(names.len())
 }
 
 /// Returns the response that the client sees, without a body.

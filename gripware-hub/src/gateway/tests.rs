@@ -95,6 +95,7 @@ impl Caught {
             origin_timeout: Duration::from_secs(10),
             max_origin_requests: 10,
             max_turns_per_address: 10,
+            max_held_request: 100_000,
             ..Settings::default()
         };
         Arc::new(Self {

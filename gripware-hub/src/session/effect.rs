@@ -44,7 +44,8 @@ pub(crate) enum Effect {
     Cut,
     /// The queue of a slow consumer is full, and it is to be disconnected.
     Overflow,
-    /// Subscribe the client. How many subscriptions it may have is up to the owner.
+    /// Subscribe the client. How many subscriptions it may have is up to the owner: with
+    /// more, [`Input::TooManyChannels`](super::Input::TooManyChannels) follows.
     Subscribe(Channel),
     /// End the subscription to a channel, of which the name counts.
     Unsubscribe(Channel),

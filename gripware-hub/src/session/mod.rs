@@ -22,7 +22,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gripware_core::{proxy::Instruction, ws::CloseCode};
+use gripware_core::{Limits, proxy::Instruction, ws::CloseCode};
 use http::{Request, Response, header::HOST};
 
 pub(crate) use self::effect::{Effect, OriginFailure, OriginRequest};
@@ -84,12 +84,22 @@ pub(crate) enum Input<'a> {
     Refresh,
     /// The client has got all that was written.
     Drained,
+    /// The client was to follow more channels than it may. What the origin has said is refused.
+    TooManyChannels { limit: usize },
     /// The client does not read, and is to be disconnected.
     Overflow,
     /// The hub ends the hold.
     Finish(CloseCode),
     /// The client's connection is gone.
     Gone,
+}
+
+/// Bounds of the application's instructions. Channels are counted where they are subscribed to, so
+/// that none is left out in silence; the length of an answer bounds them here.
+pub(crate) fn instruction_limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.channels = usize::MAX;
+    limits
 }
 
 impl Session {

@@ -16,7 +16,7 @@ use gripware_core::{
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 
 use super::{
-    ClientState, Effect, Input, OriginFailure, OriginRequest, follow,
+    ClientState, Effect, Input, OriginFailure, OriginRequest, follow, instruction_limits,
     links::{Links, write_last},
 };
 use crate::{
@@ -103,6 +103,11 @@ impl ResponseSession {
                 self.reply = None;
                 effects.extend(self.links.tell_gone(client));
             }
+            Input::TooManyChannels { limit } => {
+                let why = format!("an instruction has more than {limit} channels (max_channels)");
+                effects.push(Effect::Note(why.into()));
+                self.answer(bad_gateway(None), effects);
+            }
             Input::Overflow => effects.push(Effect::Cut),
             Input::Subscribed { .. } | Input::Drained => {}
             // For WebSockets.
@@ -166,7 +171,7 @@ impl ResponseSession {
             effects.extend([Effect::Redeliver, Effect::Ask]);
             return;
         };
-        let response = match Instruction::read(answer) {
+        let response = match Instruction::read_within(answer, &instruction_limits()) {
             Ok(Some(instruction)) if instruction.mode() == Some(HoldMode::Response) => {
                 self.obey(client, &instruction, now);
                 effects.extend([follow(&instruction, true), Effect::Redeliver, Effect::Ask]);

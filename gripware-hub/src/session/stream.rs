@@ -16,7 +16,7 @@ use gripware_core::{
 use http::Response;
 
 use super::{
-    ClientState, Effect, Input, OriginRequest, follow,
+    ClientState, Effect, Input, OriginRequest, follow, instruction_limits,
     links::{Links, write_last},
 };
 use crate::{
@@ -105,6 +105,12 @@ impl StreamSession {
             // For WebSockets.
             #[cfg(any(test, feature = "relay"))]
             Input::Refresh => {}
+            Input::TooManyChannels { limit } => {
+                effects.push(Effect::Refuse(format!(
+                    "The stream has more than {limit} channels (max_channels).\n"
+                )));
+                self.end(client, effects);
+            }
             Input::Overflow => effects.push(Effect::Cut),
             Input::Finish(_) => self.end(client, effects),
             Input::Gone => {
@@ -252,7 +258,7 @@ impl StreamSession {
         let Some(page) = page else {
             return Self::cut_off(effects, "a next link could not be fetched");
         };
-        let instruction = match Instruction::read(page) {
+        let instruction = match Instruction::read_within(page, &instruction_limits()) {
             Ok(instruction) => instruction,
             Err(error) => {
                 return Self::cut_off(effects, format!("an instruction was refused: {error}"));

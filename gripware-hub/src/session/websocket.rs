@@ -60,6 +60,12 @@ impl WebSocketSession {
                 messages: 0,
             })),
             Input::Overflow => self.session.end(CloseCode::TRY_AGAIN_LATER, now, effects),
+            Input::TooManyChannels { limit } => {
+                let why = format!(
+                    "the origin subscribes it to more than {limit} channels (max_channels)"
+                );
+                self.session.broken(why, now, effects);
+            }
             Input::Finish(code) => self.session.end(code, now, effects),
             Input::Gone => self.session.gone(),
             #[cfg(any(test, feature = "relay"))]

@@ -11,6 +11,7 @@ use http::Response;
 use super::{
     Shard,
     connection::{Connection, Enqueued, State},
+    subscribe::OverLimit,
 };
 use crate::{
     channels::encoded_item::EncodedItem,
@@ -45,12 +46,19 @@ impl Shard {
 
     pub(super) fn apply(self: &Rc<Self>, connection: &Rc<Connection>, effects: Vec<Effect>) {
         let mut is_full = false;
+        let mut is_refused = false;
         for effect in effects {
             if let Effect::Send(bytes) = effect {
-                is_full |= self.send(connection, bytes) == Enqueued::Overflow;
+                // Of an answer that is refused nothing more goes to the client.
+                is_full |= !is_refused && self.send(connection, bytes) == Enqueued::Overflow;
             } else {
-                self.apply_one(connection, effect);
+                is_refused |= self.apply_one(connection, effect) == Err(OverLimit);
             }
+        }
+        if is_refused {
+            let limit = self.shared.settings.max_channels;
+            let effects = effects_of(connection, Input::TooManyChannels { limit });
+            self.apply(connection, effects);
         }
         if is_full {
             self.overflow(connection);
@@ -68,7 +76,11 @@ impl Shard {
         enqueued
     }
 
-    fn apply_one(self: &Rc<Self>, connection: &Rc<Connection>, effect: Effect) {
+    fn apply_one(
+        self: &Rc<Self>,
+        connection: &Rc<Connection>,
+        effect: Effect,
+    ) -> Result<(), OverLimit> {
         match effect {
             Effect::Send(_) | Effect::Ask => {}
             Effect::Write { bytes, messages } => {
@@ -101,9 +113,9 @@ impl Shard {
             Effect::End { is_reusable } => self.end(connection, is_reusable),
             Effect::Cut => self.lost(connection),
             Effect::Overflow => self.overflow(connection),
-            Effect::Subscribe(channel) => connection.with(|state| {
-                self.subscribe(connection, state, &channel);
-            }),
+            Effect::Subscribe(channel) => {
+                connection.with(|state| self.subscribe(connection, state, &channel))?;
+            }
             Effect::Unsubscribe(channel) => connection.with(|state| {
                 let mut all = state.session.client.subscriptions.iter();
                 if let Some(index) = all.position(|it| *it.channel == *channel.name()) {
@@ -115,12 +127,12 @@ impl Shard {
                 trusts_origin,
             } => {
                 let contradicts = connection.with(|state| {
-                    let contradicts = self.resubscribe(connection, state, &channels);
+                    let contradicts = self.resubscribe(connection, state, &channels)?;
                     if contradicts && trusts_origin {
                         self.forget_places(state);
                     }
-                    contradicts && !trusts_origin
-                });
+                    Ok(contradicts && !trusts_origin)
+                })?;
                 let effects = effects_of(connection, Input::Subscribed { contradicts });
                 self.apply(connection, effects);
             }
@@ -152,6 +164,7 @@ impl Shard {
                 tracing::warn!(target: crate::log::TARGET, connection = %connection.id, "{note}");
             }
         }
+        Ok(())
     }
 
     /// The origin insists on where a channel is, although something else was published there.

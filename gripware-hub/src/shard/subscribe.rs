@@ -25,6 +25,10 @@ pub(super) struct Follower {
     pub(super) index: u16,
 }
 
+/// A connection was to follow more channels than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OverLimit;
+
 impl Followers {
     pub(super) fn of(&self, channel: &str) -> &[Follower] {
         self.channels.get(channel).map_or(&[], Vec::as_slice)
@@ -78,30 +82,24 @@ impl Followers {
 
 impl Shard {
     /// Follows a channel, from the place that the origin names. Gives the last id that was
-    /// published there.
+    /// published there, or an error if the connection follows as many as it may.
     pub(super) fn subscribe(
         &self,
         connection: &Connection,
         state: &mut State,
         channel: &Channel,
-    ) -> Option<Box<str>> {
+    ) -> Result<Option<Box<str>>, OverLimit> {
         let filters: Box<[Filter]> = channel.filters().into();
         let place = channel.prev_id().map(Into::into);
         let mut known = state.session.client.subscriptions.iter_mut();
         if let Some(known) = known.find(|it| *it.channel == *channel.name()) {
             known.filters = filters;
             known.place = place;
-            return None;
+            return Ok(None);
         }
         let limit = self.shared.settings.max_channels;
         if state.session.client.subscriptions.len() >= limit {
-            tracing::warn!(
-                target: crate::log::TARGET,
-                connection = %connection.id,
-                channel = channel.name(),
-                "a subscription is over the limit of {limit}"
-            );
-            return None;
+            return Err(OverLimit);
         }
         let kind = state.session.kind();
         let registry = &self.shared.registry;
@@ -120,7 +118,7 @@ impl Shard {
             place,
             position,
         });
-        last
+        Ok(last)
     }
 
     /// Follows a channel no longer.
@@ -158,15 +156,21 @@ impl Shard {
         connection: &Connection,
         state: &mut State,
         channels: &[Channel],
-    ) -> bool {
+    ) -> Result<bool, OverLimit> {
+        // First what is followed no longer, so that it does not count.
+        self.unsubscribe_others(connection, state, channels);
         let mut contradicts = false;
         for channel in channels {
-            let last = self.subscribe(connection, state, channel);
+            let last = self.subscribe(connection, state, channel)?;
             contradicts |= match (&last, channel.prev_id()) {
                 (Some(last), Some(prev_id)) => **last != *prev_id,
                 _ => false,
             };
         }
+        Ok(contradicts)
+    }
+
+    fn unsubscribe_others(&self, connection: &Connection, state: &mut State, channels: &[Channel]) {
         let mut index = 0;
         while let Some(subscription) = state.session.client.subscriptions.get(index) {
             if channels
@@ -178,7 +182,6 @@ impl Shard {
                 self.unsubscribe(connection, state, index);
             }
         }
-        contradicts
     }
 
     /// Tells a subscription where it stands in the list of its channel.

@@ -139,7 +139,7 @@ async fn bad_items_are_refused_with_the_same_words() {
             .await;
         let long = format!(
             r#"{{"items": [{{"channel": "a", "http-stream": {{"content": "{}"}}}}]}}"#,
-            "x".repeat(1_000_001)
+            "x".repeat((16 << 20) + 1)
         );
         let request = Request::new("POST", site.control(), "/publish/").body(long);
         match request.try_send().await {

@@ -102,7 +102,7 @@ impl WsSession {
 
     /// The origin fails, or says what cannot be obeyed. It is told nothing more, and the client
     /// gets what it is owed: an answer to its close, or a close with 1011.
-    pub(super) fn broken(
+    pub(crate) fn broken(
         &mut self,
         why: impl Into<Cow<'static, str>>,
         now: Instant,
