@@ -66,6 +66,7 @@
 //! let (listener, front) = hub.front("127.0.0.1:8080").await?;
 //! let server = HttpServer::new(move || App::new().wrap(GripMiddleware::new(&grip)))
 //!     .listen(listener)?
+//!     .shutdown_timeout(5)
 //!     .run();
 //! tokio::select! {
 //!     served = server => served?,
@@ -73,7 +74,10 @@
 //! }
 //! ```
 //!
-//! The example `chat-actix` shows how clients are sent away in an orderly manner at the end. Without the hub, [`Grip::from_env`] is enough.
+//! The example `chat-actix` shows how clients are sent away in an orderly manner at the end: first the
+//! hub, within its `drain` of 5 s, and then the server with `stop(false)`, as nothing is left to wait
+//! for. Where another proxy holds the clients it is `stop(true)`, within `shutdown_timeout`, which is
+//! 30 s in actix-web unless it is set. Without the hub, [`Grip::from_env`] is enough.
 //!
 //! # The order of middleware
 //! `App::wrap` puts each middleware around those before it. Wrap with [`GripMiddleware`] first, so

@@ -346,3 +346,58 @@ fn not_relayed(error: RelayError) -> HubError {
 fn not_relayed(error: RelayError) -> HubError {
     match error {}
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, routing};
+    use gripware_publish::GripBuilder;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        sync::oneshot,
+        time::timeout,
+    };
+
+    use super::*;
+
+    /// Less than the half minute that hyper gives a head by itself.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn behind_another_proxy_the_end_takes_no_longer_than_it_may() {
+        let settings = Settings {
+            drain: Duration::from_millis(100),
+            ..Settings::default()
+        };
+        let hub = Hub {
+            grip: GripBuilder::default().build().unwrap(),
+            place: Place::Elsewhere {
+                settings: Arc::new(settings),
+            },
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/", routing::any(async |body: Bytes| body));
+        let (end, ended) = oneshot::channel::<()>();
+        let serve = hub.serve(listener, app).with_graceful_shutdown(async {
+            let _ = ended.await;
+        });
+        let server = tokio::spawn(serve.into_future());
+        let mut stuck = Vec::new();
+        for half in [
+            "GET / HTTP/1.1\r\nHost: h\r\n",
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf",
+        ] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(half.as_bytes()).await.unwrap();
+            stuck.push(client);
+        }
+        // One that came behind them is served, so they are there.
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        client.read_to_end(&mut Vec::new()).await.unwrap();
+        end.send(()).unwrap();
+        timeout(PATIENCE, server).await.unwrap().unwrap().unwrap();
+    }
+}

@@ -52,12 +52,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     })
     .listen(listener)?
     .disable_signals()
+    // As long as the hub's own end may take, and not the 30 s of actix-web.
+    .shutdown_timeout(5)
     .run();
     // Clients go first: the end of a WebSocket is told to the application.
     let handle = server.handle();
+    let is_embedded = hub.is_embedded();
     let front = async {
         let served = front.with_graceful_shutdown(end::told_to_end()).await;
-        handle.stop(true).await;
+        // The hub has waited for all requests, as long as they may take; otherwise the server does.
+        handle.stop(!is_embedded).await;
         served
     };
     tokio::try_join!(server, front)?;
