@@ -107,7 +107,6 @@ mod answer;
 #[cfg(feature = "authority")]
 mod authority;
 mod body;
-mod causes;
 mod client;
 pub mod design;
 pub mod differences;

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Method;
 use hyper::rt::Executor;
@@ -18,7 +18,6 @@ use super::{Inner, ServerAddress};
 use crate::{
     BoxError, Lost, Peer,
     answer::{Accepted, Answerer, Side},
-    causes::causes,
     ending::Ending,
     http2,
     link::Link,
@@ -149,7 +148,7 @@ impl Pipe {
         };
         if let Ok(Err(error)) = ended {
             tracing::debug!(
-                error = causes(&error),
+                error = &error as &dyn Error,
                 "a connection of the pipe has failed"
             );
         }

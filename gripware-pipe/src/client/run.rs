@@ -1,10 +1,10 @@
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Inner, News, ServerAddress, backoff::Backoff, pipe::Pipe};
-use crate::{BoxError, Failure, Lost, causes::causes, remote::Handler};
+use crate::{BoxError, Failure, Lost, remote::Handler};
 
 /// A pipe that lived this long was a success, and the next attempts begin quickly again. A shorter
 /// one may have been ended by a second client of the same name.
@@ -126,8 +126,8 @@ async fn attend(dialler: &Dialler<'_>, mut pipe: Pipe, closing: &TaskTracker) ->
                 (Err(_), Some(why)) => break why,
                 // It is tried again at the next tick.
                 (Err(error), None) => {
-                    let why = causes(&*error);
-                    tracing::warn!(why, "there is no pipe with the new certificates yet");
+                    let error = &*error as &dyn Error;
+                    tracing::warn!(error, "there is no pipe with the new certificates yet");
                 }
             }
         }
@@ -181,7 +181,11 @@ async fn reload(inner: &Arc<Inner>) -> News {
     match tokio::task::spawn_blocking(move || reading.read()).await {
         Ok(Ok(news)) => news,
         Ok(Err(error)) => {
-            tracing::warn!(%error, "certificates cannot be read again: the old ones stay");
+            let error = &error as &dyn Error;
+            tracing::warn!(
+                error,
+                "certificates cannot be read again: the old ones stay"
+            );
             News::None
         }
         Err(_) => News::None,
@@ -190,8 +194,14 @@ async fn reload(inner: &Arc<Inner>) -> News {
 
 fn failed(inner: &Inner, address: &str, attempts: u32, next: Duration, error: &BoxError) {
     inner.telemetry.counters.failed.add(1);
-    let why = causes(&**error);
-    tracing::warn!(address, attempts, ?next, why, "the server is not reached");
+    let why = &**error as &dyn Error;
+    tracing::warn!(
+        address,
+        attempts,
+        ?next,
+        error = why,
+        "the server is not reached"
+    );
     inner.hooks.failed(&Failure {
         address,
         attempts,

@@ -4,9 +4,10 @@ use std::{
 };
 
 use clap::{Arg, ArgMatches, Command, error::ErrorKind, value_parser};
+use gripware_core::ErrorChain;
 use gripware_program::{ConfigError, Failure, explain};
 
-use crate::{Authority, causes::causes};
+use crate::Authority;
 
 const EXAMPLE: &str = "\
 Example:
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), F
         "client" => authority.client(text("name"), days(matches)),
         _ => authority.revoke(text("name")),
     };
-    done.map_err(|error| Failure::other(causes(&error)))
+    done.map_err(|error| Failure::other(ErrorChain(&error)))
 }
 
 fn days(matches: &ArgMatches) -> u32 {

@@ -2,14 +2,15 @@
 
 use std::{future::IntoFuture, process};
 
+use gripware_core::ErrorChain;
 use gripware_program::{ConfigError, Failure, Signals};
 use tokio_util::sync::CancellationToken;
 
-use crate::{BuildError, Listener, Serve, causes::causes};
+use crate::{BuildError, Listener, Serve};
 
 /// An end that cannot be built has a setting that is wrong.
 pub(super) fn unbuilt(error: &BuildError) -> ConfigError {
-    ConfigError::new(causes(error))
+    ConfigError::new(ErrorChain(error))
 }
 
 pub(super) async fn listen(address: &str) -> Result<Listener, Failure> {

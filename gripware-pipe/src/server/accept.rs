@@ -1,4 +1,4 @@
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -79,7 +79,11 @@ async fn refresh(inner: &Arc<Inner>) {
         let is_new = match read {
             Ok(Ok(is_new)) => is_new,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "certificates cannot be read again: the old ones stay");
+                let error = &error as &dyn Error;
+                tracing::warn!(
+                    error,
+                    "certificates cannot be read again: the old ones stay"
+                );
                 false
             }
             Err(_) => false,

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use http::Method;
@@ -19,7 +22,6 @@ use super::{Inner, exchange::Clients};
 use crate::{
     BoxError, Failure, Lost, Name, Peer,
     answer::{Answerer, Side},
-    causes::causes,
     ending::Ending,
     http2,
     link::Link,
@@ -95,8 +97,7 @@ impl Accepting {
         drop(permit);
         let failed = |error: BoxError| {
             self.inner.telemetry.counters.failed.add(1);
-            let why = causes(&*error);
-            tracing::info!(%address, why, "a client is not accepted");
+            tracing::info!(%address, error = &*error as &dyn Error, "a client is not accepted");
             self.inner.hooks.failed(&Failure {
                 address: &address.to_string(),
                 attempts: 1,
