@@ -3,7 +3,10 @@
 use std::{collections::HashMap, fs::File, io::Read, path::Path};
 
 use clap::{Arg, ArgAction, Command};
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Value,
+    de::{DeString, DeTable, DeValue},
+};
 
 use crate::{
     ConfigError,
@@ -14,7 +17,8 @@ use crate::{
 const MAX_FILE: u64 = 1 << 20;
 
 /// Reads a file of settings: for each name of a flag a text, a number or a boolean, or for a flag
-/// that may be repeated a list of texts. Returns the values by the flags' names.
+/// that may be repeated a list of texts, or a table, of which each entry is a text `name = value` in
+/// TOML. Returns the values by the flags' names.
 pub(crate) fn read(command: &Command, path: &Path) -> Result<HashMap<String, Given>, ConfigError> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
@@ -74,9 +78,36 @@ fn texts(arg: &Arg, value: DeValue<'_>) -> Option<Vec<String>> {
             };
             return all.iter().map(text).collect();
         }
+        DeValue::Table(table) if matches!(arg.get_action(), ArgAction::Append) => {
+            return table.iter().map(|(key, value)| entry(key, value)).collect();
+        }
         _ => return None,
     };
     Some(vec![text])
+}
+
+type Spanned<T> = toml::Spanned<T>;
+
+/// An entry of a table on one line.
+fn entry(key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Option<String> {
+    let key = Value::from(key.get_ref().as_ref());
+    Some(format!("{key} = {}", inline(value.get_ref())?))
+}
+
+/// The reader bounds how deep tables are.
+fn inline(value: &DeValue<'_>) -> Option<String> {
+    Some(match value {
+        DeValue::String(text) => Value::from(text.as_ref()).to_string(),
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Table(table) => {
+            let entries = table.iter().map(|(key, value)| entry(key, value));
+            let entries: Option<Vec<_>> = entries.collect();
+            format!("{{ {} }}", entries?.join(", "))
+        }
+        _ => return None,
+    })
 }
 
 fn is_key(arg: &Arg) -> bool {
@@ -127,6 +158,22 @@ mod tests {
         assert_eq!(values["development"].texts, ["true"]);
         assert_eq!(values["server"].texts, ["a:1", "b:2"]);
         assert_eq!(values["key"].texts, ["file:etc/key.hex"]);
+    }
+
+    #[test]
+    fn a_table_is_a_list_of_its_entries() {
+        let values = read(
+            "[server]\nx-a = { format = \"\\\"{}\", of = { param = 'a' } }\n\
+             [server.\"x b\"]\nfixed = true\n",
+        );
+        let texts = &values.unwrap()["server"].texts;
+        assert_eq!(texts.len(), 2);
+        // In the order of their names.
+        let [second, first] = [0, 1].map(|n| texts[n].parse::<toml::Table>().unwrap());
+        assert_eq!(first["x-a"]["format"].as_str(), Some("\"{}"));
+        assert_eq!(first["x-a"]["of"]["param"].as_str(), Some("a"));
+        assert_eq!(second["x b"]["fixed"].as_bool(), Some(true));
+        assert!(read("[listen]\na = 'b'").is_err());
     }
 
     #[test]
