@@ -16,7 +16,8 @@ use axum::{
     routing::{any, get, post},
 };
 use gripware_interop::{
-    Frame, ISSUER, KEY, PATIENCE, Peer, Place, Process, Pushpin, RabbitMq, Socket, program,
+    Frame, HubProgram, ISSUER, KEY, PATIENCE, Peer, Place, Process, Pushpin, RabbitMq, Socket,
+    program,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -61,7 +62,11 @@ async fn a_client_and_a_backend_cannot_tell_the_two_apart() {
         );
         expected = expected.replace(theirs, ours);
     }
-    for server in [Server::Ours, Server::OursBehindPushpin] {
+    for server in [
+        Server::Ours,
+        Server::OursBehindPushpin,
+        Server::OursBehindHub,
+    ] {
         let ours = plays(&place, server, &rabbitmq).await;
         assert_eq!(ours.transcript, expected, "{server:?}");
         assert_eq!(ours.shown, original.shown, "{server:?}");
@@ -74,6 +79,8 @@ enum Server {
     Original,
     Ours,
     OursBehindPushpin,
+    /// The program `gripware-hub`.
+    OursBehindHub,
 }
 
 /// What a client and the backend saw.
@@ -87,8 +94,9 @@ async fn plays(place: &Place, server: Server, rabbitmq: &RabbitMq) -> Played {
     let broker = rabbitmq.address();
     let started = match server {
         Server::Original => original(place, backend.address, broker).await,
-        Server::Ours => ours(place, backend.address, broker, None).await,
+        Server::Ours => ours(place, backend.address, broker, None, None).await,
         Server::OursBehindPushpin => behind_pushpin(place, backend.address, broker).await,
+        Server::OursBehindHub => behind_hub(place, backend.address, broker, None).await,
     };
     let (host, port) = (broker.ip().to_string(), broker.port().to_string());
     let address = started.address.to_string();
@@ -107,7 +115,7 @@ async fn clients_stay_while_the_broker_is_away() {
     let place = Place::new();
     let mut rabbitmq = RabbitMq::start().await;
     let backend = Backend::start().await;
-    let server = ours(&place, backend.address, rabbitmq.address(), None).await;
+    let server = ours(&place, backend.address, rabbitmq.address(), None, None).await;
     let mut client = Socket::open(server.address, "/ws/").await;
     assert_eq!(json(client.next().await)["is_authorized"], true);
     let room = json!({"target": "m", "customer": "1"});
@@ -186,68 +194,179 @@ async fn hears_a_trigger(client: &mut Socket, rabbitmq: &RabbitMq, room: &Value)
     }
 }
 
+#[tokio::test]
+async fn a_process_that_is_started_again_knows_the_connections_that_another_had() {
+    let place = Place::new();
+    let (rabbitmq, backend) = (RabbitMq::start().await, Backend::start().await);
+    let redis = place.free_address();
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", &redis.ip().to_string()])
+        .args(["--port", &redis.port().to_string()])
+        .args(["--save", "", "--protected-mode", "no"]);
+    let mut redis_process = Process::start(command, place.directory(), "redis");
+    listens(&mut redis_process, redis).await;
+    let state = format!("redis://{redis}");
+    let broker = rabbitmq.address();
+    let mut server = behind_hub(&place, backend.address, broker, Some(&state)).await;
+
+    let mut client = Socket::open(server.address, "/ws/").await;
+    assert_eq!(json(client.next().await)["is_authorized"], true);
+    for customer in ["1", "2"] {
+        let room = json!({"target": "m", "customer": customer});
+        let subscribe = json!({"type": "subscribe", "room": room, "requestId": customer});
+        client.sends(&subscribe.to_string()).await;
+        assert_eq!(json(client.next().await)["code"], "success");
+    }
+    let body = |customer: &str| {
+        json!({"rooms": [{"target": "m", "customer": customer}], "data": customer}).to_string()
+    };
+    let (host, port) = (broker.ip().to_string(), broker.port().to_string());
+    assert!(server.process.stop(PATIENCE).await.success());
+    // It waits in the queue that processes share.
+    assert!(
+        python("trigger.py", &[&host, &port, &body("1")])
+            .await
+            .status
+            .success()
+    );
+    server.process = Process::start((server.command)(), place.directory(), "templar-2");
+    listens(&mut server.process, server.listen).await;
+    let heard =
+        |customer: &str| json!({"type": "publish", "data": customer, "requestId": customer});
+    assert_eq!(json(client.next().await), heard("1"));
+
+    let unsubscribe = json!({"type": "unsubscribe", "requestId": "1"});
+    client.sends(&unsubscribe.to_string()).await;
+    assert_eq!(json(client.next().await)["code"], "success");
+    for customer in ["1", "2"] {
+        let published = python("trigger.py", &[&host, &port, &body(customer)]).await;
+        assert!(published.status.success());
+    }
+    assert_eq!(json(client.next().await), heard("2"));
+}
+
 /// A server that runs for as long as this is kept.
 struct Started {
     address: SocketAddr,
-    _process: Process,
-    _pushpin: Option<Pushpin>,
+    /// Where the process itself listens, and how it is started again.
+    listen: SocketAddr,
+    command: Box<dyn Fn() -> Command>,
+    process: Process,
+    _proxy: Option<Proxy>,
+}
+
+/// What is in front of a process.
+enum Proxy {
+    Pushpin(Pushpin),
+    Hub(HubProgram),
+}
+
+impl Proxy {
+    fn client(&self) -> SocketAddr {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.client(),
+            Self::Hub(hub) => hub.client(),
+        }
+    }
+
+    fn control(&self) -> SocketAddr {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.control(),
+            Self::Hub(hub) => hub.control(),
+        }
+    }
 }
 
 async fn original(place: &Place, backend: SocketAddr, broker: SocketAddr) -> Started {
     let address = place.free_address();
-    let mut command = Command::new(venv().join("hypercorn"));
-    command
-        .args(["-b", &address.to_string(), "serve:app"])
-        .current_dir(scripts())
-        .env("API_URL", format!("http://{backend}/"))
-        .env("BROKER", broker.to_string())
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    let process = Process::start(command, place.directory(), "high-templar");
-    started(process, address, None, broker).await
+    let command = move || {
+        let mut command = Command::new(venv().join("hypercorn"));
+        command
+            .args(["-b", &address.to_string(), "serve:app"])
+            .current_dir(scripts())
+            .env("API_URL", format!("http://{backend}/"))
+            .env("BROKER", broker.to_string())
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    };
+    let process = Process::start(command(), place.directory(), "high-templar");
+    started(process, Box::new(command), address, None, broker).await
 }
 
-/// With the hub inside, or as the origin of a Pushpin.
+/// With the hub inside, or as the origin of a proxy, which asks it at the first address.
 async fn ours(
     place: &Place,
     backend: SocketAddr,
     broker: SocketAddr,
-    pushpin: Option<(SocketAddr, Pushpin)>,
+    proxy: Option<(SocketAddr, Proxy)>,
+    state: Option<&str>,
 ) -> Started {
-    let (listen, pushpin) = match pushpin {
-        Some((origin, pushpin)) => (origin, Some(pushpin)),
+    let (listen, proxy) = match proxy {
+        Some((origin, proxy)) => (origin, Some(proxy)),
         None => (place.free_address(), None),
     };
-    let mut command = Command::new(program("gripware-templar"));
-    command
-        .args(["--listen", &listen.to_string()])
-        .args(["--api-url", &format!("http://{backend}/")])
-        .args(["--amqp", &format!("amqp://guest:guest@{broker}/%2f")])
-        .args(["--notify-online", "true"])
-        .env_remove("GRIP_URL");
-    if let Some(pushpin) = &pushpin {
-        let control = pushpin.control();
-        let url = format!("http://{control}/?verify-iss={ISSUER}&verify-key={KEY}");
-        command.env("GRIP_URL", url);
-    }
-    let process = Process::start(command, place.directory(), "templar");
-    started(process, listen, pushpin, broker).await
+    let control = proxy.as_ref().map(Proxy::control);
+    let state = state.map(str::to_owned);
+    let command = move || {
+        let mut command = Command::new(program("gripware-templar"));
+        command
+            .args(["--listen", &listen.to_string()])
+            .args(["--api-url", &format!("http://{backend}/")])
+            .args(["--amqp", &format!("amqp://guest:guest@{broker}/%2f")])
+            .arg("--notify-online")
+            .env_remove("GRIP_URL")
+            .env_remove("GRIPWARE_STATE");
+        if let Some(control) = control {
+            let url = format!("http://{control}/?verify-iss={ISSUER}&verify-key={KEY}");
+            command.env("GRIP_URL", url);
+        }
+        if let Some(state) = &state {
+            command.env("GRIPWARE_STATE", state);
+        }
+        command
+    };
+    let process = Process::start(command(), place.directory(), "templar");
+    started(process, Box::new(command), listen, proxy, broker).await
 }
 
 async fn behind_pushpin(place: &Place, backend: SocketAddr, broker: SocketAddr) -> Started {
     let of_pushpin = Place::new();
     let [client, control, origin] = [(); 3].map(|()| of_pushpin.free_address());
     let pushpin = Pushpin::start(of_pushpin, client, control, origin, false);
-    ours(place, backend, broker, Some((origin, pushpin))).await
+    let proxy = Some((origin, Proxy::Pushpin(pushpin)));
+    ours(place, backend, broker, proxy, None).await
+}
+
+async fn behind_hub(
+    place: &Place,
+    backend: SocketAddr,
+    broker: SocketAddr,
+    state: Option<&str>,
+) -> Started {
+    let of_hub = Place::new();
+    let [client, control, origin] = [(); 3].map(|()| of_hub.free_address());
+    let further = ["--max-channels", "1001", "--max-meta", "1000"];
+    let hub = HubProgram::start(of_hub, client, control, origin, &further).await;
+    ours(
+        place,
+        backend,
+        broker,
+        Some((origin, Proxy::Hub(hub))),
+        state,
+    )
+    .await
 }
 
 /// Waits until a server takes clients, and triggers reach them.
 async fn started(
     mut process: Process,
+    command: Box<dyn Fn() -> Command>,
     listen: SocketAddr,
-    pushpin: Option<Pushpin>,
+    proxy: Option<Proxy>,
     broker: SocketAddr,
 ) -> Started {
-    let address = pushpin.as_ref().map_or(listen, Pushpin::client);
+    let address = proxy.as_ref().map_or(listen, Proxy::client);
     listens(&mut process, listen).await;
     let start = Instant::now();
     let mut client = Socket::open(address, "/ws/").await;
@@ -269,8 +388,10 @@ async fn started(
     client.closes(1000, "").await;
     Started {
         address,
-        _process: process,
-        _pushpin: pushpin,
+        listen,
+        command,
+        process,
+        _proxy: proxy,
     }
 }
 

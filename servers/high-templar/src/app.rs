@@ -1,25 +1,28 @@
 //! What the handlers of one process share.
 
 use std::{
-    error::Error,
+    error::Error as StdError,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
-use gripware_axum::{Grip, GripLayer, Item, PublishError, Publisher, WsMessage};
-use gripware_core::webhook::{ReplayCache, WebhookKey};
+use gripware_axum::{Grip, GripLayer, Item, Publisher, WsMessage};
+use gripware_core::webhook::{ReplayCache, ReplayError, WebhookKey};
+use gripware_state::{State, StateError};
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::Semaphore, time::Instant};
+use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use crate::{
-    Backend, HeaderMapping, Hooks, Rooms, Status, Trigger,
-    connection::Slot,
-    connections::Connections,
+    Backend, DeliverError, HeaderMapping, Hooks, Rooms, Status, Trigger,
+    connection::{Slot, unix_seconds},
     counts::Counts,
+    hex::hex,
     hooks::{HookFuture, User},
     room::Room,
+    sessions::Sessions,
 };
 
 /// How many hooks run at a time.
@@ -27,6 +30,9 @@ const MAX_HOOKS: usize = 256;
 
 /// How many signed requests are remembered: 160 a second for as long as their signatures are valid.
 const MAX_REPLAYS: usize = 100_000;
+
+/// How long one is remembered in a state that processes share: on both sides of the tolerance.
+const REPLAY_TTL: Duration = Duration::from_secs(600);
 
 /// What is set by [`TemplarBuilder`](crate::TemplarBuilder).
 pub(crate) struct Settings {
@@ -39,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) max_subscriptions: usize,
     pub(crate) session_cookie: String,
     pub(crate) request_ids_in_replies: bool,
+    pub(crate) state: Option<State>,
 }
 
 /// A key as it was given, for `Authorization: Bearer`, and for signatures.
@@ -54,7 +61,7 @@ struct Inner {
     layer: GripLayer,
     publisher: Publisher,
     settings: Settings,
-    connections: Mutex<Connections>,
+    sessions: Sessions,
     replays: Mutex<ReplayCache>,
     counts: Counts,
     hooks_under_way: Arc<Semaphore>,
@@ -66,8 +73,8 @@ impl App {
         Self(Arc::new(Inner {
             layer: GripLayer::new(grip),
             publisher: grip.publisher(),
+            sessions: Sessions::new(settings.state.as_ref(), settings.forget_after()),
             settings,
-            connections: Mutex::default(),
             replays: Mutex::new(ReplayCache::new(MAX_REPLAYS)),
             counts: Counts::default(),
             hooks_under_way: Arc::new(Semaphore::new(MAX_HOOKS)),
@@ -87,71 +94,90 @@ impl App {
         &self.0.counts
     }
 
-    pub(crate) fn connections(&self) -> MutexGuard<'_, Connections> {
-        self.0
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
     }
 
-    pub(crate) fn replays(&self) -> MutexGuard<'_, ReplayCache> {
+    /// Notes a signed request, which may come once.
+    pub(crate) async fn note(&self, id: &str) -> Result<(), NoteError> {
+        match self.sessions().note(id, REPLAY_TTL).await? {
+            Some(true) => Ok(()),
+            Some(false) => Err(NoteError::Replay(ReplayError::Replayed)),
+            None => Ok(self.replays().insert(id, SystemTime::now())?),
+        }
+    }
+
+    /// Lets it come again, as it has had no effect.
+    pub(crate) async fn forget_note(&self, id: &str) {
+        self.replays().remove(id);
+        if let Err(error) = self.sessions().forget_note(id).await {
+            let error = &error as &dyn StdError;
+            tracing::warn!(error, "a trigger that failed cannot be sent again");
+        }
+    }
+
+    fn replays(&self) -> MutexGuard<'_, ReplayCache> {
         self.0
             .replays
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) async fn status(&self) -> Result<Status, StateError> {
         let counts = self.counts();
-        let connections = self.connections();
-        let since = self.0.online_since.duration_since(UNIX_EPOCH);
-        Status {
-            open_connections: connections.len(),
-            num_rooms: connections.rooms(),
-            online_since: since.unwrap_or_default().as_secs(),
+        let sizes = self.sessions().sizes().await?;
+        Ok(Status {
+            open_connections: sizes.connections,
+            num_rooms: sizes.rooms,
+            online_since: unix_seconds(self.0.online_since),
             rabbitmq_messages_received: counts.triggers_received.get(),
             rabbitmq_messages_lost: counts.triggers_lost.get(),
             ws_messages_received: counts.frames_received.get(),
             ws_messages_send: counts.frames_sent.get(),
             ws_messages_send_error: counts.frames_lost.get(),
             ws_messages_send_queued: 0,
-        }
+        })
     }
 
     /// Publishes a trigger to whoever hears it.
-    pub(crate) async fn trigger(&self, trigger: &Trigger) -> Result<(), PublishError> {
+    pub(crate) async fn trigger(&self, trigger: &Trigger) -> Result<(), DeliverError> {
         self.counts().triggers_received.add(1);
-        let (rooms, frames) = {
-            let connections = self.connections();
-            let rooms: Vec<Room> = match self.settings().rooms {
-                // A room that is named twice hears it twice, as with high-templar.
-                Rooms::Exact => trigger.rooms.clone(),
-                Rooms::Wildcard => connections.matching(&trigger.rooms).into_iter().collect(),
-            };
-            let frames: usize = rooms
-                .iter()
-                .map(|room| connections.subscriptions_of(room))
-                .sum();
-            (rooms, frames)
+        let delivered = self.deliver(trigger).await;
+        if let Err(error) = &delivered {
+            self.counts().triggers_lost.add(1);
+            tracing::error!(
+                error = error as &dyn StdError,
+                "a trigger was not published"
+            );
+        }
+        delivered
+    }
+
+    async fn deliver(&self, trigger: &Trigger) -> Result<(), DeliverError> {
+        let rooms: Vec<Room> = match self.settings().rooms {
+            // A room that is named twice hears it twice, as with high-templar.
+            Rooms::Exact => trigger.rooms.clone(),
+            Rooms::Wildcard => {
+                let rooms = self.sessions().matching(&trigger.rooms).await?;
+                rooms.into_iter().collect()
+            }
         };
-        let published = trigger.publish(&self.0.publisher, &rooms).await;
+        let frames = self.sessions().subscriptions_of(&rooms);
+        let items = trigger.items_for(&rooms);
+        let published = self.0.publisher.publish_all(items).await;
         match &published {
             Ok(()) => self.counts().frames_sent.add(frames),
-            Err(error) => {
-                self.counts().triggers_lost.add(1);
-                self.counts().frames_lost.add(frames);
-                tracing::error!(error = error as &dyn Error, "a trigger was not published");
-            }
+            Err(_) => self.counts().frames_lost.add(frames),
         }
-        published
+        Ok(published?)
     }
 
     /// Has the connections of a user, or those that hear a room, ask the backend again.
-    pub(crate) async fn recheck(&self, whose: &Recheck) -> Result<(), PublishError> {
+    pub(crate) async fn recheck(&self, whose: &Recheck) -> Result<(), DeliverError> {
         let channels: Vec<String> = match whose {
             Recheck::Cookie(value) => vec![cookie_channel(value)],
             Recheck::Room(room) => {
-                let rooms = self.connections().matching(std::slice::from_ref(room));
+                let rooms = self.sessions().matching(std::slice::from_ref(room)).await?;
                 rooms
                     .iter()
                     .flat_map(Slot::all)
@@ -162,7 +188,7 @@ impl App {
         let items = channels
             .into_iter()
             .map(|channel| (channel, Item::from(WsMessage::refresh())));
-        self.0.publisher.publish_all(items).await
+        Ok(self.0.publisher.publish_all(items).await?)
     }
 
     /// Runs a hook beside the connection.
@@ -189,18 +215,21 @@ impl App {
     /// Forgets connections whose end was never told of, for as long as anybody holds the app.
     pub(crate) fn spawn_sweep(&self) {
         let app = Arc::downgrade(&self.0);
-        let idle = self.settings().idle;
+        let ttl = self.settings().forget_after();
         tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(idle).await;
-                let Some(inner) = app.upgrade() else { return };
-                let app = Self(inner);
-                let forgotten = app.connections().forget(idle * 2, Instant::now());
-                if forgotten > 0 {
-                    tracing::warn!(forgotten, "connections ended without a word of the proxy");
-                }
+            while let Some(inner) = app.upgrade() {
+                let sweeping = inner.sessions.sweep(ttl);
+                // It is let go of from time to time.
+                let _ = tokio::time::timeout(ttl, sweeping).await;
             }
         });
+    }
+}
+
+impl Settings {
+    /// After which silence a connection is taken for gone, as its end was never told of.
+    fn forget_after(&self) -> Duration {
+        self.idle * 2 + Duration::from_secs(60)
     }
 }
 
@@ -208,6 +237,15 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").finish_non_exhaustive()
     }
+}
+
+/// Why a signed request is not accepted.
+#[derive(Debug, Error)]
+pub(crate) enum NoteError {
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 /// Whose permissions are asked for again.
@@ -222,11 +260,5 @@ pub(crate) enum Recheck {
 /// The channel of all connections with one session cookie. A channel is named in logs and lists, so
 /// its name does not tell the cookie.
 pub(crate) fn cookie_channel(value: &str) -> String {
-    let digest = Sha256::digest(value);
-    let hex: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("session-{hex}")
+    format!("session-{}", hex(&Sha256::digest(value)))
 }

@@ -5,11 +5,12 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{any, post},
 };
-use gripware_axum::{Grip, PublishError};
+use gripware_axum::Grip;
 use gripware_core::webhook::{WebhookKey, WebhookKeyError};
+use gripware_state::{State, StateError};
 
 use crate::{
-    Backend, Broker, HeaderMapping, Hooks, Status, Trigger,
+    Backend, Broker, DeliverError, HeaderMapping, Hooks, Status, Trigger,
     app::{App, Settings, TriggerKey},
     endpoint, turn,
 };
@@ -55,6 +56,7 @@ impl Templar {
                 max_subscriptions: 1000,
                 session_cookie: "sessionid".to_owned(),
                 request_ids_in_replies: false,
+                state: None,
             },
         }
     }
@@ -84,15 +86,18 @@ impl Templar {
     /// Publishes a trigger to whoever hears it.
     ///
     /// # Errors
-    /// [`PublishError`] if the proxy has not taken it.
-    pub async fn trigger(&self, trigger: &Trigger) -> Result<(), PublishError> {
+    /// [`DeliverError`] if the proxy has not taken it, or a shared state fails.
+    pub async fn trigger(&self, trigger: &Trigger) -> Result<(), DeliverError> {
         self.0.trigger(trigger).await
     }
 
-    /// Counts of this process.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.0.status()
+    /// Counts of this process, and of connections and rooms of all that share a
+    /// [`state`](TemplarBuilder::state).
+    ///
+    /// # Errors
+    /// [`StateError`] if there is such a state, and it fails.
+    pub async fn status(&self) -> Result<Status, StateError> {
+        self.0.status().await
     }
 }
 
@@ -155,6 +160,14 @@ impl TemplarBuilder {
     /// has it. Default: it does not, as in its versions 3.
     pub fn request_ids_in_replies(mut self, repeats: bool) -> Self {
         self.settings.request_ids_in_replies = repeats;
+        self
+    }
+
+    /// Keeps what is known of connections in a state that several processes share, so that any of
+    /// them may have the next turn of a connection, and finds the rooms of all of them. Default: in
+    /// this process, which then has to have all turns of the connections that it has opened.
+    pub fn state(mut self, state: &State) -> Self {
+        self.settings.state = Some(state.clone());
         self
     }
 

@@ -1,5 +1,11 @@
 //! What is known of a connection between its turns: what its user may hear, and what it hears.
 
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
 use gripware_axum::{Channel, ChannelError, Filter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,10 +19,38 @@ pub(crate) const MAX_REQUEST_IDS: usize = 4;
 /// The longest request id, in bytes of JSON. It comes with each message.
 const MAX_REQUEST_ID: usize = 256;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// Clones share what they do not change.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Connection {
-    allowed: Vec<Room>,
-    subscriptions: Vec<Subscription>,
+    allowed: Arc<Vec<Room>>,
+    subscriptions: Arc<Vec<Subscription>>,
+    /// When the client last said something, in Unix seconds.
+    #[serde(skip)]
+    heard: u64,
+    #[serde(skip)]
+    changes: Vec<Change>,
+    #[serde(skip)]
+    is_changed: bool,
+    #[serde(skip)]
+    kept: Kept,
+}
+
+/// What a turn has changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    /// It hears a room, under one request id more.
+    Hears(Room),
+    /// Under one less.
+    HearsNoMore(Room),
+}
+
+/// How a connection is kept where processes share it.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) revision: u64,
+    pub(crate) parts: usize,
+    /// When it was last kept from expiring, in Unix seconds.
+    pub(crate) touched: u64,
 }
 
 /// A room that is heard, under one request id.
@@ -36,11 +70,22 @@ pub(crate) struct Slot {
 }
 
 impl Connection {
-    pub(crate) fn new(allowed: Vec<Room>) -> Self {
+    pub(crate) fn new(allowed: Vec<Room>, now: SystemTime) -> Self {
         Self {
-            allowed,
-            subscriptions: Vec::new(),
+            allowed: Arc::new(allowed),
+            heard: unix_seconds(now),
+            ..Self::default()
         }
+    }
+
+    /// Notes a frame of the client.
+    pub(crate) fn hear(&mut self, now: SystemTime) {
+        self.heard = unix_seconds(now);
+    }
+
+    /// How long ago the client said something.
+    pub(crate) fn silence(&self, now: SystemTime) -> Duration {
+        Duration::from_secs(unix_seconds(now).saturating_sub(self.heard))
     }
 
     /// Adds a subscription, and returns it, or `None` if it exists already.
@@ -75,7 +120,8 @@ impl Connection {
             room,
             slot,
         };
-        self.subscriptions.push(subscription.clone());
+        Arc::make_mut(&mut self.subscriptions).push(subscription.clone());
+        self.change(Change::Hears(subscription.room.clone()));
         Ok(Some(subscription))
     }
 
@@ -83,22 +129,78 @@ impl Connection {
     pub(crate) fn unsubscribe(&mut self, request_id: &Value) -> Option<Subscription> {
         let mut subscriptions = self.subscriptions.iter();
         let at = subscriptions.position(|one| one.request_id == *request_id)?;
-        Some(self.subscriptions.remove(at))
+        let ended = Arc::make_mut(&mut self.subscriptions).remove(at);
+        self.change(Change::HearsNoMore(ended.room.clone()));
+        Some(ended)
     }
 
     /// Sets what the user may hear from now on, and returns the subscriptions that end by that.
     pub(crate) fn allow(&mut self, allowed: Vec<Room>) -> Vec<Subscription> {
-        self.allowed = allowed;
-        let is_allowed = |one: &Subscription| self.allowed.iter().any(|it| it.allows(&one.room));
-        let (kept, ended) = std::mem::take(&mut self.subscriptions)
+        let is_allowed = |one: &Subscription| allowed.iter().any(|it| it.allows(&one.room));
+        let subscriptions = std::mem::take(&mut self.subscriptions);
+        let (kept, ended): (_, Vec<_>) = Arc::unwrap_or_clone(subscriptions)
             .into_iter()
             .partition(is_allowed);
-        self.subscriptions = kept;
+        self.subscriptions = Arc::new(kept);
+        self.allowed = Arc::new(allowed);
+        self.is_changed = true;
+        for one in &ended {
+            self.change(Change::HearsNoMore(one.room.clone()));
+        }
         ended
+    }
+
+    fn change(&mut self, change: Change) {
+        self.is_changed = true;
+        self.changes.push(change);
     }
 
     pub(crate) fn subscriptions(&self) -> &[Subscription] {
         &self.subscriptions
+    }
+
+    /// The rooms that it hears, each once.
+    pub(crate) fn rooms(&self) -> BTreeSet<&Room> {
+        self.subscriptions.iter().map(|one| &one.room).collect()
+    }
+
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Whether this turn has changed more than when the client was heard.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    /// What this turn has changed of the rooms that it hears.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// A connection as it was kept.
+    pub(crate) fn loaded(self, heard: u64, kept: Kept) -> Self {
+        Self {
+            heard,
+            kept,
+            ..self
+        }
+    }
+}
+
+impl Change {
+    pub(crate) fn room(&self) -> &Room {
+        match self {
+            Self::Hears(room) | Self::HearsNoMore(room) => room,
+        }
     }
 }
 
@@ -132,8 +234,16 @@ impl TryFrom<Slot> for Channel {
     }
 }
 
+/// Processes that share a connection have no other clock in common.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use serde_json::{Value, json};
 
     use super::{Connection, MAX_REQUEST_IDS, Slot};
@@ -144,7 +254,7 @@ mod tests {
     }
 
     fn connection() -> Connection {
-        Connection::new(vec![room("*")])
+        Connection::new(vec![room("*")], SystemTime::UNIX_EPOCH)
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Count {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// Connections of this process.
+    /// Connections of this process, or of all that share a state.
     pub open_connections: usize,
     /// Rooms that are heard by one of them.
     pub num_rooms: usize,
@@ -47,7 +47,8 @@ pub struct Status {
     pub rabbitmq_messages_lost: u64,
     /// Frames of clients.
     pub ws_messages_received: u64,
-    /// Frames to clients that were handed to the proxy.
+    /// Frames to clients that were handed to the proxy. Those of triggers are not counted where
+    /// processes share a state.
     pub ws_messages_send: u64,
     /// Frames to clients that no proxy took.
     pub ws_messages_send_error: u64,

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     Trigger,
-    app::{App, Recheck},
+    app::{App, NoteError, Recheck},
 };
 
 /// The longest body, in bytes.
@@ -20,7 +20,7 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 type Answer = (StatusCode, String);
 
 pub(crate) async fn trigger(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Answer {
-    let id = match authenticate(&app, &headers, &body) {
+    let id = match authenticate(&app, &headers, &body).await {
         Ok(id) => id,
         Err((status, reason)) => {
             tracing::warn!(reason, "a trigger was refused");
@@ -30,7 +30,7 @@ pub(crate) async fn trigger(State(app): State<App>, headers: HeaderMap, body: By
     let answer = perform(&app, &body).await;
     if let (Some(id), false) = (id, answer.0.is_success()) {
         // It has had no effect, so it may be sent again.
-        app.replays().remove(id);
+        app.forget_note(id).await;
     }
     answer
 }
@@ -50,16 +50,13 @@ async fn perform(app: &App, body: &[u8]) -> Answer {
     };
     match published {
         Ok(()) => (StatusCode::OK, "publish success".to_owned()),
-        Err(error) => {
-            let text = "the proxy has not taken it\n".to_owned();
-            (error.status_code(), text)
-        }
+        Err(error) => (error.status_code(), format!("{error}\n")),
     }
 }
 
 /// Returns the id of a signed request that is seen for the first time, or `None` for one that
 /// shows the key itself.
-fn authenticate<'a>(
+async fn authenticate<'a>(
     app: &App,
     headers: &'a HeaderMap,
     body: &[u8],
@@ -87,11 +84,17 @@ fn authenticate<'a>(
                 "the signature is not from a known key",
             ),
         })?;
-    app.replays().insert(id, now).map_err(|error| match error {
-        ReplayError::Replayed => (StatusCode::CONFLICT, "this message was accepted before"),
-        _ => (
+    app.note(id).await.map_err(|error| match error {
+        NoteError::Replay(ReplayError::Replayed) => {
+            (StatusCode::CONFLICT, "this message was accepted before")
+        }
+        NoteError::Replay(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "too many messages, try again later",
+        ),
+        NoteError::State(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "it cannot be told whether this message was accepted before",
         ),
     })?;
     Ok(Some(id))

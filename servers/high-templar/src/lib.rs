@@ -89,13 +89,27 @@
 //! | triggers that were fetched from the broker and not dealt with | 256 | stay in the broker |
 //!
 //! # Several processes
-//! What a connection may hear and hears is kept in the process that has opened it. With the hub
-//! inside that is where all its turns are; each process has a queue of its own at the broker. Behind
-//! one Pushpin, or the hub as a program, run one process: the turn of a connection that another one
-//! has opened closes it with 1012, and it comes back.
+//! | | what is known of connections | triggers of the broker |
+//! |---|---|---|
+//! | one process, or several with the hub inside each | in the process that has the connection | a queue of its own: each process publishes each trigger to its own clients |
+//! | with the hubs inside joined by a relay | the same; for `recheck` by rooms and [`Rooms::Wildcard`], in a [`state`](TemplarBuilder::state) | [`shared`](Broker::shared): one of them publishes each trigger to the clients of all |
+//! | behind Pushpin, or the hub as a program | one process: in it; several: in a state | shared |
+//!
+//! With a state any process may have the next turn of a connection, and one that is started again
+//! knows the connections that it had. A turn then takes two or three round trips to it, and a turn
+//! that it fails is a 503, with which the proxy closes the connection. Without one, the turn of a
+//! connection that another process has opened closes it with 1012, and the client comes back.
+//!
+//! The rooms that somebody hears are found by presence: each is in one set for all rooms with the
+//! names of its members, and in one for each of its first eight values, of which a trigger reads the
+//! smallest that has all it fits.
 //!
 //! Behind Pushpin 1.36 raise `connection_subscription_max`, and expect no effect of `recheck`: it
 //! refuses the item that it is made of.
+//!
+//! # Publishing past all of this
+//! A trigger is nothing but items, [`Trigger::items`], which any GRIP publisher may publish. With
+//! [`Rooms::Exact`] that is all which happens to one.
 //!
 //! [high-templar]: https://github.com/CodeYellowBV/high-templar
 //! [Standard Webhooks]: https://www.standardwebhooks.com/
@@ -105,14 +119,15 @@ mod app;
 mod backend;
 mod builder;
 mod connection;
-mod connections;
 mod counts;
+mod deliver_error;
 mod endpoint;
 mod frame;
 mod handshake;
+mod hex;
 mod hooks;
 mod room;
-mod room_index;
+mod sessions;
 mod trigger;
 mod turn;
 
@@ -121,6 +136,7 @@ pub use self::{
     backend::{Backend, BackendAddressError},
     builder::{Rooms, Templar, TemplarBuilder},
     counts::Status,
+    deliver_error::DeliverError,
     handshake::{HeaderMapping, HeaderSource, Unit},
     hooks::{HookFuture, Hooks, NotifyOnline, User},
     room::{Room, RoomError},

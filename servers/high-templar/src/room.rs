@@ -7,6 +7,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::hex::hex;
+
 /// What matches any value, in the permissions of a user and, where rooms are patterns, in
 /// subscriptions and triggers.
 pub(crate) const ANY: &str = "*";
@@ -81,12 +83,7 @@ impl Room {
                 hash.update(part);
             }
         }
-        let digest = hash.finalize();
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&hash.finalize())
     }
 }
 

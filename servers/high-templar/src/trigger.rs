@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gripware_axum::{Item, PublishError, Publisher, WsMessage};
+use gripware_axum::{Item, WsMessage};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -56,22 +56,35 @@ impl Trigger {
         Ok(Self { rooms, data })
     }
 
-    /// Publishes the data to rooms, in one frame for each of their subscriptions.
-    pub(crate) async fn publish<'a>(
+    /// The items that the trigger is made of where rooms are exact, each with its channel: for every
+    /// room one for each of the request ids that a connection may have for it. Filters of the
+    /// subscriptions put those in.
+    ///
+    /// ```
+    /// use gripware_templar::Trigger;
+    ///
+    /// let trigger = Trigger::parse(br#"{"rooms": [{"target": "chat"}], "data": "hello"}"#)?;
+    /// assert_eq!(trigger.items().count(), 4); // publisher.publish_all(trigger.items()).await?;
+    /// # Ok::<(), gripware_templar::TriggerError>(())
+    /// ```
+    pub fn items(&self) -> impl Iterator<Item = (String, Item)> {
+        self.items_for(&self.rooms)
+    }
+
+    /// The data as items for rooms, in one frame for each of their subscriptions.
+    pub(crate) fn items_for<'a>(
         &self,
-        publisher: &Publisher,
         rooms: impl IntoIterator<Item = &'a Room>,
-    ) -> Result<(), PublishError> {
+    ) -> impl Iterator<Item = (String, Item)> {
         // `%` begins a variable in the item's template, and can only stand in a JSON string.
         let data = self.data.get().replace('%', "\\u0025");
-        let items = rooms.into_iter().flat_map(Slot::all).map(|slot| {
+        rooms.into_iter().flat_map(Slot::all).map(move |slot| {
             let text = format!(
                 r#"{{"type":"publish","data":{data},"requestId":%({})s}}"#,
                 slot.meta
             );
             (slot.channel, Item::from(WsMessage::text(text)))
-        });
-        publisher.publish_all(items).await
+        })
     }
 }
 

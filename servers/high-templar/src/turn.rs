@@ -1,21 +1,25 @@
 //! One turn of a client's WebSocket.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gripware_axum::{CloseCode, Message, WebSocketContext, WebSocketRejection};
+use gripware_axum::{CloseCode, Message, WebSocketContext, WebSocketError, WebSocketRejection};
+use gripware_state::StateError;
 use http::{HeaderMap, StatusCode, request::Parts};
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
-use tokio::time::Instant;
+use thiserror::Error as ThisError;
 
 use crate::{
     app::{App, cookie_channel},
     backend::BackendError,
-    connection::Subscription,
+    connection::{Connection, Subscription},
     frame::{ClientFrame, Refusal, ServerFrame},
     handshake::cookie,
     room::Room,
@@ -36,10 +40,16 @@ pub(crate) async fn socket(
         handshake,
         headers,
         ws,
+        connection: Connection::default(),
     };
     match turn.run().await {
         Ok(ws) => ws.into_response(),
-        Err(error) => WebSocketRejection::from(error).into_response(),
+        Err(Failed::WebSocket(error)) => WebSocketRejection::from(error).into_response(),
+        Err(Failed::State(error)) => {
+            let error = &error as &dyn Error;
+            tracing::error!(error, "a turn of a client failed");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
     }
 }
 
@@ -49,41 +59,63 @@ struct Turn {
     /// What the backend sees of the handshake.
     headers: HeaderMap,
     ws: WebSocketContext,
+    connection: Connection,
 }
 
-type Done = Result<(), gripware_axum::WebSocketError>;
+/// Why a turn has no answer.
+#[derive(Debug, ThisError)]
+enum Failed {
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+type Done = Result<(), Failed>;
 
 impl Turn {
-    async fn run(mut self) -> Result<WebSocketContext, gripware_axum::WebSocketError> {
+    async fn run(mut self) -> Result<WebSocketContext, Failed> {
+        let id = self.ws.connection_id().as_str().to_owned();
         if self.ws.is_opening() {
             if !self.open().await? {
                 return Ok(self.ws);
             }
-        } else if self.ws.is_keep_alive() {
-            self.wake().await?;
+        } else {
+            match self.app.sessions().load(&id).await? {
+                Some(connection) => self.connection = connection,
+                None => return self.unknown(),
+            }
+        }
+        if self.ws.is_keep_alive() && !self.wake().await? {
+            self.leave(&id).await?;
             return Ok(self.ws);
         }
-        let id = self.ws.connection_id().as_str().to_owned();
-        let is_over = self.ws.close_received().is_some() || self.ws.is_disconnected();
-        if !self.app.connections().hear(&id, Instant::now()) {
-            // Another process, or this one before it was started anew, knew it.
-            if !is_over {
-                self.ws
-                    .close_with(CloseCode::SERVICE_RESTART, "please connect again")?;
-            }
-            return Ok(self.ws);
+        if !self.ws.is_keep_alive() {
+            self.connection.hear(SystemTime::now());
         }
         while let Some(message) = self.ws.receive()? {
-            self.frame(&id, &message)?;
+            self.frame(&id, &message).await?;
         }
-        if is_over {
-            self.leave(&id);
+        if self.ws.close_received().is_some() || self.ws.is_disconnected() {
+            self.leave(&id).await?;
+        } else {
+            let connection = std::mem::take(&mut self.connection);
+            self.app.sessions().save(&id, connection).await?;
+        }
+        Ok(self.ws)
+    }
+
+    /// Another process, or this one before it was started anew, knew the connection.
+    fn unknown(mut self) -> Result<WebSocketContext, Failed> {
+        if self.ws.close_received().is_none() && !self.ws.is_disconnected() {
+            self.ws
+                .close_with(CloseCode::SERVICE_RESTART, "please connect again")?;
         }
         Ok(self.ws)
     }
 
     /// Asks the backend who this is. Whether the client is let in.
-    async fn open(&mut self) -> Result<bool, gripware_axum::WebSocketError> {
+    async fn open(&mut self) -> Result<bool, Failed> {
         let allowed = match self.ask().await {
             Ok(allowed) => allowed,
             Err(error) if is_refusal(&error) => {
@@ -109,8 +141,7 @@ impl Turn {
             let channel = cookie_channel(session);
             self.ws.subscribe(channel)?;
         }
-        let id = self.ws.connection_id().as_str();
-        self.app.connections().open(id, allowed, Instant::now());
+        self.connection = Connection::new(allowed, SystemTime::now());
         self.app.counts().frames_sent.add(1);
         self.app
             .run_hook(&self.headers, |hooks, user| hooks.on_connect(user));
@@ -118,34 +149,24 @@ impl Turn {
     }
 
     /// A turn without an event: the client was silent for as long as it may be, or the backend has
-    /// asked for permissions to be looked at again.
-    async fn wake(&mut self) -> Done {
-        let id = self.ws.connection_id().as_str().to_owned();
-        let idle = self.app.settings().idle;
-        let silence = self.app.connections().silence(&id, Instant::now());
-        match silence {
-            Some(silence) if silence + EARLY < idle => {}
-            Some(_) => {
-                self.leave(&id);
-                return self.ws.close_with(CloseCode::NORMAL, "idle");
-            }
-            None => {
-                return self
-                    .ws
-                    .close_with(CloseCode::SERVICE_RESTART, "please connect again");
-            }
+    /// asked for permissions to be looked at again. Returns `false` where the connection ends.
+    async fn wake(&mut self) -> Result<bool, Failed> {
+        let silence = self.connection.silence(SystemTime::now());
+        if silence + EARLY >= self.app.settings().idle {
+            self.ws.close_with(CloseCode::NORMAL, "idle")?;
+            return Ok(false);
         }
         match self.ask().await {
             Ok(allowed) => {
-                let ended = self.app.connections().allow(&id, allowed);
-                self.revoke(&ended)
+                let ended = self.connection.allow(allowed);
+                self.revoke(&ended)?;
             }
             Err(error) if is_refusal(&error) => {
-                let ended = self.app.connections().allow(&id, Vec::new());
+                let ended = self.connection.allow(Vec::new());
                 self.revoke(&ended)?;
                 self.send(&ServerFrame::UNWELCOME)?;
-                self.leave(&id);
-                self.ws.close_with(CloseCode::NORMAL, "")
+                self.ws.close_with(CloseCode::NORMAL, "")?;
+                return Ok(false);
             }
             Err(error) => {
                 let error = &error as &dyn Error;
@@ -153,9 +174,9 @@ impl Turn {
                     error,
                     "permissions stay as they are: the backend does not answer"
                 );
-                Ok(())
             }
         }
+        Ok(true)
     }
 
     fn revoke(&mut self, ended: &[Subscription]) -> Done {
@@ -169,7 +190,7 @@ impl Turn {
         Ok(())
     }
 
-    fn frame(&mut self, id: &str, message: &Message) -> Done {
+    async fn frame(&mut self, id: &str, message: &Message) -> Done {
         self.app.counts().frames_received.add(1);
         let frame = str::from_utf8(message.as_bytes());
         let frame = frame.map_or(ClientFrame::NotJson, ClientFrame::parse);
@@ -180,13 +201,13 @@ impl Turn {
                 self.app
                     .run_hook(&self.headers, |hooks, user| hooks.on_ping(user));
                 self.app.counts().frames_sent.add(1);
-                self.ws.send_text("pong")
+                Ok(self.ws.send_text("pong")?)
             }
-            ClientFrame::Subscribe { room, request_id } => self.subscribe(id, room, request_id),
-            ClientFrame::Unsubscribe { request_id } => self.unsubscribe(id, request_id),
+            ClientFrame::Subscribe { room, request_id } => self.subscribe(room, request_id),
+            ClientFrame::Unsubscribe { request_id } => self.unsubscribe(request_id),
             ClientFrame::Status { key: Some(key) } if self.is_trigger_key(&key) => {
-                let status = self.app.status();
-                self.ws.send_json(&status)
+                let status = self.app.status().await?;
+                Ok(self.ws.send_json(&status)?)
             }
             ClientFrame::Status { .. } | ClientFrame::Unknown => {
                 self.send(&unreadable(Refusal::MessageTypeNotAllowed))
@@ -195,14 +216,14 @@ impl Turn {
         }
     }
 
-    fn subscribe(&mut self, id: &str, room: Option<Value>, request_id: Option<Value>) -> Done {
+    fn subscribe(&mut self, room: Option<Value>, request_id: Option<Value>) -> Done {
         let settings = self.app.settings();
         let subscribed = match (room.map(Room::try_from), request_id.clone()) {
             (None | Some(Err(_)), _) => Err(Refusal::InvalidRoom),
             (_, None) => Err(Refusal::NoRequestId),
             (Some(Ok(room)), Some(request_id)) => {
                 let max = settings.max_subscriptions;
-                self.app.connections().subscribe(id, room, request_id, max)
+                self.connection.subscribe(room, request_id, max)
             }
         };
         let reply_id = request_id.filter(|_| settings.request_ids_in_replies);
@@ -220,14 +241,14 @@ impl Turn {
         }
     }
 
-    fn unsubscribe(&mut self, id: &str, request_id: Option<Value>) -> Done {
+    fn unsubscribe(&mut self, request_id: Option<Value>) -> Done {
         let reply_id = request_id
             .clone()
             .filter(|_| self.app.settings().request_ids_in_replies);
         let Some(request_id) = request_id else {
             return self.send(&ServerFrame::error(None, Refusal::NoRequestId));
         };
-        let ended = self.app.connections().unsubscribe(id, &request_id);
+        let ended = self.connection.unsubscribe(&request_id);
         match ended {
             Some(ended) => {
                 self.unhear(&ended)?;
@@ -240,14 +261,15 @@ impl Turn {
     fn unhear(&mut self, ended: &Subscription) -> Done {
         let slot = ended.slot();
         self.ws.unsubscribe(slot.channel)?;
-        self.ws.remove_filter_meta(slot.meta)
+        Ok(self.ws.remove_filter_meta(slot.meta)?)
     }
 
-    fn leave(&mut self, id: &str) {
-        if self.app.connections().close(id) {
+    async fn leave(&self, id: &str) -> Done {
+        if self.app.sessions().close(id, &self.connection).await? {
             self.app
                 .run_hook(&self.headers, |hooks, user| hooks.on_disconnect(user));
         }
+        Ok(())
     }
 
     fn is_trigger_key(&self, key: &str) -> bool {
@@ -258,7 +280,7 @@ impl Turn {
 
     fn send(&mut self, frame: &ServerFrame<'_>) -> Done {
         self.app.counts().frames_sent.add(1);
-        self.ws.send_json(frame)
+        Ok(self.ws.send_json(frame)?)
     }
 
     async fn ask(&self) -> Result<Vec<Room>, BackendError> {

@@ -13,7 +13,8 @@ fn program(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("GRIP_URL")
-        .env("RUST_LOG", "off");
+        .env_remove("GRIPWARE_STATE")
+        .args(["--log", "off"]);
     command
 }
 
@@ -78,7 +79,7 @@ fn wrong_settings_are_one_line_and_status_2() {
         (vec!["--api-url", "localhost"], "", "http"),
         (vec!["--nonsense"], "", "--nonsense"),
         (vec!["--config", config], "nonsense = 1", "nonsense"),
-        (vec!["--config", config], "rooms = \"all\"", "all"),
+        (vec!["--config", config], "rooms = \"all\"", "rooms"),
         (
             vec!["--config", config, "--api-url", "http://a/"],
             "[headers]\nx-a = { none = 1 }",
@@ -98,7 +99,7 @@ fn wrong_settings_are_one_line_and_status_2() {
         (
             vec!["--api-url", "http://a/", "--listen", "nowhere"],
             "",
-            "nowhere",
+            "--listen",
         ),
     ] {
         fs::write(config, file).unwrap();

@@ -59,7 +59,7 @@ async fn whom_the_backend_refuses_is_told_and_closed() {
     }
     site.api.allow(json!("no JSON"));
     assert_eq!(Client::connect(site.address, "a=b").await.err(), Some(500));
-    assert_eq!(site.templar.status().open_connections, 0);
+    assert_eq!(site.templar.status().await.unwrap().open_connections, 0);
 }
 
 #[tokio::test]
@@ -288,7 +288,7 @@ async fn a_silent_client_is_closed_and_one_that_pings_is_not() {
     };
     let (closed, ()) = tokio::join!(silent.reads(), pinging);
     assert_eq!(closed, json!({"closed": 1000}));
-    assert_eq!(site.templar.status().open_connections, 1);
+    assert_eq!(site.templar.status().await.unwrap().open_connections, 1);
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn the_backend_is_told_who_is_online() {
     site.api.asked("/user/notify_online/", 2).await;
     client.leaves().await;
     site.api.asked("/user/notify_offline/", 1).await;
-    assert_eq!(site.templar.status().open_connections, 0);
+    assert_eq!(site.templar.status().await.unwrap().open_connections, 0);
 }
 
 #[tokio::test]

@@ -10,14 +10,17 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, Request, StatusCode},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -30,6 +33,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tower::{ServiceExt as _, service_fn};
 
 /// How long anything may take that happens.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -101,6 +105,8 @@ async fn other(State(api): State<Api>, request: axum::extract::Request) -> Statu
 pub(crate) struct Site {
     pub(crate) api: Api,
     pub(crate) templar: Templar,
+    /// All of them, with that one.
+    pub(crate) templars: Vec<Templar>,
     pub(crate) address: SocketAddr,
 }
 
@@ -109,7 +115,15 @@ impl Site {
         Self::with(|templar| templar).await
     }
 
-    pub(crate) async fn with(set: impl FnOnce(TemplarBuilder) -> TemplarBuilder) -> Self {
+    pub(crate) async fn with(set: impl Fn(TemplarBuilder) -> TemplarBuilder) -> Self {
+        Self::of(1, set).await
+    }
+
+    /// As many of them as that behind one proxy, which take turns at its requests.
+    pub(crate) async fn of(
+        processes: usize,
+        set: impl Fn(TemplarBuilder) -> TemplarBuilder,
+    ) -> Self {
         let api = Api::default();
         let hub = Hub::builder()
             .min_keep_alive_interval(Duration::from_secs(1))
@@ -117,17 +131,26 @@ impl Site {
             .max_meta(1000)
             .build()
             .unwrap();
-        let backend = Backend::service(api.router());
-        let templar = Templar::builder(&hub.grip(), backend)
-            .trigger_key(KEY)
-            .unwrap();
-        let templar = set(templar).build();
+        let templar = || {
+            let backend = Backend::service(api.router());
+            let templar = Templar::builder(&hub.grip(), backend);
+            set(templar.trigger_key(KEY).unwrap()).build()
+        };
+        let templars: Vec<_> = (0..processes).map(|_| templar()).collect();
+        let routers: Arc<[Router]> = templars.iter().map(Templar::router).collect();
+        let turn = AtomicUsize::new(0);
+        let turn = Arc::new(turn);
+        let app = service_fn(move |request: Request<gripware_hub::Body>| {
+            let next = turn.fetch_add(1, Ordering::Relaxed) % routers.len();
+            routers[next].clone().oneshot(request)
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(hub.serve(listener, templar.router()).into_future());
+        tokio::spawn(hub.serve(listener, app).into_future());
         Self {
             api,
-            templar,
+            templar: templars[0].clone(),
+            templars,
             address,
         }
     }
@@ -148,6 +171,16 @@ impl Site {
         let body = json!({"rooms": rooms, "data": data}).to_string();
         let trigger = gripware_templar::Trigger::parse(body.as_bytes()).unwrap();
         self.templar.trigger(&trigger).await.unwrap();
+    }
+
+    /// Sends a trigger in each process, and returns how often that is.
+    pub(crate) async fn all_trigger(&self, rooms: &Value, data: &Value) -> usize {
+        let body = json!({"rooms": rooms, "data": data}).to_string();
+        let trigger = gripware_templar::Trigger::parse(body.as_bytes()).unwrap();
+        for templar in &self.templars {
+            templar.trigger(&trigger).await.unwrap();
+        }
+        self.templars.len()
     }
 
     /// Posts to `/trigger/`: the status and the text.

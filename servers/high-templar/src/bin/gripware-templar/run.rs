@@ -1,0 +1,143 @@
+//! Serving, until a signal.
+
+use std::{env, fmt::Display, pin::pin, time::Duration};
+
+use gripware_core::ErrorChain;
+use gripware_hub::{BuildError, Hub};
+use gripware_program::{ConfigError, Failure, Signals, announce};
+use gripware_state::State;
+use gripware_templar::{Backend, Broker, HeaderMapping, NotifyOnline, Templar, TemplarBuilder};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
+
+use crate::options::{Options, RoomsMode};
+
+/// How long clients and requests may take when the program ends.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
+/// off by then.
+const CUT_OFF: Duration = Duration::from_secs(4);
+
+/// How many subscriptions a connection may have. Behind a proxy that allows fewer the log says so.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+
+/// The variable with the URL of what several processes share.
+const STATE: &str = "GRIPWARE_STATE";
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let origins = options.allowed_origins.clone();
+    let hub = Hub::builder()
+        .drain(DRAIN)
+        // The session of each connection has a channel as well.
+        .max_channels(MAX_SUBSCRIPTIONS + 1)
+        .max_meta(MAX_SUBSCRIPTIONS)
+        .grip_with(move |grip| grip.allowed_origins(origins))
+        .brokers([gripware_redis::broker(), gripware_nats::broker()])
+        .from_env()
+        .map_err(|error| match error {
+            BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
+            BuildError::Relay(error) => wrong("GRIPWARE_RELAY", ErrorChain(&error)),
+            error => Failure::other(ErrorChain(&error)),
+        })?;
+    let state = state()?;
+    let is_alone = hub.is_embedded() && hub.relay().is_none();
+    if !is_alone && state.is_none() && options.rooms == RoomsMode::Wildcard {
+        tracing::warn!("without {STATE} a * reaches only the rooms that this process knows");
+    }
+    let builder = Templar::builder(&hub.grip(), backend(&options)?);
+    let builder = match &state {
+        Some(state) => builder.state(state),
+        None => builder,
+    };
+    let templar = configured(builder, &options)?.build();
+    if !hub.is_embedded() {
+        tracing::warn!(
+            "the proxy has to allow {} channels for one connection: Pushpin's \
+             connection_subscription_max, or the hub's --max-channels and --max-meta",
+            MAX_SUBSCRIPTIONS + 1
+        );
+    }
+    let listening = |error| wrong("--listen", error);
+    let listener = TcpListener::bind(&options.listen)
+        .await
+        .map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    if let Some(amqp) = options.amqp {
+        let broker = Broker::new(amqp.0).exchange(options.exchange);
+        // Each process publishes each trigger to clients of its own, or one of them to all.
+        let broker = match is_alone {
+            true => broker,
+            false => broker.shared(),
+        };
+        let templar = templar.clone();
+        tokio::spawn(async move { templar.listen(broker).await });
+    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = hub
+        .serve(listener, templar.router())
+        .with_graceful_shutdown(async {
+            // It is dropped where it is meant as well.
+            let _ = stopped.await;
+        });
+    let mut serving = pin!(serving.into_future());
+    announce(&format!("listening on {address}\n"));
+    tokio::select! {
+        ended = &mut serving => {
+            ended.map_err(Failure::other)?;
+            return Err(Failure::other("serving ended by itself"));
+        }
+        () = signals.end() => drop(stop),
+    }
+    if timeout(CUT_OFF, serving).await.is_err() {
+        tracing::warn!("what was still under way is cut off");
+    }
+    Ok(())
+}
+
+fn backend(options: &Options) -> Result<Backend, Failure> {
+    let url = options.api_url.as_deref();
+    let backend = match (&options.api_socket, url) {
+        (Some(path), url) => Backend::socket(path, url.unwrap_or("http://localhost/")),
+        (None, Some(url)) => Backend::url(url),
+        (None, None) => {
+            return Err(ConfigError::new("--api-url is required, or --api-socket").into());
+        }
+    };
+    backend.map_err(|error| wrong("--api-url", ErrorChain(&error)))
+}
+
+fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuilder, Failure> {
+    let headers = options.headers.iter().cloned();
+    let headers = headers.fold(HeaderMapping::default(), |mapping, header| {
+        mapping.with(header.name, header.source)
+    });
+    let mut builder = builder
+        .headers(headers)
+        .rooms(options.rooms.into())
+        .max_subscriptions(MAX_SUBSCRIPTIONS)
+        .request_ids_in_replies(options.request_ids_in_replies);
+    for key in options.trigger_key.iter().flat_map(|keys| &keys.0) {
+        let added = builder.trigger_key(&key.0);
+        builder = added.map_err(|error| wrong("--trigger-key", ErrorChain(&error)))?;
+    }
+    if options.notify_online {
+        builder = builder.hooks(NotifyOnline);
+    }
+    Ok(builder)
+}
+
+/// What processes share, if they do.
+fn state() -> Result<Option<State>, Failure> {
+    if env::var_os(STATE).is_none_or(|url| url.is_empty()) {
+        return Ok(None);
+    }
+    let state = State::with([gripware_redis::state()]).from_env();
+    state
+        .map(Some)
+        .map_err(|error| wrong(STATE, ErrorChain(&error)))
+}
+
+fn wrong(name: &str, error: impl Display) -> Failure {
+    ConfigError::new(format_args!("{name}: {error}")).into()
+}
