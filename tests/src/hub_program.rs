@@ -11,6 +11,8 @@ use crate::{ISSUER, KEY, PATIENCE, Place, Process, Request, binary, looking, pub
 pub struct HubProgram {
     process: Process,
     arguments: Vec<String>,
+    /// What it says when it is ready.
+    ready: String,
     starts: usize,
     client: SocketAddr,
     control: SocketAddr,
@@ -30,22 +32,38 @@ impl HubProgram {
         origin: SocketAddr,
         further: &[&str],
     ) -> Self {
+        let ready = format!("listening on {client}\ncontrol on {control}\n");
+        let origin = format!("http://{origin}");
+        let further = further.iter().map(|&argument| argument.to_owned());
+        Self::with(place, client, control, &origin, further, ready).await
+    }
+
+    /// The same with any value of `--origin`, and with what it says when it is ready.
+    pub(crate) async fn with(
+        place: Place,
+        client: SocketAddr,
+        control: SocketAddr,
+        origin: &str,
+        further: impl IntoIterator<Item = String>,
+        ready: String,
+    ) -> Self {
         let fixed = [
             ("--listen", client.to_string()),
             ("--control", control.to_string()),
-            ("--origin", format!("http://{origin}")),
+            ("--origin", origin.to_owned()),
             ("--sig-iss", ISSUER.to_owned()),
             ("--sig-key", KEY.to_owned()),
         ];
         let arguments = fixed
             .into_iter()
             .flat_map(|(flag, value)| [flag.to_owned(), value])
-            .chain(further.iter().map(|&argument| argument.to_owned()))
+            .chain(further)
             .collect::<Vec<_>>();
         let process = run(&arguments, &place, 1);
         let mut hub = Self {
             process,
             arguments,
+            ready,
             starts: 1,
             client,
             control,
@@ -77,6 +95,11 @@ impl HubProgram {
     #[must_use]
     pub fn log(&self) -> String {
         self.process.errors()
+    }
+
+    /// Where its files are.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Publishes an item, as JSON.
@@ -115,12 +138,9 @@ impl HubProgram {
     }
 
     async fn listens(&mut self) {
-        let expected = format!(
-            "listening on {}\ncontrol on {}\n",
-            self.client, self.control
-        );
+        let expected = &self.ready;
         let start = Instant::now();
-        while self.process.output() != expected {
+        while self.process.output() != *expected {
             if let Some(status) = self.process.ended() {
                 panic!("the hub ended with {status}");
             }

@@ -14,6 +14,8 @@ pub enum Front {
     Pushpin,
     /// The program `gripware-hub`.
     HubProgram,
+    /// The program `gripware-hub`, whose origin dials in with `restpipe-client`.
+    HubPipe,
     /// A hub in the process of the origin, which is the test's.
     HubLibrary,
 }
@@ -92,7 +94,8 @@ macro_rules! for_each_origin {
 ///
 /// The functions take a [`Layout`](crate::Layout). Those after `separate` need a proxy that can end
 /// without the origin, and the other way round, so there is none of them with a hub in the origin's
-/// process.
+/// process, or behind a pipe, which stays when the origin goes. A pipe does not depend on who answers
+/// at its end: there is one origin behind it.
 #[macro_export]
 macro_rules! for_each_site {
     (separate: [$($separate:ident,)*] $($name:ident,)*) => {
@@ -106,6 +109,21 @@ macro_rules! for_each_site {
             #[allow(unused_imports)]
             use super::*;
             $crate::for_each_site! { @behind HubProgram, () $($separate,)* $($name,)* }
+        }
+
+        mod hub_pipe {
+            #[allow(unused_imports)]
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let layout = $crate::Layout {
+                        front: $crate::Front::HubPipe,
+                        origin: $crate::AXUM,
+                    };
+                    $crate::scenario(|| super::$name(layout)).await;
+                }
+            )*
         }
 
         mod hub_library {

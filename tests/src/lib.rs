@@ -3,8 +3,8 @@
 //!
 //! Each test has a site of its own: its own origin, its own proxy and its own loopback address, so
 //! that tests run in parallel and nothing of one reaches another. The proxy is a real Pushpin, which
-//! is up in about a tenth of a second, or a hub: the program, or the library in the process of the
-//! origin. What the hub means to do in another way stands in one table, [`DIFFERENCES`].
+//! is up in about a tenth of a second, or a hub: the program, the program with an origin that dials
+//! in, or the library in the process of the origin. What the hub means to do in another way stands in one table, [`DIFFERENCES`].
 //!
 //! ```no_run
 //! # async fn example() {
@@ -26,6 +26,7 @@ mod binary;
 mod client;
 mod differences;
 mod hub_library;
+mod hub_pipe;
 mod hub_program;
 mod layout;
 mod looking;

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use crate::{
     HubProgram, Pushpin, Request,
     hub_library::HubLibrary,
+    hub_pipe::HubPipe,
     looking::{self, Subscribers},
 };
 
@@ -11,6 +12,7 @@ use crate::{
 pub(crate) enum Proxy {
     Pushpin(Pushpin),
     Program(HubProgram),
+    Pipe(HubPipe),
     Library(HubLibrary),
 }
 
@@ -19,6 +21,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.client(),
             Self::Program(hub) => hub.client(),
+            Self::Pipe(pipe) => pipe.hub().client(),
             Self::Library(hub) => hub.client(),
         }
     }
@@ -27,6 +30,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.control(),
             Self::Program(hub) => hub.control(),
+            Self::Pipe(pipe) => pipe.hub().control(),
             Self::Library(hub) => hub.control(),
         }
     }
@@ -35,6 +39,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.stop().await,
             Self::Program(hub) => hub.stop().await,
+            Self::Pipe(pipe) => pipe.stop().await,
             Self::Library(hub) => hub.stop().await,
         }
     }
@@ -43,6 +48,7 @@ impl Proxy {
         match self {
             Self::Pushpin(pushpin) => pushpin.start_again(),
             Self::Program(hub) => hub.start_again().await,
+            Self::Pipe(pipe) => pipe.start_again().await,
             Self::Library(_) => panic!("it ends with its origin"),
         }
     }
@@ -51,7 +57,7 @@ impl Proxy {
     pub(crate) async fn is_ready(&mut self, prefix: &str) {
         match self {
             Self::Pushpin(pushpin) => pushpin.is_ready(prefix).await,
-            Self::Program(_) | Self::Library(_) => {}
+            Self::Program(_) | Self::Pipe(_) | Self::Library(_) => {}
         }
     }
 
@@ -59,7 +65,9 @@ impl Proxy {
     pub(crate) async fn subscribers(&self, channel: &str) -> Option<Subscribers> {
         match self {
             Self::Pushpin(_) => None,
-            Self::Program(hub) => Some(looking::subscribers(hub.control(), channel).await),
+            Self::Program(_) | Self::Pipe(_) => {
+                Some(looking::subscribers(self.control(), channel).await)
+            }
             Self::Library(hub) => Some(hub.subscribers(channel)),
         }
     }
@@ -68,8 +76,8 @@ impl Proxy {
     pub(crate) async fn metrics(&self) -> String {
         match self {
             Self::Pushpin(_) => panic!("Pushpin's metrics are of no use to tests"),
-            Self::Program(hub) => {
-                let request = Request::new("GET", hub.control(), "/metrics");
+            Self::Program(_) | Self::Pipe(_) => {
+                let request = Request::new("GET", self.control(), "/metrics");
                 request.send().await.text().await
             }
             Self::Library(hub) => hub.metrics().await,

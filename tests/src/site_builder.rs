@@ -4,6 +4,7 @@ use crate::{
     Front, HubProgram, ISSUER, KEY, Layout, Origin, Place, Pushpin, Recorded, Recorder, Site,
     Valve,
     hub_library::{HubLibrary, HubLibrarySettings},
+    hub_pipe::HubPipe,
     proxy::Proxy,
     recorder::{self, Scripted},
 };
@@ -127,11 +128,17 @@ impl SiteBuilder {
                 address = started.address();
                 recorder = Some(started);
             }
-            let mut proxy = if self.layout.front == Front::Pushpin {
-                Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
-            } else {
-                let further: &[&str] = if self.debug { &["--development"] } else { &[] };
-                Proxy::Program(HubProgram::start(place, client, control, address, further).await)
+            let further: &[&str] = if self.debug { &["--development"] } else { &[] };
+            let mut proxy = match self.layout.front {
+                Front::Pushpin => {
+                    Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
+                }
+                Front::HubPipe => {
+                    Proxy::Pipe(HubPipe::start(place, client, control, address, further).await)
+                }
+                Front::HubProgram | Front::HubLibrary => Proxy::Program(
+                    HubProgram::start(place, client, control, address, further).await,
+                ),
             };
             proxy.is_ready(&prefix).await;
             (proxy, origin, recorder)
