@@ -368,6 +368,7 @@ async fn started(
 ) -> Started {
     let address = proxy.as_ref().map_or(listen, Proxy::client);
     listens(&mut process, listen).await;
+    listens(&mut process, address).await;
     let start = Instant::now();
     let mut client = Socket::open(address, "/ws/").await;
     client.next().await;

@@ -240,6 +240,7 @@ async fn var_subst_puts_in_each_connections_own_meta(layout: Layout) {
         .await;
     anna.receives("[open]\n").await;
     ben.receives("[open]\n").await;
+    site.subscriptions("room", 2).await;
 
     site.publish(r#"{"channel": "room", "http-stream": {"content": "%(user)s at %(seat)s\n"}}"#)
         .await;
@@ -249,7 +250,7 @@ async fn var_subst_puts_in_each_connections_own_meta(layout: Layout) {
 
 async fn meta_may_have_any_printable_characters(layout: Layout) {
     let site = Site::of(layout).await;
-    for value in [
+    for (n, value) in [
         "al\"ice",
         "back\\slash\\",
         "semi;colon, comma",
@@ -257,16 +258,23 @@ async fn meta_may_have_any_printable_characters(layout: Layout) {
         "'quoted'",
         " spaces ",
         "é ☃",
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let channel = format!("room-{n}");
         let mut client = site
             .get(&format!(
-                "/hold/stream?channel=room&filter=var-subst&meta=user%3D{}",
+                "/hold/stream?channel={channel}&filter=var-subst&meta=user%3D{}",
                 escaped(value)
             ))
             .await;
         client.receives("[open]\n").await;
-        site.publish(r#"{"channel": "room", "http-stream": {"content": "<%(user)s>\n"}}"#)
-            .await;
+        site.subscriptions(&channel, 1).await;
+        site.publish(&format!(
+            r#"{{"channel": "{channel}", "http-stream": {{"content": "<%(user)s>\n"}}}}"#
+        ))
+        .await;
         client.receives(format!("<{value}>\n")).await;
     }
 }
