@@ -67,15 +67,14 @@ impl Cluster {
     /// Whether clients are better off here than nowhere: the node hears the others, and is not about
     /// to end.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_draining.load(Ordering::Relaxed) && self.hears()
-    }
-
-    fn hears(&self) -> bool {
         #[cfg(feature = "relay")]
-        if let Some(member) = &self.member {
-            return member.relay().hears();
-        }
-        true
+        let hears = self
+            .member
+            .as_ref()
+            .is_none_or(|member| member.relay().hears());
+        #[cfg(not(feature = "relay"))]
+        let hears = true;
+        hears && !self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Waits until the node hears the others.

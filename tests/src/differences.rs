@@ -62,6 +62,12 @@ differences! {
         hub: "they can, on the same port",
         why: "a browser has six connections for HTTP/1.1 and one origin, which six streams use up",
     }
+    TOO_MANY_CHANNELS {
+        about: "more channels for one connection than the limit",
+        pushpin: "those over it are not followed, and nobody is told",
+        hub: "the answer is refused",
+        why: "a client that misses a channel in silence is worse off than one that is refused",
+    }
     FORWARDED {
         about: "who asks, as the origin is told",
         pushpin: "nothing is told, as shipped",

@@ -1,5 +1,7 @@
 //! Publishing over HTTP: the items of a body go to the [`Target`].
 
+use std::error::Error;
+
 use bytes::Bytes;
 use gripware_core::{Channel, Item, json::lenient, proxy::decode_items};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -18,16 +20,15 @@ const SUBSCRIBERS_EACH: HeaderName = HeaderName::from_static("grip-subscribers-e
 /// The most items of which each is counted in the answer, so that its head stays small.
 const MAX_EACH: usize = 100;
 
-/// Takes the items of a body, all of them or none.
+/// Publishes items and tells how many subscribers they are for.
 pub(super) async fn publish(
     target: &impl Target,
     form: Form,
-    body: &[u8],
+    items: &[(Channel, Item)],
 ) -> Result<Answer, Refused> {
-    let items = decode(body)?;
     let mut total = 0_usize;
     let mut each = String::new();
-    for (channel, item) in &items {
+    for (channel, item) in items {
         let published = target.publish(channel, item).await;
         let count = published
             .map_err(|error| Refused::not_relayed(&error))?
@@ -51,15 +52,14 @@ pub(super) async fn publish(
     Ok(answer)
 }
 
-/// Hands the items of a body to one connection.
+/// Hands items to one connection.
 pub(super) async fn publish_to(
     target: &impl Target,
     form: Form,
     id: Id,
-    body: &Bytes,
+    items: &[(Channel, Item)],
 ) -> Result<Answer, Refused> {
-    let items = decode(&addressed(body))?;
-    for (_, item) in &items {
+    for (_, item) in items {
         if !target.publish_to(id, item).await {
             return Err(Refused::not_found());
         }
@@ -70,14 +70,25 @@ pub(super) async fn publish_to(
     Ok(answer)
 }
 
-fn decode(body: &[u8]) -> Result<Vec<(Channel, Item)>, Refused> {
-    decode_items(body).map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error.to_string()))
+/// Decodes the items of a body, all of them or none: one that is not valid, or has more than
+/// `max_item` bytes as JSON, refuses the whole.
+pub(super) fn decode(body: &[u8], max_item: usize) -> Result<Vec<(Channel, Item)>, Refused> {
+    let items = decode_items(body).map_err(|error| bad_request(&error))?;
+    for (channel, item) in &items {
+        item.check_size(channel.name(), max_item)
+            .map_err(|error| bad_request(&error))?;
+    }
+    Ok(items)
+}
+
+fn bad_request(error: &dyn Error) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, error.to_string())
 }
 
 /// The body with a channel in each item that has none: to be decoded an item needs one.
 ///
 /// What has another form is left to the decoder, which says what is wrong.
-fn addressed(body: &Bytes) -> Bytes {
+pub(super) fn addressed(body: &Bytes) -> Bytes {
     let Ok(mut value) = serde_json::from_slice::<Value>(&lenient(body)) else {
         return body.clone();
     };

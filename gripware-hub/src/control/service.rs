@@ -23,7 +23,7 @@ use crate::connection_id::Id;
 pub(super) struct Control<T> {
     target: Arc<T>,
     access: Access,
-    max_body: usize,
+    max_item: usize,
 }
 
 impl<T: Target> Control<T> {
@@ -32,7 +32,7 @@ impl<T: Target> Control<T> {
         Self {
             target,
             access: Access::new(key),
-            max_body: body::max_body(max_item),
+            max_item,
         }
     }
 
@@ -88,7 +88,8 @@ impl<T: Target> Control<T> {
         let form = || Form::wanted(&parts.headers).ok_or_else(Refused::not_acceptable);
         // Where there is no key, a request that is whole says that this is a publisher.
         let read = async |body: B| {
-            let body = body::read(&parts.headers, body, self.max_body).await?;
+            let most = body::max_body(self.max_item);
+            let body = body::read(&parts.headers, body, most).await?;
             client.admit()?;
             Ok::<_, Refused>(body)
         };
@@ -100,8 +101,8 @@ impl<T: Target> Control<T> {
             Route::Ready => answer::ready(target.is_ready()),
             Route::Publish => {
                 let form = form()?;
-                let body = read(body).await?;
-                publish::publish(target, form, &body).await?
+                let items = publish::decode(&read(body).await?, self.max_item)?;
+                publish::publish(target, form, &items).await?
             }
             Route::Recover => {
                 let form = form()?;
@@ -122,8 +123,9 @@ impl<T: Target> Control<T> {
             Route::PublishTo(id) => {
                 let id = read_id(id)?;
                 let form = form()?;
-                let body = read(body).await?;
-                publish::publish_to(target, form, id, &body).await?
+                let body = publish::addressed(&read(body).await?);
+                let items = publish::decode(&body, self.max_item)?;
+                publish::publish_to(target, form, id, &items).await?
             }
         })
     }

@@ -251,6 +251,34 @@ fn message(channel: &str, id: &str) -> Value {
 }
 
 #[tokio::test]
+async fn an_item_may_have_so_many_bytes_and_no_more() {
+    let site = Site::start(None).await;
+    let item = |content: usize| {
+        let item =
+            json!({"channel": "room", "formats": {"ws-message": {"content": "x".repeat(content)}}});
+        (item.to_string().len(), json!({"items": [item]}).to_string())
+    };
+    let (envelope, _) = item(0);
+    let id = site.target.id;
+    for path in [
+        "/publish/".to_owned(),
+        format!("/connections/{id}/publish/"),
+    ] {
+        let line = format!("POST {path}");
+        let (length, body) = item(MAX_ITEM - envelope);
+        assert_eq!(length, MAX_ITEM);
+        let answer = site.request(&line, "", &body).await;
+        assert!(answer.is(200, "Published\n"), "{answer:?}");
+        let (length, body) = item(MAX_ITEM - envelope + 1);
+        let answer = site.request(&line, "", &body).await;
+        let refusal =
+            format!("an item of {length} bytes as JSON is over the limit of {MAX_ITEM}\n");
+        assert!(answer.is(400, &refusal), "{answer:?}");
+    }
+    assert_eq!(site.target.notes().len(), 2);
+}
+
+#[tokio::test]
 async fn what_pushpin_answers_is_answered_in_the_same_words() {
     let site = Site::start(None).await;
     let items = json!({"items": [message("room", "1")]}).to_string();
