@@ -79,6 +79,18 @@
 //! for. Where another proxy holds the clients it is `stop(true)`, within `shutdown_timeout`, which is
 //! 30 s in actix-web unless it is set. Without the hub, [`Grip::from_env`] is enough.
 //!
+//! # The client's address
+//! | the hub | where it is |
+//! |---|---|
+//! | inside, with `Hub::front` | `HttpRequest::peer_addr` in [`GripMiddleware`] and all that is inside of it, with port 0; `ConnectionInfo::realip_remote_addr` everywhere |
+//! | Pushpin | the last of `X-Forwarded-For`, with `x_forwarded_for=append` in its configuration; `peer_addr` is Pushpin's |
+//! | the program `gripware-hub` | `realip_remote_addr`; and `peer_addr`, as above, with [`GripBuilder::trust_forwarded_for`](gripware_publish::GripBuilder::trust_forwarded_for) |
+//!
+//! The hub replaces what clients say in `X-Forwarded-For` unless it is told to trust them
+//! (`trust_forwarded`, behind another proxy). Then `peer_addr` is that proxy's and
+//! `realip_remote_addr` the client's, as without gripware. A next link is asked for several clients at
+//! once, and neither has an address there.
+//!
 //! # The order of middleware
 //! `App::wrap` puts each middleware around those before it. Wrap with [`GripMiddleware`] first, so
 //! that all others stand around it:

@@ -65,6 +65,19 @@
 //!
 //! Without the hub, [`Grip::from_env`] is enough, and any server will do.
 //!
+//! # The client's address
+//! | the hub | where it is |
+//! |---|---|
+//! | inside, with `Hub::serve` | `ConnectInfo<SocketAddr>`, with the feature `axum` of `gripware-hub`; `Extension<gripware_hub::ClientAddr>` without it |
+//! | Pushpin | the last of `X-Forwarded-For`, with `x_forwarded_for=append` in its configuration; `ConnectInfo` is Pushpin's |
+//! | the program `gripware-hub`, and `Hub::front` | the last of `X-Forwarded-For` |
+//!
+//! `X-Forwarded-For` is there inside as well, so that a handler which reads it runs in all three. The
+//! hub replaces what clients say in it unless it is told to trust them (`trust_forwarded`, behind
+//! another proxy); then the last is that proxy, and the one before it the client. A next link is asked
+//! for several clients at once and has no address: its handler takes an
+//! `Option<Extension<ConnectInfo<SocketAddr>>>`. Neither has a client on a unix socket.
+//!
 //! # The order of layers
 //! `Router::layer` puts each layer around those before it. Add [`GripLayer`] first, so that all
 //! others stand around it:

@@ -21,7 +21,7 @@
 //! assert!(matches!(refused, Err(Refusal::HoldWithoutProxy)));
 //! ```
 
-use std::{sync::Arc, time::SystemTime};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -38,6 +38,7 @@ use crate::{
 pub struct Policy {
     verifier: Option<Verifier>,
     trusts_unsigned: bool,
+    trusts_forwarded_for: bool,
     requires_proxy: bool,
     prefix: String,
     limits: Limits,
@@ -66,6 +67,15 @@ impl Policy {
     #[must_use]
     pub fn trusting_unsigned_proxies(mut self) -> Self {
         self.trusts_unsigned = true;
+        self
+    }
+
+    /// Believes a proxy that says in `X-Forwarded-For` who its client is, as the hub and its program
+    /// do; see [`client_ip`](Self::client_ip). Pushpin passes on what a client says of itself, unless
+    /// it is told otherwise. Default: off.
+    #[must_use]
+    pub fn trusting_forwarded_for(mut self) -> Self {
+        self.trusts_forwarded_for = true;
         self
     }
 
@@ -172,6 +182,40 @@ impl Policy {
             None if has_signature => Trust::NoKey,
             Some(_) | None => Trust::Direct,
         }
+    }
+
+    /// Returns the address of the proxy's client. `forwarded_for` is the last `X-Forwarded-For` of the
+    /// request, of whose list the last one is what the proxy itself has added.
+    ///
+    /// `None` if the request did not come through a proxy, or the policy does not
+    /// [believe](Self::trusting_forwarded_for) it.
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::SystemTime};
+    ///
+    /// use gripware_core::Policy;
+    /// use http::{HeaderMap, HeaderValue};
+    ///
+    /// let policy = Policy::new().trusting_unsigned_proxies().trusting_forwarded_for();
+    /// let policy = Arc::new(policy);
+    /// let forwarded_for = b"198.51.100.7, 192.0.2.1";
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// let direct = policy.admit(&headers, SystemTime::now);
+    /// assert_eq!(policy.client_ip(&direct, Some(forwarded_for)), None);
+    ///
+    /// headers.insert("grip-feature", HeaderValue::from_static("status"));
+    /// let proxied = policy.admit(&headers, SystemTime::now);
+    /// let ip = policy.client_ip(&proxied, Some(forwarded_for));
+    /// assert_eq!(ip.unwrap().to_string(), "192.0.2.1");
+    /// ```
+    #[must_use]
+    pub fn client_ip(&self, cx: &GripContext, forwarded_for: Option<&[u8]>) -> Option<IpAddr> {
+        if !self.trusts_forwarded_for || !cx.is_proxied() {
+            return None;
+        }
+        let list = std::str::from_utf8(forwarded_for?).ok()?;
+        header::trim_ows(list.rsplit(',').next()?).parse().ok()
     }
 
     /// Whether a request may reach the application.

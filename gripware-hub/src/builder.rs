@@ -212,6 +212,7 @@ impl HubBuilder {
         let sink = LocalPublisher::new(Arc::clone(&cluster));
         // A handler is told what the hub would refuse.
         let grip = grip
+            .trust_forwarded_for()
             .limits_with(|limits| {
                 limits.channels = max_channels;
                 limits.meta = max_meta;

@@ -84,6 +84,7 @@
 //! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
 //! | `tls` | no | clients over HTTPS, with rustls and aws-lc-rs |
 //! | `relay` | no | [several nodes](#several-nodes) that are one |
+//! | `axum` | no | handlers of axum find the client's address in `ConnectInfo<SocketAddr>` |
 //!
 //! # Limits and defaults
 //! Each is a setter of [`HubBuilder`], and a flag of the program `gripware-hub`.

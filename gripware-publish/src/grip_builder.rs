@@ -49,6 +49,7 @@ pub struct GripBuilder {
     prefix: String,
     proxy_required: bool,
     trusts_unsigned: bool,
+    trusts_forwarded_for: bool,
     leeway: Duration,
     limits: Limits,
     allowed_origins: AllowedOrigins,
@@ -161,6 +162,14 @@ impl GripBuilder {
         self
     }
 
+    /// Believes a proxy that says in `X-Forwarded-For` who its client is, so that actix-web's
+    /// `peer_addr` is that client's; see [`Policy::trusting_forwarded_for`]. A hub inside does this by
+    /// itself. Default: off.
+    pub fn trust_forwarded_for(mut self) -> Self {
+        self.trusts_forwarded_for = true;
+        self
+    }
+
     /// Sets by how much a signature may be past its `exp`, for clocks that differ. Default: 0.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
@@ -230,6 +239,9 @@ impl GripBuilder {
             .requiring_proxy(self.proxy_required);
         if let Some(key) = self.link_key {
             policy = policy.with_link_key(key);
+        }
+        if self.trusts_forwarded_for {
+            policy = policy.trusting_forwarded_for();
         }
         let verifies =
             !self.keys.is_empty() || self.urls.iter().any(|url| !url.verify_keys().is_empty());

@@ -178,9 +178,7 @@ async fn forward<S: Origin>(
         return response.into();
     };
     let replay = ReplayRequest::new(&parts, Bytes::new());
-    if let Some(peer) = peer.at {
-        parts.extensions.insert(ClientAddr(peer));
-    }
+    ClientAddr::insert(peer.at, &mut parts.extensions);
     holder.signature().write(&mut parts.headers);
     let (body, rest) = if incoming.is_end_stream() {
         (Body::whole(Bytes::new()), None)

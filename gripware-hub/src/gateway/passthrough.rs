@@ -36,9 +36,7 @@ pub(crate) async fn serve(
 async fn serve_connection(accepted: Accepted, app: impl Origin, stop: CancellationToken) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::passing);
-        if let Some(peer) = accepted.peer {
-            request.extensions_mut().insert(ClientAddr(peer));
-        }
+        ClientAddr::insert(accepted.peer, request.extensions_mut());
         app.clone().send(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

@@ -166,9 +166,7 @@ async fn consent<S: Origin>(
             return Err(busy());
         };
         let mut request = opening.request(Event::open());
-        if let Some(peer) = exchange.peer {
-            request.extensions_mut().insert(ClientAddr(peer));
-        }
+        ClientAddr::insert(exchange.peer, request.extensions_mut());
         // From now on the origin may know of the connection.
         opening.is_known = true;
         let answer = gateway.origin_client.send(request, limit).await;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use tower_service::Service;
 
 use super::OriginError;
@@ -47,7 +47,23 @@ where
 
 /// Who sent a request, in the request's extensions.
 ///
-/// It is the other end of the connection, and not what `X-Forwarded-For` says. A client on a unix
-/// socket has none, and neither has a request of the hub's own.
+/// It is the other end of the connection, and not what `X-Forwarded-For` says. The turns of a
+/// WebSocket and a long poll that is asked again have that of their client. A client on a unix socket
+/// has none, and neither have a next link, which is asked for several clients at once, and what tells
+/// the application that a client has gone.
+///
+/// With the feature `axum` of this crate the same is there as axum's `ConnectInfo<SocketAddr>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddr(pub SocketAddr);
+
+impl ClientAddr {
+    /// Notes who sent a request, where that is known.
+    pub(crate) fn insert(peer: Option<SocketAddr>, extensions: &mut Extensions) {
+        let Some(peer) = peer else {
+            return;
+        };
+        extensions.insert(Self(peer));
+        #[cfg(feature = "axum")]
+        extensions.insert(axum::extract::ConnectInfo(peer));
+    }
+}

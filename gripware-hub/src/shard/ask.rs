@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock,
-    origin::{OriginClient, OriginError},
+    origin::{ClientAddr, OriginClient, OriginError},
     session::{Input, OriginFailure, OriginRequest},
     turns::Client,
 };
@@ -35,13 +35,15 @@ impl Shard {
             Some((OriginRequest::Page(request), origin_client)) => {
                 self.fetch(connection, origin_client, request);
             }
-            Some((OriginRequest::Repeat(request), origin_client)) => {
+            Some((OriginRequest::Repeat(mut request), origin_client)) => {
+                ClientAddr::insert(connection.peer, request.extensions_mut());
                 let limit = settings.max_held_response;
                 self.ask_alone(connection, origin_client, request, limit);
             }
             Some((OriginRequest::Events(mut request), origin_client)) => {
                 let client = Client::of(request.headers(), connection.peer.is_some());
                 request.extensions_mut().insert(client);
+                ClientAddr::insert(connection.peer, request.extensions_mut());
                 let limit = self.shared.ws_settings.limits.websocket_body;
                 self.ask_alone(connection, origin_client, request, limit);
             }

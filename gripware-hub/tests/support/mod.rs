@@ -198,6 +198,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        let read = Vec::new();
+        Self { stream, read }
+    }
+
     pub(crate) async fn asks(&mut self, path: &str) {
         self.sends(&format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"))
             .await;
