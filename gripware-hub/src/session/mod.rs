@@ -132,8 +132,9 @@ impl Session {
             Hold::Response(response) => response.next_request(client),
             Hold::Stream(stream) => stream.next_request(client, has_room, now),
             Hold::WebSocket(socket) => {
+                let events = socket.session.next_request()?;
                 let mut request = client.request.to_request();
-                socket.session.next_request()?.apply(&mut request);
+                events.apply(&mut request);
                 Some(OriginRequest::Events(request))
             }
         }
