@@ -22,7 +22,8 @@ impl Shard {
             let followers = self.followers.borrow();
             let connections = self.connections.borrow();
             let mut deliverer = Deliverer::new(self, clock::now());
-            for follower in followers.of(&first.channel) {
+            let reached = followers.of(&first.channel).iter();
+            for follower in reached.filter(|it| it.is_reached()) {
                 let Some(connection) = connections.get(follower.key as usize) else {
                     continue;
                 };

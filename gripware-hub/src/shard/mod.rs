@@ -109,6 +109,8 @@ struct Shard {
     fetches: RefCell<Fetches>,
     read_buffer: RefCell<Box<[u8]>>,
     expires: Cell<bool>,
+    /// Whether messages of the inbox are dealt with at the moment.
+    is_in_turn: Cell<bool>,
     #[cfg(any(test, feature = "relay"))]
     recovery: Cell<loss::Recovery>,
     is_draining: Cell<bool>,
@@ -137,6 +139,7 @@ impl Shard {
             fetches: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BUFFER].into()),
             expires: Cell::new(false),
+            is_in_turn: Cell::new(false),
             #[cfg(any(test, feature = "relay"))]
             recovery: Cell::default(),
             is_draining: Cell::new(false),
@@ -197,7 +200,9 @@ impl Shard {
                 }
                 Message::Stop => return ControlFlow::Break(()),
                 message => {
+                    self.is_in_turn.set(true);
                     isolated(|| self.handle_message(message));
+                    self.is_in_turn.set(false);
                 }
             }
         }
@@ -231,6 +236,7 @@ impl Shard {
             #[cfg(any(test, feature = "relay"))]
             Message::Lost => self.recover_by_and_by(),
             Message::Waits => self.expire_by_and_by(),
+            Message::Mark(mark) => self.reach(&mark),
             Message::Drain(done) => self.drain(done),
             Message::Publish { .. } | Message::Stop => {}
         }

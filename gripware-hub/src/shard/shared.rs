@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::subscribe::Mark;
 use crate::{
     channels::{backlog::BacklogPermit, encoded_item::EncodedItem, registry::Registry},
     connection_id::Id,
@@ -29,7 +30,8 @@ pub(crate) struct Shared {
 }
 
 /// What is sent to a shard. The inbox is bounded by what may be on its way: items by the permit of
-/// the backlog that comes with each, holds by the clients that wait for them.
+/// the backlog that comes with each, holds by the clients that wait for them, marks by what the origin
+/// answers them.
 #[derive(Debug)]
 pub(crate) enum Message {
     Publish {
@@ -59,6 +61,8 @@ pub(crate) enum Message {
     Lost,
     /// An item waits for an earlier one.
     Waits,
+    /// A connection follows a channel since this was sent.
+    Mark(Mark),
     Drain(oneshot::Sender<()>),
     Stop,
 }

@@ -5,8 +5,9 @@ use std::{collections::HashMap, rc::Rc, sync::Arc};
 use gripware_core::{Channel, Filter};
 
 use super::{
-    Shard,
+    Message, Shard,
     connection::{Connection, State},
+    timers::ConnectionKey,
 };
 use crate::{channels::shrink::shrink, session::subscription::Subscription};
 
@@ -14,6 +15,7 @@ use crate::{channels::shrink::shrink, session::subscription::Subscription};
 #[derive(Debug, Default)]
 pub(super) struct Followers {
     channels: HashMap<Arc<str>, Vec<Follower>>,
+    last_mark: u16,
 }
 
 /// One subscription, as its channel knows it.
@@ -23,6 +25,20 @@ pub(super) struct Follower {
     pub(super) key: u32,
     /// The subscription's place among the connection's, of which there are 10 000 at most.
     pub(super) index: u16,
+    /// The mark that it waits for, or 0: no item that was published before it came is for it.
+    mark: u16,
+}
+
+/// A place in the shard's inbox: what came before it was published before a channel was followed.
+///
+/// A hold takes its place in the inbox by itself. What the origin answers to the shard does not, and
+/// without a mark it would overtake items that the inbox has already: the client would get, behind an
+/// answer, what the origin knew when it made it.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    connection: ConnectionKey,
+    channel: Arc<str>,
+    number: u16,
 }
 
 /// A connection was to follow more channels than it may.
@@ -38,6 +54,12 @@ impl Followers {
     #[cfg(any(test, fuzzing))]
     pub(super) fn len(&self) -> usize {
         self.channels.len()
+    }
+
+    /// Returns a number for a mark. Numbers come again after so many that the one before is gone.
+    fn next_mark(&mut self) -> u16 {
+        self.last_mark = self.last_mark.checked_add(1).unwrap_or(1);
+        self.last_mark
     }
 
     /// Adds one; gives its position.
@@ -72,11 +94,27 @@ impl Followers {
         shrink(&mut self.channels);
     }
 
+    /// Lets one have items from now on, if this is the mark that it waits for.
+    fn reach(&mut self, channel: &str, position: u32, mark: u16) {
+        let list = self.channels.get_mut(channel);
+        let follower = list.and_then(|list| list.get_mut(position as usize));
+        if let Some(follower) = follower.filter(|it| it.mark == mark) {
+            follower.mark = 0;
+        }
+    }
+
     fn renumber(&mut self, channel: &Arc<str>, position: u32, index: u16) {
         let list = self.channels.get_mut(channel);
         if let Some(follower) = list.and_then(|list| list.get_mut(position as usize)) {
             follower.index = index;
         }
+    }
+}
+
+impl Follower {
+    /// Whether items are for it that are handed out now.
+    pub(super) fn is_reached(&self) -> bool {
+        self.mark == 0
     }
 }
 
@@ -103,11 +141,13 @@ impl Shard {
         }
         let kind = state.session.kind();
         let registry = &self.shared.registry;
+        let mark = self.mark(connection, channel.name());
         let (name, last) = registry.subscribe(channel.name(), self.index, kind);
         self.shared.metrics.subscriptions.of(kind).add(1);
         let follower = Follower {
             key: connection.key.key,
             index: state.session.client.subscriptions.len() as u16,
+            mark,
         };
         let position = self.followers.borrow_mut().insert(&name, follower);
         // Most have one, and none has many.
@@ -119,6 +159,39 @@ impl Shard {
             position,
         });
         Ok(last)
+    }
+
+    /// Puts a mark into the inbox, unless what is done now has its place there. Returns its number.
+    fn mark(&self, connection: &Connection, channel: &str) -> u16 {
+        if self.is_in_turn.get() {
+            return 0;
+        }
+        let number = self.followers.borrow_mut().next_mark();
+        self.shared.send(
+            self.index,
+            Message::Mark(Mark {
+                connection: connection.key,
+                channel: channel.into(),
+                number,
+            }),
+        );
+        number
+    }
+
+    /// Everything has been handed out that was published before a channel was followed.
+    pub(super) fn reach(&self, mark: &Mark) {
+        let connections = self.connections.borrow();
+        let connection = connections.get(mark.connection.key as usize);
+        let Some(connection) = connection.filter(|it| it.key == mark.connection) else {
+            return;
+        };
+        connection.with(|state| {
+            let mut all = state.session.client.subscriptions.iter();
+            if let Some(found) = all.find(|it| it.channel == mark.channel) {
+                let mut followers = self.followers.borrow_mut();
+                followers.reach(&mark.channel, found.position, mark.number);
+            }
+        });
     }
 
     /// Follows a channel no longer.
