@@ -23,8 +23,11 @@
 //! test fails and says so.
 
 mod binary;
+mod browser;
+mod cable;
 mod client;
 mod differences;
+mod example;
 mod hub_library;
 mod hub_pipe;
 mod hub_program;
@@ -50,8 +53,11 @@ mod valve;
 use std::time::Duration;
 
 pub use binary::{ACTIX, AXUM, DJANGO, NODE, find as program};
+pub use browser::Browser;
+pub use cable::Cable;
 pub use client::{Answer, ConnectionError, Pending, Request, escaped};
 pub use differences::{DIFFERENCES, Difference};
+pub use example::Example;
 pub use hub_program::HubProgram;
 pub use layout::{Front, Layout};
 pub use looking::until;

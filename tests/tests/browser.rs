@@ -1,7 +1,7 @@
 //! What a real browser makes of it: `fetch`, `EventSource` and `WebSocket` of Chromium.
 
-use gripware_interop::{Layout, Peer, Site, for_each_site};
-use serde_json::{Value, json};
+use gripware_interop::{Browser, Layout, Site, for_each_site};
+use serde_json::json;
 
 for_each_site! {
     an_event_source_gets_events,
@@ -12,39 +12,13 @@ for_each_site! {
 }
 
 /// A browser with a page of the site open.
-async fn browse(site: &Site) -> Browser {
-    let mut browser = Browser(Peer::browser());
-    let url = format!("http://{}/plain", site.client());
-    assert_eq!(browser.0.ask("visit", &json!({"url": url})), Ok(json!(200)));
-    browser
-}
-
-struct Browser(Peer);
-
-impl Browser {
-    /// What the body of a function returns in the page.
-    fn run(&mut self, script: &str) -> Value {
-        let answer = self.0.ask("evaluate", &json!({"script": script}));
-        answer.unwrap_or_else(|error| panic!("{error} in {script}"))
-    }
-
-    /// Waits until a list in the page has as many entries, and compares them.
-    fn sees(&mut self, list: &str, expected: &Value) {
-        let length = expected.as_array().map_or(0, Vec::len);
-        let script = format!(
-            "const start = Date.now();
-             while ({list}.length < {length} && Date.now() - start < 20000) {{
-               await new Promise((resume) => setTimeout(resume, 10));
-             }}
-             return {list};"
-        );
-        assert_eq!(&self.run(&script), expected);
-    }
+fn browse(site: &Site) -> Browser {
+    Browser::open(&format!("http://{}/plain", site.client()))
 }
 
 async fn an_event_source_gets_events(layout: Layout) {
     let site = Site::of(layout).await;
-    let mut browser = browse(&site).await;
+    let mut browser = browse(&site);
     browser.run(
         "window.seen = [];
          window.source = new EventSource('/sse?channel=news');
@@ -70,7 +44,7 @@ async fn an_event_source_gets_events(layout: Layout) {
 
 async fn a_fetch_reads_a_stream_as_it_grows(layout: Layout) {
     let site = Site::of(layout).await;
-    let mut browser = browse(&site).await;
+    let mut browser = browse(&site);
     browser.run(
         "window.seen = [];
          const answer = await fetch('/hold/stream?channel=news');
@@ -92,7 +66,7 @@ async fn a_fetch_reads_a_stream_as_it_grows(layout: Layout) {
 
 async fn a_fetch_waits_for_its_answer(layout: Layout) {
     let site = Site::of(layout).await;
-    let mut browser = browse(&site).await;
+    let mut browser = browse(&site);
     browser.run(
         "window.seen = [];
          fetch('/hold/response?channel=news')
@@ -107,7 +81,7 @@ async fn a_fetch_waits_for_its_answer(layout: Layout) {
 
 async fn a_websocket_talks_and_closes(layout: Layout) {
     let site = Site::of(layout).await;
-    let mut browser = browse(&site).await;
+    let mut browser = browse(&site);
     let open = |path: &str| {
         format!(
             "window.seen = [];
@@ -144,7 +118,7 @@ async fn a_websocket_talks_and_closes(layout: Layout) {
 
 async fn a_websocket_agrees_on_a_subprotocol(layout: Layout) {
     let site = Site::of(layout).await;
-    let mut browser = browse(&site).await;
+    let mut browser = browse(&site);
     let script = |protocols: &str| {
         format!(
             "const socket = new WebSocket('ws://' + location.host + '/ws/protocols', {protocols});
