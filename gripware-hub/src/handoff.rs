@@ -1,6 +1,12 @@
 //! What the gateway hands to the shards when the application holds a client.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use gripware_core::proxy::Instruction;
@@ -37,6 +43,48 @@ pub(crate) struct HeldClient {
     pub(crate) kind: HoldKind,
     /// `None` if the answer goes by another task, and until the connection has left hyper.
     pub(crate) conn: Option<ClientConn>,
+    /// Where the connection comes later.
+    pub(crate) arrival: Option<Arrival>,
+}
+
+/// A connection that comes when its client is held already, so that the client follows its channels
+/// before it has read anything. Until then what is for it waits in its queue.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Told when the client follows its channels.
+    pub(crate) held: oneshot::Sender<()>,
+    /// Fails where the client has gone.
+    pub(crate) conn: oneshot::Receiver<ClientConn>,
+}
+
+/// A client that is held, whose connection is still elsewhere. The client is gone where this is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct Awaited(oneshot::Sender<ClientConn>);
+
+impl HeldClient {
+    /// Holds the client. Returns when it follows its channels; `None` if nobody can hold it.
+    pub(crate) async fn hold_ahead(self, holder: &dyn Holder) -> Option<Awaited> {
+        let (held, is_held) = oneshot::channel();
+        let (awaited, conn) = oneshot::channel();
+        holder.hold(Self {
+            arrival: Some(Arrival { held, conn }),
+            ..self
+        });
+        is_held.await.ok().map(|()| Awaited(awaited))
+    }
+}
+
+impl Awaited {
+    /// Ready where the hold has been cut off.
+    pub(crate) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_closed(cx)
+    }
+
+    /// Brings the connection. It is closed where the hold has been cut off.
+    pub(crate) fn arrive(self, conn: ClientConn) {
+        let _ = self.0.send(conn);
+    }
 }
 
 #[derive(Debug)]

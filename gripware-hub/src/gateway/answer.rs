@@ -1,5 +1,5 @@
 //! The body of a response on its way to hyper: the origin's own, bytes of the hub, or a stream whose
-//! hold begins when the body so far has been sent.
+//! hold goes on when the body so far has been sent.
 
 use std::{
     pin::Pin,
@@ -13,11 +13,11 @@ use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
 
 use super::{
-    h2_stream::{H2StreamBody, hold_h2_stream},
+    h2_stream::{H2StreamBody, arrive_on_h2_stream},
     handoff_slot::{Handoff, HandoffSlot},
 };
 use crate::{
-    handoff::{HeldClient, Holder},
+    handoff::Awaited,
     http::hop_by_hop::{is_hop_by_hop, retain},
     origin::BoxError,
 };
@@ -27,7 +27,7 @@ use crate::{
 pub(super) enum Answer<B> {
     Whole(Bytes),
     Origin(#[pin] B),
-    /// The beginning of a stream that is held once the client has it.
+    /// The beginning of a stream, whose client is held and gets the rest when it has this.
     Opening(Opening<B>),
     H2Stream(H2StreamBody),
 }
@@ -45,8 +45,23 @@ pub(super) enum Afterwards {
     /// The HTTP/1.x connection leaves hyper.
     Leave(Arc<HandoffSlot>, Box<Handoff>),
     /// The body goes on with a hold on HTTP/2.
-    H2Stream(Arc<dyn Holder>, Box<HeldClient>),
+    H2Stream(Awaited),
 }
+
+impl Afterwards {
+    /// Ready where the hold has been cut off meanwhile.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Leave(_, handoff) => handoff.poll_cut(cx),
+            Self::H2Stream(client) => client.poll_cut(cx),
+        }
+    }
+}
+
+/// The hold of a stream has ended before its beginning was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the hold has been cut off")]
+struct CutOff;
 
 impl<B> Answer<B> {
     pub(super) fn opening(first: Bytes, rest: Pin<Box<B>>, then: Afterwards) -> Self {
@@ -94,8 +109,11 @@ where
                     if !opening.first.is_empty() {
                         return data(std::mem::take(&mut opening.first));
                     }
-                    if opening.then.is_none() {
+                    let Some(then) = &mut opening.then else {
                         return Poll::Pending;
+                    };
+                    if then.poll_cut(cx).is_ready() {
+                        return Poll::Ready(Some(Err(CutOff.into())));
                     }
                     match ready!(opening.rest.as_mut().poll_frame(cx)) {
                         Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
@@ -103,9 +121,7 @@ where
                         Some(Ok(_)) => continue,
                         Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                         None => match opening.then.take() {
-                            Some(Afterwards::H2Stream(holder, client)) => {
-                                Some(hold_h2_stream(&*holder, *client))
-                            }
+                            Some(Afterwards::H2Stream(client)) => Some(arrive_on_h2_stream(client)),
                             Some(Afterwards::Leave(slot, handoff)) => {
                                 slot.put(handoff);
                                 None

@@ -20,7 +20,7 @@ use super::{
     body_prefix::{Begun, whole},
     exchange::Exchange,
     forward::Outcome,
-    handoff_slot::{Handoff, HandoffSlot},
+    handoff_slot::{Handoff, HandoffSlot, Whom},
     refused::Refused,
     request::absolute,
 };
@@ -149,7 +149,7 @@ impl Disposition<'_> {
         self.exchange.log(status, "response");
         let Some(answer) = answer else {
             return Ok(Outcome::Leave(Box::new(Handoff {
-                client,
+                client: Whom::Client(Box::new(client)),
                 keep_alive: self.exchange.keep_alive,
                 opened: None,
             })));
@@ -196,6 +196,7 @@ impl Disposition<'_> {
             origin_client: self.origin_client.clone(),
             kind,
             conn: None,
+            arrival: None,
         })
     }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use crate::{
-    handoff::{ClientConn, HeldClient, Holder},
+    handoff::{Awaited, ClientConn},
     socket::Io,
 };
 
@@ -23,13 +23,11 @@ use crate::{
 const CAPACITY: usize = 16 * 1024;
 const CHUNK: usize = 8 * 1024;
 
-/// Holds a client whose connection is a stream of HTTP/2. Returns the rest of its response's body.
-pub(super) fn hold_h2_stream(holder: &dyn Holder, client: HeldClient) -> H2StreamBody {
+/// Gives a client that is held its connection: a stream of HTTP/2. Returns the rest of its response's
+/// body.
+pub(super) fn arrive_on_h2_stream(client: Awaited) -> H2StreamBody {
     let (socket, body) = h2_stream();
-    holder.hold(HeldClient {
-        conn: Some(ClientConn::new(socket)),
-        ..client
-    });
+    client.arrive(ClientConn::new(socket));
     body
 }
 

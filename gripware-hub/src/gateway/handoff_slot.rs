@@ -5,32 +5,66 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
 use super::{progress::Progress, websocket::Opened};
-use crate::handoff::{ClientConn, HeldClient};
+use crate::handoff::{Awaited, ClientConn, HeldClient, Holder};
 
-/// A client that is held as soon as its connection has left hyper.
+/// A client whose connection is to leave hyper for a hold.
 #[derive(Debug)]
 pub(super) struct Handoff {
-    pub(super) client: HeldClient,
+    pub(super) client: Whom,
     /// Whether the connection may be used again after the hold.
     pub(super) keep_alive: bool,
     /// Of a WebSocket, which the origin knows of already.
     pub(super) opened: Option<Opened>,
 }
 
+/// Who is to have the connection.
+#[derive(Debug)]
+pub(super) enum Whom {
+    /// A client that is held as soon as its connection has left hyper.
+    Client(Box<HeldClient>),
+    /// One that is held already.
+    Awaited(Awaited),
+}
+
 impl Handoff {
-    /// Returns the client with the connection that has left hyper. A handoff that is dropped instead
-    /// is a client that has gone.
-    pub(super) fn with_socket(self, conn: ClientConn) -> HeldClient {
+    /// Hands over the connection that has left hyper. A handoff that is dropped instead is a client
+    /// that has gone.
+    pub(super) fn hand_over(self, conn: ClientConn, holder: &dyn Holder) {
         if let Some(opened) = self.opened {
             opened.disarm();
         }
-        HeldClient {
-            conn: Some(conn),
-            ..self.client
+        match self.client {
+            Whom::Client(client) => holder.hold(HeldClient {
+                conn: Some(conn),
+                ..*client
+            }),
+            Whom::Awaited(awaited) => awaited.arrive(conn),
+        }
+    }
+
+    /// Holds the client before its connection has left hyper.
+    pub(super) async fn hold_ahead(self, holder: &dyn Holder) -> Option<Awaited> {
+        match self.client {
+            Whom::Client(client) => {
+                if let Some(opened) = self.opened {
+                    opened.disarm();
+                }
+                client.hold_ahead(holder).await
+            }
+            Whom::Awaited(awaited) => Some(awaited),
+        }
+    }
+
+    /// Ready where the hold has been cut off before the connection came.
+    pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.client {
+            Whom::Client(_) => Poll::Pending,
+            Whom::Awaited(awaited) => awaited.poll_cut(cx),
         }
     }
 }

@@ -106,11 +106,12 @@ pub(super) async fn serve<S: Origin>(
         };
         Arc::new(returning) as Arc<_>
     });
-    holder.hold(handoff.with_socket(ClientConn {
+    let conn = ClientConn {
         socket,
         unread: join(&parts.read_buf, &rest),
         resume_http,
-    }));
+    };
+    handoff.hand_over(conn, &*holder);
 }
 
 fn join(first: &Bytes, second: &Bytes) -> Bytes {

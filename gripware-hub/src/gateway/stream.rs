@@ -1,7 +1,5 @@
 //! How a stream hold begins.
 
-use std::sync::Arc;
-
 use bytes::{BufMut as _, Bytes, BytesMut};
 use gripware_core::proxy::Instruction;
 use http::{Response, Version, header::CONTENT_LENGTH};
@@ -11,8 +9,8 @@ use super::{
     body_prefix::{Begun, read_prefix},
     disposition::{Disposition, head_of},
     forward::Outcome,
-    h2_stream::hold_h2_stream,
-    handoff_slot::Handoff,
+    h2_stream::arrive_on_h2_stream,
+    handoff_slot::{Handoff, Whom},
     refused::Refused,
 };
 use crate::{
@@ -79,28 +77,33 @@ impl Disposition<'_> {
         let client = self.held(kind).await?;
         self.holder.metrics().held_streams.add(1);
         self.exchange.log(status, "stream");
-        let Some(slot) = self.slot.cloned() else {
-            let answer = match rest {
-                Some(rest) => {
-                    let then = Afterwards::H2Stream(Arc::clone(self.holder), Box::new(client));
-                    Answer::opening(first, rest, then)
-                }
-                None => Answer::H2Stream(hold_h2_stream(&**self.holder, client)),
-            };
-            return Ok(Outcome::Answer(response.map(|()| answer)));
+        let handoff = |client| {
+            Box::new(Handoff {
+                client,
+                keep_alive,
+                opened: None,
+            })
         };
-        let handoff = Box::new(Handoff {
-            client,
-            keep_alive,
-            opened: None,
-        });
-        Ok(match rest {
+        let slot = self.slot.cloned();
+        if slot.is_some() && rest.is_none() {
+            // Nothing goes out before the shard has it.
+            return Ok(Outcome::Leave(handoff(Whom::Client(Box::new(client)))));
+        }
+        // Whoever has read a byte of the answer follows its channels.
+        let Some(client) = client.hold_ahead(&**self.holder).await else {
+            return Ok(Outcome::Abandon);
+        };
+        let answer = match rest {
+            None => Answer::H2Stream(arrive_on_h2_stream(client)),
             Some(rest) => {
-                let then = Afterwards::Leave(slot, handoff);
-                Outcome::Answer(response.map(|()| Answer::opening(first, rest, then)))
+                let then = match slot {
+                    Some(slot) => Afterwards::Leave(slot, handoff(Whom::Awaited(client))),
+                    None => Afterwards::H2Stream(client),
+                };
+                Answer::opening(first, rest, then)
             }
-            None => Outcome::Leave(handoff),
-        })
+        };
+        Ok(Outcome::Answer(response.map(|()| answer)))
     }
 }
 

@@ -34,7 +34,7 @@ use http_body_util::BodyExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, oneshot},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,11 @@ struct Caught {
 }
 
 impl Holder for Caught {
-    fn hold(&self, held: HeldClient) {
+    fn hold(&self, mut held: HeldClient) {
+        if let Some(arrival) = &mut held.arrival {
+            let (told, _) = oneshot::channel();
+            let _ = std::mem::replace(&mut arrival.held, told).send(());
+        }
         self.held.lock().unwrap().push_back(held);
         self.came.notify_one();
     }
@@ -110,7 +114,11 @@ impl Caught {
     async fn next(&self) -> HeldClient {
         let next = async {
             loop {
-                if let Some(held) = self.held.lock().unwrap().pop_front() {
+                let first = self.held.lock().unwrap().pop_front();
+                if let Some(mut held) = first {
+                    if let Some(arrival) = held.arrival.take() {
+                        held.conn = Some(arrival.conn.await.unwrap());
+                    }
                     return held;
                 }
                 self.came.notified().await;

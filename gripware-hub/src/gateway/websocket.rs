@@ -18,7 +18,7 @@ use super::{
     error_response::{busy, fault_of_client, head_too_large},
     exchange::Exchange,
     forward::{Outcome, failure},
-    handoff_slot::{Handoff, HandoffSlot},
+    handoff_slot::{Handoff, HandoffSlot, Whom},
     request::absolute,
     server::Gateway,
     share,
@@ -137,12 +137,14 @@ pub(super) async fn open<S: Origin>(
             response.headers_mut().clone_from(&accepted.headers);
             strip_hop_by_hop(response.headers_mut());
             let handoff = opening.handoff(&exchange, accepted, Bytes::new());
-            let holder = Arc::clone(&gateway.holder);
+            // Whoever has read a byte of the answer follows its channels.
+            let Some(awaited) = handoff.hold_ahead(&*gateway.holder).await else {
+                return Outcome::Abandon;
+            };
             tokio::spawn(async move {
-                // If the client is gone, the origin is told as the handoff is dropped.
+                // If the client is gone, the shard tells the origin.
                 if let Ok(Ok(upgraded)) = timeout(UPGRADE_TIMEOUT, upgrade).await {
-                    let conn = ClientConn::new(TokioIo::new(upgraded));
-                    holder.hold(handoff.with_socket(conn));
+                    awaited.arrive(ClientConn::new(TokioIo::new(upgraded)));
                 }
             });
             Outcome::Answer(response)
@@ -250,7 +252,7 @@ impl Opened {
 
     fn handoff(self, exchange: &Exchange, accepted: Box<Accepted>, head: Bytes) -> Handoff {
         Handoff {
-            client: HeldClient {
+            client: Whom::Client(Box::new(HeldClient {
                 id: self.id,
                 peer: exchange.peer,
                 since: exchange.since,
@@ -258,7 +260,8 @@ impl Opened {
                 origin_client: self.origin_client.clone(),
                 kind: HoldKind::WebSocket { accepted, head },
                 conn: None,
-            },
+                arrival: None,
+            })),
             keep_alive: false,
             opened: Some(self),
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    handoff::{HeldClient, HoldKind},
+    handoff::{ClientConn, HeldClient, HoldKind},
     session::{
         Effect, Hold, Input, Session, response::ResponseSession, stream::StreamSession,
         websocket::WebSocketSession,
@@ -41,6 +41,7 @@ impl Shard {
             origin_client,
             kind,
             conn,
+            arrival,
         } = held;
         let mut request = request.detach_from_buffer();
         let (hold, head, start) = match kind {
@@ -76,6 +77,7 @@ impl Shard {
                 }
             },
         };
+        let (is_held, conn_to_come) = arrival.map(|it| (it.held, it.conn)).unzip();
         let mut outbox = Outbox::new(Arc::clone(self.shared.queued(self.index)));
         outbox.push(head, 0);
         let state = State {
@@ -83,6 +85,7 @@ impl Shard {
             wire,
             outbox,
             origin_client,
+            arrival: conn_to_come,
             resume_http,
             unread: BytesMut::new(),
             end: None,
@@ -99,14 +102,38 @@ impl Shard {
             Start::Hold(instruction) => self.input(&connection, Input::Begin(&instruction)),
             Start::WebSocket(effects) => self.act(&connection, effects),
         }
-        if unread.len() > MAX_UNREAD {
-            self.lost(&connection);
-        } else if !unread.is_empty() && !connection.is_gone.get() {
-            self.received(&connection, &unread);
+        if let Some(is_held) = is_held {
+            // Where nobody waits for it the connection does not come.
+            let _ = is_held.send(());
         }
+        self.take_unread(&connection, &unread);
         if self.is_draining.get() {
             self.finish(&connection);
             self.drain_change.notify_waiters();
+        }
+    }
+
+    /// Gives a client its connection: all that came before is with it.
+    pub(super) fn arrives(self: &Rc<Self>, connection: &Rc<Connection>, conn: ClientConn) {
+        match connection.with(|state| state.arrives(conn)) {
+            Ok(unread) => {
+                self.write(connection);
+                self.set_timer(connection);
+                self.take_unread(connection, &unread);
+            }
+            Err(error) => {
+                tracing::debug!(target: crate::log::TARGET, connection = %connection.id, %error, "a client is lost");
+                self.lost(connection);
+            }
+        }
+    }
+
+    /// Takes what a client has sent before it was held.
+    fn take_unread(self: &Rc<Self>, connection: &Rc<Connection>, unread: &[u8]) {
+        if unread.len() > MAX_UNREAD {
+            self.lost(connection);
+        } else if !unread.is_empty() && !connection.is_gone.get() {
+            self.received(connection, unread);
         }
     }
 

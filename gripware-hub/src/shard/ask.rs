@@ -26,7 +26,9 @@ impl Shard {
         }
         let settings = &self.shared.settings;
         let next = connection.with(|state| {
-            let has_room = state.outbox.is_empty() || state.outbox.bytes() < settings.queue_bytes;
+            // What is asked for comes behind the beginning of the answer.
+            let has_room = state.arrival.is_none()
+                && (state.outbox.is_empty() || state.outbox.bytes() < settings.queue_bytes);
             let request = state.session.next_request(has_room, clock::now())?;
             Some((request, state.origin_client.clone()))
         });

@@ -2,18 +2,27 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     net::SocketAddr,
     sync::Arc,
     task::{Context, Waker},
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::oneshot;
 
 use super::{outbox::Outbox, pressure::Pressure, timers::ConnectionKey};
 use crate::{
-    clock, connection_id::Id, handoff::ResumeHttp, inspect::ConnectionInfo, origin::OriginClient,
-    page::Seniority, session::Session, settings::Settings, socket::Socket,
+    clock,
+    connection_id::Id,
+    handoff::{ClientConn, ResumeHttp},
+    inspect::ConnectionInfo,
+    origin::OriginClient,
+    page::Seniority,
+    session::Session,
+    settings::Settings,
+    socket::Socket,
 };
 
 /// How long a client may take to read what is left when its connection ends.
@@ -40,8 +49,10 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) session: Session,
-    /// `None` if another task writes the answer, or the client has gone.
+    /// `None` if another task writes the answer, or its beginning, or the client has gone.
     pub(super) wire: Option<Socket>,
+    /// Where the wire comes from, if the beginning of the answer is still on its way by another task.
+    pub(super) arrival: Option<oneshot::Receiver<ClientConn>>,
     pub(super) outbox: Outbox,
     pub(super) origin_client: OriginClient,
     pub(super) resume_http: Option<Arc<dyn ResumeHttp>>,
@@ -162,8 +173,23 @@ impl State {
         } else {
             End::Close
         });
-        self.end_by = Some(clock::now() + END_TIMEOUT);
+        if self.arrival.is_none() {
+            self.end_by = Some(clock::now() + END_TIMEOUT);
+        }
         self.timer = None;
+    }
+
+    /// Takes the wire. Returns what the client has sent already.
+    pub(super) fn arrives(&mut self, conn: ClientConn) -> io::Result<Bytes> {
+        self.arrival = None;
+        self.wire = Some(Socket::attach(conn.socket)?);
+        if self.end.is_some() {
+            self.end_by = Some(clock::now() + END_TIMEOUT);
+            self.timer = None;
+        } else {
+            self.resume_http = conn.resume_http;
+        }
+        Ok(conn.unread)
     }
 
     /// Returns when something is due.

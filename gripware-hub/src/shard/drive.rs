@@ -6,7 +6,7 @@
 use std::{
     future::poll_fn,
     mem,
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll},
     time::Duration,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock,
+    handoff::ClientConn,
     session::{Effect, websocket::WebSocketSession},
     socket::{Io, Socket},
 };
@@ -56,6 +57,8 @@ enum Arrived {
     Unread(BytesMut),
     /// So many bytes.
     Bytes(usize),
+    /// The connection itself.
+    Conn(Box<ClientConn>),
     /// The client is gone.
     End,
 }
@@ -126,6 +129,7 @@ impl Shard {
             Arrived::Bytes(count) => {
                 self.received(connection, buffer.get(..count).unwrap_or_default());
             }
+            Arrived::Conn(conn) => self.arrives(connection, *conn),
             Arrived::End => self.lost(connection),
         }
         Poll::Ready(())
@@ -183,6 +187,13 @@ impl Shard {
 
 impl State {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Arrived {
+        if let Some(arrival) = &mut self.arrival {
+            return match Pin::new(arrival).poll(cx) {
+                Poll::Ready(Ok(conn)) => Arrived::Conn(Box::new(conn)),
+                Poll::Ready(Err(_)) => Arrived::End,
+                Poll::Pending => Arrived::Nothing,
+            };
+        }
         if let Some(given_up) = self.session.poll_given_up(cx) {
             return match given_up {
                 Poll::Ready(()) => Arrived::End,

@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite as _;
 
 use super::{
     Shard,
-    connection::{Connection, End},
+    connection::{Connection, End, State},
 };
 use crate::{clock, session::Input};
 
@@ -38,6 +38,7 @@ impl Shard {
         }
         connection.with(|state| {
             state.wire = None;
+            state.arrival = None;
             self.unsubscribe_all(connection, state);
             state.outbox.clear();
             self.unload(state);
@@ -51,7 +52,8 @@ impl Shard {
 
     /// Forgets a connection of which nobody has to be told anything any more.
     pub(super) fn remove_if_over(self: &Rc<Self>, connection: &Rc<Connection>) {
-        if connection.with(|state| state.wire.is_none() && state.session.is_over()) {
+        let is_over = |state: &mut State| state.wire.is_none() && state.arrival.is_none();
+        if connection.with(|state| is_over(state) && state.session.is_over()) {
             self.remove(connection);
         }
     }
@@ -112,6 +114,7 @@ impl Shard {
             self.unsubscribe_all(connection, state);
             self.unload(state);
             state.wire = None;
+            state.arrival = None;
         });
         let key = connection.key.key as usize;
         self.connections.borrow_mut().try_remove(key);

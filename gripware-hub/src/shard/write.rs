@@ -53,9 +53,19 @@ impl Shard {
         connection: &Connection,
         state: &mut State,
     ) -> Poll<io::Result<()>> {
-        let State { wire, outbox, .. } = state;
+        let State {
+            wire,
+            arrival,
+            outbox,
+            ..
+        } = state;
         let Some(wire) = wire else {
-            return Poll::Ready(Ok(()));
+            // Where it comes later, what waits is written then.
+            return if arrival.is_some() {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(()))
+            };
         };
         let written = loop {
             if outbox.is_empty() {

@@ -189,6 +189,7 @@ impl Play {
             origin_client: self.origin_client.clone().unwrap(),
             kind,
             conn,
+            arrival: None,
         });
         let is_roomy = operation.who & 3 == 0;
         self.enters(client, known, is_roomy);

@@ -287,6 +287,7 @@ impl TestShard {
             origin_client: self.origin_client.clone(),
             kind,
             conn,
+            arrival: None,
         })));
     }
 
