@@ -114,7 +114,7 @@
 //!
 //! | middleware | around `GripMiddleware` | inside of it |
 //! |---|---|---|
-//! | compression | the proxy decompresses what it gets; clients see no difference | a hold that has to travel as a body cannot carry a compressed response: 500 |
+//! | compression | the proxy decompresses what is a hold or a turn; what else there is reaches clients compressed by the hub, and decompressed by Pushpin | a hold that has to travel as a body cannot carry a compressed response: 500 |
 //! | CORS | its headers are added to what the proxy passes on, and to refusals | refusals have none, so a page cannot read them |
 //! | logger | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
 //! | error handlers | never see a WebSocket that is open: its answers have status 200 | what they make of an open WebSocket's failure is a close with 1011 |

@@ -98,7 +98,7 @@
 //!
 //! | layer | around `GripLayer` | inside of it |
 //! |---|---|---|
-//! | compression | the proxy decompresses what it gets; clients see no difference | a hold that has to travel as a body cannot carry a compressed response: 500 |
+//! | compression | the proxy decompresses what is a hold or a turn; what else there is reaches clients compressed by the hub, and decompressed by Pushpin | a hold that has to travel as a body cannot carry a compressed response: 500 |
 //! | CORS | its headers are added to what the proxy passes on, and to refusals | refusals have none, so a page cannot read them |
 //! | tracing | sees what the proxy sees: 200 where `Grip-Status` carries another status | sees what the handler answered |
 //! | timeout | bounds the handler, and not how long the proxy holds; a client whose turn takes too long is dropped without a close | the same, and that client is closed with 1011 |

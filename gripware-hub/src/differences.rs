@@ -78,7 +78,7 @@
 //! # In front of clients
 //! | Pushpin | the hub | because |
 //! |---|---|---|
-//! | adds an `Accept-Encoding` of its own, and decompresses; adds an `Accept` where the client has none | sends the client's `Accept` alone | what is published later could not be appended to a compressed body |
+//! | asks for compressed answers in its own name, and decompresses them all; adds an `Accept` where the client has none | sends the client's `Accept` and `Accept-Encoding`, and decompresses what is an instruction | what passes compressed costs neither side anything; what is published later could not be appended to a compressed body |
 //! | says nothing of who asks, as shipped, and passes on what clients say of it | sets `X-Forwarded-For` and `X-Forwarded-Proto`, and removes what clients say in those and some 25 others such as `True-Client-Ip`, or passes it on with [`trust_forwarded`](crate::HubBuilder::trust_forwarded) | an application needs the address, and anybody can write one |
 //! | passes on a client's `Meta_User`, `Grip.Sig` | removes whatever is `Meta-User` or `Grip-Sig` to an application that joins names by other characters | PHP, CGI and WSGI take `_`, and PHP also `.`, for `-` |
 //! | passes on `application/websocket-events` of a client | 403 | the origin would take it for a turn of a WebSocket, signed as it is |

@@ -145,6 +145,14 @@
 //! | time for an HTTP/2 client to close a connection that has ended | 5 s | cut off |
 //! | a client's answer to a close; reading what is left at the end | 10 s | cut off |
 //!
+//! # What passes through
+//! What worked before the hub was there works as before, with HTTP/1.1 and HTTP/2, under
+//! [`Hub::serve`], [`Hub::front`] and [`Hub::forward`] alike.
+//!
+//! | what | how |
+//! |---|---|
+//! | compression | `Accept-Encoding` reaches the application, and a compressed answer the client, as they are. One that is an instruction (a hold, `application/grip-instruct`, events of a WebSocket, a page of a next link) is decompressed within the [limits](#limits-and-defaults): gzip, deflate, brotli and zstd with a window of up to 8 MiB |
+//!
 //! # Slow clients
 //! Each connection has a queue of its own, so that a client that does not read costs the others
 //! nothing and the process no more than the queue. When the queue is full, [`SlowClients`] says what

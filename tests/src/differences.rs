@@ -47,8 +47,8 @@ differences! {
         about: "what the origin is told of what the client reads",
         pushpin: "its HTTP worker asks for compressed bodies, and for any media type where the client \
                   does not say",
-        hub: "the client's `Accept` alone",
-        why: "the hub reads bodies as they are",
+        hub: "the client's `Accept` and `Accept-Encoding` alone",
+        why: "an answer that is no instruction reaches the client compressed",
     }
     LONG_MESSAGES {
         about: "messages to WebSockets of more than 16 kB",

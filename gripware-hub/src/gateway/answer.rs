@@ -13,6 +13,7 @@ use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
 
 use super::{
+    body_prefix::OriginBody,
     h2_stream::{H2StreamBody, arrive_on_h2_stream},
     handoff_slot::{Handoff, HandoffSlot},
 };
@@ -28,14 +29,14 @@ pub(super) enum Answer<B> {
     Whole(Bytes),
     Origin(#[pin] B),
     /// The beginning of a stream, whose client is held and gets the rest when it has this.
-    Opening(Opening<B>),
+    Opening(Opening),
     H2Stream(H2StreamBody),
 }
 
-pub(super) struct Opening<B> {
+pub(super) struct Opening {
     /// What was read of the body already.
     first: Bytes,
-    rest: Pin<Box<B>>,
+    rest: OriginBody,
     /// `None` once it has happened.
     then: Option<Afterwards>,
 }
@@ -64,7 +65,7 @@ impl Afterwards {
 struct CutOff;
 
 impl<B> Answer<B> {
-    pub(super) fn opening(first: Bytes, rest: Pin<Box<B>>, then: Afterwards) -> Self {
+    pub(super) fn opening(first: Bytes, rest: OriginBody, then: Afterwards) -> Self {
         Self::Opening(Opening {
             first,
             rest,
@@ -115,11 +116,11 @@ where
                     if then.poll_cut(cx).is_ready() {
                         return Poll::Ready(Some(Err(CutOff.into())));
                     }
-                    match ready!(opening.rest.as_mut().poll_frame(cx)) {
+                    match ready!(Pin::new(&mut opening.rest).poll_frame(cx)) {
                         Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
                         // Trailers: the stream does not end here.
                         Some(Ok(_)) => continue,
-                        Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                        Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                         None => match opening.then.take() {
                             Some(Afterwards::H2Stream(client)) => Some(arrive_on_h2_stream(client)),
                             Some(Afterwards::Leave(slot, handoff)) => {

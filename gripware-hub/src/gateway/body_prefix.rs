@@ -4,6 +4,8 @@ use std::{future::poll_fn, pin::Pin, task::Poll};
 
 use bytes::{Bytes, BytesMut};
 use gripware_core::ErrorChain;
+use http_body::Body as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::oneshot::Receiver;
 
 use super::refused::Refused;
@@ -15,24 +17,23 @@ use crate::{
 /// How much of a stream is sent with the head at most, in bytes.
 const MAX_PREFIX: usize = 16 * 1024;
 
+/// The body of an answer that is an instruction, without its codings.
+pub(super) type OriginBody = UnsyncBoxBody<Bytes, BoxError>;
+
 /// The first bytes of a stream, and the rest where there is one.
-pub(super) enum Begun<B> {
+pub(super) enum Begun {
     Whole(Bytes),
-    More(Bytes, Pin<Box<B>>),
+    More(Bytes, OriginBody),
 }
 
 /// Reads what is there of a body, without waiting for more.
-pub(super) async fn read_prefix<B>(body: B) -> Result<Begun<B>, Refused>
-where
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
-{
+pub(super) async fn read_prefix(mut body: OriginBody) -> Result<Begun, Refused> {
     if body.is_end_stream() {
         return Ok(Begun::Whole(Bytes::new()));
     }
-    let mut body = Box::pin(body);
     let mut prefix = BytesMut::new();
     while prefix.len() < MAX_PREFIX {
-        let polled = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
+        let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await;
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
@@ -40,7 +41,6 @@ where
                 }
             }
             Poll::Ready(Some(Err(error))) => {
-                let error: BoxError = error.into();
                 return Err(Refused::Failed(ErrorChain(&*error).to_string()));
             }
             Poll::Ready(None) => return Ok(Begun::Whole(prefix.freeze())),

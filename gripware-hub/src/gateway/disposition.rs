@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     answer::Answer,
-    body_prefix::{Begun, whole},
+    body_prefix::{Begun, OriginBody, whole},
     exchange::Exchange,
     forward::Outcome,
     handoff_slot::{Handoff, HandoffSlot, Whom},
@@ -29,6 +29,7 @@ use crate::{
     handoff::{HeldClient, HoldKind, Holder, Reply},
     http::{
         body::Rest,
+        content_coding::{ContentCoding, decode},
         hop_by_hop::strip_hop_by_hop,
         http1_head::{allows_body, set_reason},
         replay_request::ReplayRequest,
@@ -79,36 +80,43 @@ impl Disposition<'_> {
                 self.exchange.log(response.status(), "none");
                 Ok(Outcome::Answer(response))
             }
-            // In boxes, since the future of each plain request would have room for them.
-            Head::Held(instruction) => match instruction.mode() {
-                Some(HoldMode::Stream) => Box::pin(self.stream(instruction, body)).await,
-                // The first of several pages.
-                None if instruction.next().is_some() => {
-                    Box::pin(self.stream(instruction, body)).await
-                }
-                Some(_) => {
-                    let response = Response::from_parts(parts, body);
-                    Box::pin(self.hold(response)).await
-                }
-                None => {
-                    let response = head_of(&instruction).map(|()| Answer::Origin(body));
-                    self.exchange.log(response.status(), "none");
-                    Ok(Outcome::Answer(response))
-                }
-            },
-            Head::InBody => {
-                let response = Response::from_parts(parts, body);
-                Box::pin(self.hold(response)).await
+            Head::Held(instruction)
+                if instruction.mode().is_none() && instruction.next().is_none() =>
+            {
+                let response = head_of(&instruction).map(|()| Answer::Origin(body));
+                self.exchange.log(response.status(), "none");
+                Ok(Outcome::Answer(response))
+            }
+            // In a box, since the future of each plain request would have room for it.
+            Head::Held(_) | Head::InBody => {
+                Box::pin(self.obey(Response::from_parts(parts, body))).await
             }
             _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
         }
     }
 
-    /// Obeys an instruction that needs the body.
-    async fn hold<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
+    /// Obeys an instruction whose body is needed, without the codings of its content.
+    async fn obey<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        let (mut parts, body) = response.into_parts();
+        let codings = ContentCoding::take(&mut parts.headers);
+        let codings = codings.map_err(|unknown| Refused::Instruction(unknown.to_string()))?;
+        let body = decode(body, &codings);
+        let limits = instruction_limits();
+        let head = Instruction::read_head_within(parts.status, &parts.headers, &limits);
+        match head {
+            // A page that does not hold is the first of several.
+            Ok(Head::Held(instruction)) if instruction.mode() != Some(HoldMode::Response) => {
+                self.stream(instruction, body).await
+            }
+            _ => self.hold(Response::from_parts(parts, body)).await,
+        }
+    }
+
+    /// Obeys an instruction that needs the body.
+    async fn hold<B>(&mut self, response: Response<OriginBody>) -> Result<Outcome<B>, Refused> {
         let (parts, body) = response.into_parts();
         let body = self.collect(body).await?;
         let limits = instruction_limits();
@@ -200,10 +208,7 @@ impl Disposition<'_> {
         })
     }
 
-    async fn collect<B>(&self, body: B) -> Result<Bytes, Refused>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
-    {
+    async fn collect(&self, body: OriginBody) -> Result<Bytes, Refused> {
         let settings = self.holder.settings();
         let (limit, wait) = (settings.max_held_response, settings.origin_timeout);
         let collected = timeout(wait, collect(body, limit)).await;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use gripware_core::header::{WEBSOCKET_EVENTS, trim_ows_bytes};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
+    header::{CONTENT_TYPE, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
@@ -20,9 +20,6 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 /// Turns a client's request into the one that goes to the origin, but for the signature.
 ///
-/// `Accept-Encoding` is removed, as with Pushpin: only the answer tells whether it is a hold, and what
-/// is published later could not be appended to a compressed body.
-///
 /// `address` is that of the client, as [`forwarded_for`] makes it.
 pub(super) fn clean(
     parts: &mut Parts,
@@ -34,8 +31,7 @@ pub(super) fn clean(
     strip_hop_by_hop(headers);
     retain(headers, |name| {
         let is_forged = is_reserved(name) || is_disguised(name);
-        let is_ours = *name == ACCEPT_ENCODING || *name == EXPECT;
-        !is_forged && !is_ours && (trust_forwarded || !is_forwarding(name))
+        !is_forged && *name != EXPECT && (trust_forwarded || !is_forwarding(name))
     });
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);

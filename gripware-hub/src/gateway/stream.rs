@@ -6,7 +6,7 @@ use http::{Response, Version, header::CONTENT_LENGTH};
 
 use super::{
     answer::{Afterwards, Answer},
-    body_prefix::{Begun, read_prefix},
+    body_prefix::{Begun, OriginBody, read_prefix},
     disposition::{Disposition, head_of},
     forward::Outcome,
     h2_stream::arrive_on_h2_stream,
@@ -19,7 +19,6 @@ use crate::{
         chunked::chunk,
         http1_head::{Length, allows_body, write_head},
     },
-    origin::BoxError,
 };
 
 impl Disposition<'_> {
@@ -27,11 +26,8 @@ impl Disposition<'_> {
     pub(super) async fn stream<B>(
         &mut self,
         instruction: Instruction,
-        body: B,
-    ) -> Result<Outcome<B>, Refused>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
+        body: OriginBody,
+    ) -> Result<Outcome<B>, Refused> {
         let begun = read_prefix(body).await?;
         self.begin_stream(instruction, begun).await
     }
@@ -39,11 +35,8 @@ impl Disposition<'_> {
     pub(super) async fn begin_stream<B>(
         &mut self,
         instruction: Instruction,
-        begun: Begun<B>,
-    ) -> Result<Outcome<B>, Refused>
-    where
-        B: Send + 'static,
-    {
+        begun: Begun,
+    ) -> Result<Outcome<B>, Refused> {
         let mut response = head_of(&instruction);
         response.headers_mut().remove(CONTENT_LENGTH);
         let status = response.status();

@@ -1,5 +1,6 @@
 //! Transcripts of clients, with what is held caught in a list.
 
+mod compression;
 mod ends;
 mod floods;
 mod frames;

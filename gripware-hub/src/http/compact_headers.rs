@@ -38,8 +38,16 @@ impl CompactHeaders {
 
 impl From<&HeaderMap> for CompactHeaders {
     fn from(headers: &HeaderMap) -> Self {
-        let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
-        let mut bytes = Vec::with_capacity(headers.iter().map(|it| length(it) + 2).sum());
+        headers.iter().collect()
+    }
+}
+
+impl<'a> FromIterator<(&'a HeaderName, &'a HeaderValue)> for CompactHeaders {
+    fn from_iter<T>(headers: T) -> Self
+    where
+        T: IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    {
+        let mut bytes = Vec::with_capacity(512);
         for (name, value) in headers {
             bytes.extend_from_slice(name.as_ref());
             bytes.push(0);

@@ -1,7 +1,7 @@
 //! The request of a client that is held, from which the hub makes its own to the origin.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Uri, request::Parts};
+use http::{HeaderMap, Method, Request, Uri, header::ACCEPT_ENCODING, request::Parts};
 
 use super::compact_headers::CompactHeaders;
 
@@ -9,7 +9,7 @@ use super::compact_headers::CompactHeaders;
 /// again (GRIP 1.8, 2.2).
 ///
 /// It is what goes to the origin, without `Grip-Sig` and `Grip-Feature`, which are added anew each
-/// time.
+/// time, and without `Accept-Encoding`: the hub reads what is answered then.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplayRequest {
     method: Method,
@@ -21,10 +21,12 @@ pub(crate) struct ReplayRequest {
 impl ReplayRequest {
     /// Stores a request. Its URI has to be absolute, as it goes to the origin.
     pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
+        let headers = parts.headers.iter();
+        let headers = headers.filter(|(name, _)| **name != ACCEPT_ENCODING);
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
-            headers: (&parts.headers).into(),
+            headers: headers.collect(),
             body,
         }
     }
@@ -91,6 +93,8 @@ impl ReplayRequest {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -104,8 +108,11 @@ mod tests {
             .header("cookie", "b=2; \u{e9}")
             .body(())
             .unwrap();
-        let (parts, ()) = request.into_parts();
+        let (mut parts, ()) = request.into_parts();
+        let reads_gzip = HeaderValue::from_static("gzip");
+        parts.headers.insert(ACCEPT_ENCODING, reads_gzip);
         let kept = ReplayRequest::new(&parts, Bytes::from("body"));
+        parts.headers.remove(ACCEPT_ENCODING);
         let again = kept.to_request();
         assert_eq!(again.method(), Method::POST);
         assert_eq!(again.uri(), "http://example.org/a?b=c");

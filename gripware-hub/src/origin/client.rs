@@ -20,7 +20,10 @@ use tokio::{
 
 use super::{Origin, OriginError, collect};
 use crate::{
-    http::body::Body,
+    http::{
+        body::Body,
+        content_coding::{ContentCoding, decode},
+    },
     signature::Signature,
     turns::{Client, Place, Turns},
 };
@@ -172,8 +175,14 @@ async fn exchange(origin: impl Origin, mut request: Request<Bytes>, limit: usize
         headers.insert(CONTENT_LENGTH, length.into());
     }
     let response = origin.send(request.map(Body::whole)).await?;
-    let (parts, body) = response.into_parts();
-    let body = collect(body, limit).await?;
+    let (mut parts, body) = response.into_parts();
+    // Nobody asked for a compressed answer, but some origins compress all that they say.
+    let codings = ContentCoding::take(&mut parts.headers);
+    let codings = codings.map_err(|unknown| OriginError::Failed(unknown.into()))?;
+    let body = match &codings[..] {
+        [] => collect(body, limit).await?,
+        codings => collect(decode(body, codings), limit).await?,
+    };
     Ok(Response::from_parts(parts, body))
 }
 

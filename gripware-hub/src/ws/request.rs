@@ -2,14 +2,20 @@
 
 use gripware_core::header::{CONNECTION_ID, WEBSOCKET_EVENTS};
 use http::{
-    HeaderMap, HeaderValue,
-    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, SEC_WEBSOCKET_EXTENSIONS, TRAILER},
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, SEC_WEBSOCKET_EXTENSIONS,
+        TRAILER,
+    },
 };
 
 use crate::http::{
     hop_by_hop::{retain, strip_hop_by_hop},
     reserved::is_reserved,
 };
+
+/// Headers that are about the client's own request, and not about the WebSocket.
+const OF_THE_HANDSHAKE: [HeaderName; 4] = [ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, TRAILER];
 
 /// The headers of every request about a WebSocket: the client's own, but for those about its
 /// connection and those that a proxy alone may set, and the proxy's, but for `Grip-Sig` and
@@ -18,7 +24,7 @@ pub(crate) fn headers(client: &HeaderMap, id: &str) -> HeaderMap {
     let mut headers = client.clone();
     strip_hop_by_hop(&mut headers);
     retain(&mut headers, |name| {
-        !is_reserved(name) && ![EXPECT, CONTENT_LENGTH, TRAILER].contains(name)
+        !is_reserved(name) && !OF_THE_HANDSHAKE.contains(name)
     });
     let events = HeaderValue::from_static(WEBSOCKET_EVENTS);
     headers.insert(ACCEPT, events.clone());
@@ -57,6 +63,7 @@ mod tests {
             ("sec-websocket-extensions", "permessage-deflate"),
             ("cookie", "k=v"),
             ("accept", "*/*"),
+            ("accept-encoding", "gzip"),
             ("meta-user", "root"),
             ("grip-sig", "forged"),
             ("connection-id", "another"),

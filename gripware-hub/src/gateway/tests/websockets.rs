@@ -2,10 +2,11 @@
 
 use super::*;
 
-fn opening(name: &str) -> String {
+pub(super) fn opening(name: &str) -> String {
     format!(
         "GET /ws?{name} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Accept-Encoding: gzip\r\n\
          Sec-WebSocket-Protocol: p1, p2\r\n\r\n"
     )
 }
