@@ -1,6 +1,6 @@
 //! The handle that an application has of its hub.
 
-use std::{io, net, sync::Arc, time::Duration};
+use std::{io, net, sync::Arc};
 
 use bytes::Bytes;
 use gripware_core::{Channel, ChannelError, Item, ItemError};
@@ -23,9 +23,6 @@ use crate::{
     server::{Listener, Serve, within},
     settings::Settings,
 };
-
-/// How long an application at another address may take if another proxy holds the clients.
-const DEFAULT_ORIGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A GRIP proxy in this process. Clones are handles to the same one.
 ///
@@ -133,9 +130,7 @@ impl Hub {
         origin: &str,
     ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
-        let timeout = self.node().map(|node| node.settings.origin_timeout);
-        let timeout = timeout.unwrap_or(DEFAULT_ORIGIN_TIMEOUT);
-        Ok(self.serve(listener, HttpOrigin::new(address, timeout)))
+        Ok(self.serve(listener, HttpOrigin::new(address)))
     }
 
     /// Stands in front of an application that listens itself, such as one of actix-web.
@@ -349,6 +344,8 @@ fn not_relayed(error: RelayError) -> HubError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::{Router, routing};
     use gripware_publish::GripBuilder;
     use tokio::{

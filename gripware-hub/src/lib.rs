@@ -115,6 +115,7 @@
 //! | [`message_wait`](HubBuilder::message_wait) | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
 //! | [`id_memory`](HubBuilder::id_memory) | memory of an id | 60 s | the same id again is another item |
 //! | [`min_keep_alive_interval`](HubBuilder::min_keep_alive_interval) | polls of an idle WebSocket | every 20 s at most | the interval is 20 s |
+//! | [`origin_idle_timeout`](HubBuilder::origin_idle_timeout) | time for the origin to go on with a plain answer, from the end of the request to its head and between its pieces | 0 s, which is no limit | 504, or the connection ends |
 //! | [`origin_timeout`](HubBuilder::origin_timeout) | the origin's time for what the hub asks | 60 s | WebSockets are closed with 1011, next links are tried 5 times more |
 //! | [`max_origin_requests`](HubBuilder::max_origin_requests) | such requests at a time | 1024, three quarters of them about WebSockets | wait |
 //! | [`max_turns_per_address`](HubBuilder::max_turns_per_address) | of these about WebSockets of one client address | 128 | wait, and addresses take turns |
@@ -152,6 +153,7 @@
 //! | what | how |
 //! |---|---|
 //! | compression | `Accept-Encoding` reaches the application, and a compressed answer the client, as they are. One that is an instruction (a hold, `application/grip-instruct`, events of a WebSocket, a page of a next link) is decompressed within the [limits](#limits-and-defaults): gzip, deflate, brotli and zstd with a window of up to 8 MiB |
+//! | time | a request takes as long as it takes: an upload of a byte a second, a handler that thinks for minutes, an answer that pauses. A limit on the application's silence is [`origin_idle_timeout`](HubBuilder::origin_idle_timeout), which is off by default |
 //!
 //! # Slow clients
 //! Each connection has a queue of its own, so that a client that does not read costs the others

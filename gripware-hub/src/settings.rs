@@ -127,6 +127,11 @@ setting::settings! {
     }
 
     "Origin" {
+        /// how long the application may be silent while a plain request is in progress: until the head
+        /// of its answer, and between two pieces of it. The client then gets 504, or the end of the
+        /// connection. Time in which the client sends its request does not count. 0 s is no limit, as
+        /// where no proxy is in front of the application.
+        origin_idle_timeout: Time = 0 s, at least 0 s;
         /// how long the application may take for what the hub asks by itself: turns of WebSockets,
         /// next links, repeated requests.
         origin_timeout: Time = 60 s, at least 1 ms;

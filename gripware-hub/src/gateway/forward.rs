@@ -29,6 +29,7 @@ use crate::{
         body::Body,
         refusal::{bad_gateway, refusal},
         replay_request::ReplayRequest,
+        silence::Silence,
     },
     log::TARGET,
     origin::{ClientAddr, Origin, OriginError},
@@ -186,8 +187,12 @@ async fn forward<S: Origin>(
         let (body, rest) = Body::kept(incoming, settings.max_held_request);
         (body, Some(rest))
     };
-    let response = match origin.send(Request::from_parts(parts, body)).await {
-        Ok(response) => response.map(|body| Counted::new(body, in_progress)),
+    let limit = settings.origin_idle_timeout;
+    let silence = Silence::new(limit);
+    let body = body.with_silence(silence.clone());
+    let answer = origin.send(Request::from_parts(parts, body));
+    let response = match Silence::within(silence.as_deref(), answer).await {
+        Ok(response) => response.map(|body| Counted::new(body, in_progress, limit)),
         Err(error) => {
             let response = fault_of_client(&error).unwrap_or_else(|| {
                 metrics.bad_gateway.add(1);

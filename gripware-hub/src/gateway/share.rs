@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -17,6 +17,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
+
+use crate::{http::silence::BodySilence, origin::BoxError};
 
 /// How long a request waits in line for another one of its address to end. Page loads with many
 /// requests behind one address get through; what waits longer is told to come again, which is
@@ -135,28 +137,41 @@ pub(super) struct Counted<B> {
     #[pin]
     body: B,
     in_progress: Option<InProgress>,
+    silence: BodySilence,
 }
 
 impl<B> Counted<B> {
-    pub(super) fn new(body: B, in_progress: Option<InProgress>) -> Self {
-        Self { body, in_progress }
+    /// `silence` is how long nothing may come of it; zero is no limit.
+    pub(super) fn new(body: B, in_progress: Option<InProgress>, silence: Duration) -> Self {
+        Self {
+            body,
+            in_progress,
+            silence: BodySilence::new(silence),
+        }
     }
 }
 
-impl<B: http_body::Body<Data = Bytes>> http_body::Body for Counted<B> {
+impl<B> http_body::Body for Counted<B>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
-        let frame = std::task::ready!(this.body.poll_frame(cx));
+        let read = this.body.poll_frame(cx);
+        let frame = match ready!(this.silence.check(cx, read)) {
+            Ok(frame) => frame,
+            Err(silent) => return Poll::Ready(Some(Err(silent.into()))),
+        };
         if frame.is_none() {
             *this.in_progress = None;
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -11,6 +11,7 @@ mod holds;
 mod hostile;
 mod http2;
 mod idle;
+mod patience;
 mod plain;
 mod stalled;
 mod websockets;
@@ -183,7 +184,7 @@ async fn answering(answer: &'static str) -> (HttpOrigin, mpsc::Receiver<String>)
             });
         }
     });
-    (HttpOrigin::new(address.parse().unwrap(), PATIENCE), told)
+    (HttpOrigin::new(address.parse().unwrap()), told)
 }
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -347,6 +348,6 @@ async fn both(caught: &Arc<Caught>) -> [SocketAddr; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, app()).await });
-    let origin = HttpOrigin::new(address.parse().unwrap(), Duration::from_secs(10));
+    let origin = HttpOrigin::new(address.parse().unwrap());
     [inside, gateway(caught, origin).await]
 }

@@ -5,18 +5,20 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::{
     hop_by_hop::{is_hop_by_hop, retain},
     reserved::{is_forwarding, is_reserved},
+    silence::Silence,
 };
 
 /// The body of a request as an application in the same process gets it: what the client sends, as it
@@ -41,6 +43,8 @@ struct Client {
     length: usize,
     limit: usize,
     back: Option<oneshot::Sender<Rest>>,
+    /// Whose turn it is, where that counts.
+    silence: Option<Arc<Silence>>,
 }
 
 /// What the application has read of a body, and what it has not.
@@ -69,7 +73,7 @@ impl Body {
     pub(crate) fn kept(incoming: Incoming, limit: usize) -> (Self, oneshot::Receiver<Rest>) {
         let (back, rest) = oneshot::channel();
         // What is known to be over the limit is not kept for nothing.
-        let announced = http_body::Body::size_hint(&incoming).lower();
+        let announced = incoming.size_hint().lower();
         let is_over = usize::try_from(announced).is_ok_and(|announced| announced > limit);
         let limit = if is_over { 0 } else { limit };
         let client = Client {
@@ -78,13 +82,39 @@ impl Body {
             length: 0,
             limit,
             back: Some(back),
+            silence: None,
         };
         let kind = Kind::Client(client);
         (Self { kind }, rest)
     }
 }
 
+impl Body {
+    /// Tells whether the application waits for the client or has what there is.
+    pub(crate) fn with_silence(mut self, silence: Option<Arc<Silence>>) -> Self {
+        if let Kind::Client(client) = &mut self.kind {
+            client.silence = silence;
+        }
+        self
+    }
+}
+
 impl Client {
+    /// Reads what the client sends.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(incoming).poll_frame(cx);
+        if let Some(silence) = &self.silence {
+            match &polled {
+                Poll::Ready(_) => silence.is_its_turn(),
+                Poll::Pending => silence.awaits_client(),
+            }
+        }
+        polled
+    }
+
     fn keep(&mut self, data: &Bytes) {
         self.length = self.length.saturating_add(data.len());
         if self.length > self.limit {
@@ -97,6 +127,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        if let Some(silence) = &self.silence {
+            silence.is_its_turn();
+        }
         if let (Some(back), Some(incoming)) = (self.back.take(), self.incoming.take()) {
             let rest = Rest {
                 taken: std::mem::take(&mut self.taken),
@@ -125,10 +158,7 @@ impl http_body::Body for Body {
             }
             Kind::Client(client) => client,
         };
-        let Some(incoming) = &mut client.incoming else {
-            return Poll::Ready(None);
-        };
-        let mut frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
+        let mut frame = std::task::ready!(client.poll_incoming(cx));
         if let Some(Ok(frame)) = &mut frame {
             if let Some(data) = frame.data_ref() {
                 client.keep(data);

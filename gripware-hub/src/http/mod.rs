@@ -10,3 +10,4 @@ pub(crate) mod http1_head;
 pub(crate) mod refusal;
 pub(crate) mod replay_request;
 pub(crate) mod reserved;
+pub(crate) mod silence;

@@ -28,7 +28,6 @@ use crate::http::body::Body;
 pub(crate) struct HttpOrigin {
     client: Client<Connector, Body>,
     address: Arc<OriginAddress>,
-    timeout: Duration,
 }
 
 impl HttpOrigin {
@@ -38,8 +37,8 @@ impl HttpOrigin {
     /// or 75 s (nginx); closing first avoids most requests on a connection that has ended.
     const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-    /// `timeout` is how long the origin may take until the head of its response is there.
-    pub(crate) fn new(address: OriginAddress, timeout: Duration) -> Self {
+    /// How long an answer may take is for whoever asks to say.
+    pub(crate) fn new(address: OriginAddress) -> Self {
         let connector = Connector::new(&address, Self::CONNECT_TIMEOUT);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Self::IDLE_TIMEOUT)
@@ -49,7 +48,6 @@ impl HttpOrigin {
         Self {
             client,
             address: Arc::new(address),
-            timeout,
         }
     }
 }
@@ -64,16 +62,15 @@ impl Service<Request<Body>> for HttpOrigin {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (client, limit) = (self.client.clone(), self.timeout);
+        let client = self.client.clone();
         let resolved = self.address.resolve(request.uri());
         Box::pin(async move {
             *request.uri_mut() = resolved?;
             *request.version_mut() = Version::HTTP_11;
-            match tokio::time::timeout(limit, client.request(request)).await {
-                Ok(Ok(response)) => Ok(response),
-                Ok(Err(error)) if error.is_connect() => Err(OriginError::Unreached(error.into())),
-                Ok(Err(error)) => Err(OriginError::Failed(error.into())),
-                Err(_) => Err(OriginError::TimedOut { limit }),
+            match client.request(request).await {
+                Ok(response) => Ok(response),
+                Err(error) if error.is_connect() => Err(OriginError::Unreached(error.into())),
+                Err(error) => Err(OriginError::Failed(error.into())),
             }
         })
     }

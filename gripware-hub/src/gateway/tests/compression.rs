@@ -46,7 +46,7 @@ async fn both_compressing(caught: &Arc<Caught>) -> [SocketAddr; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, compressing()).await });
-    let origin = HttpOrigin::new(address.parse().unwrap(), PATIENCE);
+    let origin = HttpOrigin::new(address.parse().unwrap());
     [inside, gateway(caught, origin).await]
 }
 

@@ -23,10 +23,7 @@ async fn silent() -> (HttpOrigin, mpsc::UnboundedReceiver<&'static str>) {
             });
         }
     });
-    (
-        HttpOrigin::new(address.parse().unwrap(), 10 * PATIENCE),
-        told,
-    )
+    (HttpOrigin::new(address.parse().unwrap()), told)
 }
 
 async fn tells(told: &mut mpsc::UnboundedReceiver<&'static str>, what: &str) {

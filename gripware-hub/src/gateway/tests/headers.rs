@@ -132,7 +132,7 @@ async fn a_path_does_not_leave_the_base_of_the_origin() {
     let base = format!("http://{}/base", listener.local_addr().unwrap());
     let app = Router::new().fallback(async |uri: axum::http::Uri| uri.to_string());
     tokio::spawn(async { axum::serve(listener, app).await });
-    let origin = HttpOrigin::new(base.parse().unwrap(), PATIENCE);
+    let origin = HttpOrigin::new(base.parse().unwrap());
     let caught = Caught::new(false);
     let address = gateway(&caught, origin).await;
     let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

@@ -148,7 +148,7 @@ async fn an_origin_that_is_not_there_is_a_bad_gateway() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let origin = HttpOrigin::new(nobody.parse().unwrap(), Duration::from_secs(10));
+    let origin = HttpOrigin::new(nobody.parse().unwrap());
     let address = gateway(&caught, origin).await;
     let mut client = Client::connect(address).await;
     client
@@ -167,11 +167,13 @@ async fn an_origin_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_too_slow_is_a_gateway_timeout() {
-    let caught = Caught::new(false);
+async fn an_origin_that_is_silent_for_too_long_is_a_gateway_timeout() {
+    let mut caught = Caught::new(false);
+    let settings = &mut Arc::get_mut(&mut caught).unwrap().settings;
+    settings.origin_idle_timeout = Duration::from_millis(100);
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silence = format!("http://{}", silent.local_addr().unwrap());
-    let origin = HttpOrigin::new(silence.parse().unwrap(), Duration::from_millis(100));
+    let origin = HttpOrigin::new(silence.parse().unwrap());
     let address = gateway(&caught, origin).await;
     let mut client = Client::connect(address).await;
     client
@@ -197,7 +199,7 @@ async fn origin_and_clients_may_be_on_unix_sockets() {
     let listener = tokio::net::UnixListener::bind(&behind).unwrap();
     tokio::spawn(async { axum::serve(listener, app()).await });
     let address = format!("unix:{}", behind.display());
-    let origin = HttpOrigin::new(address.parse().unwrap(), Duration::from_secs(10));
+    let origin = HttpOrigin::new(address.parse().unwrap());
     let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
     let listener = tokio::net::UnixListener::bind(&front).unwrap();
     let gateway = Gateway::new(holder, origin, Options::default(), CancellationToken::new());

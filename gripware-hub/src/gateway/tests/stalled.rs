@@ -21,7 +21,7 @@ async fn large() -> (HttpOrigin, Arc<AtomicUsize>, Arc<AtomicUsize>) {
             });
         }
     });
-    let origin = HttpOrigin::new(address.parse().unwrap(), 10 * PATIENCE);
+    let origin = HttpOrigin::new(address.parse().unwrap());
     (origin, open, most)
 }
 
