@@ -91,7 +91,7 @@
 //!
 //! | setting | what | default | beyond it |
 //! |---|---|---|---|
-//! | [`max_header_size`](HubBuilder::max_header_size) | head of a request | 64 KiB | 431 |
+//! | [`max_header_size`](HubBuilder::max_header_size) | head of a request, with 33 bytes for each header at least; the origin's answers have 1985 headers at most | 64 KiB | 431 |
 //! | [`header_timeout`](HubBuilder::header_timeout) | time for a head; idle time of a connection that is not held | 60 s | closed |
 //! | [`max_connections`](HubBuilder::max_connections) | connections that are not held | as many as the system allows | wait to be accepted |
 //! | [`max_streams`](HubBuilder::max_streams) | requests in progress on one HTTP/2 connection, holds included | 250 | wait |

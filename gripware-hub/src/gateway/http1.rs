@@ -18,7 +18,10 @@ use super::{
     rewind::Rewind,
     server::{Connected, Gateway, Returning},
 };
-use crate::{handoff::ClientConn, log::TARGET, origin::Origin, socket::Socket};
+use crate::{
+    handoff::ClientConn, http::header_count::max_headers, log::TARGET, origin::Origin,
+    socket::Socket,
+};
 
 /// How hyper is done with a connection.
 enum End {
@@ -52,6 +55,7 @@ pub(super) async fn serve<S: Origin>(
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
         .max_header_size(options.max_header_size)
+        .max_headers(max_headers(options.max_header_size))
         .serve_connection(Rewind::new(socket, prefix, Arc::clone(&slot)), client);
     let mut is_stopping = false;
     let mut stall = StallTimer::default();

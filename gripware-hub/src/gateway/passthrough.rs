@@ -11,7 +11,10 @@ use hyper_util::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::body::Body,
+    http::{
+        body::Body,
+        header_count::{MAX_HEAD, max_headers},
+    },
     log::TARGET,
     origin::{ClientAddr, Origin},
     server::{Accepted, Listener, Server, TcpTimes},
@@ -41,7 +44,11 @@ async fn serve_connection(accepted: Accepted, app: impl Origin, stop: Cancellati
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Without a clock the head of a request may take for ever.
-    builder.http1().timer(TokioTimer::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .max_headers(max_headers(MAX_HEAD));
+    builder.http2().max_header_list_size(MAX_HEAD as u32);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(accepted.socket), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -295,11 +295,24 @@ fn app() -> Router {
         .route("/big", routing::any(async || "b".repeat(8 << 20)))
         .route("/some", routing::any(async || "s".repeat(200_000)))
         .route("/ws", routing::post(websocket))
+        .route("/many", routing::any(async || many()))
         .route("/bad", routing::any(async || [("grip-hold", "Stream")]))
         .route(
             "/status",
             routing::any(async || ([("grip-status", "404 Not Here")], "x")),
         )
+}
+
+/// So many headers, and an answer with as many.
+const MANY: usize = 1000;
+
+fn many() -> Response {
+    let mut response = Response::new(AxumBody::empty());
+    for _ in 0..MANY {
+        let value = HeaderValue::from_static("y");
+        response.headers_mut().append("x", value);
+    }
+    response
 }
 
 async fn slowly(mut sender: http_body_util::channel::Sender<Bytes>) {

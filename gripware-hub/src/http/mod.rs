@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod chunked;
 pub(crate) mod compact_headers;
 pub(crate) mod content_coding;
+pub(crate) mod header_count;
 pub(crate) mod hop_by_hop;
 pub(crate) mod http1_head;
 pub(crate) mod refusal;

@@ -17,7 +17,10 @@ use hyper_util::{
 use tower_service::Service;
 
 use super::{OriginAddress, OriginError, connect::Connector};
-use crate::http::body::Body;
+use crate::http::{
+    body::Body,
+    header_count::{MAX_HEAD, max_headers},
+};
 
 /// An application behind an HTTP address, over HTTP/1.1 connections that are kept for the next
 /// request.
@@ -44,6 +47,7 @@ impl HttpOrigin {
             .pool_idle_timeout(Self::IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
+            .http1_max_headers(max_headers(MAX_HEAD))
             .build(connector);
         Self {
             client,

@@ -85,7 +85,7 @@ pub(crate) fn judge(
         return refused(response, settings);
     }
     let is_forgetful = !meta.take(response.headers(), &settings.limits);
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let poll = poll(&parts.headers).unwrap_or(0);
     if body.is_empty() && poll > 0 {
         return Opening::Again {
@@ -102,6 +102,7 @@ pub(crate) fn judge(
     if events.any(|event| event.is_err()) {
         return Opening::Invalid("the body is not a list of events");
     }
+    forget_empty_subprotocol(&mut parts.headers);
     if !is_offered(&parts.headers, client) {
         return Opening::Invalid("the subprotocol is none that the client offers");
     }
@@ -172,6 +173,18 @@ fn for_client(mut headers: HeaderMap) -> HeaderMap {
 
 fn is_for_proxy(name: &HeaderName) -> bool {
     is_instruction(name) || name.as_str().starts_with(SET_META_PREFIX)
+}
+
+/// Takes an empty subprotocol for none, as clients do not: a framework that has nothing to choose from
+/// may write it all the same.
+fn forget_empty_subprotocol(answer: &mut HeaderMap) {
+    let all = answer.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    if all
+        .map(HeaderValue::as_bytes)
+        .all(|it| trim_ows_bytes(it).is_empty())
+    {
+        answer.remove(SEC_WEBSOCKET_PROTOCOL);
+    }
 }
 
 /// Whether the subprotocol that the origin chose is one that the client offered, or it chose none.

@@ -50,3 +50,67 @@ async fn a_large_head_is_no_matter_where_it_is_not_kept() {
         assert_eq!(replay.headers()["host"], "h");
     }
 }
+
+/// The application in the same process, and an origin behind an address that both take and give many
+/// headers. Of the second it is told what it was asked.
+async fn with_many(caught: &Arc<Caught>) -> ([SocketAddr; 2], mpsc::Receiver<String>) {
+    let many = "x: y\r\n".repeat(MANY);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{many}\r\n");
+    let (origin, told) = answering(answer.leak()).await;
+    let addresses = [gateway(caught, app()).await, gateway(caught, origin).await];
+    (addresses, told)
+}
+
+#[tokio::test]
+async fn many_small_headers_pass_in_both_directions() {
+    let caught = Caught::new(false);
+    let ([inside, outside], mut told) = with_many(&caught).await;
+    let many = "x: y\r\n".repeat(MANY);
+    for (address, path) in [(inside, "/many"), (outside, "/")] {
+        let answer = answer(address, path, 0, &many).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(answer.matches("\r\nx: y").count(), MANY);
+    }
+    assert_eq!(told.recv().await.unwrap().matches("\r\nx: y").count(), MANY);
+    let answer = answer(inside, "/echo", 0, &many).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn many_small_headers_pass_on_http_2_too() {
+    let caught = Caught::new(false);
+    let ([inside, outside], mut told) = with_many(&caught).await;
+    for (address, path) in [(inside, "/many"), (outside, "/")] {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut client, connection) = hyper::client::conn::http2::Builder::new(executor)
+            .max_header_list_size(1 << 16)
+            .handshake(hyper_util::rt::TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = Request::get(format!("http://h{path}"));
+        let mut request = request.body(String::new()).unwrap();
+        for _ in 0..MANY {
+            let value = HeaderValue::from_static("y");
+            request.headers_mut().append("x", value);
+        }
+        let answer = client.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers().get_all("x").iter().count(), MANY);
+    }
+    assert_eq!(told.recv().await.unwrap().matches("\r\nx: y").count(), MANY);
+}
+
+#[tokio::test]
+async fn more_headers_than_http_2_lets_in_are_too_large_a_head() {
+    let caught = Caught::new(false);
+    let address = gateway(&caught, app()).await;
+    for (headers, status) in [(1980, "200"), (2000, "431")] {
+        let answer = answer(address, "/echo", 0, &"x: y\r\n".repeat(headers)).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+}

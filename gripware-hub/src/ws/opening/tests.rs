@@ -131,7 +131,13 @@ fn what_does_not_open_with_open_is_no_answer() {
 
 #[test]
 fn the_subprotocol_is_one_of_the_clients_or_none() {
-    for protocols in [&["p3"][..], &["P1"], &["p1", "p2"], &["p1, p2"], &[""]] {
+    for protocols in [
+        &["p3"][..],
+        &["P1"],
+        &["p1", "p2"],
+        &["p1, p2"],
+        &["p1", ""],
+    ] {
         let protocols = protocols
             .iter()
             .map(|value| ("sec-websocket-protocol", *value));
@@ -140,6 +146,21 @@ fn the_subprotocol_is_one_of_the_clients_or_none() {
         assert!(matches!(opening, Opening::Invalid(_)), "{headers:?}");
     }
     assert_eq!(accepted(&[TYPE], "OPEN\r\n").headers.len(), 0);
+}
+
+#[test]
+fn an_empty_subprotocol_is_none() {
+    let empty = ("sec-websocket-protocol", "");
+    for headers in [&[TYPE, empty][..], &[TYPE, empty, empty]] {
+        assert_eq!(accepted(headers, "OPEN\r\n").headers.len(), 0);
+        let opening = judge(
+            answer(200, headers, "OPEN\r\n"),
+            &HeaderMap::new(),
+            ConnectionMeta::default(),
+            &WsSettings::default(),
+        );
+        assert!(matches!(opening, Opening::Accepted(_)), "{opening:?}");
+    }
 }
 
 #[test]
