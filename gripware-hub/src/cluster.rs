@@ -12,9 +12,15 @@ use std::{
 use gripware_core::{Channel, Item, item::ItemParts};
 use tokio::time::{Instant, timeout};
 
+use crate::{
+    connection_id::Id,
+    inspect::{ChannelInfo, ConnectionInfo, NodeInfo, Subscribers},
+    node::Node,
+    nodes::{Found, Gathered},
+    page::{CursorError, Page},
+};
 #[cfg(feature = "relay")]
-use crate::relay::Member;
-use crate::{inspect::Subscribers, node::Node};
+use crate::{nodes::Asker, relay::Member};
 
 /// Why an item did not reach the other nodes.
 #[cfg(feature = "relay")]
@@ -23,6 +29,9 @@ pub(crate) type RelayError = gripware_relay::PublishError;
 /// Without a relay there is no reason.
 #[cfg(not(feature = "relay"))]
 pub(crate) type RelayError = std::convert::Infallible;
+
+/// What a node is called that has no relay.
+const ALONE: &str = "local";
 
 /// A node and, where it has a relay, its cluster.
 #[derive(Debug)]
@@ -58,10 +67,110 @@ impl Cluster {
         #[cfg(feature = "relay")]
         if let Some(member) = &self.member {
             member.publish(channel, item).await?;
-            return Ok(self.node.subscribers(channel, parts));
+            return Ok(self.node.subscribers(channel.name()).of_formats(parts));
         }
         let _ = item;
         Ok(self.node.publish(channel, parts).await)
+    }
+
+    /// Publishes a valid item at every node. Returns how many subscribers of all nodes it is for.
+    pub(crate) async fn publish_everywhere(
+        &self,
+        channel: &Channel,
+        item: &Item,
+        parts: &ItemParts,
+    ) -> Result<Gathered<Subscribers>, RelayError> {
+        let here = self.publish(channel, item, parts).await?;
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            let mut all = asker.subscribers(channel.name()).await;
+            all.value = all.value.of_formats(parts);
+            return Ok(all);
+        }
+        Ok(Gathered::alone(here))
+    }
+
+    /// Returns all nodes, by name.
+    pub(crate) async fn nodes(&self) -> Gathered<Vec<NodeInfo>> {
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            return asker.nodes().await;
+        }
+        let gauges = self.node.gauges();
+        Gathered::alone(vec![NodeInfo {
+            name: ALONE.to_owned(),
+            is_this: true,
+            connections: gauges.connections,
+            channels: gauges.channels,
+        }])
+    }
+
+    /// Returns a page of the channels of all nodes.
+    pub(crate) async fn channels(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ChannelInfo>>, CursorError> {
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            return asker.channels(cursor).await;
+        }
+        self.node.channels_page(cursor).map(Gathered::alone)
+    }
+
+    /// Returns a page of the connections of all nodes.
+    pub(crate) async fn connections(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            return asker.connections(cursor).await;
+        }
+        let page = self.node.connections_page(cursor).await;
+        page.map(Gathered::alone)
+    }
+
+    /// Returns how many subscribers a channel has at all nodes.
+    pub(crate) async fn subscribers(&self, channel: &str) -> Gathered<Subscribers> {
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            return asker.subscribers(channel).await;
+        }
+        Gathered::alone(self.node.subscribers(channel))
+    }
+
+    /// Ends a connection of whatever node.
+    pub(crate) async fn close(&self, id: Id) -> Found {
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            return asker.close(id).await;
+        }
+        match self.node.close(id).await {
+            true => Found::Yes,
+            false => Found::No,
+        }
+    }
+
+    /// Hands a valid item to a connection of whatever node.
+    pub(crate) async fn publish_to(&self, id: Id, item: &Item) -> Result<Found, RelayError> {
+        #[cfg(feature = "relay")]
+        if let Some(asker) = self.asker() {
+            return asker.publish_to(id, item).await;
+        }
+        let Ok(parts) = item.parts() else {
+            return Ok(Found::No);
+        };
+        Ok(match self.node.publish_to(id, parts).await {
+            true => Found::Yes,
+            false => Found::No,
+        })
+    }
+
+    #[cfg(feature = "relay")]
+    fn asker(&self) -> Option<Asker<'_>> {
+        let relay = self.member.as_ref()?.relay();
+        let node = &*self.node;
+        Some(Asker { node, relay })
     }
 
     /// Whether clients are better off here than nowhere: the node hears the others, and is not about

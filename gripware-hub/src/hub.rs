@@ -1,5 +1,7 @@
 //! The handle that an application has of its hub.
 
+mod everywhere;
+
 use std::{io, net, sync::Arc};
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use thiserror::Error;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tower_service::Service;
 
+pub use self::everywhere::Everywhere;
 use crate::{
     cluster::{Cluster, RelayError},
     connection_id::Id,
@@ -266,6 +269,13 @@ impl Hub {
             (Some(node), Some(id)) => node.close(id).await,
             _ => false,
         }
+    }
+
+    /// Returns what is at all nodes of the relay, where the calls of this handle are about this node:
+    /// lists and counts, and one connection wherever it is held.
+    #[must_use]
+    pub fn everywhere(&self) -> Everywhere {
+        Everywhere::new(self.cluster().cloned())
     }
 
     /// Returns counters and gauges in the text format of Prometheus.

@@ -20,6 +20,22 @@ pub struct ConnectionInfo {
     pub peer: Option<SocketAddr>,
     /// What waits for the client to read it, in bytes.
     pub queued: usize,
+    /// The node that holds it, in a list of [all nodes](crate::Everywhere) of a relay.
+    pub node: Option<String>,
+}
+
+/// A node of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeInfo {
+    /// What it is called; `local` without a relay.
+    pub name: String,
+    /// Whether it is the one that was asked for the list.
+    pub is_this: bool,
+    /// How many clients it holds, of each kind.
+    pub connections: Subscribers,
+    /// How many channels its clients are subscribed to.
+    pub channels: usize,
 }
 
 /// How a client is held.
@@ -79,9 +95,21 @@ impl Subscribers {
         }
     }
 
+    /// Both together.
+    #[cfg(feature = "relay")]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            response: self.response.saturating_add(other.response),
+            stream: self.stream.saturating_add(other.stream),
+            websocket: self.websocket.saturating_add(other.websocket),
+        }
+    }
+
     /// How many there are in all.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.response + self.stream + self.websocket
+        self.response
+            .saturating_add(self.stream)
+            .saturating_add(self.websocket)
     }
 }

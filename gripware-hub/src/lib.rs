@@ -216,8 +216,9 @@
 //! [`Hub::connections`] and [`Hub::channels`] list who is there; [`Hub::close`] and
 //! [`Hub::publish_to`] reach one connection by its id, which for a WebSocket is the `Connection-Id`
 //! that its handler sees; [`Hub::publish`] says how many subscribers an item was for; and
-//! [`Hub::metrics`] is text for Prometheus. [`Hub::control`] serves the same over HTTP, beside
-//! Pushpin's own `/publish/`.
+//! [`Hub::metrics`] is text for Prometheus. [`Hub::everywhere`] does the same for all nodes of a relay,
+//! and says of each result how many of them it is from. [`Hub::control`] serves it over HTTP, beside
+//! Pushpin's own `/publish/`; there lists and connections are those of all nodes.
 //!
 //! # In Pushpin's place
 //! What the hub does otherwise than Pushpin is listed in [`differences`], with the reasons. What is
@@ -244,6 +245,7 @@ mod local_publisher;
 mod log;
 mod metrics;
 mod node;
+mod nodes;
 mod origin;
 mod page;
 #[cfg(feature = "relay")]
@@ -263,7 +265,8 @@ pub use self::gateway::{Tls, TlsError};
 pub use self::{
     builder::{BuildError, HubBuilder},
     control::ControlKeyError,
-    hub::{Hub, HubError},
+    hub::{Everywhere, Hub, HubError},
+    nodes::{Found, Gathered, Nodes},
     origin::{ClientAddr, OriginAddressError},
     server::{Listener, Serve},
     setting::{Setting, SettingKind},
@@ -271,7 +274,8 @@ pub use self::{
 };
 pub use crate::{
     http::body::{Body, BodyError},
-    inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
+    inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, NodeInfo, Subscribers},
+    page::{CursorError, Page},
 };
 
 #[cfg(doctest)]

@@ -158,9 +158,13 @@ impl Node {
         cursor: Option<&str>,
     ) -> Result<Page<ChannelInfo>, CursorError> {
         let after = cursor.map(read_channel_cursor).transpose()?;
-        let registry = &self.shared.registry;
-        let channels = registry.channels(after.as_deref(), MAX_PAGE + 1);
+        let channels = self.first_channels(after.as_deref(), MAX_PAGE + 1);
         Ok(Page::new(channels, |last| channel_cursor(&last.name)))
+    }
+
+    /// Returns the first `limit` channels behind a name.
+    pub(crate) fn first_channels(&self, after: Option<&str>, limit: usize) -> Vec<ChannelInfo> {
+        self.shared.registry.channels(after, limit)
     }
 
     /// Returns all clients that are held, the oldest first.
@@ -185,6 +189,20 @@ impl Node {
             entries: entries.into_iter().map(|(_, info)| info).collect(),
             next,
         })
+    }
+
+    /// Returns the first connections behind a cursor, one more than a page has, each with its own
+    /// cursor.
+    #[cfg(feature = "relay")]
+    pub(crate) async fn connections_after(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Vec<(String, ConnectionInfo)>, CursorError> {
+        let read = |cursor| Seniority::read(cursor, self.started);
+        let after = cursor.map(read).transpose()?;
+        let first = self.first_connections(after, MAX_PAGE + 1).await;
+        let with_cursor = |(at, info): (Seniority, _)| (at.to_cursor(self.started), info);
+        Ok(first.into_iter().map(with_cursor).collect())
     }
 
     async fn first_connections(
@@ -240,11 +258,9 @@ impl Node {
         }
     }
 
-    /// Returns how many subscribers a channel has for whom an item has a format.
-    #[cfg(feature = "relay")]
-    pub(crate) fn subscribers(&self, channel: &Channel, item: &ItemParts) -> Subscribers {
-        let registry = &self.shared.registry;
-        registry.subscribers(channel.name()).of_formats(item)
+    /// Returns how many subscribers a channel has, by its name.
+    pub(crate) fn subscribers(&self, channel: &str) -> Subscribers {
+        self.shared.registry.subscribers(channel)
     }
 
     /// Whether anybody here follows a channel.

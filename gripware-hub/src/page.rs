@@ -17,16 +17,28 @@ pub(crate) const MAX_PAGE: usize = 1_000;
 
 /// Part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Page<T> {
-    pub(crate) entries: Vec<T>,
+#[non_exhaustive]
+pub struct Page<T> {
+    /// Up to 1 000 entries, in the order of the list.
+    pub entries: Vec<T>,
     /// The cursor of the next page; `None` if this is the last one.
-    pub(crate) next: Option<String>,
+    pub next: Option<String>,
 }
 
 /// A cursor is none that a page has named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the cursor is none of this hub")]
-pub(crate) struct CursorError;
+#[non_exhaustive]
+pub struct CursorError;
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            next: None,
+        }
+    }
+}
 
 impl<T> Page<T> {
     /// Makes a page of entries in order, of which there are more than [`MAX_PAGE`] if another page

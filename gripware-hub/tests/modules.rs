@@ -38,6 +38,7 @@ const ORDER: &[&str] = &[
     "shard",
     "node",
     // Other nodes.
+    "nodes",
     "relay",
     "cluster",
     // Connections that are served.

@@ -8,11 +8,11 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gripware_axum::{HttpResponse, HttpStream, Item, WsMessage};
-use gripware_hub::{BuildError, Hub, HubBuilder, HubError, OnLoss};
-use gripware_relay::{MemoryBroker, PublishError};
+use gripware_hub::{BuildError, Found, Hub, HubBuilder, HubError, OnLoss};
+use gripware_relay::{MemoryBroker, PublishError, Relay, RelaySettings};
 use support::{PATIENCE, Site};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -269,6 +269,163 @@ async fn what_was_published_before_the_end_is_delivered_before_it() {
     site.hub.shutdown().await;
     let rest = client.reads_until("\r\n0\r\n\r\n").await;
     assert!(rest.contains("\n199\n\r\n0\r\n\r\n"), "{rest}");
+}
+
+/// Two nodes that know of each other, with a WebSocket at each.
+async fn peopled(broker: &MemoryBroker) -> (Vec<Site>, Vec<support::Client>) {
+    let mut sites = Vec::new();
+    let mut sockets = Vec::new();
+    for name in ["a", "b"] {
+        let site = node(broker, |hub| hub.node(name.parse().unwrap())).await;
+        let mut socket = site.connect().await;
+        socket.upgrades("/ws?channel=room").await;
+        site.followed("room", 1).await;
+        sites.push(site);
+        sockets.push(socket);
+    }
+    for site in &sites {
+        until("they know each other", async || {
+            site.hub.relay().unwrap().nodes().len() == 1
+        })
+        .await;
+    }
+    (sites, sockets)
+}
+
+#[tokio::test]
+async fn lists_and_counts_are_those_of_all_nodes() {
+    let broker = MemoryBroker::new();
+    let (sites, _sockets) = peopled(&broker).await;
+    let mut stream = sites[1].get("/stream?channel=extra").await;
+    stream.reads_until("[open]\n\r\n").await;
+    sites[1].followed("extra", 1).await;
+    let everywhere = sites[0].hub.everywhere();
+
+    let nodes = everywhere.nodes().await;
+    assert!(nodes.nodes.is_complete(), "{nodes:?}");
+    let held: Vec<_> = nodes
+        .value
+        .iter()
+        .map(|it| (&*it.name, it.is_this, it.connections.total(), it.channels))
+        .collect();
+    assert_eq!(held, [("a", true, 1, 1), ("b", false, 2, 2)]);
+
+    let channels = everywhere.channels(None).await.unwrap().value;
+    let subscribers: Vec<_> = channels
+        .entries
+        .iter()
+        .map(|it| (&*it.name, it.subscribers.total()))
+        .collect();
+    assert_eq!(subscribers, [("extra", 1), ("room", 2)]);
+    assert_eq!(channels.next, None);
+
+    let connections = everywhere.connections(None).await.unwrap();
+    assert_eq!(connections.nodes.to_string(), "2/2");
+    let page = connections.value;
+    let nodes: Vec<_> = page
+        .entries
+        .iter()
+        .filter_map(|it| it.node.as_deref())
+        .collect();
+    assert_eq!(nodes, ["a", "b", "b"]);
+    assert!(
+        page.entries
+            .iter()
+            .all(|it| it.channels.len() == 1 && it.peer.is_some())
+    );
+    let rest = everywhere.connections(Some("a.0.nonsense")).await;
+    assert!(rest.is_err(), "{rest:?}");
+
+    let reached = everywhere
+        .publish("room", WsMessage::text("all"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (reached.value.websocket, reached.nodes.is_complete()),
+        (2, true)
+    );
+    let counted = everywhere.subscribers("room").await.unwrap().value;
+    assert_eq!(counted.total(), 2);
+}
+
+#[tokio::test]
+async fn one_connection_is_reached_wherever_it_is() {
+    let broker = MemoryBroker::new();
+    let (sites, mut sockets) = peopled(&broker).await;
+    let id = sites[1].hub.connections().await[0].id.clone();
+    let everywhere = sites[0].hub.everywhere();
+    let found = everywhere.publish_to(&id, WsMessage::text("you")).await;
+    assert_eq!(found.unwrap(), Found::Yes);
+    assert_eq!(sockets[1].frame().await, (1, b"you".to_vec()));
+    // It has no format for this one.
+    let found = everywhere.publish_to(&id, HttpStream::text("x")).await;
+    assert_eq!(found.unwrap(), Found::No);
+    let large = WsMessage::text("x".repeat(2 << 20));
+    let error = everywhere.publish_to(&id, large).await.unwrap_err();
+    assert!(
+        matches!(error, HubError::Relay(PublishError::TooLarge { .. })),
+        "{error}"
+    );
+
+    assert_eq!(everywhere.close(&id).await, Found::Yes);
+    assert_eq!(sockets[1].frame().await.0, 8);
+    let unknown = "6f1ed002-5ab8-4a3b-9f5e-0d1c6e8a3b11";
+    assert_eq!(everywhere.close(unknown).await, Found::No);
+    assert_eq!(everywhere.close("x").await, Found::No);
+}
+
+#[tokio::test]
+async fn where_a_node_does_not_answer_the_rest_is_told_as_partial() {
+    let broker = MemoryBroker::new();
+    let (sites, _sockets) = peopled(&broker).await;
+    let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = control.local_addr().unwrap();
+    tokio::spawn(sites[0].hub.control(control).into_future());
+    // One that beats, and answers nothing.
+    let settings = RelaySettings::new().node("silent".parse().unwrap());
+    let (silent, mut deliveries) = Relay::new(Arc::new(broker.clone()), settings);
+    tokio::spawn(async move { while deliveries.next().await.is_some() {} });
+    silent.heard().await;
+    until("it is known", async || {
+        sites[0].hub.relay().unwrap().nodes().len() == 2
+    })
+    .await;
+
+    let everywhere = sites[0].hub.everywhere();
+    let channels = everywhere.channels(None).await.unwrap();
+    assert_eq!(channels.nodes.to_string(), "2/3");
+    assert_eq!(channels.value.entries[0].subscribers.total(), 2);
+    let unknown = "6f1ed002-5ab8-4a3b-9f5e-0d1c6e8a3b11";
+    let Found::Partial(nodes) = everywhere.close(unknown).await else {
+        panic!("it may be at the one that is silent");
+    };
+    assert_eq!((nodes.asked, nodes.answered), (3, 2));
+    let id = sites[1].hub.connections().await[0].id.clone();
+    let found = everywhere.publish_to(&id, WsMessage::text("you")).await;
+    assert_eq!(
+        found.unwrap(),
+        Found::Yes,
+        "without waiting for the silent one"
+    );
+
+    for (request, status) in [
+        ("GET /channels".to_owned(), "200 OK"),
+        (
+            format!("DELETE /connections/{unknown}"),
+            "504 Gateway Timeout",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{answer}"
+        );
+        assert!(answer.contains("grip-nodes: 2/3\r\n"), "{answer}");
+    }
 }
 
 #[test]

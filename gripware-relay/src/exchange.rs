@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -48,11 +49,23 @@ pub(crate) struct Exchange {
     pub(crate) last_error: Option<BrokerError>,
 }
 
-#[derive(Debug)]
+/// Whether an answer makes the others unnecessary.
+pub(crate) type Enough = Box<dyn Fn(&[u8]) -> bool + Send>;
+
 struct Asked {
     missing: HashSet<NodeId>,
     answers: Answers,
+    is_enough: Enough,
     done: Option<oneshot::Sender<()>>,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked")
+            .field("missing", &self.missing)
+            .field("answers", &self.answers)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is to be sent now.
@@ -245,11 +258,14 @@ impl Exchange {
         others.filter(|node| **node != self.settings.node)
     }
 
-    /// Asks every other node that lives. The receiver is told when all have answered; none where
-    /// there is nobody to ask, or too much to send already.
+    /// Asks every other node that lives. The receiver is told when all have answered, or one has
+    /// answered enough; none where there is nobody to ask, the question is larger than `limit`, or
+    /// there is too much to send already.
     pub(crate) fn ask(
         &mut self,
         body: &Bytes,
+        limit: usize,
+        is_enough: Enough,
         now: Instant,
     ) -> Option<(u64, oneshot::Receiver<()>)> {
         let nodes: HashSet<NodeId> = self.nodes(now).cloned().collect();
@@ -263,6 +279,9 @@ impl Exchange {
         envelope.id = Some(self.last_question.to_string());
         envelope.body = body.clone();
         let message = envelope.encode();
+        if message.len() > limit {
+            return None;
+        }
         for node in &nodes {
             self.signals
                 .push_back((Lane::Node(node.clone()), message.clone()));
@@ -274,6 +293,7 @@ impl Exchange {
                 ..Answers::default()
             },
             missing: nodes,
+            is_enough,
             done: Some(done),
         };
         self.questions.insert(self.last_question, asked);
@@ -286,15 +306,19 @@ impl Exchange {
         asked.map(|asked| asked.answers).unwrap_or_default()
     }
 
-    pub(crate) fn answer(&mut self, question: &Question, body: Bytes) {
+    /// Answers, unless the answer is larger than `limit` or there is too much to send already.
+    pub(crate) fn answer(&mut self, question: &Question, body: Bytes, limit: usize) {
         if self.signals.len() >= MAX_SIGNALS {
             return;
         }
         let mut envelope = self.envelope(Kind::Answer, 0);
         envelope.id = Some(question.number.clone());
         envelope.body = body;
-        self.signals
-            .push_back((Lane::Node(question.asker.clone()), envelope.encode()));
+        let message = envelope.encode();
+        if message.len() <= limit {
+            self.signals
+                .push_back((Lane::Node(question.asker.clone()), message));
+        }
     }
 
     /// Takes no more items.
@@ -434,10 +458,12 @@ impl Exchange {
         let Some(asked) = number.and_then(|number: u64| self.questions.get_mut(&number)) else {
             return;
         };
+        let mut is_enough = false;
         if asked.missing.remove(&envelope.node) {
+            is_enough = (asked.is_enough)(&envelope.body);
             asked.answers.answers.push((envelope.node, envelope.body));
         }
-        if asked.missing.is_empty()
+        if (is_enough || asked.missing.is_empty())
             && let Some(done) = asked.done.take()
         {
             let _ = done.send(());

@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     Answers, Backoff, Broker, BrokerError, BrokerErrorKind, Counts, Delivery, Event, Incoming,
     NodeId, PublishError, Question, RelaySettings, Sent,
-    exchange::{Batch, Exchange},
+    exchange::{Batch, Enough, Exchange},
     hearing::Change,
     outbox::Outcome,
     settings::{ECHO, SEND, TICK},
@@ -189,9 +189,26 @@ impl Relay {
     }
 
     /// Asks every other node that lives, and waits for their answers, at most for
-    /// [`RelaySettings::ask_timeout`]. Returns those that came, and how many nodes were asked.
+    /// [`RelaySettings::ask_timeout`]. Returns those that came, and how many nodes were asked. A
+    /// question larger than [`max_message`](Self::max_message) allows has no answers.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the question is forgotten, and others may answer in vain.
     pub async fn ask(&self, question: Bytes) -> Answers {
-        let (number, done) = match self.shared.begin_to_ask(&question) {
+        self.ask_until(question, |_| false).await
+    }
+
+    /// Asks as [`ask`](Self::ask) does, and returns as soon as there is an answer of which
+    /// `is_enough` says so: for what is at one node, and it is not known at which.
+    ///
+    /// # Cancel safety
+    /// As for [`ask`](Self::ask).
+    pub async fn ask_until<F>(&self, question: Bytes, is_enough: F) -> Answers
+    where
+        F: Fn(&[u8]) -> bool + Send + 'static,
+    {
+        let asked = self.shared.begin_to_ask(&question, Box::new(is_enough));
+        let (number, done) = match asked {
             Ok(asked) => asked,
             Err(nobody) => return nobody,
         };
@@ -203,9 +220,18 @@ impl Relay {
         asked.take()
     }
 
-    /// Answers a question of another node.
+    /// Returns the largest message that the broker takes, in bytes. What a node puts around a
+    /// question or an answer is less than [`MAX_HEAD`](crate::MAX_HEAD).
+    #[must_use]
+    pub fn max_message(&self) -> usize {
+        self.shared.broker.max_message()
+    }
+
+    /// Answers a question of another node. An answer larger than
+    /// [`max_message`](Self::max_message) allows is not sent.
     pub fn answer(&self, question: &Question, answer: Bytes) {
-        self.shared.exchange().answer(question, answer);
+        let limit = self.shared.broker.max_message();
+        self.shared.exchange().answer(question, answer, limit);
         self.shared.wake.notify_one();
     }
 
@@ -383,9 +409,15 @@ impl Shared {
     }
 
     /// Begins to ask every other node; what is to be said where nobody can be asked.
-    fn begin_to_ask(&self, question: &Bytes) -> Result<(u64, oneshot::Receiver<()>), Answers> {
+    fn begin_to_ask(
+        &self,
+        question: &Bytes,
+        is_enough: Enough,
+    ) -> Result<(u64, oneshot::Receiver<()>), Answers> {
+        let limit = self.broker.max_message();
         let mut exchange = self.exchange();
-        let asked = exchange.ask(question, now()).ok_or_else(|| Answers {
+        let begun = exchange.ask(question, limit, is_enough, now());
+        let asked = begun.ok_or_else(|| Answers {
             asked: exchange.nodes(now()).count(),
             ..Answers::default()
         })?;

@@ -370,7 +370,7 @@ fn a_question_is_answered_by_every_node_that_lives() {
     let question = Bytes::from_static(b"how many?");
     let (number, mut done) = network.nodes[0]
         .exchange
-        .ask(&question, network.now)
+        .ask(&question, 1 << 20, Box::new(|_| false), network.now)
         .unwrap();
     network.send(0, Fate::Accepted);
     for node in [1, 2] {
@@ -379,7 +379,7 @@ fn a_question_is_answered_by_every_node_that_lives() {
         assert_eq!(asked.body(), &question);
         network.nodes[node]
             .exchange
-            .answer(&asked, Bytes::from(node.to_string()));
+            .answer(&asked, Bytes::from(node.to_string()), 1 << 20);
         network.send(node, Fate::Accepted);
     }
     assert!(done.try_recv().is_err());
@@ -407,9 +407,59 @@ fn a_node_that_has_said_bye_is_not_asked() {
     assert!(
         network.nodes[0]
             .exchange
-            .ask(&Bytes::new(), network.now)
+            .ask(&Bytes::new(), 1 << 20, Box::new(|_| false), network.now)
             .is_none()
     );
+}
+
+#[test]
+fn a_question_is_over_with_an_answer_that_is_enough() {
+    let mut network = Network::new(3);
+    let (number, mut done) = network.nodes[0]
+        .exchange
+        .ask(
+            &Bytes::from_static(b"who has it?"),
+            1 << 20,
+            Box::new(|answer| answer == b"I"),
+            network.now,
+        )
+        .unwrap();
+    network.send(0, Fate::Accepted);
+    network.deliver(1, usize::MAX);
+    let asked = network.nodes[1].questions.pop().unwrap();
+    let exchange = &mut network.nodes[1].exchange;
+    exchange.answer(&asked, Bytes::from_static(b"I"), 1 << 20);
+    network.send(1, Fate::Accepted);
+    network.deliver(0, usize::MAX);
+    assert_eq!(done.try_recv(), Ok(()));
+    let answers = network.nodes[0].exchange.answers(number);
+    assert_eq!((answers.asked, answers.answers.len()), (2, 1));
+}
+
+#[test]
+fn a_question_or_an_answer_that_the_broker_does_not_take_is_not_sent() {
+    let mut network = Network::new(2);
+    let mut ask = |limit| {
+        network.nodes[0]
+            .exchange
+            .ask(
+                &Bytes::from(vec![0; 100]),
+                limit,
+                Box::new(|_| false),
+                network.now,
+            )
+            .is_some()
+    };
+    assert!(!ask(100));
+    assert!(ask(1000));
+    network.send(0, Fate::Accepted);
+    network.deliver(1, usize::MAX);
+    let asked = network.nodes[1].questions.pop().unwrap();
+    let exchange = &mut network.nodes[1].exchange;
+    exchange.answer(&asked, Bytes::from(vec![0; 100]), 100);
+    assert!(exchange.is_drained());
+    exchange.answer(&asked, Bytes::from(vec![0; 100]), 1000);
+    assert!(!exchange.is_drained());
 }
 
 #[test]

@@ -69,6 +69,11 @@ impl Registry {
         self.stripe(name).subscribe(name, shard, kind)
     }
 
+    /// Returns the last id of a channel, as long as it is remembered.
+    pub(crate) fn last_id(&self, name: &str) -> Option<Box<str>> {
+        self.stripe(name).last_id(name)
+    }
+
     /// Removes a subscriber; `is_last_of_shard` clears the shard's bit.
     pub(crate) fn unsubscribe(
         &self,
@@ -87,7 +92,6 @@ impl Registry {
     }
 
     /// Returns how many subscribers a channel has.
-    #[cfg(feature = "relay")]
     pub(crate) fn subscribers(&self, name: &str) -> Subscribers {
         self.stripe(name).subscribers(name)
     }

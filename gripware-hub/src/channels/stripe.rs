@@ -62,6 +62,10 @@ impl Entry {
         }
     }
 
+    fn last_id(&self) -> Option<Box<str>> {
+        self.sequencer.as_ref()?.last_id().map(Into::into)
+    }
+
     fn subscribers(&self) -> Subscribers {
         Subscribers {
             response: self.response as usize,
@@ -99,11 +103,12 @@ impl Stripe {
         self.followed += usize::from(entry.shards == 0);
         entry.shards |= 1 << shard;
         *entry.count(kind) += 1;
-        let last = entry
-            .sequencer
-            .as_ref()
-            .and_then(|sequencer| sequencer.last_id().map(Into::into));
+        let last = entry.last_id();
         (name, last)
+    }
+
+    pub(crate) fn last_id(&self, name: &str) -> Option<Box<str>> {
+        self.channels.get(name).and_then(Entry::last_id)
     }
 
     /// Removes a subscriber; `is_last_of_shard` clears the shard's bit.
@@ -141,7 +146,6 @@ impl Stripe {
             .is_some_and(|entry| entry.shards != 0)
     }
 
-    #[cfg(feature = "relay")]
     pub(crate) fn subscribers(&self, name: &str) -> Subscribers {
         let entry = self.channels.get(name);
         entry.map(Entry::subscribers).unwrap_or_default()

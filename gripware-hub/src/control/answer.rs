@@ -4,13 +4,17 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderName, HeaderValue, Response, StatusCode,
     header::{self, ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body_util::Full;
 
 use super::{accept::Form, access::Denied};
-use crate::{cluster::RelayError, page::CursorError};
+use crate::{
+    cluster::RelayError,
+    nodes::{Found, Nodes},
+    page::CursorError,
+};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -18,11 +22,16 @@ pub(super) type Answer = Response<Full<Bytes>>;
 /// goes, or an unknown connection can be pushed out.
 pub(super) const RETRY_AFTER: u8 = 1;
 
+/// How many nodes have answered, and how many were asked: `2/3`.
+const NODES: HeaderName = HeaderName::from_static("grip-nodes");
+
 /// Why a request is not served, for whoever sent it.
 #[derive(Debug)]
 pub(super) struct Refused {
     status: StatusCode,
     line: Cow<'static, str>,
+    /// Which nodes have answered, where that is why.
+    nodes: Option<Nodes>,
 }
 
 impl Refused {
@@ -30,8 +39,11 @@ impl Refused {
     pub(super) const BUSY: &str = "Too many connections.";
 
     pub(super) fn new(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Self {
-        let line = line.into();
-        Self { status, line }
+        Self {
+            status,
+            line: line.into(),
+            nodes: None,
+        }
     }
 
     pub(super) fn not_acceptable() -> Self {
@@ -43,6 +55,21 @@ impl Refused {
 
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not Found")
+    }
+
+    /// Of a connection that is at no node, or perhaps at one that has not answered.
+    pub(super) fn unless_found(found: Found) -> Result<(), Self> {
+        match found {
+            Found::Yes => Ok(()),
+            Found::No => Err(Self::not_found()),
+            Found::Partial(nodes) => Err(Self {
+                nodes: Some(nodes),
+                ..Self::new(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "Not found at the nodes that answered.",
+                )
+            }),
+        }
     }
 
     /// Of an item that the broker has not accepted, or not in time. Those before it in the same body
@@ -75,7 +102,10 @@ impl From<Refused> for Answer {
             let seconds = HeaderValue::from(u16::from(RETRY_AFTER));
             answer.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
-        answer
+        match refused.nodes {
+            Some(nodes) => of_nodes(answer, nodes),
+            None => answer,
+        }
     }
 }
 
@@ -161,6 +191,14 @@ pub(super) fn list(json: String) -> Answer {
     answer
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// Adds how many nodes it is from.
+pub(super) fn of_nodes(mut answer: Answer, nodes: Nodes) -> Answer {
+    if let Ok(value) = HeaderValue::try_from(nodes.to_string()) {
+        answer.headers_mut().insert(NODES, value);
+    }
     answer
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::answer::{self, Answer};
 use crate::{
-    inspect::{ChannelInfo, ConnectionInfo},
+    inspect::{ChannelInfo, ConnectionInfo, NodeInfo, Subscribers},
+    nodes::Gathered,
     page::Page,
 };
 
@@ -18,20 +19,33 @@ pub(super) fn cursor(parts: &Parts) -> Option<&str> {
     parameters.find_map(|it| it.strip_prefix("after="))
 }
 
-pub(super) fn channels(page: Page<ChannelInfo>) -> Answer {
+pub(super) fn nodes(all: &Gathered<Vec<NodeInfo>>) -> Answer {
+    let entries: Vec<_> = all
+        .value
+        .iter()
+        .map(|node| {
+            json(&Node {
+                name: &node.name,
+                this: node.is_this,
+                connections: node.connections.into(),
+                channels: node.channels,
+            })
+        })
+        .collect();
+    let answer = answer::list(format!("[{}]\n", entries.join(",\n")));
+    answer::of_nodes(answer, all.nodes)
+}
+
+pub(super) fn channels(page: Gathered<Page<ChannelInfo>>) -> Answer {
     list(page, |channel| {
         json(&Channel {
             name: &channel.name,
-            subscribers: ByKind {
-                response: channel.subscribers.response,
-                stream: channel.subscribers.stream,
-                websocket: channel.subscribers.websocket,
-            },
+            subscribers: channel.subscribers.into(),
         })
     })
 }
 
-pub(super) fn connections(page: Page<ConnectionInfo>) -> Answer {
+pub(super) fn connections(page: Gathered<Page<ConnectionInfo>>) -> Answer {
     list(page, |connection| {
         json(&Connection {
             id: &connection.id,
@@ -40,11 +54,17 @@ pub(super) fn connections(page: Page<ConnectionInfo>) -> Answer {
             age: connection.age.as_millis() as f64 / 1000.0,
             peer: connection.peer.map(|peer| peer.to_string()),
             queued: connection.queued,
+            node: connection.node.as_deref(),
         })
     })
 }
 
-fn list<T>(page: Page<T>, entry: impl Fn(&T) -> String) -> Answer {
+fn list<T>(
+    Gathered {
+        value: page, nodes, ..
+    }: Gathered<Page<T>>,
+    entry: impl Fn(&T) -> String,
+) -> Answer {
     let entries: Vec<_> = page.entries.iter().map(entry).collect();
     let mut answer = answer::list(format!("[{}]\n", entries.join(",\n")));
     let link = page
@@ -53,7 +73,16 @@ fn list<T>(page: Page<T>, entry: impl Fn(&T) -> String) -> Answer {
     if let Some(Ok(link)) = link.map(HeaderValue::try_from) {
         answer.headers_mut().insert(LINK, link);
     }
-    answer
+    answer::of_nodes(answer, nodes)
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    name: &'a str,
+    /// Whether it is the one that was asked.
+    this: bool,
+    connections: ByKind,
+    channels: usize,
 }
 
 #[derive(Serialize)]
@@ -69,6 +98,16 @@ struct ByKind {
     websocket: usize,
 }
 
+impl From<Subscribers> for ByKind {
+    fn from(subscribers: Subscribers) -> Self {
+        Self {
+            response: subscribers.response,
+            stream: subscribers.stream,
+            websocket: subscribers.websocket,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Connection<'a> {
     id: &'a str,
@@ -79,6 +118,9 @@ struct Connection<'a> {
     peer: Option<String>,
     /// In bytes.
     queued: usize,
+    /// Where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
 }
 
 /// None of these can fail: they have text, numbers and no maps.

@@ -7,6 +7,7 @@
 //! | `POST /publish/` | takes `{"items":[…]}` (GRIP 3.1, 3.2) |
 //! | `POST /recover/` | makes held clients ask the origin what they missed |
 //! | `GET /metrics` | counters and gauges, as text for Prometheus |
+//! | `GET /nodes` | the nodes of the relay, or this one, and how many connections and channels each has |
 //! | `GET /channels` | the channels that somebody is subscribed to |
 //! | `GET /connections` | the clients that are held |
 //! | `DELETE /connections/{id}` | ends one of them |
@@ -20,6 +21,12 @@
 //! Channels and connections are listed in pages of up to 1 000 entries, the channels by name and the
 //! connections from the oldest on. Where another page follows, the answer has
 //! `Link: <?after=CURSOR>; rel="next"`.
+//!
+//! With a relay these lists are those of all nodes: subscribers are added up, and connections go by the
+//! names of their nodes, each with its `node`, and those of other nodes with their first 100 channels. A
+//! connection is ended, and items for it are handed to it, wherever it is held. `Grip-Nodes: 2/3` says
+//! that two nodes of three have answered, so that a list is partial; a connection that is at none of
+//! them is 504 then, not 404. `Grip-Subscribers` and `GET /metrics` are about this node.
 //!
 //! A publish is answered once every item is accepted. Where the hub has more items waiting than it
 //! takes, the answer comes later: nothing is dropped.

@@ -60,9 +60,8 @@ pub(super) async fn publish_to(
     items: &[(Channel, Item)],
 ) -> Result<Answer, Refused> {
     for (_, item) in items {
-        if !target.publish_to(id, item).await {
-            return Err(Refused::not_found());
-        }
+        let published = target.publish_to(id, item).await;
+        Refused::unless_found(published.map_err(|error| Refused::not_relayed(&error))?)?;
     }
     let mut answer = answer::done(form, "Published");
     let reached = HeaderValue::from(items.len());

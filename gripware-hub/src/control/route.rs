@@ -10,6 +10,7 @@ pub(super) enum Route<'a> {
     Publish,
     Recover,
     Metrics,
+    Nodes,
     Channels,
     Connections,
     /// With the text of its id.
@@ -28,6 +29,7 @@ impl<'a> Route<'a> {
             "publish" => Self::Publish,
             "recover" => Self::Recover,
             "metrics" => Self::Metrics,
+            "nodes" => Self::Nodes,
             "channels" => Self::Channels,
             "connections" => Self::Connections,
             _ => {
@@ -44,9 +46,12 @@ impl<'a> Route<'a> {
     /// The methods that it takes, as in an `Allow` header.
     pub(super) fn allowed(self) -> &'static str {
         match self {
-            Self::Root | Self::Ready | Self::Metrics | Self::Channels | Self::Connections => {
-                "GET, HEAD"
-            }
+            Self::Root
+            | Self::Ready
+            | Self::Metrics
+            | Self::Nodes
+            | Self::Channels
+            | Self::Connections => "GET, HEAD",
             Self::Publish | Self::Recover | Self::PublishTo(_) => "POST",
             Self::Connection(_) => "DELETE",
         }
@@ -81,6 +86,7 @@ mod tests {
             ("/publish", Some(Route::Publish)),
             ("/publish/", Some(Route::Publish)),
             ("/recover/", Some(Route::Recover)),
+            ("/nodes", Some(Route::Nodes)),
             ("/connections/", Some(Route::Connections)),
             ("/connections/a", Some(Route::Connection("a"))),
             ("/connections/a/publish/", Some(Route::PublishTo("a"))),

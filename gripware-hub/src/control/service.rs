@@ -111,14 +111,13 @@ impl<T: Target> Control<T> {
                 answer::done(form, "Updated")
             }
             Route::Metrics => answer::metrics(target.metrics()),
-            Route::Channels => list::channels(target.channels(list::cursor(parts))?),
+            Route::Nodes => list::nodes(&target.nodes().await),
+            Route::Channels => list::channels(target.channels(list::cursor(parts)).await?),
             Route::Connections => list::connections(target.connections(list::cursor(parts)).await?),
             Route::Connection(id) => {
-                if target.close(read_id(id)?).await {
-                    answer::no_content()
-                } else {
-                    return Err(Refused::not_found());
-                }
+                let found = target.close(read_id(id)?).await;
+                Refused::unless_found(found)?;
+                answer::no_content()
             }
             Route::PublishTo(id) => {
                 let id = read_id(id)?;

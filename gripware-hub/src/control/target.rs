@@ -7,7 +7,8 @@ use gripware_core::{Channel, Item};
 use crate::{
     cluster::{Cluster, RelayError},
     connection_id::Id,
-    inspect::{ChannelInfo, ConnectionInfo, Subscribers},
+    inspect::{ChannelInfo, ConnectionInfo, NodeInfo, Subscribers},
+    nodes::{Found, Gathered},
     page::{CursorError, Page},
 };
 
@@ -19,20 +20,31 @@ pub(crate) trait Target: Send + Sync + 'static {
         item: &Item,
     ) -> impl Future<Output = Result<Subscribers, RelayError>> + Send;
 
-    fn publish_to(&self, id: Id, item: &Item) -> impl Future<Output = bool> + Send;
+    /// Hands an item to a connection of whatever node.
+    fn publish_to(
+        &self,
+        id: Id,
+        item: &Item,
+    ) -> impl Future<Output = Result<Found, RelayError>> + Send;
 
     fn recover(&self) -> impl Future<Output = ()> + Send;
 
-    /// Returns a page of the channels: the first, or the one that a cursor names.
-    fn channels(&self, cursor: Option<&str>) -> Result<Page<ChannelInfo>, CursorError>;
+    fn nodes(&self) -> impl Future<Output = Gathered<Vec<NodeInfo>>> + Send;
 
-    /// Returns a page of the connections.
+    /// Returns a page of the channels of all nodes: the first, or the one that a cursor names.
+    fn channels(
+        &self,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Gathered<Page<ChannelInfo>>, CursorError>> + Send;
+
+    /// Returns a page of the connections of all nodes.
     fn connections(
         &self,
         cursor: Option<&str>,
-    ) -> impl Future<Output = Result<Page<ConnectionInfo>, CursorError>> + Send;
+    ) -> impl Future<Output = Result<Gathered<Page<ConnectionInfo>>, CursorError>> + Send;
 
-    fn close(&self, id: Id) -> impl Future<Output = bool> + Send;
+    /// Ends a connection of whatever node.
+    fn close(&self, id: Id) -> impl Future<Output = Found> + Send;
 
     /// Returns counters and gauges in the text format of Prometheus.
     fn metrics(&self) -> String;
@@ -49,27 +61,34 @@ impl Target for Cluster {
         }
     }
 
-    async fn publish_to(&self, id: Id, item: &Item) -> bool {
-        match item.parts() {
-            Ok(parts) => self.node.publish_to(id, parts).await,
-            Err(_) => false,
-        }
+    async fn publish_to(&self, id: Id, item: &Item) -> Result<Found, RelayError> {
+        self.publish_to(id, item).await
     }
 
     async fn recover(&self) {
         self.node.recover();
     }
 
-    fn channels(&self, cursor: Option<&str>) -> Result<Page<ChannelInfo>, CursorError> {
-        self.node.channels_page(cursor)
+    async fn nodes(&self) -> Gathered<Vec<NodeInfo>> {
+        self.nodes().await
     }
 
-    async fn connections(&self, cursor: Option<&str>) -> Result<Page<ConnectionInfo>, CursorError> {
-        self.node.connections_page(cursor).await
+    async fn channels(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ChannelInfo>>, CursorError> {
+        self.channels(cursor).await
     }
 
-    async fn close(&self, id: Id) -> bool {
-        self.node.close(id).await
+    async fn connections(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
+        self.connections(cursor).await
+    }
+
+    async fn close(&self, id: Id) -> Found {
+        self.close(id).await
     }
 
     fn metrics(&self) -> String {

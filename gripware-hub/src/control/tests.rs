@@ -23,14 +23,24 @@ use super::{ControlKey, serve, target::Target};
 use crate::{
     cluster::RelayError,
     connection_id::Id,
-    inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, Subscribers},
+    inspect::{ChannelInfo, ConnectionInfo, ConnectionKind, NodeInfo, Subscribers},
     metrics::{Gauges, Metrics},
+    nodes::{Found, Gathered, Nodes},
     page::{CursorError, Page},
     settings::Settings,
 };
 
 /// So that a body may have a million.
 const MAX_ITEM: usize = 1_000_000 - 64;
+
+/// What one node of two says.
+const PARTIAL: Nodes = Nodes {
+    asked: 2,
+    answered: 1,
+};
+
+/// A connection that the other one may have.
+const LOST: &str = "6f1ed002-5ab8-4a3b-9f5e-0d1c6e8a3b11";
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -52,6 +62,13 @@ impl Noting {
         self.notes.lock().unwrap().push(note);
     }
 
+    fn find(&self, id: Id) -> Found {
+        if id == Id::parse(LOST).unwrap() {
+            return Found::Partial(PARTIAL);
+        }
+        Found::of(id == self.id, Nodes::ALONE)
+    }
+
     fn notes(&self) -> Vec<String> {
         std::mem::take(&mut self.notes.lock().unwrap())
     }
@@ -71,16 +88,31 @@ impl Target for Noting {
         Ok(subscribers)
     }
 
-    async fn publish_to(&self, id: Id, item: &Item) -> bool {
+    async fn publish_to(&self, id: Id, item: &Item) -> Result<Found, RelayError> {
         self.note(format!("publish_to {}", self::id(item)));
-        id == self.id
+        Ok(self.find(id))
+    }
+
+    async fn nodes(&self) -> Gathered<Vec<NodeInfo>> {
+        Gathered::new(
+            vec![NodeInfo {
+                name: "a".to_owned(),
+                is_this: true,
+                connections: Subscribers::default(),
+                channels: 5,
+            }],
+            PARTIAL,
+        )
     }
 
     async fn recover(&self) {
         self.note("recover".to_owned());
     }
 
-    fn channels(&self, cursor: Option<&str>) -> Result<Page<ChannelInfo>, CursorError> {
+    async fn channels(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ChannelInfo>>, CursorError> {
         self.note(format!("channels {cursor:?}"));
         let channel = ChannelInfo {
             name: "room \"a\"".to_owned(),
@@ -90,13 +122,16 @@ impl Target for Noting {
                 websocket: 3,
             },
         };
-        Ok(Page {
+        Ok(Gathered::alone(Page {
             entries: vec![channel],
             next: cursor.is_none().then(|| "next".to_owned()),
-        })
+        }))
     }
 
-    async fn connections(&self, cursor: Option<&str>) -> Result<Page<ConnectionInfo>, CursorError> {
+    async fn connections(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
         if cursor.is_some() {
             return Err(CursorError);
         }
@@ -107,16 +142,17 @@ impl Target for Noting {
             age: Duration::from_millis(1500),
             peer: Some("127.0.0.1:9".parse().unwrap()),
             queued: 7,
+            node: None,
         };
-        Ok(Page {
+        Ok(Gathered::alone(Page {
             entries: vec![connection],
             next: None,
-        })
+        }))
     }
 
-    async fn close(&self, id: Id) -> bool {
+    async fn close(&self, id: Id) -> Found {
         self.note(format!("close {}", id == self.id));
-        id == self.id
+        self.find(id)
     }
 
     fn metrics(&self) -> String {
@@ -539,6 +575,18 @@ async fn one_can_look_into_the_hub() {
             "queued": 7,
         }])
     );
+    assert!(connections.has("grip-nodes: 1/1"), "{connections:?}");
+    let nodes = site.get("/nodes").await;
+    assert!(nodes.has("grip-nodes: 1/2"), "{nodes:?}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&nodes.body).unwrap(),
+        json!([{
+            "name": "a",
+            "this": true,
+            "connections": {"response": 0, "stream": 0, "websocket": 0},
+            "channels": 5,
+        }])
+    );
     let wrong = site.get("/connections?after=x").await;
     assert!(wrong.is(400, "Invalid cursor.\n"), "{wrong:?}");
 
@@ -575,12 +623,22 @@ async fn one_connection_can_be_closed() {
         .request(&format!("DELETE /connections/{unknown}"), "", "")
         .await;
     assert!(other.is(404, "Not Found\n"), "{other:?}");
+    let lost = site
+        .request(&format!("DELETE /connections/{LOST}"), "", "")
+        .await;
+    assert!(
+        lost.is(504, "Not found at the nodes that answered.\n") && lost.has("grip-nodes: 1/2"),
+        "{lost:?}"
+    );
     let none = site.request("DELETE /connections/x", "", "").await;
     assert!(none.is(400, "Invalid connection id.\n"), "{none:?}");
     let wrong = site.get(&format!("/connections/{id}")).await;
     assert_eq!(wrong.status, 405, "{wrong:?}");
     assert!(wrong.has("allow: DELETE"), "{wrong:?}");
-    assert_eq!(site.target.notes(), ["close true", "close false"]);
+    assert_eq!(
+        site.target.notes(),
+        ["close true", "close false", "close false"]
+    );
 }
 
 #[tokio::test]

@@ -2,10 +2,16 @@
 
 use std::{pin::pin, sync::Arc};
 
-use gripware_relay::{Deliveries, Delivery, Relay, RelayedItem};
-use tokio::sync::{mpsc, oneshot};
+use gripware_relay::{Deliveries, Delivery, Question, Relay, RelayedItem};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::node::Node;
+use crate::{
+    node::Node,
+    nodes::{MAX_ANSWER, respond},
+};
+
+/// How many questions of other nodes are answered at a time: what an answer takes is memory.
+const MAX_ANSWERING: usize = 64;
 
 /// Hands on what comes until the relay ends, which it does when `marks` has no sender any more.
 ///
@@ -17,6 +23,7 @@ pub(super) async fn run(
     node: Arc<Node>,
     mut marks: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
 ) {
+    let answering = Arc::new(Semaphore::new(MAX_ANSWERING));
     let mut is_ending = false;
     loop {
         // Not dropped before it is ready: it could take a message with it.
@@ -45,8 +52,22 @@ pub(super) async fn run(
                 tracing::warn!(reason = %loss.reason, "items of other nodes may be lost: recovering");
                 node.lost();
             }
+            Some(Delivery::Question(question)) => {
+                // With more than that it is busy, and says nothing.
+                if let Ok(place) = Arc::clone(&answering).try_acquire_owned() {
+                    tokio::spawn(answer(relay.clone(), Arc::clone(&node), question, place));
+                }
+            }
             Some(_) => {}
         }
+    }
+}
+
+/// Answers another node, unless the question cannot be read.
+async fn answer(relay: Relay, node: Arc<Node>, question: Question, _place: OwnedSemaphorePermit) {
+    let most = MAX_ANSWER.min(relay.max_message() / 2);
+    if let Some(answer) = respond(&node, relay.node(), question.body(), most).await {
+        relay.answer(&question, answer);
     }
 }
 

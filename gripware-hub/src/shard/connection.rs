@@ -151,6 +151,7 @@ impl Connection {
             age: clock::now().saturating_duration_since(self.since),
             peer: self.peer,
             queued: state.outbox.bytes(),
+            node: None,
         })
     }
 }
