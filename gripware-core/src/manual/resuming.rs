@@ -48,6 +48,12 @@
 //! | long-polling with ids | nothing: the next request names its last id | the same |
 //! | WebSocket | items are sent in order, and what is lost between publisher and proxy is not noticed | all of it: the page has to ask for what it missed when it is connected again |
 //!
+//! A WebSocket that comes back says what it has seen last, and its handler reads what came since and
+//! subscribes. What is published between the two goes to nobody, unless the subscription names the last
+//! id that was read (`ws.subscribe(channel.with_prev_id(id)?)`): where the channel has moved on by then,
+//! the hub makes a turn without events at once, in which the handler reads again. Pushpin passes over
+//! the id; there a `refresh` of the connection, published or by the command socket, does the same.
+//!
 //! # Behind the servers people have
 //! An event stream is sent with `Cache-Control: no-cache` and `X-Accel-Buffering: no`, unless the
 //! handler sets them, so that an nginx with nothing but `proxy_pass` passes it on. An empty comment

@@ -42,7 +42,10 @@ pub const CONTROL_PREFIX: &str = "c:";
 pub enum ControlMessage {
     /// `subscribe`: items of the channel go to the client, through the channel's filters.
     ///
-    /// There is no recovery for WebSockets, so a channel with a previous id is refused.
+    /// With a previous id, `prev-id`, which is the last one that the application has read: where the
+    /// channel has moved on meanwhile, the hub makes a turn without events at once, so that the
+    /// application reads again and nothing is lost between reading and subscribing. Pushpin passes
+    /// over it.
     Subscribe {
         /// The channel with its filters.
         channel: Channel,
@@ -88,8 +91,8 @@ impl ControlMessage {
     ///
     /// # Errors
     /// If a proxy would drop it or do something else: over [`Limits::control_message`] bytes,
-    /// a channel with more than [`Limits::filters`] or with a previous id, an empty name of an
-    /// item of meta, a time that is not whole seconds, or a ping over [`MAX_PING_LEN`].
+    /// a channel with more than [`Limits::filters`], an empty name of an item of meta, a time that
+    /// is not whole seconds, or a ping over [`MAX_PING_LEN`].
     pub fn encode(&self, limits: &Limits) -> Result<String, ControlError> {
         let json = serde_json::to_string(&Wire::try_from(self)?)?;
         let length = CONTROL_PREFIX.len() + json.len();
@@ -148,9 +151,6 @@ pub enum ControlError {
     /// The name of a channel or filter is none.
     #[error("a control message with an invalid channel or filter")]
     Channel(#[from] ChannelError),
-    /// A subscription has a previous id, which WebSockets do not have.
-    #[error("a WebSocket cannot be subscribed from a previous id on")]
-    PreviousId,
     /// A subscription has more filters than [`Limits::filters`].
     #[error("{count} filters are over the limit of {limit}")]
     TooManyFilters {

@@ -80,7 +80,6 @@ pub(crate) enum Input<'a> {
     /// Something may have been missed, and an HTTP hold asks for it.
     Recover,
     /// Something may have been missed, and the handler of a WebSocket gets a turn to send it.
-    #[cfg(any(test, feature = "relay"))]
     Refresh,
     /// The client has got all that was written.
     Drained,

@@ -111,7 +111,6 @@ impl ResponseSession {
             Input::Overflow => effects.push(Effect::Cut),
             Input::Subscribed { .. } | Input::Drained => {}
             // For WebSockets.
-            #[cfg(any(test, feature = "relay"))]
             Input::Refresh => {}
         }
     }

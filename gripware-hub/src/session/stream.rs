@@ -103,7 +103,6 @@ impl StreamSession {
             }
             Input::Drained => {}
             // For WebSockets.
-            #[cfg(any(test, feature = "relay"))]
             Input::Refresh => {}
             Input::TooManyChannels { limit } => {
                 effects.push(Effect::Refuse(format!(

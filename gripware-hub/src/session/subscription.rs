@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use gripware_core::{
-    Filter,
+    Channel, Filter,
     proxy::{Subject, Verdict},
 };
 
@@ -16,7 +16,8 @@ use crate::channels::encoded_item::EncodedItem;
 pub(crate) struct Subscription {
     pub(crate) channel: Arc<str>,
     pub(crate) filters: Box<[Filter]>,
-    /// The id up to which the client has seen the channel, where the origin named one.
+    /// The id up to which the client has seen the channel, where the origin named one. For a
+    /// WebSocket it is the one that the origin named, whatever came since.
     pub(crate) place: Option<Box<str>>,
     /// Where it stands in the shard's list for the channel.
     pub(crate) position: u32,
@@ -70,6 +71,13 @@ impl Meta {
 }
 
 impl ClientState {
+    /// Returns whether the origin has said before that the client is at this place of a channel.
+    pub(crate) fn is_at(&self, channel: &Channel) -> bool {
+        let mut all = self.subscriptions.iter();
+        let known = all.find(|it| *it.channel == *channel.name());
+        known.is_some_and(|it| it.place.is_some() && it.place.as_deref() == channel.prev_id())
+    }
+
     /// Returns whether an item follows what the client has seen, for one of its subscriptions. One
     /// for this client alone always does.
     pub(super) fn fits(&self, index: Option<usize>, item: &EncodedItem) -> bool {

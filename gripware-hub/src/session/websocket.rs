@@ -68,7 +68,6 @@ impl WebSocketSession {
             }
             Input::Finish(code) => self.session.end(code, now, effects),
             Input::Gone => self.session.gone(),
-            #[cfg(any(test, feature = "relay"))]
             Input::Refresh => {
                 self.session.refresh();
                 effects.push(Effect::Ask);

@@ -6,6 +6,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
+use gripware_core::Channel;
 use http::Response;
 
 use super::{
@@ -114,7 +115,15 @@ impl Shard {
             Effect::Cut => self.lost(connection),
             Effect::Overflow => self.overflow(connection),
             Effect::Subscribe(channel) => {
-                connection.with(|state| self.subscribe(connection, state, &channel))?;
+                let is_missing = connection.with(|state| {
+                    let is_known = state.session.client.is_at(&channel);
+                    self.subscribe(connection, state, &channel)?;
+                    Ok(!is_known && self.has_moved_on(&channel))
+                })?;
+                if is_missing {
+                    let effects = effects_of(connection, Input::Refresh);
+                    self.apply(connection, effects);
+                }
             }
             Effect::Unsubscribe(channel) => connection.with(|state| {
                 let mut all = state.session.client.subscriptions.iter();
@@ -165,6 +174,15 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// Whether something was published since what the origin has read last, where it says that. It
+    /// is looked at after subscribing, so that what comes later comes by the subscription.
+    fn has_moved_on(&self, channel: &Channel) -> bool {
+        channel.prev_id().is_some_and(|read| {
+            let last = self.shared.registry.last_id(channel.name());
+            last.is_some_and(|last| *last != *read)
+        })
     }
 
     /// The origin insists on where a channel is, although something else was published there.

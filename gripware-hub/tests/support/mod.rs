@@ -18,7 +18,9 @@ use axum::{
     response::IntoResponse,
     routing::{any, get},
 };
-use gripware_axum::{Grip, GripContext, GripLayer, Hold, KeepAlive, WebSocketContext};
+use gripware_axum::{
+    Grip, GripContext, GripLayer, Hold, Item, KeepAlive, Publisher, WebSocketContext, WsMessage,
+};
 use gripware_hub::{Hub, HubBuilder};
 use serde::Deserialize;
 use tokio::{
@@ -42,6 +44,7 @@ pub(crate) struct Site {
 #[derive(Clone)]
 struct App {
     seen: mpsc::UnboundedSender<String>,
+    publisher: Publisher,
 }
 
 #[derive(Deserialize)]
@@ -113,8 +116,12 @@ fn app(grip: &Grip, seen: mpsc::UnboundedSender<String>) -> Router {
         .route("/several", get(several))
         .route("/gone", any(gone))
         .route("/ws", any(websocket))
+        .route("/resuming", any(resuming))
         .layer(GripLayer::new(grip))
-        .with_state(App { seen })
+        .with_state(App {
+            seen,
+            publisher: grip.publisher(),
+        })
 }
 
 async fn stream(Query(asked): Query<Asked>) -> impl IntoResponse {
@@ -187,6 +194,37 @@ async fn websocket(
     }
     if let Some(close) = ws.close_received() {
         let _ = app.seen.send(format!("closed {:?}", close.code()));
+    }
+    ws
+}
+
+/// Subscribes from the last id that it has read, and something is published before the answer takes
+/// effect: `READ PUBLISHED`, of which the second may be `-`. Both come when it opens, in the query, or
+/// in a message.
+async fn resuming(
+    State(app): State<App>,
+    uri: axum::http::Uri,
+    mut ws: WebSocketContext,
+) -> WebSocketContext {
+    let mut steps = Vec::new();
+    if ws.is_opening() {
+        ws.accept();
+        steps.extend(uri.query().map(|query| query.replace('&', " ")));
+    }
+    while let Some(message) = ws.receive().unwrap() {
+        steps.push(message.into_text().unwrap());
+    }
+    for step in steps {
+        let (read, published) = step.split_once(' ').unwrap();
+        let channel = gripware_axum::Channel::new("room").unwrap();
+        ws.subscribe(channel.with_prev_id(read).unwrap()).unwrap();
+        if published != "-" {
+            let item = Item::from(WsMessage::text(published)).id(published);
+            app.publisher.publish("room", item).await.unwrap();
+        }
+    }
+    if ws.is_keep_alive() {
+        ws.send("caught up").unwrap();
     }
     ws
 }

@@ -59,8 +59,13 @@ impl History {
 ///
 /// A proxy keeps no place in a channel for a WebSocket, so the connection's meta has it. An item may
 /// reach the client both from the channel and from here: clients drop those whose id is not after
-/// the last one of its epoch. What was published between the answer that subscribes and the moment
-/// in which it takes effect comes with the next [`catch_up`](Self::catch_up).
+/// the last one of its epoch.
+///
+/// What was published between reading and the moment in which the subscription takes effect comes
+/// with the next [`catch_up`](Self::catch_up). The subscription says what was read (`prev-id`), and
+/// where the channel has moved on, the hub makes the turn for that at once, as it does while there
+/// is [more](Caught::has_more). Behind Pushpin, which passes over that, it comes with the next poll:
+/// publish `WsMessage::refresh()` to the connection after the answer, or ask by its command socket.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing by itself"]
 pub struct SocketResume {
@@ -103,9 +108,10 @@ impl SocketResume {
         ws: &mut WebSocketContext,
         cursor: Option<&str>,
     ) -> Result<Caught, SocketError> {
-        ws.subscribe(self.channel.clone())?;
         let cursor = cursor.filter(|cursor| !cursor.is_empty());
-        self.send(ws, cursor, cursor.is_none()).await
+        let (caught, position) = self.send(ws, cursor, cursor.is_none()).await?;
+        self.follow(ws, position)?;
+        Ok(caught)
     }
 
     /// Sends what came after the cursor in the connection's meta. For turns without events, which a
@@ -125,7 +131,12 @@ impl SocketResume {
                 has_more: false,
             });
         };
-        self.send(ws, Some(&cursor), false).await
+        let (caught, position) = self.send(ws, Some(&cursor), false).await?;
+        if caught.has_more {
+            // From another id than before, so that the hub comes back at once.
+            self.follow(ws, position)?;
+        }
+        Ok(caught)
     }
 
     /// Notes the last id that the client has seen, as it says itself.
@@ -138,12 +149,19 @@ impl SocketResume {
         Ok(ws.insert_meta(&self.meta(), &position.to_string())?)
     }
 
+    /// Subscribes, and says what was read, which the hub compares with what was published.
+    fn follow(&self, ws: &mut WebSocketContext, position: Position) -> Result<(), SocketError> {
+        let channel = self.channel.clone().with_prev_id(position.to_string());
+        ws.subscribe(channel.map_err(StateError::invalid)?)?;
+        Ok(())
+    }
+
     async fn send(
         &self,
         ws: &mut WebSocketContext,
         cursor: Option<&str>,
         is_new: bool,
-    ) -> Result<Caught, SocketError> {
+    ) -> Result<(Caught, Position), SocketError> {
         let name = self.channel.name();
         let page = self
             .history
@@ -151,17 +169,19 @@ impl SocketResume {
             .await?;
         if is_new && self.start == Start::Now {
             ws.insert_meta(&self.meta(), &page.last.to_string())?;
-            return Ok(Caught {
+            let caught = Caught {
                 sent: 0,
                 continuity: page.continuity,
                 has_more: false,
-            });
+            };
+            return Ok((caught, page.last));
         }
         if !page.continuity.is_complete() {
             let reason = page.continuity.as_str();
             ws.send_json(&json!({ "type": "reset", "channel": name, "reason": reason }))?;
         }
-        self.send_page(ws, &page)
+        let caught = self.send_page(ws, &page)?;
+        Ok((caught, page.position))
     }
 
     fn send_page(&self, ws: &mut WebSocketContext, page: &Page) -> Result<Caught, SocketError> {

@@ -15,9 +15,14 @@ impl WebSocketContext {
     /// Only the channels of this answer are counted against [`Limits::channels`]: how many the
     /// connection has already, nobody but the proxy knows.
     ///
+    /// A channel with a previous id says which item the application has read last. Where another
+    /// one was published since, the hub makes a turn [without events](Self::is_keep_alive) at once,
+    /// so that nothing is lost between reading and subscribing. A second subscription from the same
+    /// id makes none. Pushpin passes over the id; there a `refresh` after the answer does the same.
+    ///
     /// # Errors
-    /// If the channel's name is none, it has a previous id (WebSockets have no recovery) or
-    /// too many filters, there are too many channels, or as [`send_text`](Self::send_text).
+    /// If the channel's name is none, it has too many filters, there are too many channels, or as
+    /// [`send_text`](Self::send_text).
     pub fn subscribe<C>(&mut self, channel: C) -> Result<(), WebSocketError>
     where
         C: TryInto<Channel>,

@@ -34,6 +34,8 @@ pub(super) struct Wire<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     filters: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    prev_id: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Cow<'a, str>>,
@@ -57,13 +59,11 @@ impl<'a> TryFrom<&'a ControlMessage> for Wire<'a> {
     fn try_from(message: &'a ControlMessage) -> Result<Self, ControlError> {
         Ok(match message {
             ControlMessage::Subscribe { channel } => {
-                if channel.prev_id().is_some() {
-                    return Err(ControlError::PreviousId);
-                }
                 let filters = channel.filters().iter();
                 Self {
                     channel: Some(channel.name().into()),
                     filters: filters.map(|filter| filter.as_str().into()).collect(),
+                    prev_id: channel.prev_id().map(Cow::Borrowed),
                     ..Self::new(SUBSCRIBE)
                 }
             }
@@ -115,6 +115,9 @@ impl TryFrom<Wire<'_>> for ControlMessage {
                 let mut channel = wire.channel()?;
                 for filter in &wire.filters {
                     channel = channel.with_filter(Filter::try_from(&**filter)?);
+                }
+                if let Some(prev_id) = &wire.prev_id {
+                    channel = channel.with_prev_id(&**prev_id)?;
                 }
                 Self::Subscribe { channel }
             }
