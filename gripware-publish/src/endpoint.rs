@@ -60,18 +60,7 @@ impl Endpoint {
     /// If it is no such address with a host and a port.
     #[cfg(feature = "zeromq")]
     pub fn zeromq(address: &str) -> Result<Self, BuildError> {
-        let refused = || BuildError::ZeroMqAddress {
-            address: address.to_owned(),
-        };
-        let authority = address.strip_prefix("zmq+").unwrap_or(address);
-        let authority = authority.strip_prefix("tcp://").ok_or_else(refused)?;
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let authority: Authority = authority.parse().map_err(|_| refused())?;
-        let has_port = authority.port_u16().is_some_and(|port| port != 0);
-        if !has_port || authority.host().is_empty() || authority.as_str().contains('@') {
-            return Err(refused());
-        }
-        Ok(Self::at(Address::ZeroMq(authority.to_string())))
+        zeromq_authority(address).map(|authority| Self::at(Address::ZeroMq(authority)))
     }
 
     fn at(address: Address) -> Self {
@@ -151,6 +140,23 @@ impl From<GripUrl> for Endpoint {
     fn from(url: GripUrl) -> Self {
         Self::new(url)
     }
+}
+
+/// Reads the host and the port of a ZeroMQ address.
+#[cfg(feature = "zeromq")]
+pub(crate) fn zeromq_authority(address: &str) -> Result<String, BuildError> {
+    let refused = || BuildError::ZeroMqAddress {
+        address: address.to_owned(),
+    };
+    let authority = address.strip_prefix("zmq+").unwrap_or(address);
+    let authority = authority.strip_prefix("tcp://").ok_or_else(refused)?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let authority: Authority = authority.parse().map_err(|_| refused())?;
+    let has_port = authority.port_u16().is_some_and(|port| port != 0);
+    if !has_port || authority.host().is_empty() || authority.as_str().contains('@') {
+        return Err(refused());
+    }
+    Ok(authority.to_string())
 }
 
 fn is_https(url: &GripUrl) -> bool {

@@ -72,7 +72,7 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `tls` | yes | endpoints with `https`, with rustls and the system's certificates |
-//! | `zeromq` | no | endpoints that are a Pushpin's ZeroMQ socket, `Endpoint::zeromq` |
+//! | `zeromq` | no | endpoints that are a Pushpin's ZeroMQ socket, `Endpoint::zeromq`, and its command socket, `CommandSocket` |
 //! | `tracing` | yes | says in the log what was not accepted |
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
 //! | `rust-crypto` | no | signs with the RustCrypto crates; see `gripware-core` |
@@ -80,6 +80,8 @@
 mod authorize;
 mod batch;
 mod builder;
+#[cfg(feature = "zeromq")]
+mod command_socket;
 mod confirmations;
 mod delivery;
 mod dispatch;
@@ -97,12 +99,16 @@ mod redirect;
 mod retry_after;
 mod sink;
 mod sink_handle;
+#[cfg(feature = "zeromq")]
+mod tnetstring;
 mod trace;
 mod transport;
 #[cfg(feature = "zeromq")]
 mod zeromq;
 
 pub use builder::{BuildError, PublisherBuilder};
+#[cfg(feature = "zeromq")]
+pub use command_socket::{CommandError, CommandSocket};
 pub use endpoint::Endpoint;
 pub use error::{EnqueueError, PublishError};
 pub use failure::{EndpointFailure, FailureReason};

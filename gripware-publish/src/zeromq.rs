@@ -1,4 +1,4 @@
-//! The PUSH end of a ZeroMQ connection: ZMTP 3.0 over TCP with the mechanism NULL.
+//! The near end of a ZeroMQ connection: ZMTP 3.0 over TCP with the mechanism NULL.
 //!
 //! A PUSH socket greets, says its type, and writes messages. That is little enough to have here,
 //! and a library in between would take items into a queue of its own, from which nothing tells
@@ -47,7 +47,7 @@ impl Push {
         let mut slot = self.stream.lock().await;
         let mut stream = match slot.take().filter(is_alive) {
             Some(stream) => stream,
-            None => connect(&self.authority).await.map_err(|error| {
+            None => connect(&self.authority, b"PUSH").await.map_err(|error| {
                 let message = error.to_string();
                 Failed::new(FailureReason::Connect { message }, Retry::Always)
             })?,
@@ -75,19 +75,20 @@ fn is_alive(stream: &TcpStream) -> bool {
     }
 }
 
-async fn connect(authority: &str) -> Result<TcpStream, Error> {
+/// Connects as a socket of a kind: `PUSH` or `REQ`.
+pub(crate) async fn connect(authority: &str, kind: &[u8]) -> Result<TcpStream, Error> {
     let mut stream = TcpStream::connect(authority).await?;
     stream.set_nodelay(true)?;
     stream.write_all(&greeting()).await?;
     let mut theirs = [0; GREETING_LEN];
     stream.read_exact(&mut theirs).await?;
     check_greeting(&theirs)?;
-    stream.write_all(&ready(b"PUSH")).await?;
-    let (mut kind, mut length) = (0, 0);
-    for byte in [&mut kind, &mut length] {
+    stream.write_all(&ready(kind)).await?;
+    let (mut flags, mut length) = (0, 0);
+    for byte in [&mut flags, &mut length] {
         *byte = stream.read_u8().await?;
     }
-    if kind != COMMAND || length == MAX_COMMAND {
+    if flags != COMMAND || length == MAX_COMMAND {
         return Err(refused("the peer did not start with a command"));
     }
     let mut command = vec![0; usize::from(length)];
@@ -149,21 +150,25 @@ fn ready(kind: &[u8]) -> Vec<u8> {
 fn messages<'a>(items: impl Iterator<Item = &'a Bytes>) -> Vec<u8> {
     let mut out = Vec::new();
     for json in items {
-        let length = json.len() + 1;
-        match u8::try_from(length) {
-            Ok(length) => out.extend_from_slice(&[0, length]),
-            Err(_) => {
-                out.push(LONG);
-                out.extend_from_slice(&(length as u64).to_be_bytes());
-            }
-        }
+        frame(&mut out, json.len() + 1);
         out.push(JSON);
         out.extend_from_slice(json);
     }
     out
 }
 
-fn refused(message: &'static str) -> Error {
+/// Writes what stands before the last or only frame of a message.
+pub(crate) fn frame(out: &mut Vec<u8>, length: usize) {
+    match u8::try_from(length) {
+        Ok(length) => out.extend_from_slice(&[0, length]),
+        Err(_) => {
+            out.push(LONG);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+pub(crate) fn refused(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidData, message)
 }
 
