@@ -53,11 +53,12 @@ pub(crate) struct Options {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Addresses")]
 pub(crate) struct Addresses {
-    /// Where clients connect: HOST:PORT, where port 0 is any that is free, or unix:PATH
+    /// Where clients connect: HOST:PORT, where port 0 is any that is free, unix:PATH, or fd:NAME for
+    /// a socket that systemd passes on, by its FileDescriptorName or its number from 0 on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7999", value_parser = parse::place)]
     pub(crate) listen: String,
-    /// Where items are published, and where one looks into the hub: HOST:PORT or unix:PATH, which
-    /// whoever may write to the socket reaches
+    /// Where items are published, and where one looks into the hub: HOST:PORT, fd:NAME, or unix:PATH,
+    /// which whoever may write to the socket reaches
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5561", value_parser = parse::place)]
     pub(crate) control: String,
     /// The application: http://HOST:PORT, with a path where it has one, unix:/PATH of a socket, or

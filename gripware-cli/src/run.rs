@@ -19,6 +19,11 @@ use crate::{
 /// Serves until a signal comes, and then ends.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
+    #[cfg(unix)]
+    match gripware_hub::raise_descriptor_limit() {
+        Ok(limit) => tracing::debug!(limit, "open descriptors"),
+        Err(error) => tracing::warn!(%error, "the limit of open descriptors is left as it was"),
+    }
     let drain = options.hub.drain;
     let builder = options.hub.builder.drain(within(drain));
     let builder = with_keys(builder, &options.trust)?;

@@ -3,161 +3,21 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "it is a test")]
 
+mod support;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
-const LONG: Duration = Duration::from_secs(30);
-
-/// The program with an environment of its own, in a folder of its own.
-struct Program {
-    command: Command,
-    folder: TempDir,
-}
-
-impl Program {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gripware-hub"));
-        command
-            .env_clear()
-            .current_dir(folder.path())
-            .stdin(Stdio::null());
-        Self { command, folder }
-    }
-
-    /// With all that has to be given, on ports that are free.
-    fn ready() -> Self {
-        Self::new()
-            .flag("--origin=http://127.0.0.1:9")
-            .flag("--listen=127.0.0.1:0")
-            .flag("--control=127.0.0.1:0")
-    }
-
-    fn flag(mut self, flag: impl AsRef<str>) -> Self {
-        self.command.arg(flag.as_ref());
-        self
-    }
-
-    fn variable(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
-    fn file(self, name: &str, content: &str) -> Self {
-        fs::write(self.path(name), content).unwrap();
-        self
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs it to its end.
-    fn output(mut self) -> Output {
-        self.command.output().unwrap()
-    }
-
-    /// Expects that it says one line, ends with this status, and prints nothing.
-    fn fails(self, status: i32) -> String {
-        let output = self.output();
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(status), "{errors}");
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{errors}");
-        let mut lines = errors.lines();
-        let line = lines.next().unwrap_or_default().to_owned();
-        assert_eq!(lines.next(), None, "{errors}");
-        line
-    }
-
-    /// Runs it until it is ready.
-    fn start(mut self) -> Running {
-        let errors = self.path("errors");
-        self.command
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(&errors).unwrap());
-        let mut child = self.command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = |before: &str| -> SocketAddr {
-            let line = lines.next().unwrap().unwrap();
-            let address = line.strip_prefix(before);
-            address.unwrap_or_else(|| panic!("{line}")).parse().unwrap()
-        };
-        let front = address("listening on ");
-        let control = address("control on ");
-        Running {
-            child,
-            front,
-            control,
-            errors,
-            _folder: self.folder,
-        }
-    }
-}
-
-struct Running {
-    child: Child,
-    front: SocketAddr,
-    control: SocketAddr,
-    errors: PathBuf,
-    _folder: TempDir,
-}
-
-impl Running {
-    fn send(&self, signal: Signal) {
-        let process = Pid::from_child(&self.child);
-        kill_process(process, signal).unwrap();
-    }
-
-    fn ended(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(start.elapsed() < LONG, "it does not end: {}", self.errors());
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn errors(&self) -> String {
-        fs::read_to_string(&self.errors).unwrap()
-    }
-
-    /// Sends a request to the control API.
-    fn request(&self, line: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(self.control).unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        write!(
-            stream,
-            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if thread::panicking() {
-            eprintln!("{}", self.errors());
-        }
-    }
-}
+use crate::support::{LONG, Program};
 
 #[test]
 fn it_says_where_it_listens_and_answers_there() {
@@ -450,7 +310,7 @@ fn both_addresses_may_be_unix_sockets() {
         .flag("--origin=http://127.0.0.1:9")
         .flag("--listen=unix:front.sock")
         .flag("--control=unix:control.sock");
-    let path = |name: &str| program.folder.path().join(name);
+    let path = |name: &str| program.path(name);
     let (front, control) = (path("front.sock"), path("control.sock"));
     // Left by a program that was killed.
     drop(UnixListener::bind(&front).unwrap());

@@ -143,6 +143,7 @@
 //! | time for a head there | 5 s | closed |
 //! | what an HTTP/1.1 client sends ahead while its answer is made | 16 KiB | not read |
 //! | HTTP/2 frames of a kind that an answer is not asked for with, such as PING or RST_STREAM | a few hundred, and more with time and with traffic | the connection ends with ENHANCE_YOUR_CALM |
+//! | descriptors of clients | 64 less than the process may have open, seven eighths where that is less than 512; see [`raise_descriptor_limit`] | wait to be accepted |
 //! | time for an HTTP/2 client to close a connection that has ended | 5 s | cut off |
 //! | a client's answer to a close; reading what is left at the end | 10 s | cut off |
 //!
@@ -262,6 +263,8 @@ mod ws;
 
 #[cfg(feature = "tls")]
 pub use self::gateway::{Tls, TlsError};
+#[cfg(unix)]
+pub use self::server::raise_descriptor_limit;
 pub use self::{
     builder::{BuildError, HubBuilder},
     control::ControlKeyError,

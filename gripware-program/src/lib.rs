@@ -33,6 +33,8 @@
 //! # Ok::<(), gripware_program::ConfigError>(())
 //! ```
 
+#[cfg(unix)]
+mod activation;
 mod error;
 mod file;
 mod listen;

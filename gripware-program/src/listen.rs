@@ -16,21 +16,28 @@ pub enum Listener {
     Unix(tokio::net::UnixListener, SocketFile),
 }
 
-/// The file of a unix socket, which is removed when this is dropped.
+/// The file of a unix socket, which is removed when this is dropped, unless a supervisor has made it.
 #[cfg(unix)]
 #[derive(Debug)]
-pub struct SocketFile(std::path::PathBuf);
+pub struct SocketFile {
+    path: std::path::PathBuf,
+    is_own: bool,
+}
 
 impl Listener {
     /// Listens on `HOST:PORT`, where port 0 is any that is free, or `unix:PATH`. A socket that is
     /// left there by a program that has ended is replaced.
     ///
+    /// `fd:NAME` is a listening socket that systemd has opened and passed on (socket activation): its
+    /// `FileDescriptorName=`, or its number from 0 on. Each can be taken once.
+    ///
     /// # Errors
     /// Where the address cannot be used.
     pub async fn bind(address: &str) -> Result<Self, Failure> {
-        let bound = match address.strip_prefix("unix:") {
-            Some(path) => Self::unix(path).await,
-            None => Self::tcp(address).await,
+        let bound = match address.split_once(':') {
+            Some(("unix", path)) => Self::unix(path).await,
+            Some(("fd", name)) => Self::activated(name),
+            _ => Self::tcp(address).await,
         };
         bound.map_err(|error| Failure::other(format_args!("cannot listen on {address}: {error}")))
     }
@@ -51,7 +58,36 @@ impl Listener {
             std::fs::remove_file(path)?;
         }
         let listener = tokio::net::UnixListener::bind(path)?;
-        Ok(Self::Unix(listener, SocketFile(path.into())))
+        let file = SocketFile {
+            path: path.into(),
+            is_own: true,
+        };
+        Ok(Self::Unix(listener, file))
+    }
+
+    #[cfg(unix)]
+    fn activated(name: &str) -> std::io::Result<Self> {
+        use crate::activation::{Activated, take};
+
+        match take(name)? {
+            Activated::Tcp(listener) => {
+                let address = listener.local_addr()?;
+                Ok(Self::Tcp(TcpListener::from_std(listener)?, address))
+            }
+            Activated::Unix(listener) => {
+                let address = listener.local_addr()?;
+                // One of the abstract namespace has none.
+                let path = address.as_pathname().unwrap_or_else(|| "".as_ref()).into();
+                let listener = tokio::net::UnixListener::from_std(listener)?;
+                let is_own = false;
+                Ok(Self::Unix(listener, SocketFile { path, is_own }))
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn activated(_: &str) -> std::io::Result<Self> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 
     #[cfg(not(unix))]
@@ -75,7 +111,7 @@ impl fmt::Display for Listener {
         match self {
             Self::Tcp(_, address) => address.fmt(f),
             #[cfg(unix)]
-            Self::Unix(_, file) => write!(f, "unix:{}", file.0.display()),
+            Self::Unix(_, file) => write!(f, "unix:{}", file.path.display()),
         }
     }
 }
@@ -83,7 +119,9 @@ impl fmt::Display for Listener {
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Where it is gone already, that is as good.
-        let _ = std::fs::remove_file(&self.0);
+        if self.is_own {
+            // Where it is gone already, that is as good.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }

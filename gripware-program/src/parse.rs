@@ -93,15 +93,17 @@ pub fn address(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Reads `HOST:PORT`, where the host may be a name, or `unix:PATH`.
+/// Reads `HOST:PORT`, where the host may be a name, `unix:PATH`, or `fd:NAME` for a socket that is
+/// passed on by systemd.
 ///
 /// # Errors
-/// Where it is neither.
+/// Where it is none of these.
 pub fn place(text: &str) -> Result<String, &'static str> {
-    match text.strip_prefix("unix:") {
-        Some("") => Err("it has to be HOST:PORT or unix:PATH"),
-        Some(_) => Ok(text.to_owned()),
-        None => address(text).map_err(|_| "it has to be HOST:PORT or unix:PATH"),
+    const WRONG: &str = "it has to be HOST:PORT, unix:PATH or fd:NAME";
+    match text.split_once(':') {
+        Some(("unix" | "fd", "")) => Err(WRONG),
+        Some(("unix" | "fd", _)) => Ok(text.to_owned()),
+        _ => address(text).map_err(|_| WRONG),
     }
 }
 
@@ -172,10 +174,13 @@ mod tests {
             "a:65536",
             "http://a:80",
             "unix:",
+            "fd:",
         ] {
             assert!(address(wrong).is_err() && place(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(place("unix:/run/a"), Ok("unix:/run/a".to_owned()));
+        for right in ["unix:/run/a", "fd:0", "fd:gripware-hub.socket"] {
+            assert_eq!(place(right), Ok(right.to_owned()));
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub fn read<S: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
     older: HashMap<String, Given>,
 ) -> Result<Option<S>, ConfigError> {
+    #[cfg(unix)]
+    crate::activation::init();
     let arguments: Vec<_> = arguments.into_iter().collect();
     let command = S::command().mut_args(|arg| prepared(arg, prefix));
     // As texts first, for what they are and where they come from.

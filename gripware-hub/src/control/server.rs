@@ -13,7 +13,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    server::{Accepted, Listener, Server, TcpTimes},
+    server::{Accepted, DescriptorReserve, Listener, Server, TcpTimes},
     settings::Settings,
 };
 
@@ -29,7 +29,8 @@ pub(crate) async fn serve<T: Target>(
     let places = Arc::new(Places::default());
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     // Connections have places, some of which can be lost, in place of a bound at the listener.
-    Server::new(stop.clone(), None, TcpTimes::new(settings))
+    let reserve = DescriptorReserve::of_publishers();
+    Server::new(stop.clone(), None, TcpTimes::new(settings), reserve)
         .serve(listener, |Accepted { socket, .. }| {
             let place = places.take();
             let (control, turned_away) = (Arc::clone(&control), Arc::clone(&turned_away));

@@ -17,7 +17,7 @@ use crate::{
     },
     log::TARGET,
     origin::{ClientAddr, Origin},
-    server::{Accepted, Listener, Server, TcpTimes},
+    server::{Accepted, DescriptorReserve, Listener, Server, TcpTimes},
     settings::Settings,
 };
 
@@ -29,7 +29,8 @@ pub(crate) async fn serve(
     settings: &Settings,
     stop: CancellationToken,
 ) {
-    Server::new(stop.clone(), None, TcpTimes::new(settings))
+    let reserve = DescriptorReserve::of_clients();
+    Server::new(stop.clone(), None, TcpTimes::new(settings), reserve)
         .serve(listener, move |accepted| {
             serve_connection(accepted, app.clone(), stop.clone())
         })

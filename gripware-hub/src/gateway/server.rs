@@ -15,7 +15,7 @@ use super::{Options, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
     handoff::{Holder, ResumeHttp},
     origin::{Origin, OriginClient},
-    server::{Accepted, Listener, Server, TcpTimes},
+    server::{Accepted, DescriptorReserve, Listener, Server, TcpTimes},
     socket::{DetachedSocket, Socket},
     ws::WsSettings,
 };
@@ -58,10 +58,11 @@ impl<S: Origin> Gateway<S> {
             settings.origin_timeout,
         );
         let ws_settings = settings.websocket();
+        let reserve = DescriptorReserve::of_clients();
         Arc::new(Self {
             holder,
             origin_client,
-            server: Server::new(stop, options.max_connections, tcp_times),
+            server: Server::new(stop, options.max_connections, tcp_times, reserve),
             shares: Shares::new(options.max_client_requests),
             options,
             ws_settings,

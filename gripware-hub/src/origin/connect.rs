@@ -4,7 +4,7 @@ use std::{
     io,
     path::Path,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,29 +14,54 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
 };
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{BoxError, OriginAddress, address::Place};
-use crate::socket::Socket;
+use crate::{
+    server::{DescriptorReserve, Shortage, pause},
+    socket::Socket,
+};
 
 /// Opens connections to one origin.
 #[derive(Clone, Debug)]
-pub(super) enum Connector {
+pub(super) struct Connector {
+    way: Way,
+    descriptors: Arc<Descriptors>,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
     Tcp(HttpConnector),
     Unix(Arc<Path>),
 }
 
+/// What is left for connections.
+#[derive(Debug)]
+struct Descriptors {
+    reserve: DescriptorReserve,
+    shortage: Mutex<Shortage>,
+}
+
 impl Connector {
     pub(super) fn new(address: &OriginAddress, timeout: Duration) -> Self {
-        match &address.place {
+        let way = match &address.place {
             Place::Tcp(_) => {
                 let mut connector = HttpConnector::new();
                 connector.set_nodelay(true);
                 connector.set_connect_timeout(Some(timeout));
                 connector.set_keepalive(Some(Duration::from_secs(60)));
-                Self::Tcp(connector)
+                Way::Tcp(connector)
             }
-            Place::Unix(path) => Self::Unix(path.as_path().into()),
+            Place::Unix(path) => Way::Unix(path.as_path().into()),
+        };
+        let descriptors = Descriptors {
+            reserve: DescriptorReserve::of_origin(),
+            shortage: Mutex::default(),
+        };
+        Self {
+            way,
+            descriptors: Arc::new(descriptors),
         }
     }
 }
@@ -47,26 +72,45 @@ impl Service<Uri> for Connector {
     type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        match self {
-            Self::Tcp(connector) => connector.poll_ready(cx).map_err(Into::into),
-            Self::Unix(_) => Poll::Ready(Ok(())),
+        match &mut self.way {
+            Way::Tcp(connector) => connector.poll_ready(cx).map_err(Into::into),
+            Way::Unix(_) => Poll::Ready(Ok(())),
         }
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        match self {
-            Self::Tcp(connector) => {
-                let connecting = connector.call(uri);
-                Box::pin(async move {
-                    let stream = connecting.await?.into_inner();
-                    Ok(TokioIo::new(Socket::Tcp(stream)))
-                })
+        let (way, descriptors) = (self.way.clone(), Arc::clone(&self.descriptors));
+        Box::pin(async move {
+            descriptors.room().await?;
+            let socket = match way {
+                Way::Tcp(mut connector) => Socket::Tcp(connector.call(uri).await?.into_inner()),
+                Way::Unix(path) => unix(&path).await?,
+            };
+            Ok(TokioIo::new(socket))
+        })
+    }
+}
+
+impl Descriptors {
+    /// How long a request waits for a descriptor: others end, and give theirs back.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Waits until there is one that is not kept for publishers.
+    async fn room(&self) -> Result<(), BoxError> {
+        let start = Instant::now();
+        while !self.reserve.has_room() {
+            if start.elapsed() >= Self::PATIENCE {
+                return Err("no descriptors are left".into());
             }
-            Self::Unix(path) => {
-                let path = Arc::clone(path);
-                Box::pin(async move { Ok(TokioIo::new(unix(&path).await?)) })
-            }
+            self.say();
+            pause().await;
         }
+        Ok(())
+    }
+
+    fn say(&self) {
+        let mut shortage = self.shortage.lock().unwrap_or_else(PoisonError::into_inner);
+        shortage.say("requests to the origin wait: no descriptors are left");
     }
 }
 

@@ -1,20 +1,15 @@
 //! Accepting connections, and waiting for them at the end.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Listener, TcpTimes};
-use crate::{log::TARGET, socket::Socket};
-
-/// How long to wait before the next attempt when the system has no descriptors left: a moment later
-/// it mostly has.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use super::{DescriptorReserve, Listener, Shortage, TcpTimes, descriptors::pause};
+use crate::socket::Socket;
 
 /// A signal to stop, and the tasks of the connections that obey it. Clones share both.
 #[derive(Clone, Debug)]
@@ -25,6 +20,7 @@ pub(crate) struct Server {
     /// How many connections more may be open, where there is a limit.
     room: Option<Arc<Semaphore>>,
     tcp_times: TcpTimes,
+    reserve: DescriptorReserve,
 }
 
 /// A connection that is being served.
@@ -43,12 +39,14 @@ impl Server {
         stop: CancellationToken,
         max_connections: Option<usize>,
         tcp_times: TcpTimes,
+        reserve: DescriptorReserve,
     ) -> Self {
         Self {
             stop,
             connections: TaskTracker::new(),
             runtime: Handle::current(),
             tcp_times,
+            reserve,
             room: max_connections.map(|max| Arc::new(Semaphore::new(max))),
         }
     }
@@ -62,9 +60,10 @@ impl Server {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
+        let mut shortage = Shortage::default();
         let accepting = async {
             loop {
-                match listener.accept().await {
+                match listener.accept(self.reserve, &mut shortage).await {
                     Ok((socket, peer)) => {
                         if let Socket::Tcp(stream) = &socket {
                             // Where it fails a client that vanishes is noticed later.
@@ -81,8 +80,8 @@ impl Server {
                     }
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(error) => {
-                        tracing::warn!(target: TARGET, %error, "no connection can be accepted");
-                        sleep(ACCEPT_PAUSE).await;
+                        shortage.say(format_args!("no connection can be accepted: {error}"));
+                        pause().await;
                     }
                 }
             }

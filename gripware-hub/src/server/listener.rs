@@ -1,11 +1,14 @@
 //! Where clients connect: a TCP port or a unix socket.
 
+#[cfg(unix)]
+use std::os::fd::AsFd as _;
 use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
-use tokio::net::UnixListener;
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 
+use super::{DescriptorReserve, Shortage};
 use crate::socket::Socket;
 
 /// Where clients connect: a TCP port or a unix socket, from a listener of tokio.
@@ -22,11 +25,22 @@ enum Kind {
 }
 
 impl Listener {
-    /// Safe to cancel: no connection is lost.
-    pub(super) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+    /// Waits for a connection, and until it may take a descriptor.
+    pub(super) async fn accept(
+        &self,
+        reserve: DescriptorReserve,
+        shortage: &mut Shortage,
+    ) -> io::Result<(Socket, Option<SocketAddr>)> {
         match &self.0 {
             Kind::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
+                #[cfg(unix)]
+                let stream = match reserve.admit(stream.as_fd(), shortage).await? {
+                    Some(other) => TcpStream::from_std(other.into())?,
+                    None => stream,
+                };
+                #[cfg(not(unix))]
+                let _ = (reserve, shortage);
                 // Where it fails the connection is slower.
                 let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream), Some(peer)))
@@ -34,6 +48,10 @@ impl Listener {
             #[cfg(unix)]
             Kind::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
+                let stream = match reserve.admit(stream.as_fd(), shortage).await? {
+                    Some(other) => UnixStream::from_std(other.into())?,
+                    None => stream,
+                };
                 Ok((Socket::Other(Box::new(stream)), None))
             }
         }
