@@ -38,6 +38,21 @@ Examples:
 
     GRIP_URL='http://127.0.0.1:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
 
+  With publishers on other machines, who send the key over TLS alone (with a CA of one's own: in
+  SSL_CERT_FILE of each):
+
+    gripware-hub --config /etc/gripware-hub.toml --control 10.0.0.5:5561 \\
+      --control-tls-cert hub.crt.pem --control-tls-key hub.key.pem
+
+    GRIP_URL='https://hub.internal:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
+
+  The same without TLS, in a network where nobody else can listen. Every publisher logs a warning:
+
+    gripware-hub --config /etc/gripware-hub.toml --control 10.0.0.5:5561
+
+    GRIP_URL='http://10.0.0.5:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
+    GRIP_ALLOW_INSECURE_CREDENTIALS=true
+
   Two nodes that are one, with a load balancer in front of them that asks /ready:
 
     gripware-hub --origin http://app.internal:3000 --relay redis://redis.internal --cluster shop
@@ -57,7 +72,7 @@ Control API, on the address of --control:
 Signals:
   SIGTERM, SIGINT   accept nothing more, end all holds within --drain, exit with 0
   the same again    exit at once
-  SIGHUP            nothing
+  SIGHUP            read certificates again at once, which otherwise takes up to 10 s
 
 Exit status: 0 after a signal or --help, 1 where an address cannot be used or serving failed or
 the end was cut short, 2 where the configuration is wrong.";

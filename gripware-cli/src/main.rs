@@ -6,6 +6,7 @@ mod keys;
 mod options;
 mod origin;
 mod run;
+mod tls;
 
 use std::{collections::HashMap, env, process::ExitCode};
 

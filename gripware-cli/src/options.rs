@@ -12,6 +12,7 @@ use crate::{
     hub_settings::HubSettings,
     keys::{self, Secret},
     origin::{Origin, PipeFlags},
+    tls::TlsFlags,
 };
 
 /// A GRIP proxy: it stands in front of an application in any language, holds its clients (long polls,
@@ -31,7 +32,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) trust: Trust,
     #[command(flatten)]
-    pub(crate) tls: Tls,
+    pub(crate) tls: TlsFlags,
     #[command(flatten)]
     pub(crate) pipe: PipeFlags,
     #[command(flatten)]
@@ -86,17 +87,6 @@ pub(crate) struct Trust {
     /// publish, except pages in browsers
     #[arg(long, value_name = "KEY", value_parser = keys::secret)]
     pub(crate) control_key: Option<Secret>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "TLS")]
-pub(crate) struct Tls {
-    /// The certificates for the clients' address, in PEM. Needs --tls-key
-    #[arg(long, value_name = "FILE", value_parser = parse::text)]
-    pub(crate) tls_cert: Option<String>,
-    /// The private key of the first certificate, in PEM
-    #[arg(long, value_name = "FILE", value_parser = parse::text)]
-    pub(crate) tls_key: Option<String>,
 }
 
 #[derive(Debug, Args)]

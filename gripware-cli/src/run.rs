@@ -1,19 +1,21 @@
 //! Serving, from the options to the end.
 
-use std::{fmt, fs, future::pending, io, time::Duration};
+use std::{fmt, future::pending, io, time::Duration};
 
 use gripware_core::ErrorChain;
 use gripware_hub::{BuildError, Hub, HubBuilder};
-use gripware_program::{ConfigError, Failure, Listener, Signals, announce};
+use gripware_program::{Asked, ConfigError, Failure, Listener, Signals, announce};
 use tokio::{
     task::{JoinError, JoinHandle},
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    options::{Options, RelayFlags, Tls, Trust},
+    options::{Options, RelayFlags, Trust},
     origin::{Origin, Pipe},
+    tls,
+    tls::Certificates,
 };
 
 /// Serves until a signal comes, and then ends.
@@ -28,12 +30,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let builder = options.hub.builder.drain(within(drain));
     let builder = with_keys(builder, &options.trust)?;
     let builder = with_relay(builder, options.relay);
-    let hub = with_tls(builder, &options.tls)?
-        .build()
-        .map_err(|error| match error {
-            BuildError::Relay(error) => wrong("--relay", ErrorChain(&error)),
-            error => Failure::other(ErrorChain(&error)),
-        })?;
+    let (builder, mut certificates) = options.tls.apply(builder)?;
+    let hub = builder.build().map_err(|error| match error {
+        BuildError::Relay(error) => wrong("--relay", ErrorChain(&error)),
+        error => Failure::other(ErrorChain(&error)),
+    })?;
     let front = Listener::bind(&options.addresses.listen).await?;
     let control = Listener::bind(&options.addresses.control).await?;
     let mut lines = format!("listening on {front}\ncontrol on {control}\n");
@@ -75,7 +76,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
     };
     tokio::select! {
-        () = signals.end() => {}
+        () = until_end(&mut signals, &mut certificates) => {}
         ended = &mut front => return Err(ended_early("serving clients", ended)),
         ended = &mut control => return Err(ended_early("the control API", ended)),
         ended = pipe_ended => return Err(ended_early("the pipe", ended)),
@@ -97,6 +98,23 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             Ok(())
         }
         () = signals.end() => Err(Failure::other("ended by a second signal")),
+    }
+}
+
+/// Waits for the signal to end. Meanwhile files are read again, now and then and at a hang-up.
+async fn until_end(signals: &mut Signals, certificates: &mut [Certificates]) {
+    let mut looks = interval(tls::REFRESH);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            asked = signals.next() => if asked == Asked::End {
+                return;
+            },
+            _ = looks.tick() => {}
+        }
+        for certificates in &mut *certificates {
+            certificates.refresh().await;
+        }
     }
 }
 
@@ -125,19 +143,6 @@ fn with_relay(builder: HubBuilder, relay: RelayFlags) -> HubBuilder {
         Some(node) => builder.node(node),
         None => builder,
     }
-}
-
-fn with_tls(builder: HubBuilder, tls: &Tls) -> Result<HubBuilder, Failure> {
-    let (certificates, key) = match (&tls.tls_cert, &tls.tls_key) {
-        (Some(certificates), Some(key)) => (certificates, key),
-        (None, None) => return Ok(builder),
-        _ => return Err(wrong("--tls-cert and --tls-key", "they need each other")),
-    };
-    let read =
-        |name, path| fs::read(path).map_err(|error| wrong(name, format_args!("{path}: {error}")));
-    builder
-        .tls(&read("tls-cert", certificates)?, &read("tls-key", key)?)
-        .map_err(|error| wrong("tls-cert, tls-key", error))
 }
 
 pub(crate) fn wrong(name: &str, error: impl fmt::Display) -> Failure {

@@ -9,9 +9,11 @@ use gripware_core::sig::{Key, KeyError, SignError, Signer};
 use gripware_publish::{ConfigError, GripBuilder};
 use thiserror::Error;
 
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsError};
 use crate::{
     cluster::Cluster,
-    control::{ControlKey, ControlKeyError},
+    control::{ControlKey, ControlKeyError, ControlOptions},
     gateway::Options,
     hub::{Hub, Place},
     local_publisher::LocalPublisher,
@@ -49,7 +51,7 @@ pub struct HubBuilder {
     key: Option<Key>,
     issuer: String,
     is_unsigned: bool,
-    control_key: Option<ControlKey>,
+    control: ControlOptions,
     #[cfg(feature = "relay")]
     relay: crate::relay::Choice,
     grip: GripBuilder,
@@ -97,7 +99,7 @@ impl HubBuilder {
             key: None,
             issuer: ISSUER.to_owned(),
             is_unsigned: false,
-            control_key: None,
+            control: ControlOptions::default(),
             #[cfg(feature = "relay")]
             relay: crate::relay::Choice::default(),
             grip: GripBuilder::default(),
@@ -130,22 +132,40 @@ impl HubBuilder {
     /// # Errors
     /// Where it cannot stand in a header.
     pub fn control_key(mut self, key: &str) -> Result<Self, ControlKeyError> {
-        self.control_key = Some(ControlKey::new(key)?);
+        self.control.key = Some(ControlKey::new(key)?);
         Ok(self)
     }
 
     /// Serves clients over HTTPS, with certificates and a private key in PEM. HTTP/2 is offered.
     ///
+    /// A further call adds a certificate for other names: a client gets the one for the name that it
+    /// asks for, and the first where none is.
+    ///
     /// # Errors
     /// Where they cannot be used.
     #[cfg(feature = "tls")]
-    pub fn tls(
-        mut self,
-        certificates: &[u8],
-        private_key: &[u8],
-    ) -> Result<Self, crate::gateway::TlsError> {
-        self.options.tls = Some(crate::gateway::Tls::from_pem(certificates, private_key)?);
+    pub fn tls(mut self, certificates: &[u8], private_key: &[u8]) -> Result<Self, TlsError> {
+        match &self.options.tls {
+            Some(tls) => tls.add_pem(certificates, private_key)?,
+            None => self.options.tls = Some(Tls::from_pem(certificates, private_key)?),
+        }
         Ok(self)
+    }
+
+    /// Serves clients over HTTPS, with certificates that can be [replaced](Tls::replace) while it
+    /// does.
+    #[cfg(feature = "tls")]
+    pub fn tls_with(mut self, tls: Tls) -> Self {
+        self.options.tls = Some(tls);
+        self
+    }
+
+    /// Serves the control API over HTTPS, so that publishers on other machines can send its
+    /// [key](Self::control_key). Default: plain HTTP.
+    #[cfg(feature = "tls")]
+    pub fn control_tls(mut self, tls: Tls) -> Self {
+        self.control.tls = Some(tls);
+        self
     }
 
     /// Sets what is put before every channel name of the application; see
@@ -180,7 +200,7 @@ impl HubBuilder {
             key,
             issuer,
             is_unsigned,
-            control_key,
+            control,
             #[cfg(feature = "relay")]
             relay,
             grip,
@@ -227,7 +247,7 @@ impl HubBuilder {
             place: Place::Here {
                 cluster,
                 options,
-                control_key,
+                control,
             },
         })
     }

@@ -17,7 +17,7 @@ use crate::{
     cluster::{Cluster, RelayError},
     connection_id::Id,
     control,
-    control::ControlKey,
+    control::ControlOptions,
     gateway::{Gateway, Options, passthrough},
     http::body::Body,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
@@ -57,7 +57,7 @@ pub(crate) enum Place {
     Here {
         cluster: Arc<Cluster>,
         options: Options,
-        control_key: Option<ControlKey>,
+        control: ControlOptions,
     },
     /// A proxy that `GRIP_URL` names.
     Elsewhere { settings: Arc<Settings> },
@@ -171,20 +171,19 @@ impl Hub {
     /// Serves the control API, through which other processes publish. It asks for the key that is
     /// set by [`HubBuilder::control_key`](crate::HubBuilder::control_key); without one, whoever reaches it may publish.
     ///
-    /// It ends at once where another proxy holds the clients.
+    /// It speaks HTTPS where [`HubBuilder::control_tls`](crate::HubBuilder::control_tls) is set, with the
+    /// feature `tls`. It ends at once where another proxy holds the clients.
     pub fn control(&self, listener: impl Into<Listener>) -> Serve {
         let listener = listener.into();
         let place = self.place.clone();
         Serve::new(move |stop| async move {
             if let Place::Here {
-                cluster,
-                control_key,
-                ..
+                cluster, control, ..
             } = place
             {
                 let target = Arc::clone(&cluster);
                 let settings = &cluster.node.settings;
-                control::serve(listener, target, control_key, settings, stop).await;
+                control::serve(listener, target, control, settings, stop).await;
             }
             Ok(())
         })

@@ -82,7 +82,7 @@
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | signs and checks with aws-lc-rs |
 //! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
-//! | `tls` | no | clients over HTTPS, with rustls and aws-lc-rs |
+//! | `tls` | no | clients and the control API over HTTPS, with rustls and aws-lc-rs |
 //! | `relay` | no | [several nodes](#several-nodes) that are one |
 //! | `axum` | no | handlers of axum find the client's address in `ConnectInfo<SocketAddr>` |
 //!
@@ -258,13 +258,15 @@ mod settings;
 mod shard;
 mod signature;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod turns;
 mod ws;
 
-#[cfg(feature = "tls")]
-pub use self::gateway::{Tls, TlsError};
 #[cfg(unix)]
 pub use self::server::raise_descriptor_limit;
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
 pub use self::{
     builder::{BuildError, HubBuilder},
     control::ControlKeyError,

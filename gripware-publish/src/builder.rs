@@ -305,7 +305,9 @@ pub enum BuildError {
         source: ChannelError,
     },
     /// Credentials would be sent over plain http to another host than this one.
-    #[error("credentials for {endpoint} would be readable on the way; use https")]
+    #[error(
+        "credentials for {endpoint} would be readable on the way; use https, or in a private network GRIP_ALLOW_INSECURE_CREDENTIALS=true"
+    )]
     InsecureCredentials {
         /// The endpoint.
         endpoint: String,

@@ -9,11 +9,12 @@ use gripware_core::{
 };
 use thiserror::Error;
 
-use crate::{BuildError, Grip, Publisher, PublisherBuilder, trace};
+use crate::{BuildError, Endpoint, Grip, Publisher, PublisherBuilder, trace};
 
 const URL: &str = "GRIP_URL";
 const PREFIX: &str = "GRIP_PREFIX";
 const PROXY_REQUIRED: &str = "GRIP_PROXY_REQUIRED";
+const ALLOW_INSECURE: &str = "GRIP_ALLOW_INSECURE_CREDENTIALS";
 
 /// Builds a [`Grip`], in code or from the environment and in code.
 ///
@@ -48,6 +49,7 @@ pub struct GripBuilder {
     keys: Vec<(Key, String)>,
     prefix: String,
     proxy_required: bool,
+    allows_insecure: bool,
     trusts_unsigned: bool,
     trusts_forwarded_for: bool,
     leeway: Duration,
@@ -81,7 +83,8 @@ impl fmt::Debug for Source {
 }
 
 impl GripBuilder {
-    /// Reads `GRIP_URL`, `GRIP_PREFIX` and `GRIP_PROXY_REQUIRED` from the environment.
+    /// Reads `GRIP_URL`, `GRIP_PREFIX`, `GRIP_PROXY_REQUIRED` and `GRIP_ALLOW_INSECURE_CREDENTIALS` from
+    /// the environment.
     ///
     /// The URLs are added to those that are there. The others are set where they have a value, and
     /// a setter that is called afterwards has the last word.
@@ -89,7 +92,7 @@ impl GripBuilder {
     /// # Errors
     /// If one of them cannot be used. No key or password is in the error.
     pub fn env(self) -> Result<Self, ConfigError> {
-        for name in [URL, PREFIX, PROXY_REQUIRED] {
+        for name in [URL, PREFIX, PROXY_REQUIRED, ALLOW_INSECURE] {
             if let Err(env::VarError::NotUnicode(_)) = env::var(name) {
                 return Err(ConfigError::NotUnicode { name });
             }
@@ -108,18 +111,11 @@ impl GripBuilder {
         if let Some(prefix) = vars(PREFIX) {
             self.prefix = prefix;
         }
-        if let Some(required) = vars(PROXY_REQUIRED) {
-            let required = required.trim_ascii().to_ascii_lowercase();
-            self.proxy_required = match required.as_str() {
-                "" => self.proxy_required,
-                "true" | "yes" | "on" | "1" => true,
-                "false" | "no" | "off" | "0" => false,
-                _ => {
-                    return Err(ConfigError::NoBoolean {
-                        name: PROXY_REQUIRED,
-                    });
-                }
-            };
+        if let Some(required) = switch(&vars, PROXY_REQUIRED)? {
+            self.proxy_required = required;
+        }
+        if let Some(allows) = switch(&vars, ALLOW_INSECURE)? {
+            self.allows_insecure = allows;
         }
         Ok(self)
     }
@@ -167,6 +163,16 @@ impl GripBuilder {
     /// itself. Default: off.
     pub fn trust_forwarded_for(mut self) -> Self {
         self.trusts_forwarded_for = true;
+        self
+    }
+
+    /// **Dangerous.** Sends the credentials of all URLs over plain http where those say so, and logs a
+    /// warning for each: whoever is on the way can read them and publish. Only for a network where
+    /// nobody else can listen. In the environment it is `GRIP_ALLOW_INSECURE_CREDENTIALS=true`; for
+    /// one endpoint it is
+    /// [`Endpoint::allow_insecure_credentials`](crate::Endpoint::allow_insecure_credentials).
+    pub fn allow_insecure_credentials(mut self) -> Self {
+        self.allows_insecure = true;
         self
     }
 
@@ -264,7 +270,14 @@ impl GripBuilder {
         } else if self.trusts_unsigned {
             policy = policy.trusting_unsigned_proxies();
         }
-        let from_urls = || Publisher::builder().urls(self.urls).prefix(&self.prefix);
+        let allows_insecure = self.allows_insecure;
+        let from_urls = || {
+            let publisher = Publisher::builder().urls(self.urls).prefix(&self.prefix);
+            match allows_insecure {
+                true => publisher.each_endpoint(insecurely),
+                false => publisher,
+            }
+        };
         let publisher = match self.publisher {
             Source::Urls => from_urls().build()?,
             Source::Settings(settings) => settings(from_urls()).build()?,
@@ -278,6 +291,32 @@ impl GripBuilder {
             publisher,
         })
     }
+}
+
+/// Reads `true` or `false`, or another word for one of them; `None` where nothing is set.
+fn switch(
+    vars: impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<bool>, ConfigError> {
+    let text = vars(name).unwrap_or_default();
+    match &*text.trim_ascii().to_ascii_lowercase() {
+        "" => Ok(None),
+        "true" | "yes" | "on" | "1" => Ok(Some(true)),
+        "false" | "no" | "off" | "0" => Ok(Some(false)),
+        _ => Err(ConfigError::NoBoolean { name }),
+    }
+}
+
+/// Lets an endpoint have its credentials over plain http, and says so.
+fn insecurely(endpoint: Endpoint) -> Endpoint {
+    if endpoint.is_insecure() {
+        trace::warning!(
+            endpoint = endpoint.name(),
+            "{ALLOW_INSECURE} is set: credentials are sent over plain http, where everybody on the \
+             way can read them and publish with them"
+        );
+    }
+    endpoint.allow_insecure_credentials()
 }
 
 /// Why a configuration cannot be used.

@@ -49,6 +49,24 @@ fn every_word_for_yes_and_no_is_read_in_any_case() {
 }
 
 #[test]
+fn the_environment_alone_lets_credentials_go_over_plain_http() {
+    let allowed = |value: &'static str| {
+        Grip::from_vars(move |name| match name {
+            "GRIP_ALLOW_INSECURE_CREDENTIALS" => Some(value.to_owned()),
+            name => vars(name),
+        })
+    };
+    assert!(allowed("true").is_ok());
+    let error = allowed("false").unwrap_err().to_string();
+    assert_eq!(error, "the control endpoints cannot be published to");
+    let name = "GRIP_ALLOW_INSECURE_CREDENTIALS";
+    assert_eq!(
+        allowed("maybe").unwrap_err(),
+        ConfigError::NoBoolean { name }
+    );
+}
+
+#[test]
 fn what_the_variables_say_can_be_added_to_and_overruled() {
     let grip = Grip::builder()
         .vars(vars)

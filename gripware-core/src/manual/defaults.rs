@@ -6,6 +6,7 @@
 //! | `GRIP_URL` | one or more GRIP URLs, separated by white space: where to publish, and who may sign | an embedded hub holds the clients; without one, nothing is published or trusted |
 //! | `GRIP_PREFIX` | put before every channel name, so that two applications share a proxy | none |
 //! | `GRIP_PROXY_REQUIRED` | `true`: only requests from a proxy are answered | `false` |
+//! | `GRIP_ALLOW_INSECURE_CREDENTIALS` | `true`: `key` of a URL is sent over plain HTTP to other machines as well, and each start logs a warning; only for a network where nobody else can listen | `false`: such a URL is an error |
 //!
 //! # A GRIP URL
 //! `<control URI>?iss=…&key=…&verify-iss=…&verify-key=…`

@@ -108,7 +108,13 @@
 //!
 //! # TLS
 //! With its feature `tls` the hub takes certificate and key itself (`HubBuilder::tls`, `--tls-cert`
-//! and `--tls-key`): no web server, one port, HTTP/2. A renewed certificate needs a restart.
+//! and `--tls-key`): no web server, one port, HTTP/2. Several are told apart by the name that a client
+//! asks for. The program reads the files again every 10 s and on SIGHUP; an application calls
+//! `Tls::replace`. Clients that are held stay.
+//!
+//! The control API has a certificate of its own (`--control-tls-cert`, `HubBuilder::control_tls`), which
+//! publishers on other machines need: they send the key in `GRIP_URL` over plain HTTP to this machine
+//! alone, unless `GRIP_ALLOW_INSECURE_CREDENTIALS=true` is set beside it.
 //!
 //! # Behind Pushpin
 //! Clients connect to Pushpin (port 7999), Pushpin forwards to the application, and the

@@ -96,7 +96,7 @@
 //! # What is not defended
 //! - The control endpoint of Pushpin has no authentication: who reaches it can publish. Keep it on
 //!   loopback or in a network of your own.
-//! - Between the program and the application the hub speaks plain HTTP, and the control API does. Use
-//!   loopback, a unix socket, or a network of your own.
+//! - Between the program and the application the hub speaks plain HTTP, and the control API does unless
+//!   it has a certificate. Use loopback, a unix socket, or a network of your own.
 //! - The hub does not count requests: a limit for each client belongs into the application, or in
 //!   front.

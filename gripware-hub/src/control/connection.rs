@@ -66,16 +66,17 @@ impl Client {
 /// How long a request under way may take once the server is to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves one connection until it ends, loses its place, or the server is to stop.
+/// Serves one connection, to this address, until it ends, loses its place, or the server is to stop.
 pub(super) async fn serve<T: Target>(
     socket: Socket,
+    local: Option<IpAddr>,
     place: Place,
     control: Arc<Control<T>>,
     turned_away: &Semaphore,
     stop: &CancellationToken,
 ) {
     let client = Client {
-        local: socket.local_ip(),
+        local,
         place,
         phase: Arc::default(),
         was_refused: AtomicBool::new(false),

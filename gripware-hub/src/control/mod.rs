@@ -51,6 +51,7 @@
 //! |---|---|---|
 //! | head of a request | 10 000 bytes, 64 headers | 431 |
 //! | body | 1 000 000 bytes | 400 |
+//! | time for the handshake of TLS | 5 s | closed |
 //! | time to send a head, from its first byte | 5 s | closed |
 //! | time idle, of a connection that is known | 60 s | closed |
 //! | time from the beginning, or from the last answer, to the end of a head, of one that is not | 5 s | closed |
@@ -71,6 +72,7 @@ mod answer;
 mod body;
 mod connection;
 mod list;
+mod options;
 mod places;
 mod publish;
 mod route;
@@ -80,7 +82,7 @@ mod target;
 mod timed;
 
 pub use self::access::ControlKeyError;
-pub(crate) use self::{access::ControlKey, server::serve};
+pub(crate) use self::{access::ControlKey, options::ControlOptions, server::serve};
 
 #[cfg(test)]
 mod tests;

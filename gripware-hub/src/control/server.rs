@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    access::ControlKey,
+    ControlOptions,
     connection::{self, MAX_TURNED_AWAY},
     places::Places,
     service::Control,
@@ -21,11 +21,11 @@ use crate::{
 pub(crate) async fn serve<T: Target>(
     listener: Listener,
     target: Arc<T>,
-    key: Option<ControlKey>,
+    options: ControlOptions,
     settings: &Settings,
     stop: CancellationToken,
 ) {
-    let control = Arc::new(Control::new(target, key, settings.max_item));
+    let control = Arc::new(Control::new(target, options.key.clone(), settings.max_item));
     let places = Arc::new(Places::default());
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     // Connections have places, some of which can be lost, in place of a bound at the listener.
@@ -34,13 +34,22 @@ pub(crate) async fn serve<T: Target>(
         .serve(listener, |Accepted { socket, .. }| {
             let place = places.take();
             let (control, turned_away) = (Arc::clone(&control), Arc::clone(&turned_away));
-            let stop = stop.clone();
+            let (stop, options) = (stop.clone(), options.clone());
             async move {
-                match place {
-                    Some(place) => {
-                        connection::serve(socket, place, control, &turned_away, &stop).await;
+                let Some(place) = place else {
+                    if options.is_plain() {
+                        connection::turn_away(socket, &turned_away).await;
                     }
-                    None => connection::turn_away(socket, &turned_away).await,
+                    return;
+                };
+                let local = socket.local_ip();
+                let socket = tokio::select! {
+                    socket = options.secure(socket) => socket,
+                    () = place.lost() => None,
+                    () = stop.cancelled() => None,
+                };
+                if let Some(socket) = socket {
+                    connection::serve(socket, local, place, control, &turned_away, &stop).await;
                 }
             }
         })

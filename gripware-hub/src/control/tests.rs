@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{ControlKey, serve, target::Target};
+use super::{ControlKey, ControlOptions, serve, target::Target};
 use crate::{
     cluster::RelayError,
     connection_id::Id,
@@ -198,7 +198,11 @@ impl Site {
         };
         let (served, stopped) = (Arc::clone(&target), stop.clone());
         let server = tokio::spawn(async move {
-            serve(listener.into(), served, key, &settings, stopped).await;
+            let options = ControlOptions {
+                key,
+                ..ControlOptions::default()
+            };
+            serve(listener.into(), served, options, &settings, stopped).await;
         });
         Self {
             address,

@@ -30,10 +30,6 @@ mod stream;
 mod streams;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "tls")]
-mod tls;
 mod websocket;
 
-#[cfg(feature = "tls")]
-pub use self::tls::{Tls, TlsError};
 pub(crate) use self::{options::Options, server::Gateway};

@@ -7,7 +7,7 @@ setting::settings! {
     options: struct Options {
         /// Clients come over HTTPS, and no other way.
         #[cfg(feature = "tls")]
-        tls: Option<super::Tls> = None,
+        tls: Option<crate::tls::Tls> = None,
     }
 
     "Trust" {

@@ -201,7 +201,7 @@ async fn a_hold_over_tls_is_given_back_like_any_other() {
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let caught = Caught::new(false);
     let options = Options {
-        tls: Some(Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()),
+        tls: Some(crate::Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()),
         ..Options::default()
     };
     let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;

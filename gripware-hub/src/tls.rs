@@ -1,22 +1,29 @@
-//! Clients over TLS: the handshake comes before anything else is read of a connection.
+//! HTTPS of clients and of the control API: the handshake comes before anything else is read of a
+//! connection.
+
+mod certificates;
 
 use std::{fmt, io, sync::Arc};
 
-use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
+use rustls::{ServerConfig, crypto::aws_lc_rs::default_provider};
 use thiserror::Error;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use self::certificates::Certificates;
 use crate::socket::{Io, Socket};
 
-/// The certificate that clients see, for HTTPS with TLS 1.2 or 1.3. They may choose HTTP/2 or
+/// The certificates that clients see, for HTTPS with TLS 1.2 or 1.3. They may choose HTTP/2 or
 /// HTTP/1.1.
+///
+/// Of several, a client gets the first that is for the name it asks for (SNI), and the first of all
+/// where none is or it names none. Clones share the certificates, so that whoever keeps one can
+/// [`replace`](Self::replace) them while a hub serves.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
+    /// For what speaks no HTTP/2.
+    http1_acceptor: TlsAcceptor,
+    certificates: Arc<Certificates>,
 }
 
 /// Why clients could not be received over TLS.
@@ -41,29 +48,48 @@ impl Tls {
     /// # Errors
     /// Where one of them cannot be read, or they do not belong together.
     pub fn from_pem(certificates: &[u8], private_key: &[u8]) -> Result<Self, TlsError> {
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(certificates)
-            .collect::<Result<_, _>>()
-            .map_err(|_| TlsError::Certificates)?;
-        if certificates.is_empty() {
-            return Err(TlsError::Certificates);
-        }
-        let key = PrivateKeyDer::from_pem_slice(private_key).map_err(|_| TlsError::PrivateKey)?;
-        let unusable = |error: rustls::Error| TlsError::Unusable(error.into());
-        // Named, so that it does not depend on what else is in the program.
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_single_cert(certificates, key)
-            .map_err(unusable)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let first = certificates::certified(certificates, private_key)?;
+        let certificates = Arc::new(Certificates::new(first));
+        let acceptor = |protocols: &[&[u8]]| {
+            // Named, so that it does not depend on what else is in the program.
+            let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| TlsError::Unusable(error.into()))?
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::clone(&certificates) as _);
+            config.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
+            Ok(TlsAcceptor::from(Arc::new(config)))
+        };
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            acceptor: acceptor(&[b"h2", b"http/1.1"])?,
+            http1_acceptor: acceptor(&[b"http/1.1"])?,
+            certificates,
         })
     }
 
-    pub(super) async fn accept(&self, socket: Socket) -> io::Result<Socket> {
+    /// Adds a certificate for other names, as [`from_pem`](Self::from_pem) takes one.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem).
+    pub fn add_pem(&self, certificates: &[u8], private_key: &[u8]) -> Result<(), TlsError> {
+        let more = certificates::certified(certificates, private_key)?;
+        self.certificates.add(more);
+        Ok(())
+    }
+
+    /// Shows the certificates of `other` from now on, such as renewed ones. Clients that are connected
+    /// keep their connections.
+    pub fn replace(&self, other: &Self) {
+        self.certificates.replace(&other.certificates);
+    }
+
+    pub(crate) async fn accept(&self, socket: Socket) -> io::Result<Socket> {
         let stream = self.acceptor.accept(socket).await?;
+        Ok(Socket::Other(Box::new(stream)))
+    }
+
+    pub(crate) async fn accept_http1(&self, socket: Socket) -> io::Result<Socket> {
+        let stream = self.http1_acceptor.accept(socket).await?;
         Ok(Socket::Other(Box::new(stream)))
     }
 }
