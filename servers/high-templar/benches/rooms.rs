@@ -46,8 +46,8 @@ const AT_ONCE: usize = 20;
 /// How long the triggers come two a second.
 const PACED: usize = 20;
 
-/// How long anything may take.
-const LONG: Duration = Duration::from_secs(300);
+/// Whatever has not come after so long a silence is lost.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// A frame that has arrived, and what its trigger said.
 struct Arrived {
@@ -59,6 +59,7 @@ struct Bench {
     begun: Instant,
     broker: Channel,
     arrived: mpsc::UnboundedReceiver<Arrived>,
+    lost: usize,
 }
 
 /// A program that ends with this.
@@ -125,6 +126,7 @@ async fn rabbitmq(folder: &Path, address: SocketAddr) -> (Running, Running) {
     let epmd = Running::start(epmd);
     let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
     command
+        .current_dir(folder)
         .env(
             "RABBITMQ_NODENAME",
             format!("bench{}@localhost", std::process::id()),
@@ -184,6 +186,7 @@ async fn measure(name: &str, address: SocketAddr, broker: SocketAddr, burst: usi
         begun,
         broker: channel,
         arrived,
+        lost: 0,
     };
     let all = bench.burst(burst, burst * SOCKETS, |_| everybody()).await;
     let late = bench.paced().await;
@@ -193,10 +196,11 @@ async fn measure(name: &str, address: SocketAddr, broker: SocketAddr, burst: usi
         .await;
     println!(
         "{name:<17} {SOCKETS} sockets in {} rooms in {opened:.1?}; to all {all:.0} deliveries/s; \
-         two a second p50 {:.1?}, p99 {:.1?}; to one {one:.0} deliveries/s",
+         two a second p50 {:.1?}, p99 {:.1?}; to one {one:.0} deliveries/s; lost {}",
         SOCKETS * ROOMS_EACH,
         late[late.len() / 2],
         late[late.len() * 99 / 100],
+        bench.lost,
     );
 }
 
@@ -209,8 +213,9 @@ impl Bench {
         for n in 0..triggers {
             self.publish(&to(n)).await;
         }
-        self.receive(frames).await;
-        frames as f64 / start.elapsed().as_secs_f64()
+        let arrived = self.receive(frames).await;
+        let last = arrived.iter().map(|it| it.at).max().unwrap_or(start);
+        arrived.len() as f64 / last.duration_since(start).as_secs_f64()
     }
 
     /// How long each frame took, sorted.
@@ -219,7 +224,9 @@ impl Bench {
         for _ in 0..2 * PACED {
             let next = Instant::now() + Duration::from_millis(500);
             self.publish(&everybody()).await;
-            late.extend(self.receive(SOCKETS).await);
+            for Arrived { at, data } in self.receive(SOCKETS).await {
+                late.push(at.duration_since(self.begun) - Duration::from_micros(data));
+            }
             tokio::time::sleep_until(next.into()).await;
         }
         late.sort_unstable();
@@ -231,14 +238,16 @@ impl Bench {
         publish(&self.broker, room, now).await;
     }
 
-    async fn receive(&mut self, frames: usize) -> Vec<Duration> {
-        let mut late = Vec::with_capacity(frames);
-        for _ in 0..frames {
-            let arrived = timeout(LONG, self.arrived.recv()).await;
-            let Arrived { at, data } = arrived.expect("a frame is missing").expect("a client");
-            late.push(at.duration_since(self.begun) - Duration::from_micros(data));
+    /// Waits for so many frames. Those that are lost are counted.
+    async fn receive(&mut self, frames: usize) -> Vec<Arrived> {
+        let mut arrived = Vec::with_capacity(frames);
+        while arrived.len() < frames
+            && let Ok(next) = timeout(SILENCE, self.arrived.recv()).await
+        {
+            arrived.push(next.expect("a client"));
         }
-        late
+        self.lost += frames - arrived.len();
+        arrived
     }
 }
 
