@@ -198,17 +198,9 @@ async fn hears_a_trigger(client: &mut Socket, rabbitmq: &RabbitMq, room: &Value)
 async fn a_process_that_is_started_again_knows_the_connections_that_another_had() {
     let place = Place::new();
     let (rabbitmq, backend) = (RabbitMq::start().await, Backend::start().await);
-    let redis = place.free_address();
-    let mut command = Command::new("redis-server");
-    command
-        .args(["--bind", &redis.ip().to_string()])
-        .args(["--port", &redis.port().to_string()])
-        .args(["--save", "", "--protected-mode", "no"]);
-    let mut redis_process = Process::start(command, place.directory(), "redis");
-    listens(&mut redis_process, redis).await;
-    let state = format!("redis://{redis}");
+    let (redis, _redis) = redis(&place).await;
     let broker = rabbitmq.address();
-    let mut server = behind_hub(&place, backend.address, broker, Some(&state)).await;
+    let mut server = behind_hub(&place, backend.address, broker, Some(&redis)).await;
 
     let mut client = Socket::open(server.address, "/ws/").await;
     assert_eq!(json(client.next().await)["is_authorized"], true);
@@ -244,6 +236,60 @@ async fn a_process_that_is_started_again_knows_the_connections_that_another_had(
         assert!(published.status.success());
     }
     assert_eq!(json(client.next().await), heard("2"));
+}
+
+#[tokio::test]
+async fn each_trigger_reaches_the_clients_of_all_processes_once() {
+    const TRIGGERS: usize = 20;
+    let place = Place::new();
+    let (rabbitmq, backend) = (RabbitMq::start().await, Backend::start().await);
+    let (redis, _redis) = redis(&place).await;
+    let broker = rabbitmq.address();
+    let mut servers = Vec::new();
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let server = ours(&place, backend.address, broker, None, Some(&redis)).await;
+        let mut client = Socket::open(server.address, "/ws/").await;
+        assert_eq!(json(client.next().await)["is_authorized"], true);
+        let room = json!({"target": "m", "customer": "1"});
+        let subscribe = json!({"type": "subscribe", "room": room, "requestId": "a"});
+        client.sends(&subscribe.to_string()).await;
+        assert_eq!(json(client.next().await)["code"], "success");
+        servers.push(server);
+        clients.push(client);
+    }
+    let (host, port) = (broker.ip().to_string(), broker.port().to_string());
+    let triggers: Vec<_> = (0..TRIGGERS)
+        .map(|n| json!({"rooms": [{"target": "m", "customer": "1"}], "data": n}).to_string())
+        .collect();
+    let mut arguments = vec![host.as_str(), &port];
+    arguments.extend(triggers.iter().map(String::as_str));
+    assert!(python("trigger.py", &arguments).await.status.success());
+    for client in &mut clients {
+        // Which process has which of them, and so in which order they come, is up to the broker.
+        let mut heard = Vec::new();
+        while heard.len() < TRIGGERS {
+            heard.push(json(client.next().await)["data"].as_u64());
+        }
+        heard.sort_unstable();
+        let all: Vec<_> = (0..TRIGGERS as u64).map(Some).collect();
+        assert_eq!(heard, all);
+        client.sends("ping").await;
+        client.receives("pong").await;
+    }
+}
+
+/// A Redis and its URL.
+async fn redis(place: &Place) -> (String, Process) {
+    let address = place.free_address();
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", &address.ip().to_string()])
+        .args(["--port", &address.port().to_string()])
+        .args(["--save", "", "--protected-mode", "no"]);
+    let mut process = Process::start(command, place.directory(), "redis");
+    listens(&mut process, address).await;
+    (format!("redis://{address}"), process)
 }
 
 /// A server that runs for as long as this is kept.
@@ -295,19 +341,22 @@ async fn original(place: &Place, backend: SocketAddr, broker: SocketAddr) -> Sta
 }
 
 /// With the hub inside, or as the origin of a proxy, which asks it at the first address.
+///
+/// Processes share what is known of connections in a Redis, and those with the hub inside have their
+/// relay there.
 async fn ours(
     place: &Place,
     backend: SocketAddr,
     broker: SocketAddr,
     proxy: Option<(SocketAddr, Proxy)>,
-    state: Option<&str>,
+    redis: Option<&str>,
 ) -> Started {
     let (listen, proxy) = match proxy {
         Some((origin, proxy)) => (origin, Some(proxy)),
         None => (place.free_address(), None),
     };
     let control = proxy.as_ref().map(Proxy::control);
-    let state = state.map(str::to_owned);
+    let redis = redis.map(str::to_owned);
     let command = move || {
         let mut command = Command::new(program("gripware-templar"));
         command
@@ -316,13 +365,17 @@ async fn ours(
             .args(["--amqp", &format!("amqp://guest:guest@{broker}/%2f")])
             .arg("--notify-online")
             .env_remove("GRIP_URL")
+            .env_remove("GRIPWARE_RELAY")
             .env_remove("GRIPWARE_STATE");
         if let Some(control) = control {
             let url = format!("http://{control}/?verify-iss={ISSUER}&verify-key={KEY}");
             command.env("GRIP_URL", url);
         }
-        if let Some(state) = &state {
-            command.env("GRIPWARE_STATE", state);
+        if let Some(redis) = &redis {
+            command.env("GRIPWARE_STATE", redis);
+            if control.is_none() {
+                command.env("GRIPWARE_RELAY", redis);
+            }
         }
         command
     };
@@ -342,7 +395,7 @@ async fn behind_hub(
     place: &Place,
     backend: SocketAddr,
     broker: SocketAddr,
-    state: Option<&str>,
+    redis: Option<&str>,
 ) -> Started {
     let of_hub = Place::new();
     let [client, control, origin] = [(); 3].map(|()| of_hub.free_address());
@@ -353,7 +406,7 @@ async fn behind_hub(
         backend,
         broker,
         Some((origin, Proxy::Hub(hub))),
-        state,
+        redis,
     )
     .await
 }

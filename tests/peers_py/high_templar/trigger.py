@@ -1,11 +1,12 @@
-"""Publishes a trigger as a backend does: trigger.py HOST PORT BODY."""
+"""Publishes triggers as a backend does: trigger.py HOST PORT BODY..."""
 
 import sys
 
 import pika
 
-host, port, body = sys.argv[1:]
+host, port, *bodies = sys.argv[1:]
 connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
 channel = connection.channel()
-channel.basic_publish("hightemplar", "*", body)
+for body in bodies:
+    channel.basic_publish("hightemplar", "*", body)
 connection.close()
