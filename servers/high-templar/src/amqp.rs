@@ -12,7 +12,10 @@ use lapin::{
         QueueBindOptions, QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable, ShortString},
+    uri::{AMQPScheme, AMQPUri},
 };
+use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::{Trigger, app::App};
 
@@ -25,8 +28,8 @@ const PREFETCH: u16 = 256;
 /// The routing key of triggers, which is meant literally.
 const ROUTING_KEY: &str = "*";
 
-/// The queue that several processes take turns at.
-const SHARED_QUEUE: &str = "hightemplar";
+/// How long a broker may take until it delivers.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the shared queue stays when nobody listens, and how many triggers it keeps.
 const SHARED_QUEUE_EXPIRES: Duration = Duration::from_secs(60);
@@ -35,32 +38,57 @@ const SHARED_QUEUE_LENGTH: i32 = 10_000;
 /// A broker that triggers are read from.
 #[derive(Clone)]
 pub struct Broker {
-    url: String,
-    exchange: String,
+    uri: AMQPUri,
+    exchange: ShortString,
     is_shared: bool,
+}
+
+/// There can be no such [`Broker`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// The address is not `amqp://user:password@host:port/vhost`.
+    #[error("the broker's address is no amqp://user:password@host:port/vhost")]
+    Url,
+    /// The address is that of a broker over TLS.
+    #[error("brokers over TLS (amqps://) are not supported")]
+    Tls,
+    /// The name of an exchange has more than 255 bytes.
+    #[error("the name of an exchange has at most 255 bytes")]
+    Exchange,
 }
 
 impl Broker {
     /// A broker at `amqp://user:password@host:port/vhost`. Triggers are read from the exchange
     /// `hightemplar`, by a queue of this process, so each process publishes each trigger to the
     /// clients of its own hub.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            exchange: "hightemplar".to_owned(),
-            is_shared: false,
+    ///
+    /// # Errors
+    /// [`BrokerError`] if that is no address of a broker.
+    pub fn new(url: &str) -> Result<Self, BrokerError> {
+        let uri: AMQPUri = url.parse().map_err(|_| BrokerError::Url)?;
+        if uri.scheme == AMQPScheme::AMQPS {
+            return Err(BrokerError::Tls);
         }
+        Ok(Self {
+            uri,
+            exchange: ShortString::from("hightemplar"),
+            is_shared: false,
+        })
     }
 
     /// Another exchange. It is declared as direct and not durable.
-    #[must_use]
-    pub fn exchange(mut self, exchange: impl Into<String>) -> Self {
-        self.exchange = exchange.into();
-        self
+    ///
+    /// # Errors
+    /// [`BrokerError::Exchange`] if the name is too long.
+    pub fn exchange(mut self, exchange: &str) -> Result<Self, BrokerError> {
+        self.exchange = ShortString::try_new(exchange).map_err(|_| BrokerError::Exchange)?;
+        Ok(self)
     }
 
     /// Reads from one queue together with other processes, so that one of them publishes each
     /// trigger: for those whose clients are held by the same proxy, or by hubs that a relay joins.
+    /// The queue is called as the exchange.
     #[must_use]
     pub fn shared(mut self) -> Self {
         self.is_shared = true;
@@ -75,17 +103,17 @@ impl Broker {
                 Ok(()) => "the broker has ended the consumer".to_owned(),
                 Err(error) => ErrorChain(&error).to_string(),
             };
+            app.counts().broker_losses.add(1);
             tracing::error!(error, "no triggers are read, as the broker is lost");
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn consume(&self, app: &App) -> Result<(), lapin::Error> {
-        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        let mut consumer = self.subscribe(&channel).await?;
+    async fn consume(&self, app: &App) -> Result<(), ConsumeError> {
+        // The consumer ends when the connection is dropped.
+        let (_connection, mut consumer) = timeout(CONNECT_TIMEOUT, self.connect()).await??;
         tracing::info!(
-            exchange = self.exchange,
+            exchange = self.exchange.as_str(),
             "triggers are read from the broker"
         );
         while let Some(delivery) = consumer.next().await {
@@ -96,8 +124,16 @@ impl Broker {
         Ok(())
     }
 
+    async fn connect(&self) -> Result<(Connection, Consumer), lapin::Error> {
+        let properties = ConnectionProperties::default();
+        let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
+        let channel = connection.create_channel().await?;
+        let consumer = self.subscribe(&channel).await?;
+        Ok((connection, consumer))
+    }
+
     async fn subscribe(&self, channel: &Channel) -> Result<Consumer, lapin::Error> {
-        let exchange = ShortString::from(self.exchange.as_str());
+        let exchange = self.exchange.clone();
         channel
             .exchange_declare(
                 exchange.clone(),
@@ -136,7 +172,7 @@ impl Broker {
                 "x-max-length".into(),
                 AMQPValue::LongInt(SHARED_QUEUE_LENGTH),
             );
-            return (SHARED_QUEUE.into(), options, arguments);
+            return (self.exchange.clone(), options, arguments);
         }
         options.exclusive = true;
         let name = format!("hightemplar_{}", unique());
@@ -148,13 +184,23 @@ impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broker")
             .field("url", &"[redacted]")
-            .field("exchange", &self.exchange)
+            .field("exchange", &self.exchange.as_str())
             .field("is_shared", &self.is_shared)
             .finish()
     }
 }
 
-/// A trigger that is none is dropped, as the queue has nobody to tell.
+/// Why the broker delivers no more.
+#[derive(Debug, Error)]
+enum ConsumeError {
+    #[error(transparent)]
+    Amqp(#[from] lapin::Error),
+    #[error("the broker does not answer")]
+    Late(#[from] tokio::time::error::Elapsed),
+}
+
+/// Publishes what the broker has delivered. A message that is no trigger is dropped, as the queue has
+/// nobody to tell.
 async fn receive(app: &App, delivery: &Delivery) {
     match Trigger::parse(&delivery.data) {
         // What goes wrong is counted and in the log.

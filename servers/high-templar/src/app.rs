@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gripware_axum::{Grip, GripLayer, Item, Publisher, WsMessage};
+use gripware_axum::{Grip, GripLayer, Item, PublishError, Publisher, WsMessage};
 use gripware_core::webhook::{ReplayCache, ReplayError, WebhookKey};
 use gripware_state::{State, StateError};
 use http::HeaderMap;
@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     Backend, DeliverError, HeaderMapping, Hooks, Rooms, Status, Trigger,
+    backend::BackendError,
     connection::{Slot, unix_seconds},
     counts::Counts,
     hex::hex,
@@ -27,6 +28,9 @@ use crate::{
 
 /// How many hooks run at a time.
 const MAX_HOOKS: usize = 256;
+
+/// How many connections ask the backend at a time what they may hear. The others wait.
+const MAX_BOOTSTRAPS: usize = 100;
 
 /// How many signed requests are remembered: 160 a second for as long as their signatures are valid.
 const MAX_REPLAYS: usize = 100_000;
@@ -65,6 +69,7 @@ struct Inner {
     replays: Mutex<ReplayCache>,
     counts: Counts,
     hooks_under_way: Arc<Semaphore>,
+    bootstraps: Semaphore,
     online_since: SystemTime,
 }
 
@@ -78,6 +83,7 @@ impl App {
             replays: Mutex::new(ReplayCache::new(MAX_REPLAYS)),
             counts: Counts::default(),
             hooks_under_way: Arc::new(Semaphore::new(MAX_HOOKS)),
+            bootstraps: Semaphore::new(MAX_BOOTSTRAPS),
             online_since: SystemTime::now(),
         }))
     }
@@ -136,6 +142,8 @@ impl App {
             ws_messages_send: counts.frames_sent.get(),
             ws_messages_send_error: counts.frames_lost.get(),
             ws_messages_send_queued: 0,
+            rabbitmq_connections_lost: counts.broker_losses.get(),
+            hooks_skipped: counts.hooks_skipped.get(),
         })
     }
 
@@ -163,13 +171,21 @@ impl App {
             }
         };
         let frames = self.sessions().subscriptions_of(&rooms);
-        let items = trigger.items_for(&rooms);
-        let published = self.0.publisher.publish_all(items).await;
+        let published = self.publish(trigger, &rooms).await;
         match &published {
             Ok(()) => self.counts().frames_sent.add(frames),
             Err(_) => self.counts().frames_lost.add(frames),
         }
         Ok(published?)
+    }
+
+    async fn publish(&self, trigger: &Trigger, rooms: &[Room]) -> Result<(), PublishError> {
+        let mut items = trigger.items_for(rooms).peekable();
+        while items.peek().is_some() {
+            let some = items.by_ref().take(trigger.items_at_a_time());
+            self.0.publisher.publish_all(some).await?;
+        }
+        Ok(())
     }
 
     /// Has the connections of a user, or those that hear a room, ask the backend again.
@@ -189,6 +205,13 @@ impl App {
             .into_iter()
             .map(|channel| (channel, Item::from(WsMessage::refresh())));
         Ok(self.0.publisher.publish_all(items).await?)
+    }
+
+    /// Asks the backend what the user of a handshake may hear.
+    pub(crate) async fn bootstrap(&self, headers: HeaderMap) -> Result<Vec<Room>, BackendError> {
+        // It is never closed.
+        let _permit = self.0.bootstraps.acquire().await;
+        self.settings().backend.bootstrap(headers).await
     }
 
     /// Runs a hook beside the connection.
@@ -229,7 +252,8 @@ impl App {
 impl Settings {
     /// After which silence a connection is taken for gone, as its end was never told of.
     fn forget_after(&self) -> Duration {
-        self.idle * 2 + Duration::from_secs(60)
+        let twice = self.idle.saturating_mul(2);
+        twice.saturating_add(Duration::from_secs(60))
     }
 }
 

@@ -145,7 +145,11 @@ impl Backend {
         }
 
         let answer = self.request(Method::GET, "bootstrap/", headers).await?;
-        let answer: Answer = serde_json::from_slice(&answer).map_err(BackendError::NotJson)?;
+        if answer.status() != StatusCode::OK {
+            return Err(BackendError::Status(answer.status()));
+        }
+        let answer: Answer =
+            serde_json::from_slice(answer.body()).map_err(BackendError::NotJson)?;
         match answer.allowed_rooms {
             Some(rooms) => serde_json::from_str(rooms.get()).map_err(BackendError::NotRooms),
             None => Ok(Vec::new()),
@@ -154,7 +158,11 @@ impl Backend {
 
     /// Tells the backend something of a user.
     pub(crate) async fn post(&self, path: &str, headers: HeaderMap) -> Result<(), BackendError> {
-        self.request(Method::POST, path, headers).await.map(drop)
+        let answer = self.request(Method::POST, path, headers).await?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(BackendError::Status(status)),
+        }
     }
 
     async fn request(
@@ -162,7 +170,7 @@ impl Backend {
         method: Method,
         path: &str,
         headers: HeaderMap,
-    ) -> Result<Bytes, BackendError> {
+    ) -> Result<Response<Bytes>, BackendError> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = method;
         *request.uri_mut() = format!("{}{path}", self.base)
@@ -172,10 +180,7 @@ impl Backend {
         let answer = timeout(ANSWER_TIME, (self.call)(request)).await;
         let answer = answer.map_err(|_| BackendError::Late)?;
         let answer = answer.map_err(BackendError::Unreachable)?;
-        match answer.status() {
-            StatusCode::OK => Ok(answer.into_body()),
-            status => Err(BackendError::Status(status)),
-        }
+        Ok(answer)
     }
 }
 

@@ -12,7 +12,7 @@ use gripware_state::{State, StateError};
 use crate::{
     Backend, Broker, DeliverError, HeaderMapping, Hooks, Status, Trigger,
     app::{App, Settings, TriggerKey},
-    endpoint, turn,
+    endpoint, trigger, turn,
 };
 
 /// How triggers and subscriptions find each other.
@@ -70,9 +70,9 @@ impl Templar {
         self.0.spawn_sweep();
         let mut router = Router::new().route("/ws/", any(turn::socket));
         if !self.0.settings().trigger_keys.is_empty() {
-            let trigger = post(endpoint::trigger);
-            let limit = DefaultBodyLimit::max(endpoint::MAX_BODY);
-            router = router.route("/trigger/", trigger.layer(limit));
+            let endpoint = post(endpoint::trigger);
+            let limit = DefaultBodyLimit::max(trigger::MAX_BODY);
+            router = router.route("/trigger/", endpoint.layer(limit));
         }
         router.layer(self.0.layer()).with_state(self.0.clone())
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) triggers_received: Count,
-    /// Triggers that are none, or that no proxy took.
+    /// Messages that are no triggers, and triggers that no proxy took.
     pub(crate) triggers_lost: Count,
     pub(crate) frames_received: Count,
     pub(crate) frames_sent: Count,
@@ -16,6 +16,8 @@ pub(crate) struct Counts {
     pub(crate) frames_lost: Count,
     /// Hooks that were left out, as too many were under way.
     pub(crate) hooks_skipped: Count,
+    /// How often the broker was lost, or not there.
+    pub(crate) broker_losses: Count,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,7 @@ pub struct Status {
     pub online_since: u64,
     /// Triggers that came, over AMQP or by POST.
     pub rabbitmq_messages_received: u64,
-    /// Triggers that are none, or that no proxy took.
+    /// Messages that are no triggers, and triggers that no proxy took.
     pub rabbitmq_messages_lost: u64,
     /// Frames of clients.
     pub ws_messages_received: u64,
@@ -54,4 +56,10 @@ pub struct Status {
     pub ws_messages_send_error: u64,
     /// Always 0: what is queued is queued in the proxy.
     pub ws_messages_send_queued: u64,
+    /// How often the broker was lost, or not there when it was tried. What was published meanwhile to
+    /// a queue of this process alone is lost, and nobody can count it; a shared queue keeps the latest
+    /// 10 000. high-templar has no such count.
+    pub rabbitmq_connections_lost: u64,
+    /// Hooks that were left out, as 256 were under way. high-templar has no such count.
+    pub hooks_skipped: u64,
 }

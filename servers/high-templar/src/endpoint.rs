@@ -1,21 +1,19 @@
 //! `POST /trigger/`: triggers by HTTP, from a backend that shares a key.
 
-use std::time::SystemTime;
+use std::{error::Error, time::SystemTime};
 
 use axum::extract::State;
 use bytes::Bytes;
 use gripware_core::webhook::{ReplayError, WebhookError, WebhookVerifier};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use subtle::ConstantTimeEq as _;
 
 use crate::{
     Trigger,
-    app::{App, NoteError, Recheck},
+    app::{App, NoteError},
 };
-
-/// The longest body, in bytes.
-pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 type Answer = (StatusCode, String);
 
@@ -38,14 +36,18 @@ pub(crate) async fn trigger(State(app): State<App>, headers: HeaderMap, body: By
 async fn perform(app: &App, body: &[u8]) -> Answer {
     #[derive(Deserialize)]
     struct Rechecked {
-        recheck: Recheck,
+        recheck: Box<RawValue>,
     }
 
+    let bad_request = |error: &dyn Error| (StatusCode::BAD_REQUEST, format!("{error}\n"));
     let published = match serde_json::from_slice(body) {
-        Ok(Rechecked { recheck }) => app.recheck(&recheck).await,
+        Ok(Rechecked { recheck }) => match serde_json::from_str(recheck.get()) {
+            Ok(recheck) => app.recheck(&recheck).await,
+            Err(error) => return bad_request(&error),
+        },
         Err(_) => match Trigger::parse(body) {
             Ok(trigger) => app.trigger(&trigger).await,
-            Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
+            Err(error) => return bad_request(&error),
         },
     };
     match published {

@@ -34,13 +34,18 @@ pub enum HeaderSource {
 
 /// Stands in a configuration file as `true`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "bool")]
+#[serde(try_from = "bool")]
 #[non_exhaustive]
 pub struct Unit;
 
-impl From<bool> for Unit {
-    fn from(_: bool) -> Self {
-        Self
+impl TryFrom<bool> for Unit {
+    type Error = &'static str;
+
+    fn try_from(is_meant: bool) -> Result<Self, Self::Error> {
+        match is_meant {
+            true => Ok(Self),
+            false => Err("it is true, or left out"),
+        }
     }
 }
 

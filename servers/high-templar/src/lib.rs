@@ -77,12 +77,16 @@
 //! | a room and an id are as long as they like, a connection has any number of subscriptions | 4096 and 256 bytes, [`max_subscriptions`](TemplarBuilder::max_subscriptions), 4 request ids of a connection for one room | everything is bounded |
 //! | every frame waits in memory for a slow client | a bounded queue: a slow client is closed with 1013 | one client harms nobody else |
 //! | `ws_messages_received` stays 0 | is counted | |
+//! | `online_since` in words | in Unix seconds | a machine reads it |
+//! | `X-Real-IP` of whoever connects is believed | the hub's own knowledge, unless `--trust-forwarded` | a client could say anything |
+//! | a redirect of the backend is followed | it is a refusal | cookies stay where they belong |
 //!
 //! # Limits
 //! | what | limit | beyond it |
 //! |---|---|---|
 //! | rooms of a trigger | 10 000 | 400, or dropped where it came from the broker |
-//! | body of `POST /trigger/` | 1 MiB | 413 |
+//! | a trigger | 1 MiB | 413, or dropped where it came from the broker |
+//! | connections that ask the backend at a time | 100 | wait |
 //! | answer of the backend | 1 MiB, 30 s | 500 |
 //! | signed requests whose ids are remembered | 100 000 in 600 s | 503 |
 //! | hooks under way | 256 | left out and counted |
@@ -132,7 +136,7 @@ mod trigger;
 mod turn;
 
 pub use self::{
-    amqp::Broker,
+    amqp::{Broker, BrokerError},
     backend::{Backend, BackendAddressError},
     builder::{Rooms, Templar, TemplarBuilder},
     counts::Status,

@@ -99,7 +99,7 @@ impl TryFrom<Value> for Room {
         for (name, value) in object {
             let mut json = String::new();
             write_sorted(&value, &mut json);
-            length += name.len() + json.len() + 4;
+            length += Value::from(name.as_str()).to_string().len() + json.len() + 2;
             if length > MAX_ROOM {
                 return Err(RoomError::TooLong);
             }

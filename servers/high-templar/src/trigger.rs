@@ -11,6 +11,13 @@ use crate::{connection::Slot, room::Room};
 /// How many rooms one trigger may name.
 pub(crate) const MAX_ROOMS: usize = 10_000;
 
+/// The longest trigger as JSON, in bytes.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// How many items of a trigger are published at a time, and how many bytes of its data are in them.
+const MAX_ITEMS: usize = 1024;
+const ITEM_BYTES: usize = 4 * MAX_BODY;
+
 /// Data for everybody who hears one of the rooms.
 #[derive(Debug)]
 pub struct Trigger {
@@ -22,6 +29,9 @@ pub struct Trigger {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TriggerError {
+    /// It has more than 1 MiB.
+    #[error("a trigger has at most {MAX_BODY} bytes")]
+    TooLong,
     /// It is no JSON object.
     #[error("no JSON object: {0}")]
     Json(#[source] serde_json::Error),
@@ -45,6 +55,9 @@ impl Trigger {
     /// # Errors
     /// [`TriggerError`] says what is missing or wrong.
     pub fn parse(json: &[u8]) -> Result<Self, TriggerError> {
+        if json.len() > MAX_BODY {
+            return Err(TriggerError::TooLong);
+        }
         let mut body: HashMap<String, Box<RawValue>> =
             serde_json::from_slice(json).map_err(TriggerError::Json)?;
         let rooms = body.remove("rooms").ok_or(TriggerError::NoRooms)?;
@@ -71,6 +84,11 @@ impl Trigger {
         self.items_for(&self.rooms)
     }
 
+    /// How many items are made at a time: each has the data once more.
+    pub(crate) fn items_at_a_time(&self) -> usize {
+        (ITEM_BYTES / self.data.get().len().max(1)).clamp(1, MAX_ITEMS)
+    }
+
     /// The data as items for rooms, in one frame for each of their subscriptions.
     pub(crate) fn items_for<'a>(
         &self,
@@ -90,7 +108,7 @@ impl Trigger {
 
 #[cfg(test)]
 mod tests {
-    use super::{Trigger, TriggerError};
+    use super::{MAX_BODY, Trigger, TriggerError};
 
     #[test]
     fn what_is_missing_is_told() {
@@ -107,6 +125,8 @@ mod tests {
             vec!["{}"; 10_001].join(",")
         );
         assert!(matches!(error(&many), TriggerError::TooManyRooms));
+        let long = format!(r#"{{"rooms": [], "data": "{}"}}"#, "x".repeat(MAX_BODY));
+        assert!(matches!(error(&long), TriggerError::TooLong));
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl Turn {
                 let ended = self.connection.allow(allowed);
                 self.revoke(&ended)?;
             }
-            Err(error) if is_refusal(&error) => {
+            Err(error) if is_refusal(&error) && !is_failure(&error) => {
                 let ended = self.connection.allow(Vec::new());
                 self.revoke(&ended)?;
                 self.send(&ServerFrame::UNWELCOME)?;
@@ -284,13 +284,18 @@ impl Turn {
     }
 
     async fn ask(&self) -> Result<Vec<Room>, BackendError> {
-        let backend = &self.app.settings().backend;
-        backend.bootstrap(self.headers.clone()).await
+        self.app.bootstrap(self.headers.clone()).await
     }
 }
 
-/// Whether the backend has refused the user, rather than failed. Rooms that are none count as a
-/// refusal, as with high-templar.
+/// Whether the backend has refused the user. Any answer but 200 counts as a refusal, and rooms that
+/// are none do, as with high-templar.
 fn is_refusal(error: &BackendError) -> bool {
     matches!(error, BackendError::Status(_) | BackendError::NotRooms(_))
+}
+
+/// Whether the answer says that the backend fails, as one does that starts anew: no reason to take
+/// from a user what the user has.
+fn is_failure(error: &BackendError) -> bool {
+    matches!(error, BackendError::Status(status) if status.is_server_error())
 }

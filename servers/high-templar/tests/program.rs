@@ -69,11 +69,14 @@ fn who_never_ends_a_request_does_not_keep_it_from_ending() {
     }
 }
 
+const API: &str = "--api-url=http://a/";
+
 #[test]
 fn wrong_settings_are_one_line_and_status_2() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("templar.toml");
     let config = file.to_str().unwrap();
+    let long = "x".repeat(256);
     for (arguments, file, says) in [
         (vec![], "", "--api-url is required"),
         (vec!["--api-url", "localhost"], "", "http"),
@@ -101,6 +104,19 @@ fn wrong_settings_are_one_line_and_status_2() {
             "",
             "--listen",
         ),
+        (vec![API, "--amqp", "nonsense"], "", "--amqp"),
+        (vec![API, "--amqp", "amqps://a/"], "", "TLS"),
+        (
+            vec![API, "--amqp", "amqp://a/", "--exchange", &long],
+            "",
+            "255 bytes",
+        ),
+        (
+            vec![API, "--max-subscriptions", "0"],
+            "",
+            "--max-subscriptions",
+        ),
+        (vec![API, "--idle", "0"], "", "--idle"),
     ] {
         fs::write(config, file).unwrap();
         let output = program(&arguments).output().unwrap();

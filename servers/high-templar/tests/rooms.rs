@@ -224,6 +224,12 @@ async fn what_is_no_trigger_is_told_and_may_be_sent_again() {
         (400, "data not specified\n".to_owned())
     );
     assert_eq!(posts("{").await.0, 400);
+    let (status, reason) = posts(r#"{"recheck": {"cookie": 1}}"#).await;
+    assert_eq!(
+        (status, reason.contains("a string")),
+        (400, true),
+        "{reason}"
+    );
     assert_eq!(posts(&"x".repeat(2 << 20)).await.0, 413);
 
     let signed = WebhookKey::parse(KEY)
@@ -267,6 +273,13 @@ async fn permissions_are_asked_for_again_when_the_backend_says_so() {
         assert_eq!(client.reads().await, published("x", "b"));
         client.hears_nothing().await;
     }
+
+    // A backend that fails takes nothing from anybody.
+    site.api.allow(json!(503));
+    posts(json!({"recheck": {"cookie": "me"}})).await;
+    site.api.asked("/bootstrap/", 5).await;
+    site.triggers(json!([room("2")]), json!("x")).await;
+    assert_eq!(client.reads().await, published("x", "b"));
 
     site.api.allow(Value::Null);
     posts(json!({"recheck": {"cookie": "me"}})).await;

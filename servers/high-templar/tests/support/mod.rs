@@ -61,7 +61,7 @@ impl Api {
             .with_state(self.clone())
     }
 
-    /// What everybody may hear from now on; `Value::Null` refuses.
+    /// What everybody may hear from now on; `Value::Null` refuses, and a number is a status.
     pub(crate) fn allow(&self, rooms: Value) {
         self.0.lock().unwrap().allowed = Some(rooms);
     }
@@ -89,6 +89,10 @@ async fn bootstrap(State(api): State<Api>, headers: HeaderMap) -> Response {
     asked.requests.push(("/bootstrap/".to_owned(), headers));
     match &asked.allowed {
         Some(Value::Null) => StatusCode::FORBIDDEN.into_response(),
+        Some(Value::Number(status)) => {
+            let status = u16::try_from(status.as_u64().unwrap()).unwrap();
+            StatusCode::from_u16(status).unwrap().into_response()
+        }
         Some(Value::String(text)) => text.clone().into_response(),
         Some(rooms) => Json(json!({ "allowed_rooms": rooms })).into_response(),
         None => Json(json!({"allowed_rooms": [{"target": "m", "customer": "*"}]})).into_response(),

@@ -1,6 +1,6 @@
 //! The command line, its variables, and the file of settings.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{fmt, fs, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use gripware_core::{
@@ -11,6 +11,9 @@ use gripware_core::{
 use gripware_program::{LogFilter, parse};
 use gripware_templar::{HeaderSource, Rooms};
 use http::HeaderName;
+
+/// One less than the channels that a hub has for a connection at most.
+const MAX_SUBSCRIPTIONS: i64 = 9_999;
 
 const AFTER: &str = "\
 Every flag has a variable: GRIPWARE_TEMPLAR_ and its name in capitals, with _ for each dash. The file
@@ -64,6 +67,19 @@ pub(crate) struct Options {
     /// Whether the API is told who is online, at user/notify_online/ and user/notify_offline/
     #[arg(long, value_name = "BOOL", default_value = "false", value_parser = parse::switch)]
     pub(crate) notify_online: bool,
+    /// How long a client may say nothing before it is closed
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = parse::some_time)]
+    pub(crate) idle: Duration,
+    /// How many subscriptions a connection may have. A proxy in front has to allow one channel more
+    #[arg(long, value_name = "COUNT", default_value = "1000",
+        value_parser = clap::value_parser!(u16).range(1..=MAX_SUBSCRIPTIONS))]
+    pub(crate) max_subscriptions: u16,
+    /// The cookie by which the API names a user whose permissions have changed
+    #[arg(long, value_name = "NAME", default_value = "sessionid", value_parser = parse::text)]
+    pub(crate) session_cookie: String,
+    /// Whether X-Forwarded-For and X-Real-IP are believed, as a server in front sets them
+    #[arg(long, value_name = "BOOL", default_value = "false", value_parser = parse::switch)]
+    pub(crate) trust_forwarded: bool,
     /// From which pages of other hosts clients may connect, such as https://app.example, several
     /// separated by blanks, or * for any. Pages of the own host may
     #[arg(long, value_name = "ORIGINS", default_value = "", value_parser = origins)]

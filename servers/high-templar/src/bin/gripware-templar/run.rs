@@ -18,20 +18,20 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// off by then.
 const CUT_OFF: Duration = Duration::from_secs(4);
 
-/// How many subscriptions a connection may have. Behind a proxy that allows fewer the log says so.
-const MAX_SUBSCRIPTIONS: usize = 1000;
-
 /// The variable with the URL of what several processes share.
 const STATE: &str = "GRIPWARE_STATE";
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let origins = options.allowed_origins.clone();
+    let max_subscriptions = usize::from(options.max_subscriptions);
+    // The session of each connection has a channel as well.
+    let max_channels = max_subscriptions + 1;
     let hub = Hub::builder()
         .drain(DRAIN)
-        // The session of each connection has a channel as well.
-        .max_channels(MAX_SUBSCRIPTIONS + 1)
-        .max_meta(MAX_SUBSCRIPTIONS)
+        .max_channels(max_channels)
+        .max_meta(max_subscriptions)
+        .trust_forwarded(options.trust_forwarded)
         .grip_with(move |grip| grip.allowed_origins(origins))
         .brokers([gripware_redis::broker(), gripware_nats::broker()])
         .from_env()
@@ -51,11 +51,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         None => builder,
     };
     let templar = configured(builder, &options)?.build();
+    let broker = broker(&options)?;
     if !hub.is_embedded() {
         tracing::warn!(
             "the proxy has to allow {} channels for one connection: Pushpin's \
              connection_subscription_max, or the hub's --max-channels and --max-meta",
-            MAX_SUBSCRIPTIONS + 1
+            max_channels
         );
     }
     let listening = |error| wrong("--listen", error);
@@ -63,8 +64,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .await
         .map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
-    if let Some(amqp) = options.amqp {
-        let broker = Broker::new(amqp.0).exchange(options.exchange);
+    if let Some(broker) = broker {
         // Each process publishes each trigger to clients of its own, or one of them to all.
         let broker = match is_alone {
             true => broker,
@@ -107,6 +107,15 @@ fn backend(options: &Options) -> Result<Backend, Failure> {
     backend.map_err(|error| wrong("--api-url", ErrorChain(&error)))
 }
 
+fn broker(options: &Options) -> Result<Option<Broker>, Failure> {
+    let Some(amqp) = &options.amqp else {
+        return Ok(None);
+    };
+    let broker = Broker::new(&amqp.0).map_err(|error| wrong("--amqp", error))?;
+    let broker = broker.exchange(&options.exchange);
+    broker.map(Some).map_err(|error| wrong("--exchange", error))
+}
+
 fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuilder, Failure> {
     let headers = options.headers.iter().cloned();
     let headers = headers.fold(HeaderMapping::default(), |mapping, header| {
@@ -115,7 +124,9 @@ fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuild
     let mut builder = builder
         .headers(headers)
         .rooms(options.rooms.into())
-        .max_subscriptions(MAX_SUBSCRIPTIONS)
+        .max_subscriptions(usize::from(options.max_subscriptions))
+        .idle(options.idle)
+        .session_cookie(&options.session_cookie)
         .request_ids_in_replies(options.request_ids_in_replies);
     for key in options.trigger_key.iter().flat_map(|keys| &keys.0) {
         let added = builder.trigger_key(&key.0);
