@@ -53,6 +53,12 @@ Examples:
     GRIP_URL='http://10.0.0.5:5561/?key=CONTROL-KEY&verify-iss=gripware&verify-key=SIG-KEY'
     GRIP_ALLOW_INSECURE_CREDENTIALS=true
 
+  Several applications, one of them as two processes:
+
+    gripware-hub --origin http://127.0.0.1:3000 \\
+      --route 'shop.example,path_beg=/api/ http://10.0.0.1:80 http://10.0.0.2:80,timeout=10' \\
+      --route '*.partner.example https://partner.example,untrusted'
+
   Two nodes that are one, with a load balancer in front of them that asks /ready:
 
     gripware-hub --origin http://app.internal:3000 --relay redis://redis.internal --cluster shop
@@ -72,7 +78,8 @@ Control API, on the address of --control:
 Signals:
   SIGTERM, SIGINT   accept nothing more, end all holds within --drain, exit with 0
   the same again    exit at once
-  SIGHUP            read certificates again at once, which otherwise takes up to 10 s
+  SIGHUP            read origins and routes again, and certificates at once, which otherwise
+                    takes up to 10 s; clients that are held stay
 
 Exit status: 0 after a signal or --help, 1 where an address cannot be used or serving failed or
 the end was cut short, 2 where the configuration is wrong.";

@@ -10,7 +10,7 @@ mod tls;
 
 use std::{collections::HashMap, env, process::ExitCode};
 
-use gripware_program::{Failure, block_on, exit, read};
+use gripware_program::{ConfigError, Failure, block_on, exit, read};
 
 use crate::options::Options;
 
@@ -19,9 +19,14 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
-    let Some(options) = read::<Options>("GRIPWARE_HUB", env::args_os(), HashMap::new())? else {
+    let Some(options) = options()? else {
         return Ok(());
     };
     options.log.start();
     block_on(|| Ok(run::run(options)))
+}
+
+/// Reads what the program is started with.
+fn options() -> Result<Option<Options>, ConfigError> {
+    read("GRIPWARE_HUB", env::args_os(), HashMap::new())
 }

@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use gripware_core::ErrorChain;
+use gripware_hub::{RouteError, Routes};
 use gripware_pipe::{HttpHandler, Identity, Name, PipeServer, Remote};
 use gripware_program::{ConfigError, Failure};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -17,6 +18,52 @@ pub(crate) enum Origin {
     Url(String),
     /// The client of this name, which dials in.
     Pipe(Name),
+}
+
+/// Where requests go.
+pub(crate) enum Application {
+    Routes(Routes),
+    /// The client of this name, which dials in.
+    Pipe(Name),
+}
+
+impl Application {
+    /// Puts routes and origins together.
+    pub(crate) fn new(origins: Vec<Origin>, routes: &[String]) -> Result<Self, Failure> {
+        let is_alone = origins.len() == 1 && routes.is_empty();
+        let mut urls = Vec::new();
+        for origin in origins {
+            match origin {
+                Origin::Url(url) => urls.push(url),
+                Origin::Pipe(name) if is_alone => return Ok(Self::Pipe(name)),
+                Origin::Pipe(_) => {
+                    return Err(wrong(
+                        "--origin",
+                        "pipe:NAME stands alone, without others or routes",
+                    ));
+                }
+            }
+        }
+        if urls.is_empty() && routes.is_empty() {
+            let what = "--origin is required (or GRIPWARE_HUB_ORIGIN, or origin in the file of \
+                        --config), or --route; see --help";
+            return Err(ConfigError::new(what).into());
+        }
+        let table = Routes::parse(routes.iter().map(String::as_str));
+        let table = table.map_err(|error| wrong("--route", error))?;
+        if urls.is_empty() {
+            return Ok(Self::Routes(table));
+        }
+        let table = table.otherwise(urls.iter().map(String::as_str));
+        Ok(Self::Routes(
+            table.map_err(|error| wrong("--origin", error))?,
+        ))
+    }
+}
+
+/// The value of `--route`, if it is one.
+pub(crate) fn route(text: &str) -> Result<String, RouteError> {
+    Routes::parse([text]).map(|_| text.to_owned())
 }
 
 /// The end of the pipe that the application dials.

@@ -3,17 +3,17 @@
 use std::{fmt, future::pending, io, time::Duration};
 
 use gripware_core::ErrorChain;
-use gripware_hub::{BuildError, Hub, HubBuilder};
+use gripware_hub::{BuildError, Hub, HubBuilder, Routes};
 use gripware_program::{Asked, ConfigError, Failure, Listener, Signals, announce};
 use tokio::{
-    task::{JoinError, JoinHandle},
+    task::{JoinError, JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     options::{Options, RelayFlags, Trust},
-    origin::{Origin, Pipe},
+    origin::{Application, Pipe},
     tls,
     tls::Certificates,
 };
@@ -30,7 +30,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let builder = options.hub.builder.drain(within(drain));
     let builder = with_keys(builder, &options.trust)?;
     let builder = with_relay(builder, options.relay);
-    let (builder, mut certificates) = options.tls.apply(builder)?;
+    let application = Application::new(options.addresses.origin, &options.addresses.route)?;
+    let control_is_tls = options.tls.has_control();
+    let (builder, certificates) = options.tls.apply(builder)?;
     let hub = builder.build().map_err(|error| match error {
         BuildError::Relay(error) => wrong("--relay", ErrorChain(&error)),
         error => Failure::other(ErrorChain(&error)),
@@ -46,12 +48,21 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     };
     let (front, _front_file) = for_hub(front);
     let (control, _control_file) = for_hub(control);
-    let (front, mut pipe) = match options.addresses.origin {
-        Origin::Url(url) => {
-            let front = hub.forward(front, &url);
-            (front.map_err(|error| wrong("--origin", error))?, None)
+    let mut files = Files {
+        certificates,
+        routes: None,
+    };
+    let (front, mut pipe) = match application {
+        Application::Routes(routes) => {
+            let front = hub.forward_by(front, &routes);
+            files.routes = Some(routes);
+            (front, None)
         }
-        Origin::Pipe(name) => {
+        Application::Pipe(_) if control_is_tls => {
+            let what = "it needs a control address without TLS, where the application publishes";
+            return Err(wrong("--origin pipe:NAME", what));
+        }
+        Application::Pipe(name) => {
             let pipe = Pipe::start(name, options.pipe, &control_url).await?;
             (hub.serve(front, pipe.origin()), Some(pipe))
         }
@@ -76,7 +87,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
     };
     tokio::select! {
-        () = until_end(&mut signals, &mut certificates) => {}
+        () = until_end(&mut signals, &mut files) => {}
         ended = &mut front => return Err(ended_early("serving clients", ended)),
         ended = &mut control => return Err(ended_early("the control API", ended)),
         ended = pipe_ended => return Err(ended_early("the pipe", ended)),
@@ -101,19 +112,53 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// Waits for the signal to end. Meanwhile files are read again, now and then and at a hang-up.
-async fn until_end(signals: &mut Signals, certificates: &mut [Certificates]) {
+/// What is read again while the program serves.
+struct Files {
+    certificates: Vec<Certificates>,
+    /// Those of `--route` and `--origin`.
+    routes: Option<Routes>,
+}
+
+/// Waits for the signal to end. Meanwhile files are read again: certificates now and then, and all at
+/// a hang-up.
+async fn until_end(signals: &mut Signals, files: &mut Files) {
     let mut looks = interval(tls::REFRESH);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            asked = signals.next() => if asked == Asked::End {
-                return;
+            asked = signals.next() => match asked {
+                Asked::End => return,
+                _ => files.reload_routes().await,
             },
             _ = looks.tick() => {}
         }
-        for certificates in &mut *certificates {
+        for certificates in &mut files.certificates {
             certificates.refresh().await;
+        }
+    }
+}
+
+impl Files {
+    async fn reload_routes(&self) {
+        let Some(routes) = &self.routes else {
+            return;
+        };
+        let read = spawn_blocking(|| {
+            let addresses = crate::options()?.map(|options| options.addresses);
+            addresses
+                .map(|it| Application::new(it.origin, &it.route))
+                .transpose()
+        });
+        match read.await {
+            Ok(Ok(Some(Application::Routes(new)))) => {
+                routes.replace(&new);
+                tracing::info!("routes were read again");
+            }
+            Ok(Err(error)) => tracing::warn!("{error}; the old routes stay"),
+            Ok(Ok(_)) => {
+                tracing::warn!("an origin that dials in needs a restart; the old routes stay");
+            }
+            Err(error) => tracing::error!("routes were not read again: {error}"),
         }
     }
 }

@@ -47,6 +47,11 @@ pub(crate) struct Certificates {
 type Pair = [Vec<u8>; 2];
 
 impl TlsFlags {
+    /// Whether the control address speaks TLS.
+    pub(crate) fn has_control(&self) -> bool {
+        !self.control_tls_cert.is_empty()
+    }
+
     /// Sets the hub's certificates, and returns them with their files.
     pub(crate) fn apply(
         self,

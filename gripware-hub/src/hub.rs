@@ -22,7 +22,7 @@ use crate::{
     http::body::Body,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     node::Node,
-    origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError},
+    origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError, RoutedOrigin, Routes},
     server::{Listener, Serve, within},
     settings::Settings,
 };
@@ -123,7 +123,8 @@ impl Hub {
     }
 
     /// Serves clients, in front of an application at another address: `http://host:port`, with a
-    /// path where it has one, or `unix:/path/of/socket`.
+    /// path where it has one, `https://host:port` with the feature `tls` and the system's root
+    /// certificates, or `unix:/path/of/socket`.
     ///
     /// # Errors
     /// If the address cannot be parsed.
@@ -134,6 +135,11 @@ impl Hub {
     ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
         Ok(self.serve(listener, HttpOrigin::new(address)))
+    }
+
+    /// Serves clients, in front of several applications or several processes of one.
+    pub fn forward_by(&self, listener: impl Into<Listener>, routes: &Routes) -> Serve {
+        self.serve(listener, RoutedOrigin::from(routes.clone()))
     }
 
     /// Stands in front of an application that listens itself, such as one of actix-web.

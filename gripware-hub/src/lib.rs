@@ -68,6 +68,7 @@
 //! |---|---|
 //! | is a tower service, such as axum's `Router` | [`Hub::serve`]: no socket between them |
 //! | listens itself, such as one of actix-web | [`Hub::front`]: it gets a listener on a free port of the loopback interface, and the hub has the public address |
+//! | are several, elsewhere, by host, path or scheme, or take turns | [`Hub::forward_by`] with [`Routes`], or `--route` of the program |
 //! | runs elsewhere, in any language | [`Hub::forward`], or the program of the package `gripware-cli`: `gripware-hub --origin http://127.0.0.1:3000` |
 //!
 //! [`Hub::from_env`] decides by the environment: where `GRIP_URL` names another proxy, the hub steps
@@ -82,7 +83,7 @@
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | signs and checks with aws-lc-rs |
 //! | `rust-crypto` | no | signs and checks in pure Rust; aws-lc-rs is used where both are on. One of the two is needed |
-//! | `tls` | no | clients and the control API over HTTPS, with rustls and aws-lc-rs |
+//! | `tls` | no | clients, the control API and origins over HTTPS, with rustls, aws-lc-rs and the root certificates of the system |
 //! | `relay` | no | [several nodes](#several-nodes) that are one |
 //! | `axum` | no | handlers of axum find the client's address in `ConnectInfo<SocketAddr>` |
 //!
@@ -272,7 +273,7 @@ pub use self::{
     control::ControlKeyError,
     hub::{Everywhere, Hub, HubError},
     nodes::{Found, Gathered, Nodes},
-    origin::{ClientAddr, OriginAddressError},
+    origin::{ClientAddr, OriginAddressError, RouteError, Routes},
     server::{Listener, Serve},
     setting::{Setting, SettingKind},
     settings::{OnLoss, SlowClients},

@@ -41,12 +41,14 @@
 //! control = "127.0.0.1:5561"
 //! origin = "http://127.0.0.1:8080"
 //!
-//! # /etc/systemd/system/gripware-hub.service, otherwise as above
-//! [Service]
-//! ExecStart=/usr/local/bin/gripware-hub --config /etc/gripware-hub.toml
-//! # GRIPWARE_HUB_SIG_KEY=… and GRIPWARE_HUB_CONTROL_KEY=…, each from: openssl rand -hex 24
-//! EnvironmentFile=/etc/gripware-hub.secrets
+//! # /etc/gripware-hub.secrets, with a key of its own for each from: openssl rand -hex 24
+//! GRIPWARE_HUB_SIG_KEY=…
+//! GRIPWARE_HUB_CONTROL_KEY=…
 //! ```
+//!
+//! Its units for systemd are `gripware-hub.service` and `gripware-hub-clients.socket` in
+//! `gripware-cli/systemd`. With the second one and `listen = "fd:clients"` clients wait while the program
+//! is started anew.
 //!
 //! ```sh
 //! GRIP_URL='http://127.0.0.1:5561/?key=CONTROL_KEY&verify-iss=gripware&verify-key=SIG_KEY'
@@ -55,6 +57,26 @@
 //! The origin may be `unix:/run/app.sock`, and the program listens on port 7999 unless told
 //! otherwise, as Pushpin does. It prints `listening on …` when it is ready, and ends with status 0
 //! on SIGTERM.
+//!
+//! # Routes
+//! Several applications behind one program, or several processes of one: `--route`, which may be
+//! repeated, or `route = ["…"]` in the file; `gripware_hub::Routes` in a library. SIGHUP reads origins
+//! and routes again.
+//!
+//! | a line of Pushpin's routes file | the program |
+//! |---|---|
+//! | `* localhost:8080,over_http` | `--origin http://localhost:8080` |
+//! | `a.example localhost:8080,over_http` | `--route 'a.example http://localhost:8080'` |
+//! | `*.a.example localhost:8080,over_http` | `--route '*.a.example http://localhost:8080'` |
+//! | `*,path_beg=/api localhost:8080,over_http` | `--route '*,path_beg=/api http://localhost:8080'` |
+//! | `*,ssl=yes localhost:8080,over_http` | `--route '*,ssl=yes http://localhost:8080'`: what came over TLS to the program itself |
+//! | `* localhost:8443,ssl,over_http` | `--origin https://localhost:8443`, checked by the system's roots, to which `SSL_CERT_FILE` adds |
+//! | `* one:80,over_http two:80,over_http` | `--origin http://one --origin http://two`, or both in one `--route`. They take turns, and one that refuses is left out for 5 s; Pushpin asks the second only where the first refuses |
+//! | `* localhost:8080` | not yet: WebSockets reach every origin as events |
+//! | `,insecure`, `,host=`, `,sub=`, `,replace_beg=`, `,as_host=`, `,sig_key=`, `,debug`, `,aorigin=`, `test` | none; a path of its own is a part of the URL |
+//! | none | `,timeout=SECONDS` and `,untrusted` behind a URL |
+//! | the most specific line counts | the first that fits counts |
+//! | a request without a line is 502 | the same, where there is no `--origin` |
 //!
 //! # In a container
 //! ```text

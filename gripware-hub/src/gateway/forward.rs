@@ -32,7 +32,7 @@ use crate::{
         silence::Silence,
     },
     log::TARGET,
-    origin::{ClientAddr, Origin, OriginError},
+    origin::{ClientAddr, Origin, OriginError, OverTls},
 };
 
 /// The service that hyper calls for each request of one connection.
@@ -180,6 +180,9 @@ async fn forward<S: Origin>(
     };
     let replay = ReplayRequest::new(&parts, Bytes::new());
     ClientAddr::insert(peer.at, &mut parts.extensions);
+    if peer.is_tls {
+        parts.extensions.insert(OverTls);
+    }
     holder.signature().write(&mut parts.headers);
     let (body, rest) = if incoming.is_end_stream() {
         (Body::whole(Bytes::new()), None)

@@ -1,6 +1,8 @@
 //! The body of a request on its way to the application, of which a copy is kept while the client may
 //! still be held.
 
+mod lent;
+
 use std::{
     error::Error,
     fmt,
@@ -15,6 +17,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+pub(crate) use self::lent::Lent;
 use super::{
     hop_by_hop::{is_hop_by_hop, retain},
     reserved::{is_forwarding, is_reserved},
@@ -33,6 +36,8 @@ pub struct Body {
 enum Kind {
     Whole(Bytes),
     Client(Client),
+    /// It may go to another origin yet.
+    Lent(Lent),
 }
 
 struct Client {
@@ -61,6 +66,11 @@ impl Body {
         Self {
             kind: Kind::Whole(bytes),
         }
+    }
+
+    fn lent(lent: Lent) -> Self {
+        let kind = Kind::Lent(lent);
+        Self { kind }
     }
 
     /// Passes a body on without a copy.
@@ -157,6 +167,11 @@ impl http_body::Body for Body {
                 return Poll::Ready(Some(Ok(frame)));
             }
             Kind::Client(client) => client,
+            Kind::Lent(lent) => {
+                let mut shared = lent.shared();
+                shared.is_read = true;
+                return Pin::new(&mut shared.body).poll_frame(cx);
+            }
         };
         let mut frame = std::task::ready!(client.poll_incoming(cx));
         if let Some(Ok(frame)) = &mut frame {
@@ -172,6 +187,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Lent(lent) => lent.shared().body.is_end_stream(),
             Kind::Client(client) => client
                 .incoming
                 .as_ref()
@@ -182,6 +198,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Lent(lent) => lent.shared().body.size_hint(),
             Kind::Client(client) => client
                 .incoming
                 .as_ref()

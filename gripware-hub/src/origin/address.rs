@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use super::{OriginError, dot_segments::leaves_base};
 
-/// Where an HTTP origin is: `http://host:port`, with a path that is put before that of each request,
-/// or `unix:/path/of/socket`.
+/// Where an HTTP origin is: `http://host:port` or `https://host:port`, with a path that is put before
+/// that of each request, or `unix:/path/of/socket`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OriginAddress {
     pub(super) place: Place,
@@ -22,6 +22,9 @@ pub(crate) struct OriginAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Tcp(Authority),
+    /// The same over TLS.
+    #[cfg(feature = "tls")]
+    Tls(Authority),
     Unix(PathBuf),
 }
 
@@ -48,13 +51,15 @@ impl OriginAddress {
     }
 
     fn join(&self, uri: &Uri) -> Result<Uri, http::Error> {
-        let authority = match &self.place {
-            Place::Tcp(authority) => authority.clone(),
+        let (scheme, authority) = match &self.place {
+            Place::Tcp(authority) => (Scheme::HTTP, authority.clone()),
+            #[cfg(feature = "tls")]
+            Place::Tls(authority) => (Scheme::HTTPS, authority.clone()),
             // A name for the pool of connections: the connector does not look at it.
-            Place::Unix(_) => Authority::from_static("localhost"),
+            Place::Unix(_) => (Scheme::HTTP, Authority::from_static("localhost")),
         };
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let uri_of = Uri::builder().scheme(Scheme::HTTP).authority(authority);
+        let uri_of = Uri::builder().scheme(scheme).authority(authority);
         if self.base.is_empty() && path.starts_with('/') {
             let path = uri.path_and_query().cloned();
             let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -88,8 +93,13 @@ impl FromStr for OriginAddress {
         if text.contains('#') {
             return Err(wrong("it cannot have a fragment"));
         }
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(wrong("it has to begin with http:// or unix:"));
+        let scheme = uri.scheme();
+        let is_tls = cfg!(feature = "tls") && scheme == Some(&Scheme::HTTPS);
+        if !is_tls && scheme != Some(&Scheme::HTTP) {
+            return Err(wrong(match cfg!(feature = "tls") {
+                true => "it has to begin with http://, https:// or unix:",
+                false => "it has to begin with http:// or unix:",
+            }));
         }
         let Some(authority) = uri.authority().filter(|it| !it.host().is_empty()) else {
             return Err(wrong("it has no host"));
@@ -104,8 +114,16 @@ impl FromStr for OriginAddress {
         if uri.query().is_some() {
             return Err(wrong("it cannot have a query"));
         }
+        #[cfg(feature = "tls")]
+        if is_tls && !super::https::is_possible() {
+            return Err(wrong("the system has no root certificates (SSL_CERT_FILE)"));
+        }
         Ok(Self {
-            place: Place::Tcp(authority.clone()),
+            place: match is_tls {
+                #[cfg(feature = "tls")]
+                true => Place::Tls(authority.clone()),
+                _ => Place::Tcp(authority.clone()),
+            },
             base: uri.path().trim_end_matches('/').to_owned(),
         })
     }
@@ -125,6 +143,8 @@ impl fmt::Display for OriginAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Tcp(authority) => write!(f, "http://{authority}{}", self.base),
+            #[cfg(feature = "tls")]
+            Place::Tls(authority) => write!(f, "https://{authority}{}", self.base),
             Place::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -169,7 +189,7 @@ mod tests {
             "http://a/#b",
             "",
             "host:80",
-            "https://host",
+            "ftp://host",
             "http://",
             "http://user@host",
             "http://host/?q",

@@ -33,6 +33,8 @@ pub(super) struct Connector {
 #[derive(Clone, Debug)]
 enum Way {
     Tcp(HttpConnector),
+    #[cfg(feature = "tls")]
+    Tls(HttpConnector, Duration),
     Unix(Arc<Path>),
 }
 
@@ -45,14 +47,18 @@ struct Descriptors {
 
 impl Connector {
     pub(super) fn new(address: &OriginAddress, timeout: Duration) -> Self {
+        let tcp = || {
+            let mut connector = HttpConnector::new();
+            connector.set_nodelay(true);
+            connector.set_connect_timeout(Some(timeout));
+            connector.set_keepalive(Some(Duration::from_secs(60)));
+            connector.enforce_http(false);
+            connector
+        };
         let way = match &address.place {
-            Place::Tcp(_) => {
-                let mut connector = HttpConnector::new();
-                connector.set_nodelay(true);
-                connector.set_connect_timeout(Some(timeout));
-                connector.set_keepalive(Some(Duration::from_secs(60)));
-                Way::Tcp(connector)
-            }
+            Place::Tcp(_) => Way::Tcp(tcp()),
+            #[cfg(feature = "tls")]
+            Place::Tls(_) => Way::Tls(tcp(), timeout),
             Place::Unix(path) => Way::Unix(path.as_path().into()),
         };
         let descriptors = Descriptors {
@@ -74,6 +80,8 @@ impl Service<Uri> for Connector {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match &mut self.way {
             Way::Tcp(connector) => connector.poll_ready(cx).map_err(Into::into),
+            #[cfg(feature = "tls")]
+            Way::Tls(connector, _) => connector.poll_ready(cx).map_err(Into::into),
             Way::Unix(_) => Poll::Ready(Ok(())),
         }
     }
@@ -84,6 +92,11 @@ impl Service<Uri> for Connector {
             descriptors.room().await?;
             let socket = match way {
                 Way::Tcp(mut connector) => Socket::Tcp(connector.call(uri).await?.into_inner()),
+                #[cfg(feature = "tls")]
+                Way::Tls(mut connector, limit) => {
+                    let stream = connector.call(uri.clone()).await?.into_inner();
+                    tokio::time::timeout(limit, super::https::connect(stream, &uri)).await??
+                }
                 Way::Unix(path) => unix(&path).await?,
             };
             Ok(TokioIo::new(socket))

@@ -24,6 +24,8 @@ pub(crate) enum OriginError {
     /// The client's fault: path traversal.
     #[error("the path leads out of the origin's base")]
     OutsideBase,
+    #[error("no route is for this request")]
+    NoRoute,
     #[error("the hub has ended")]
     Ended,
 }

@@ -11,6 +11,9 @@ mod connect;
 mod dot_segments;
 mod error;
 mod http;
+#[cfg(feature = "tls")]
+mod https;
+mod routes;
 mod service;
 
 pub(crate) use self::{
@@ -19,6 +22,11 @@ pub(crate) use self::{
     collect::collect,
     error::OriginError,
     http::HttpOrigin,
+    routes::{OverTls, RoutedOrigin},
     service::{BoxError, Origin},
 };
-pub use self::{address::OriginAddressError, service::ClientAddr};
+pub use self::{
+    address::OriginAddressError,
+    routes::{RouteError, Routes},
+    service::ClientAddr,
+};
