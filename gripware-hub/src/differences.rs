@@ -48,6 +48,7 @@
 //! | keeps a message that a client has begun for as long as the connection | closes with 1008 where nothing comes of it for 60 s ([`message_timeout`](crate::HubBuilder::message_timeout)) | half a message of each of many clients would fill the memory |
 //! | sends the events of WebSockets in the order in which they come | has so many of one client address under way ([`max_turns_per_address`](crate::HubBuilder::max_turns_per_address)), and addresses take turns | one client with many WebSockets on a slow handler would let all others wait |
 //! | does not notice a client that vanishes without an end | pings WebSockets every 25 s and waits 20 s for the pong ([`ping_interval`](crate::HubBuilder::ping_interval), [`pong_timeout`](crate::HubBuilder::pong_timeout)), keeps its pongs to itself, and tells the application by `DISCONNECT`; with TCP's keep-alive and user timeout it gives up any client ([`tcp_keep_alive`](crate::HubBuilder::tcp_keep_alive), [`tcp_user_timeout`](crate::HubBuilder::tcp_user_timeout)) | a phone that has lost its network would stay for ever, and be polled about |
+//! | passes over `prev-id` of a `subscribe` | makes a turn without events at once where the channel's last id is another | what is published between the handler's reading and the subscription goes to nobody |
 //! | polls idle WebSockets every 20 s at most | the same, and [`min_keep_alive_interval`](crate::HubBuilder::min_keep_alive_interval) lowers it | a lost client is noticed earlier |
 //!
 //! # Items
