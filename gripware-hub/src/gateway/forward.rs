@@ -136,6 +136,9 @@ async fn forward<S: Origin>(
     metrics.requests.add(1);
     let upgrade = websocket::UpgradeRequest::of(&mut request);
     let (mut parts, incoming) = request.into_parts();
+    if let Some(slot) = slot {
+        slot.begins(!incoming.is_end_stream());
+    }
     let exchange = Exchange {
         method: parts.method.clone(),
         uri: parts.uri.clone(),

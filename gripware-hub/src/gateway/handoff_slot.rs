@@ -79,6 +79,8 @@ impl Handoff {
 pub(super) struct HandoffSlot {
     handoff: Mutex<Option<Box<Handoff>>>,
     flushed: AtomicBool,
+    /// Whether the latest request has a body.
+    has_body: AtomicBool,
     progress: Mutex<Progress>,
 }
 
@@ -88,6 +90,7 @@ impl HandoffSlot {
         Self {
             handoff: Mutex::default(),
             flushed: AtomicBool::new(false),
+            has_body: AtomicBool::new(false),
             progress: Mutex::new(Progress::new(limit)),
         }
     }
@@ -104,6 +107,16 @@ impl HandoffSlot {
     pub(super) fn set_flushed(&self, flushed: bool) {
         // Both sides run in one task.
         self.flushed.store(flushed, Ordering::Relaxed);
+    }
+
+    /// Notes a request.
+    pub(super) fn begins(&self, has_body: bool) {
+        self.has_body.store(has_body, Ordering::Relaxed);
+    }
+
+    /// Whether the client may still send the body of its latest request.
+    pub(super) fn may_have_unread(&self) -> bool {
+        self.has_body.load(Ordering::Relaxed)
     }
 
     /// Returns `true` if the connection can leave hyper now.

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioTimer;
 use super::{
     forward::{Client, Peer},
     handoff_slot::HandoffSlot,
+    linger::linger,
     progress::StallTimer,
     rewind::Rewind,
     server::{Connected, Gateway, Returning},
@@ -84,6 +85,9 @@ pub(super) async fn serve<S: Origin>(
             if let Err(error) = ended {
                 // Clients leave in the middle of everything.
                 tracing::debug!(target: TARGET, %error, "a connection ended early");
+            } else if slot.may_have_unread() && !is_stopping {
+                let (socket, _) = connection.into_parts().io.into_parts();
+                linger(socket).await;
             }
             return;
         }

@@ -18,6 +18,7 @@ mod handoff_slot;
 mod http1;
 mod http2;
 mod http2_io;
+mod linger;
 mod options;
 pub(crate) mod passthrough;
 mod progress;

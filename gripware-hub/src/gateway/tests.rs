@@ -1,6 +1,7 @@
 //! Transcripts of clients, with what is held caught in a list.
 
 mod compression;
+mod early_answers;
 mod ends;
 mod floods;
 mod frames;

@@ -10,14 +10,11 @@ use std::{
 };
 
 use http::Uri;
-use hyper_util::{
-    client::legacy::connect::{Connected, Connection, HttpConnector},
-    rt::TokioIo,
-};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{BoxError, OriginAddress, address::Place};
+use super::{BoxError, OriginAddress, address::Place, early_answer::EarlyAnswer};
 use crate::{
     server::{DescriptorReserve, Shortage, pause},
     socket::Socket,
@@ -73,9 +70,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Socket>;
+    type Response = TokioIo<EarlyAnswer>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Socket>, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<EarlyAnswer>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match &mut self.way {
@@ -99,7 +96,7 @@ impl Service<Uri> for Connector {
                 }
                 Way::Unix(path) => unix(&path).await?,
             };
-            Ok(TokioIo::new(socket))
+            Ok(TokioIo::new(EarlyAnswer::new(socket)))
         })
     }
 }
@@ -136,10 +133,4 @@ async fn unix(path: &Path) -> io::Result<Socket> {
 #[cfg(not(unix))]
 async fn unix(_: &Path) -> io::Result<Socket> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-impl Connection for Socket {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
 }

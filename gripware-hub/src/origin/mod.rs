@@ -9,6 +9,7 @@ mod client;
 mod collect;
 mod connect;
 mod dot_segments;
+mod early_answer;
 mod error;
 mod http;
 #[cfg(feature = "tls")]
