@@ -126,7 +126,7 @@ impl Cluster {
         if let Some(asker) = self.asker() {
             return asker.connections(cursor).await;
         }
-        let page = self.node.connections_page(cursor).await;
+        let page = self.node.connections_page(None, cursor).await;
         page.map(Gathered::alone)
     }
 

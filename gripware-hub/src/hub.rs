@@ -267,6 +267,18 @@ impl Hub {
         }
     }
 
+    /// Returns the clients of this node that are subscribed to a channel, the oldest first, as
+    /// [`connections`](Self::connections) does. The channel is the whole name: the application's
+    /// prefix is not added.
+    ///
+    /// To close them publish [`Item::close`] to the channel.
+    pub async fn connections_of(&self, channel: &str) -> Vec<ConnectionInfo> {
+        match self.node() {
+            Some(node) => node.connections_of(channel).await,
+            None => Vec::new(),
+        }
+    }
+
     /// Ends a connection in the way its kind allows: a response hold gets what was stored for it, a
     /// stream its end, a WebSocket a close with code 1000. Returns `true` if there was one with this id.
     pub async fn close(&self, id: &str) -> bool {

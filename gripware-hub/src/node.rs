@@ -169,21 +169,31 @@ impl Node {
 
     /// Returns all clients that are held, the oldest first.
     pub(crate) async fn connections(&self) -> Vec<ConnectionInfo> {
-        self.first_connections(None, usize::MAX)
+        self.first_connections(None, None, usize::MAX)
             .await
             .into_iter()
             .map(|(_, info)| info)
             .collect()
     }
 
-    /// Returns a page of them: the first, or the one that a cursor names.
+    /// Returns the clients that are subscribed to a channel, the oldest first.
+    pub(crate) async fn connections_of(&self, channel: &str) -> Vec<ConnectionInfo> {
+        self.first_connections(Some(channel), None, usize::MAX)
+            .await
+            .into_iter()
+            .map(|(_, info)| info)
+            .collect()
+    }
+
+    /// Returns a page of all, or of those of a channel: the first, or the one that a cursor names.
     pub(crate) async fn connections_page(
         &self,
+        channel: Option<&str>,
         cursor: Option<&str>,
     ) -> Result<Page<ConnectionInfo>, CursorError> {
         let read = |cursor| Seniority::read(cursor, self.started);
         let after = cursor.map(read).transpose()?;
-        let first = self.first_connections(after, MAX_PAGE + 1).await;
+        let first = self.first_connections(channel, after, MAX_PAGE + 1).await;
         let Page { entries, next } = Page::new(first, |(last, _)| last.to_cursor(self.started));
         Ok(Page {
             entries: entries.into_iter().map(|(_, info)| info).collect(),
@@ -200,18 +210,25 @@ impl Node {
     ) -> Result<Vec<(String, ConnectionInfo)>, CursorError> {
         let read = |cursor| Seniority::read(cursor, self.started);
         let after = cursor.map(read).transpose()?;
-        let first = self.first_connections(after, MAX_PAGE + 1).await;
+        let first = self.first_connections(None, after, MAX_PAGE + 1).await;
         let with_cursor = |(at, info): (Seniority, _)| (at.to_cursor(self.started), info);
         Ok(first.into_iter().map(with_cursor).collect())
     }
 
     async fn first_connections(
         &self,
+        channel: Option<&str>,
         after: Option<Seniority>,
         limit: usize,
     ) -> Vec<(Seniority, ConnectionInfo)> {
         let mut connections = Vec::new();
-        for answer in self.ask_all(|list| Message::List { after, limit, list }) {
+        let channel: Option<Arc<str>> = channel.map(Into::into);
+        for answer in self.ask_all(|list| Message::List {
+            channel: channel.clone(),
+            after,
+            limit,
+            list,
+        }) {
             connections.append(&mut answer.await.unwrap_or_default());
         }
         connections.sort_unstable_by_key(|(place, _)| *place);

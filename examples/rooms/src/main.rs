@@ -24,7 +24,8 @@ use axum::{
     routing::{any, get, post},
 };
 use gripware_axum::{
-    GripLayer, OnOpening, PublishError, Publisher, WebSocketContext, WebSocketError, WsMessage,
+    GripLayer, Item, OnOpening, PublishError, Publisher, WebSocketContext, WebSocketError,
+    WsMessage,
 };
 use gripware_hub::Hub;
 use message::{Asked, Told};
@@ -158,7 +159,7 @@ impl App {
             }
             Asked::Kick { name } if user.is_moderator => {
                 // To all connections of the user, wherever they are.
-                let kick = WsMessage::close(KICKED, "kicked");
+                let kick = Item::close(KICKED, "kicked");
                 self.publisher
                     .publish(User::channel_of(&name), kick)
                     .await?;

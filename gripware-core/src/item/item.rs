@@ -4,7 +4,11 @@ use super::{
     HttpResponse, HttpStream, SseEvent, WsMessage,
     error::{FirstError, ItemError},
 };
-use crate::{Channel, ChannelError, channel::checked_name};
+use crate::{
+    Channel, ChannelError,
+    channel::checked_name,
+    ws::{CloseCode, CloseCodeError},
+};
 
 /// The name of the meta whose value is a channel, so that a prefix goes before it as well.
 pub(super) const REQUIRE_SUB: &str = "require_sub";
@@ -49,6 +53,31 @@ impl Item {
     /// Creates an item without a format, which is yet to be given one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Creates an item that ends what is held on a channel, whatever the kind: a WebSocket is closed
+    /// with this code and reason, a stream ends, and the request of a long poll is repeated to the
+    /// origin, which says whether it may wait any longer.
+    ///
+    /// Published to a channel that all connections of one user are subscribed to, it closes them all:
+    /// a kick, or a logout. Clients of streams come back by themselves and are then refused.
+    ///
+    /// ```
+    /// use gripware_core::Item;
+    ///
+    /// let kick = Item::close(4001, "kicked");
+    /// assert!(kick.check().is_ok());
+    /// assert!(Item::close(1005, "no such code").check().is_err());
+    /// ```
+    pub fn close<C>(code: C, reason: impl Into<String>) -> Self
+    where
+        C: TryInto<CloseCode>,
+        C::Error: Into<CloseCodeError>,
+    {
+        Self::new()
+            .http_response(HttpResponse::hint())
+            .http_stream(HttpStream::close())
+            .ws_message(WsMessage::close(code, reason))
     }
 
     /// An item as a proxy has read and checked it.

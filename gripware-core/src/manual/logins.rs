@@ -24,7 +24,7 @@
 //! | a user who has logged out | be sent items as long as the connection lasts, as without GRIP | |
 //!
 //! A logout does not end a link: where that matters, the handler of the link looks up whether the
-//! user may still read, and a `close` is published to the channel of the user. Exchanging the key
+//! user may still read, and [`Item::close`](crate::Item::close) is published to the channel of the user. Exchanging the key
 //! ends all links; clients come back with their logins.
 //!
 //! # A WebSocket with a login
@@ -36,14 +36,38 @@
 //! request ([`meta_json`](crate::ws::WebSocketContext::meta_json)). Meta is stored by the proxy and
 //! comes with its signature; a client can neither set nor see it.
 //!
-//! There are two kinds of meta. What [`insert_meta`](crate::ws::WebSocketContext::insert_meta) sets is
-//! the application's, and comes back. What
-//! [`set_filter_meta`](crate::ws::WebSocketContext::set_filter_meta) sets is for the proxy's filters,
-//! such as the `user` that `skip-self` compares with an item's `sender`, and never comes back.
+//! # The two kinds of meta
+//! A connection has meta of two kinds, which know nothing of each other:
 //!
-//! To reach all connections of one user, subscribe each to a channel of the user, such as
-//! `user-anna`: a message to it reaches all of them, and so does
-//! [`WsMessage::close`](crate::WsMessage::close).
+//! | | [`insert_meta`](crate::ws::WebSocketContext::insert_meta), [`insert_meta_json`](crate::ws::WebSocketContext::insert_meta_json) | [`set_filter_meta`](crate::ws::WebSocketContext::set_filter_meta) |
+//! |---|---|---|
+//! | for | the application | the proxy's filters |
+//! | read by | handlers, in each later request ([`meta`](crate::ws::WebSocketContext::meta)) | the proxy, for each item; it never comes back |
+//! | travels as | header `Set-Meta-…`, then `Meta-…` with each request | control message `set-meta` |
+//! | holds for | WebSockets | WebSockets; [`Hold::meta`](crate::Hold::meta) is the same for a hold |
+//! | such as | who has logged in, the rooms that were joined | `user`, which the filter `skip-self` compares with the [`sender`](crate::Item::sender) of an item |
+//!
+//! Whoever wants messages not to come back to their sender needs the second, and whoever wants to
+//! know who somebody is the first; a chat sets both.
+//!
+//! # All connections of one user
+//! Subscribe each to a channel of the user, such as `user-anna`, whatever else it follows. What is
+//! published there reaches all of them, on every node, and one call closes them all:
+//!
+//! ```
+//! use gripware_core::{Item, WsMessage};
+//!
+//! let private = WsMessage::text("only for you");
+//! // publisher.publish("user-anna", private).await?;
+//! let kick = Item::close(4001, "kicked");
+//! // publisher.publish("user-anna", kick).await?;
+//! # assert!(Item::from(private).check().is_ok() && kick.check().is_ok());
+//! ```
+//!
+//! [`Item::close`](crate::Item::close) closes WebSockets with the code and the reason and ends streams;
+//! a page that is not to come back looks at the code, and a stream that comes back asks for the login
+//! anew. Who is connected is told by the hub: `Hub::connections_of("user-anna")`, or
+//! `GET /connections?channel=user-anna` of its control API, where `DELETE` closes them.
 //!
 //! # Pages of other sites
 //! *Cross-site WebSocket hijacking.* A browser lets any page open a WebSocket to any host, and sends

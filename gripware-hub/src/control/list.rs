@@ -3,6 +3,8 @@
 //!
 //! [`MAX_PAGE`]: crate::page::MAX_PAGE
 
+use std::borrow::Cow;
+
 use http::{HeaderValue, header::LINK, request::Parts};
 use serde::Serialize;
 
@@ -17,6 +19,12 @@ use crate::{
 pub(super) fn cursor(parts: &Parts) -> Option<&str> {
     let mut parameters = parts.uri.query()?.split('&');
     parameters.find_map(|it| it.strip_prefix("after="))
+}
+
+/// Returns the channel whose connections are asked for; `None` is all connections.
+pub(super) fn channel(parts: &Parts) -> Option<Cow<'_, str>> {
+    let mut parameters = form_urlencoded::parse(parts.uri.query()?.as_bytes());
+    parameters.find_map(|(name, value)| (name == "channel").then_some(value))
 }
 
 pub(super) fn nodes(all: &Gathered<Vec<NodeInfo>>) -> Answer {
@@ -37,7 +45,7 @@ pub(super) fn nodes(all: &Gathered<Vec<NodeInfo>>) -> Answer {
 }
 
 pub(super) fn channels(page: Gathered<Page<ChannelInfo>>) -> Answer {
-    list(page, |channel| {
+    all_nodes(page, |channel| {
         json(&Channel {
             name: &channel.name,
             subscribers: channel.subscribers.into(),
@@ -46,8 +54,16 @@ pub(super) fn channels(page: Gathered<Page<ChannelInfo>>) -> Answer {
 }
 
 pub(super) fn connections(page: Gathered<Page<ConnectionInfo>>) -> Answer {
-    list(page, |connection| {
-        json(&Connection {
+    all_nodes(page, connection)
+}
+
+/// The connections of a channel, at this node.
+pub(super) fn connections_of(channel: &str, page: Page<ConnectionInfo>) -> Answer {
+    list(page, Some(channel), connection)
+}
+
+fn connection(connection: &ConnectionInfo) -> String {
+    json(&Connection {
             id: &connection.id,
             kind: connection.kind.as_str(),
             channels: &connection.channels,
@@ -55,25 +71,27 @@ pub(super) fn connections(page: Gathered<Page<ConnectionInfo>>) -> Answer {
             peer: connection.peer.map(|peer| peer.to_string()),
             queued: connection.queued,
             node: connection.node.as_deref(),
-        })
     })
 }
 
-fn list<T>(
-    Gathered {
-        value: page, nodes, ..
-    }: Gathered<Page<T>>,
-    entry: impl Fn(&T) -> String,
-) -> Answer {
+fn all_nodes<T>(all: Gathered<Page<T>>, entry: impl Fn(&T) -> String) -> Answer {
+    answer::of_nodes(list(all.value, None, entry), all.nodes)
+}
+
+fn list<T>(page: Page<T>, channel: Option<&str>, entry: impl Fn(&T) -> String) -> Answer {
     let entries: Vec<_> = page.entries.iter().map(entry).collect();
     let mut answer = answer::list(format!("[{}]\n", entries.join(",\n")));
+    let kept = channel.map_or_else(String::new, |channel| {
+        let channel = form_urlencoded::byte_serialize(channel.as_bytes());
+        format!("channel={}&", channel.collect::<String>())
+    });
     let link = page
         .next
-        .map(|next| format!("<?after={next}>; rel=\"next\""));
+        .map(|next| format!("<?{kept}after={next}>; rel=\"next\""));
     if let Some(Ok(link)) = link.map(HeaderValue::try_from) {
         answer.headers_mut().insert(LINK, link);
     }
-    answer::of_nodes(answer, nodes)
+    answer
 }
 
 #[derive(Serialize)]

@@ -10,6 +10,8 @@
 //! | `GET /nodes` | the nodes of the relay, or this one, and how many connections and channels each has |
 //! | `GET /channels` | the channels that somebody is subscribed to |
 //! | `GET /connections` | the clients that are held |
+//! | `GET /connections?channel=NAME` | those of this node that are subscribed to a channel |
+//! | `DELETE /connections?channel=NAME` | ends those: WebSockets are closed with `code` and `reason`, 1000 and nothing unless the query has others, streams end, and the application is asked again for the requests of long polls |
 //! | `DELETE /connections/{id}` | ends one of them |
 //! | `POST /connections/{id}/publish/` | items for one of them, which need no `channel` |
 //!
@@ -17,6 +19,10 @@
 //! connections are kept alive, bodies may come in chunks, and an answer to a publish has two more
 //! headers. `Grip-Subscribers` is how many subscribers the items were for, in all;
 //! `Grip-Subscribers-Each` says it of each item, in their order, of up to 100 items.
+//!
+//! Connections of a channel are ended by an item, [`Item::close`](gripware_core::Item::close): after
+//! the items that were published before, and with a relay on all nodes. `Grip-Subscribers` of the 204
+//! says how many there were.
 //!
 //! Channels and connections are listed in pages of up to 1 000 entries, the channels by name and the
 //! connections from the oldest on. Where another page follows, the answer has
@@ -70,6 +76,7 @@ mod accept;
 mod access;
 mod answer;
 mod body;
+mod closing;
 mod connection;
 mod list;
 mod options;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     accept::Form,
     answer::{self, Answer, Refused},
+    closing::Closing,
     target::Target,
 };
 use crate::connection_id::Id;
@@ -49,6 +50,16 @@ pub(super) async fn publish(
     {
         headers.insert(SUBSCRIBERS_EACH, each);
     }
+    Ok(answer)
+}
+
+/// Ends the connections of a channel.
+pub(super) async fn close(target: &impl Target, closing: &Closing) -> Result<Answer, Refused> {
+    let published = target.publish(&closing.channel, &closing.item).await;
+    let count = published.map_err(|error| Refused::not_relayed(&error))?;
+    let mut answer = answer::no_content();
+    let count = HeaderValue::from(count.total());
+    answer.headers_mut().insert(SUBSCRIBERS, count);
     Ok(answer)
 }
 

@@ -46,12 +46,8 @@ impl<'a> Route<'a> {
     /// The methods that it takes, as in an `Allow` header.
     pub(super) fn allowed(self) -> &'static str {
         match self {
-            Self::Root
-            | Self::Ready
-            | Self::Metrics
-            | Self::Nodes
-            | Self::Channels
-            | Self::Connections => "GET, HEAD",
+            Self::Root | Self::Ready | Self::Metrics | Self::Nodes | Self::Channels => "GET, HEAD",
+            Self::Connections => "GET, HEAD, DELETE",
             Self::Publish | Self::Recover | Self::PublishTo(_) => "POST",
             Self::Connection(_) => "DELETE",
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, request::Parts};
+use http::{Method, Request, StatusCode, request::Parts};
 use http_body::Body;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     access::{Access, ControlKey},
     answer::{self, Answer, Refused, text},
     body,
+    closing::Closing,
     connection::Client,
     list, publish,
     route::Route,
@@ -113,7 +114,17 @@ impl<T: Target> Control<T> {
             Route::Metrics => answer::metrics(target.metrics()),
             Route::Nodes => list::nodes(&target.nodes().await),
             Route::Channels => list::channels(target.channels(list::cursor(parts)).await?),
-            Route::Connections => list::connections(target.connections(list::cursor(parts)).await?),
+            Route::Connections if parts.method == Method::DELETE => {
+                let closing = Closing::read(parts.uri.query())?;
+                publish::close(target, &closing).await?
+            }
+            Route::Connections => match list::channel(parts) {
+                Some(channel) => {
+                    let page = target.connections_of(&channel, list::cursor(parts));
+                    list::connections_of(&channel, page.await?)
+                }
+                None => list::connections(target.connections(list::cursor(parts)).await?),
+            },
             Route::Connection(id) => {
                 let found = target.close(read_id(id)?).await;
                 Refused::unless_found(found)?;

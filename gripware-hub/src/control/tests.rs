@@ -150,6 +150,18 @@ impl Target for Noting {
         }))
     }
 
+    async fn connections_of(
+        &self,
+        channel: &str,
+        cursor: Option<&str>,
+    ) -> Result<Page<ConnectionInfo>, CursorError> {
+        assert_eq!(cursor, None);
+        Ok(Page {
+            entries: Vec::new(),
+            next: Some(format!("after-{}", channel.len())),
+        })
+    }
+
     async fn close(&self, id: Id) -> Found {
         self.note(format!("close {}", id == self.id));
         self.find(id)
@@ -643,6 +655,34 @@ async fn one_connection_can_be_closed() {
         site.target.notes(),
         ["close true", "close false", "close false"]
     );
+}
+
+#[tokio::test]
+async fn connections_of_a_channel_are_listed_and_closed() {
+    let site = Site::start(None).await;
+    let listed = site.get("/connections?channel=room+%22a%22").await;
+    assert!(
+        listed.has("link: <?channel=room+%22a%22&after=after-8>; rel=\"next\""),
+        "{listed:?}"
+    );
+
+    let close = async |query| {
+        site.request(&format!("DELETE /connections{query}"), "", "")
+            .await
+    };
+    let closed = close("?channel=room+%22a%22&code=4001&reason=go%20away").await;
+    assert!(closed.is(204, ""), "{closed:?}");
+    assert!(closed.has("grip-subscribers: 0"), "{closed:?}");
+    for (query, line) in [
+        ("", "No channel.\n"),
+        ("?channel=a%0Ab", "Invalid channel.\n"),
+        ("?channel=a&code=x", "Invalid code.\n"),
+        ("?channel=a&code=1005", "Invalid code or reason.\n"),
+    ] {
+        let refused = close(query).await;
+        assert!(refused.is(400, line), "{query} {refused:?}");
+    }
+    assert_eq!(site.target.notes(), ["publish room \"a\" "]);
 }
 
 #[tokio::test]

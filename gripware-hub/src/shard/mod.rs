@@ -66,7 +66,11 @@ use self::{
     timers::Timers,
 };
 use crate::{
-    channels::encoded_item::EncodedItem, connection_id::Id, page::first_behind, session::Input,
+    channels::encoded_item::EncodedItem,
+    connection_id::Id,
+    inspect::ConnectionInfo,
+    page::{Seniority, first_behind},
+    session::Input,
 };
 
 /// How much is read from a connection at once.
@@ -219,11 +223,13 @@ impl Shard {
                 let is_reached = connection.is_some_and(|it| self.hand_over(&it, &item));
                 let _ = reached.send(is_reached);
             }
-            Message::List { after, limit, list } => {
-                let by_id = self.by_id.borrow();
-                let all = by_id.values().map(|it| (it.seniority(), it));
-                let first = first_behind(all, after.as_ref(), limit).into_iter();
-                let _ = list.send(first.map(|(place, it)| (place, it.info())).collect());
+            Message::List {
+                channel,
+                after,
+                limit,
+                list,
+            } => {
+                let _ = list.send(self.list(channel.as_deref(), after, limit));
             }
             Message::Close { id, found } => {
                 let connection = self.by_id.borrow().get(&id).cloned();
@@ -240,6 +246,33 @@ impl Shard {
             Message::Drain(done) => self.drain(done),
             Message::Publish { .. } | Message::Stop => {}
         }
+    }
+
+    /// The first clients behind a place, of all or of a channel.
+    fn list(
+        &self,
+        channel: Option<&str>,
+        after: Option<Seniority>,
+        limit: usize,
+    ) -> Vec<(Seniority, ConnectionInfo)> {
+        let by_id = self.by_id.borrow();
+        let first = match channel {
+            None => {
+                let all = by_id.values().map(|it| (it.seniority(), Rc::clone(it)));
+                first_behind(all, after.as_ref(), limit)
+            }
+            Some(channel) => {
+                let (followers, connections) = (self.followers.borrow(), self.connections.borrow());
+                let all = followers.of(channel).iter();
+                let all = all.filter_map(|it| connections.get(it.key as usize));
+                // Those that are only written what is left are not listed.
+                let all = all.filter(|it| by_id.contains_key(&it.id));
+                let all = all.map(|it| (it.seniority(), Rc::clone(it)));
+                first_behind(all, after.as_ref(), limit)
+            }
+        };
+        let first = first.into_iter();
+        first.map(|(place, it)| (place, it.info())).collect()
     }
 
     /// Asks for what every HTTP hold may have missed.

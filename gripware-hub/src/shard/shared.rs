@@ -45,8 +45,9 @@ pub(crate) enum Message {
         item: Arc<EncodedItem>,
         reached: oneshot::Sender<bool>,
     },
-    /// Asks for the first `limit` clients behind a place.
+    /// Asks for the first `limit` clients behind a place, of all or of a channel.
     List {
+        channel: Option<Arc<str>>,
         after: Option<Seniority>,
         limit: usize,
         list: oneshot::Sender<Vec<(Seniority, ConnectionInfo)>>,

@@ -12,11 +12,17 @@ const STREAM: &str = "Grip-Hold: stream\nGrip-Channel: a, b";
 
 async fn listed(
     line: &TestShard,
+    channel: Option<&str>,
     after: Option<Seniority>,
     limit: usize,
 ) -> Vec<(Seniority, ConnectionInfo)> {
     let (list, listed) = oneshot::channel();
-    line.sends(Message::List { after, limit, list });
+    line.sends(Message::List {
+        channel: channel.map(Into::into),
+        after,
+        limit,
+        list,
+    });
     listed.await.unwrap()
 }
 
@@ -31,16 +37,22 @@ fn clients_are_listed_by_age_from_any_of_them_on() {
             list.iter().map(|(_, info)| info.id.clone()).collect()
         };
         let ids: Vec<_> = clients.iter().map(|it| it.id.to_string()).collect();
-        let all = listed(&line, None, usize::MAX).await;
+        let all = listed(&line, None, None, usize::MAX).await;
         assert_eq!(names(&all), ids);
-        let first = listed(&line, None, 2).await;
+        let first = listed(&line, None, None, 2).await;
         assert_eq!(names(&first), ids[..2]);
+        assert_eq!(names(&listed(&line, Some("b"), None, 3).await), ids[..3]);
+        assert_eq!(
+            names(&listed(&line, Some("b"), Some(first[1].0), 3).await),
+            ids[2..]
+        );
+        assert!(listed(&line, Some("c"), None, 3).await.is_empty());
         // Whoever is named by a cursor may have gone.
         let after = first[1].0;
         drop(clients.remove(1));
         line.until(|line| line.subscribers() == 8).await;
-        assert_eq!(names(&listed(&line, Some(after), 2).await), ids[2..4]);
-        assert_eq!(names(&listed(&line, Some(after), 9).await), ids[2..]);
+        assert_eq!(names(&listed(&line, None, Some(after), 2).await), ids[2..4]);
+        assert_eq!(names(&listed(&line, None, Some(after), 9).await), ids[2..]);
     });
 }
 
