@@ -11,6 +11,7 @@ use gripware_core::{
     sig::{SignError, Signer},
 };
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use serde_json::{Map, Value};
 
 /// How long a minted token holds: as short as clocks that differ by minutes allow.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -42,7 +43,14 @@ pub(crate) struct Minted {
 
 impl Authorizer {
     /// `None` if no header can carry the credentials.
-    pub(crate) fn new(credentials: &Credentials) -> Option<Self> {
+    pub(crate) fn new(
+        credentials: &Credentials,
+        claims: Option<&Map<String, Value>>,
+    ) -> Option<Self> {
+        let is_token = matches!(credentials, Credentials::Jwt { .. });
+        if claims.is_some() && !is_token {
+            return None;
+        }
         let (name, value, secrets) = match credentials {
             Credentials::None => return Some(Self::None),
             Credentials::Basic { user, password } => {
@@ -57,7 +65,10 @@ impl Authorizer {
             ),
             Credentials::FastlyKey(token) => (FASTLY_KEY, token.clone(), vec![token.clone()]),
             Credentials::Jwt { iss, key } => {
-                let signer = Signer::new(key.clone()).ok()?;
+                let mut signer = Signer::new(key.clone()).ok()?;
+                if let Some(claims) = claims {
+                    signer = signer.with_claims(claims.clone()).ok()?;
+                }
                 return Some(Self::Jwt {
                     signer: signer.with_issuer(iss.as_str()).with_lifetime(LIFETIME),
                     minted: Mutex::new(None),
@@ -124,7 +135,7 @@ mod tests {
     use super::*;
 
     fn header(credentials: &Credentials) -> Option<(String, String)> {
-        let header = Authorizer::new(credentials)
+        let header = Authorizer::new(credentials, None)
             .unwrap()
             .header(SystemTime::now())
             .unwrap();
@@ -160,10 +171,13 @@ mod tests {
 
     #[test]
     fn a_token_is_minted_once_until_it_is_near_its_end() {
-        let authorizer = Authorizer::new(&Credentials::Jwt {
-            iss: "realm".to_owned(),
-            key: Key::parse("secret").unwrap(),
-        })
+        let authorizer = Authorizer::new(
+            &Credentials::Jwt {
+                iss: "realm".to_owned(),
+                key: Key::parse("secret").unwrap(),
+            },
+            None,
+        )
         .unwrap();
         let now = SystemTime::now();
         let at = |time| authorizer.header(time).unwrap().unwrap().1;
@@ -190,11 +204,40 @@ mod tests {
     }
 
     #[test]
+    fn claims_of_ones_own_are_in_the_token_and_in_nothing_else() {
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+        let jwt = Credentials::Jwt {
+            iss: "realm".to_owned(),
+            key: Key::parse("secret").unwrap(),
+        };
+        let claim = |name: &str| Map::from_iter([(name.to_owned(), Value::from("me"))]);
+        let authorizer = Authorizer::new(&jwt, Some(&claim("sub"))).unwrap();
+        let (_, header) = authorizer.header(SystemTime::now()).unwrap().unwrap();
+        let payload = header.to_str().unwrap().split('.').nth(1).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(payload).unwrap();
+        let payload: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(
+            (&payload["iss"], &payload["sub"]),
+            (&"realm".into(), &"me".into())
+        );
+        assert!(payload["exp"].is_u64());
+        for reserved in ["iss", "exp"] {
+            assert!(Authorizer::new(&jwt, Some(&claim(reserved))).is_none());
+        }
+        let bearer = Credentials::Bearer("t".to_owned());
+        assert!(Authorizer::new(&bearer, Some(&claim("sub"))).is_none());
+    }
+
+    #[test]
     fn what_was_sent_is_known_when_it_comes_back() {
-        let basic = Authorizer::new(&Credentials::Basic {
-            user: "anna".to_owned(),
-            password: "hunter2".to_owned(),
-        })
+        let basic = Authorizer::new(
+            &Credentials::Basic {
+                user: "anna".to_owned(),
+                password: "hunter2".to_owned(),
+            },
+            None,
+        )
         .unwrap();
         assert!(basic.is_shown_by("bad password hunter2"));
         assert!(basic.is_shown_by("Basic YW5uYTpodW50ZXIy"));

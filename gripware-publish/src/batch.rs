@@ -29,13 +29,15 @@ pub(crate) struct Entry {
     pub(crate) cost: u32,
     /// When it is given up where it still stands in the queue.
     pub(crate) give_up_at: Instant,
-    /// None for an item that nobody waits for.
+    /// None for an item that nobody asks about.
     pub(crate) reply: Option<Reply>,
+    /// Whether somebody waits for it now, and is not to wait for long.
+    pub(crate) is_urgent: bool,
 }
 
 impl Entry {
     fn is_awaited(&self) -> bool {
-        self.reply.as_ref().is_some_and(|reply| !reply.is_closed())
+        self.is_urgent && self.reply.as_ref().is_some_and(|reply| !reply.is_closed())
     }
 }
 

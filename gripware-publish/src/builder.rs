@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, RwLock, atomic::AtomicBool},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -10,20 +10,15 @@ use gripware_core::{Channel, ChannelError, GripUrl};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-#[cfg(feature = "zeromq")]
-use crate::zeromq::Push;
 use crate::{
     Endpoint, EndpointFailure, Publisher, Sink, Transport,
-    authorize::Authorizer,
-    delivery::{Delivery, Protocol},
     dispatch::Dispatch,
-    endpoint::Address,
-    endpoint_queue::{Bounds, EndpointQueue},
+    endpoint_factory::{EndpointFactory, Transports},
+    endpoint_queue::Bounds,
+    endpoints::Endpoints,
     failure::OnFailure,
-    http::ControlApi,
     random::Ids,
     sink_handle::SinkHandle,
-    transport::HyperTransport,
 };
 
 /// The most that a queue may be told to hold, which is more than a machine has.
@@ -212,72 +207,37 @@ impl PublisherBuilder {
         least("queue", self.queue.items.min(self.queue.bytes))?;
         least("timeout", usize::from(!self.timeout.is_zero()))?;
         least("give_up_after", usize::from(!self.give_up_after.is_zero()))?;
-        let give_up_after = self.give_up_after.min(LONGEST);
-        let bounds = Bounds {
-            items: self.queue.items.min(MOST),
-            bytes: self.queue.bytes.min(MOST),
-        };
-        let transport = self.make_transport()?;
-        let queues = self.endpoints.iter().map(|endpoint| {
-            let name = endpoint.name();
-            least("max_items", endpoint.max_items)?;
-            least("max_body", endpoint.max_body)?;
-            least("max_item", endpoint.max_item)?;
-            if endpoint.is_insecure() {
-                return Err(BuildError::InsecureCredentials { endpoint: name });
-            }
-            let protocol = match &endpoint.address {
-                Address::Http(url) => Protocol::Http(ControlApi {
-                    uri: url.publish_uri().clone(),
-                    authorizer: Authorizer::new(url.credentials()).ok_or_else(|| {
-                        BuildError::Credentials {
-                            endpoint: name.clone(),
-                        }
-                    })?,
-                    transport: Arc::clone(&transport),
-                }),
-                #[cfg(feature = "zeromq")]
-                Address::ZeroMq(authority) => Protocol::ZeroMq(Push::new(authority.clone())),
-            };
-            let delivery = Delivery {
-                name,
-                protocol,
-                timeout: self.timeout,
-                retries: self.retries,
-                give_up_after,
-                is_out_of_reach: AtomicBool::new(false),
-            };
-            let queue = EndpointQueue::new(delivery, endpoint, bounds, self.on_failure.clone());
-            Ok(Arc::new(queue))
-        });
-        let queues = queues.collect::<Result<Vec<_>, _>>()?;
+        let prefix = self.prefix.clone();
+        let runtime = self.runtime.clone();
         let ids = (self.generates_ids && self.retries > 0).then(Ids::new);
-        let sinks = self.sinks.into_iter();
-        let sinks = sinks.map(|sink| SinkHandle::new(sink, self.on_failure.clone()));
+        let sinks = self.sinks.iter().cloned();
+        let sinks = sinks.map(|sink| Arc::new(SinkHandle::new(sink, self.on_failure.clone())));
+        let sinks = sinks.collect();
+        let endpoints = self.endpoints.clone();
+        let factory = self.into_factory();
         Ok(Publisher::new(Dispatch {
-            prefix: self.prefix,
-            queues,
-            sinks: sinks.collect(),
+            prefix,
+            give_up_after: factory.give_up_after,
+            endpoints: Endpoints::new(factory, &endpoints)?,
+            sinks,
             ids,
-            give_up_after,
-            runtime: self.runtime,
+            runtime,
             is_closed: RwLock::new(false),
         }))
     }
 
-    fn make_transport(&self) -> Result<Arc<dyn Transport>, BuildError> {
-        if let Some(transport) = &self.transport {
-            return Ok(Arc::clone(transport));
+    pub(crate) fn into_factory(self) -> EndpointFactory {
+        EndpointFactory {
+            timeout: self.timeout,
+            retries: self.retries,
+            give_up_after: self.give_up_after.min(LONGEST),
+            bounds: Bounds {
+                items: self.queue.items.min(MOST),
+                bytes: self.queue.bytes.min(MOST),
+            },
+            on_failure: self.on_failure,
+            transports: Transports::of_its_own(self.transport),
         }
-        let connect = self.timeout / 2;
-        let https = self.endpoints.iter().find(|endpoint| endpoint.is_https());
-        Ok(Arc::new(match https {
-            None => HyperTransport::http(connect),
-            #[cfg(feature = "tls")]
-            Some(_) => HyperTransport::https(connect)?,
-            #[cfg(not(feature = "tls"))]
-            Some(endpoint) => HyperTransport::https(endpoint.name())?,
-        }))
     }
 }
 
@@ -333,6 +293,13 @@ pub enum BuildError {
     /// The system's certificates could not be read.
     #[error("TLS cannot be set up: {reason}")]
     Tls {
+        /// What the system said.
+        reason: String,
+    },
+    /// The thread of a [blocking publisher](crate::blocking) could not be started.
+    #[cfg(feature = "blocking")]
+    #[error("no thread can be started to publish with: {reason}")]
+    Thread {
         /// What the system said.
         reason: String,
     },

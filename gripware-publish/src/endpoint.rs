@@ -1,10 +1,14 @@
 //! A control endpoint, and what it accepts at once.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::SystemTime};
 
-use gripware_core::{Credentials, GripUrl};
+use gripware_core::{
+    Credentials, GripUrl,
+    sig::{Key, Signer},
+};
 #[cfg(feature = "zeromq")]
 use http::uri::Authority;
+use serde_json::{Map, Value};
 
 #[cfg(feature = "zeromq")]
 use crate::BuildError;
@@ -31,6 +35,8 @@ pub struct Endpoint {
     pub(crate) max_items: usize,
     pub(crate) max_item: usize,
     allows_insecure: bool,
+    /// Further claims of the tokens that it gets.
+    pub(crate) claims: Option<Map<String, Value>>,
 }
 
 /// Where an endpoint is.
@@ -70,6 +76,7 @@ impl Endpoint {
             max_items: 100,
             max_item: 16 << 20,
             allows_insecure: false,
+            claims: None,
         }
     }
 
@@ -94,6 +101,29 @@ impl Endpoint {
     /// a longer burst to one channel may lose some in silence.
     pub fn max_items(mut self, items: usize) -> Self {
         self.max_items = items;
+        self
+    }
+
+    /// Sets a further claim of the tokens that are signed for a URL with `iss` and a key, such as
+    /// `sub` or `aud`. The claims `iss` and `exp` are made by the publisher: setting one of them is
+    /// refused when the endpoint is used ([`BuildError::Credentials`]), and so is a claim for
+    /// credentials that are no token.
+    ///
+    /// ```
+    /// use gripware_core::GripUrl;
+    /// use gripware_publish::{BuildError, Endpoint, Publisher};
+    ///
+    /// let url = GripUrl::parse("https://push.example/?iss=realm&key=secret")?;
+    /// let endpoint = Endpoint::new(url.clone()).claim("sub", "publisher-1");
+    /// Publisher::builder().endpoint(endpoint).build()?;
+    ///
+    /// let refused = Publisher::builder().endpoint(Endpoint::new(url).claim("exp", 0)).build();
+    /// assert!(matches!(refused, Err(BuildError::Credentials { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        let claims = self.claims.get_or_insert_default();
+        claims.insert(name.into(), value.into());
         self
     }
 
@@ -127,6 +157,30 @@ impl Endpoint {
         }
     }
 
+    /// Whether another one differs in nothing: the address, the credentials, and all settings.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let settings = |it: &Self| {
+            (
+                it.max_body,
+                it.max_items,
+                it.max_item,
+                it.allows_insecure,
+                it.claims.clone(),
+            )
+        };
+        let is_same_address = match (&self.address, &other.address) {
+            (Address::Http(one), Address::Http(other)) => {
+                one.publish_uri() == other.publish_uri()
+                    && is_same(one.credentials(), other.credentials())
+            }
+            #[cfg(feature = "zeromq")]
+            (Address::ZeroMq(one), Address::ZeroMq(other)) => one == other,
+            #[cfg(feature = "zeromq")]
+            _ => false,
+        };
+        is_same_address && settings(self) == settings(other)
+    }
+
     fn url(&self) -> Option<&GripUrl> {
         match &self.address {
             Address::Http(url) => Some(url),
@@ -157,6 +211,36 @@ pub(crate) fn zeromq_authority(address: &str) -> Result<String, BuildError> {
         return Err(refused());
     }
     Ok(authority.to_string())
+}
+
+/// Whether credentials are the same. Keys that sign differently each time are taken for different ones.
+fn is_same(one: &Credentials, other: &Credentials) -> bool {
+    use Credentials::{Basic, Bearer, FastlyKey, Jwt, None};
+
+    match (one, other) {
+        (None, None) => true,
+        (Bearer(one), Bearer(other)) | (FastlyKey(one), FastlyKey(other)) => one == other,
+        (
+            Basic { user, password },
+            Basic {
+                user: other_user,
+                password: other_password,
+            },
+        ) => user == other_user && password == other_password,
+        (
+            Jwt { iss, key },
+            Jwt {
+                iss: other_iss,
+                key: other_key,
+            },
+        ) => {
+            // A key does not show what it is, but what it signs does.
+            let signed = |key: &Key| Signer::new(key.clone())?.sign(SystemTime::UNIX_EPOCH);
+            iss == other_iss
+                && matches!((signed(key), signed(other_key)), (Ok(one), Ok(other)) if one == other)
+        }
+        _ => false,
+    }
 }
 
 fn is_https(url: &GripUrl) -> bool {

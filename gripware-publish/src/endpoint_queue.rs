@@ -26,10 +26,9 @@ use crate::{
 /// So the queue belongs to no runtime, and costs nothing while nobody publishes.
 pub(crate) struct EndpointQueue {
     name: Arc<str>,
+    /// As it was added.
+    endpoint: Endpoint,
     delivery: Delivery,
-    max_body: usize,
-    max_items: usize,
-    max_item: usize,
     /// Room in the queue, in bytes, where each item takes at least `least_cost`. So one number
     /// bounds both bytes and items.
     room: Semaphore,
@@ -75,9 +74,7 @@ impl EndpointQueue {
         Self {
             name: delivery.name().into(),
             delivery,
-            max_body: endpoint.max_body,
-            max_items: endpoint.max_items,
-            max_item: endpoint.max_item,
+            endpoint: endpoint.clone(),
             room: Semaphore::new(capacity as usize),
             capacity,
             least_cost: capacity.div_ceil(items).max(1),
@@ -92,16 +89,16 @@ impl EndpointQueue {
     }
 
     pub(crate) fn max_body(&self) -> usize {
-        self.max_body
+        self.endpoint.max_body
     }
 
     pub(crate) fn max_items(&self) -> usize {
-        self.max_items
+        self.endpoint.max_items
     }
 
     /// The longest item that may be sent, as JSON.
     pub(crate) fn max_item(&self) -> usize {
-        self.max_item
+        self.endpoint.max_item
     }
 
     pub(crate) fn room(&self) -> &Semaphore {
@@ -159,6 +156,21 @@ impl EndpointQueue {
     fn is_done(&self, target: u64) -> bool {
         let state = self.state();
         state.done >= target && state.stopping == 0
+    }
+
+    /// Whether everything that was put in is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        let target = self.pushed();
+        self.is_done(target)
+    }
+
+    pub(crate) fn has_unreported(&self) -> bool {
+        self.state().unreported.is_some()
+    }
+
+    /// Whether it was made for an endpoint that differs in nothing from this one.
+    pub(crate) fn is_of(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint.is_same(endpoint)
     }
 
     /// The failures that nobody waited for, taken out.

@@ -172,6 +172,10 @@ impl UnreportedFailures {
     pub(crate) fn take(&mut self) -> Option<EndpointFailure> {
         self.0.take()
     }
+
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 /// Failures of one call, gathered by endpoint. Endpoints are told apart by their place in the

@@ -56,6 +56,10 @@
 //! Whoever waits for an item is told. The rest is told by [`Publisher::flush`], by
 //! [`PublisherBuilder::on_failure`], and in the log.
 //!
+//! # Endpoints that change
+//! [`Publisher::add_endpoint`], [`remove_endpoint`](Publisher::remove_endpoint) and
+//! [`apply`](Publisher::apply) change them while the publisher runs, for all its clones.
+//!
 //! # Runtime
 //! A publisher can be built anywhere. Publishing needs a tokio runtime with I/O and time enabled;
 //! the task that sends runs on the one from which an idle endpoint got its first item, and ends
@@ -72,13 +76,19 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `tls` | yes | endpoints with `https`, with rustls and the system's certificates |
+//! | `blocking` | no | [`blocking::Publisher`], for programs without a runtime |
 //! | `zeromq` | no | endpoints that are a Pushpin's ZeroMQ socket, `Endpoint::zeromq`, and its command socket, `CommandSocket` |
 //! | `tracing` | yes | says in the log what was not accepted |
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
 //! | `rust-crypto` | no | signs with the RustCrypto crates; see `gripware-core` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-publish/latest")]
+
 mod authorize;
 mod batch;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 #[cfg(feature = "zeromq")]
 mod command_socket;
@@ -86,13 +96,17 @@ mod confirmations;
 mod delivery;
 mod dispatch;
 mod endpoint;
+mod endpoint_factory;
 mod endpoint_queue;
+mod endpoints;
 mod error;
 mod failure;
 mod grip;
 mod grip_builder;
+mod handed_over;
 mod http;
 mod message;
+mod outcome;
 mod publisher;
 mod random;
 mod redirect;
@@ -114,6 +128,7 @@ pub use error::{EnqueueError, PublishError};
 pub use failure::{EndpointFailure, FailureReason};
 pub use grip::Grip;
 pub use grip_builder::{ConfigError, GripBuilder};
+pub use outcome::Outcome;
 pub use publisher::Publisher;
 pub use sink::{Confirmation, Sink, SinkError};
 pub use transport::{MAX_ANSWER, Transport, TransportError, TransportFuture};

@@ -41,6 +41,7 @@ impl Message {
         queue: &EndpointQueue,
         give_up_at: Instant,
         reply: Option<Reply>,
+        is_urgent: bool,
     ) -> Entry {
         Entry {
             json: self.json.clone(),
@@ -48,6 +49,7 @@ impl Message {
             cost: self.cost(queue),
             give_up_at,
             reply,
+            is_urgent,
         }
     }
 }
@@ -88,7 +90,8 @@ impl Dispatch {
         let ids = self.ids.as_ref();
         let ids = ids.filter(|_| !has_id && parts.prev_id.is_none());
         let mut json = Vec::new();
-        if !self.queues.is_empty() {
+        let queues = self.endpoints.queues();
+        if !queues.is_empty() {
             // The members that an item with a new id has more stand first, so that it need not be
             // copied for them. Left out of the order, that id is looked at for repetition and for
             // nothing else.
@@ -105,7 +108,7 @@ impl Dispatch {
             }
         }
         let length = json.len();
-        let limit = self.queues.iter().map(|queue| queue.max_item()).min();
+        let limit = queues.iter().map(|queue| queue.max_item()).min();
         if let Some(limit) = limit.filter(|limit| length > *limit) {
             return Err(refused(ItemError::TooLarge { length, limit }));
         }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use gripware_core::{Channel, ChannelError, Item};
 
-use crate::{EnqueueError, PublishError, PublisherBuilder, dispatch::Dispatch};
+use crate::{
+    BuildError, Endpoint, EnqueueError, Outcome, PublishError, PublisherBuilder, dispatch::Dispatch,
+};
 
 /// Publishes items to every configured endpoint.
 ///
@@ -127,6 +129,87 @@ impl Publisher {
         C::Error: Into<ChannelError>,
     {
         self.dispatch.enqueue(channel, item.into())
+    }
+
+    /// As [`enqueue`](Self::enqueue), and returns what says what became of this very item.
+    ///
+    /// It is sent as patiently as any that nobody waits for: with all retries, also while an endpoint
+    /// is out of reach.
+    ///
+    /// ```no_run
+    /// # use gripware_core::WsMessage;
+    /// # async fn example(publisher: gripware_publish::Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// let outcome = publisher.enqueue_with_outcome("room", WsMessage::text("hi"))?;
+    /// tokio::spawn(async move {
+    ///     if let Err(error) = outcome.await {
+    ///         eprintln!("nobody heard it: {error}");
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn enqueue_with_outcome<C>(
+        &self,
+        channel: C,
+        item: impl Into<Item>,
+    ) -> Result<Outcome, EnqueueError>
+    where
+        C: TryInto<Channel>,
+        C::Error: Into<ChannelError>,
+    {
+        let handed_over = self.dispatch.enqueue_with_outcome(channel, item.into())?;
+        Ok(Outcome::new(handed_over))
+    }
+
+    /// Adds an endpoint while the publisher runs: what is published from now on is sent there too.
+    /// One at the same address, whatever its credentials and settings, is
+    /// [removed](Self::remove_endpoint).
+    ///
+    /// Which signatures an application trusts is decided when its [`Grip`](crate::Grip) is built, and
+    /// not changed by this.
+    ///
+    /// # Errors
+    /// [`BuildError`] if it cannot be used, as when a publisher is built.
+    pub fn add_endpoint(&self, endpoint: impl Into<Endpoint>) -> Result<(), BuildError> {
+        self.dispatch.endpoints.add(&endpoint.into())
+    }
+
+    /// Removes the endpoint at an address, whatever its credentials. Returns `false` if there is none.
+    ///
+    /// What it has in its queue is sent as before, and told as before where it fails;
+    /// [`flush`](Self::flush) waits for it.
+    pub fn remove_endpoint(&self, endpoint: impl Into<Endpoint>) -> bool {
+        self.dispatch.endpoints.remove(&endpoint.into().name())
+    }
+
+    /// Sends to these endpoints from now on, and to no others: adds those that are new, and
+    /// [removes](Self::remove_endpoint) those that are not in the list. One that differs in nothing
+    /// keeps its queue, and with it the order of its items.
+    ///
+    /// ```
+    /// use gripware_core::GripUrl;
+    /// use gripware_publish::Publisher;
+    ///
+    /// let publisher = Publisher::none();
+    /// publisher.apply(GripUrl::parse_many("http://10.0.0.1:5561/ http://10.0.0.2:5561/")?)?;
+    /// assert!(!publisher.is_none());
+    /// publisher.remove_endpoint(GripUrl::parse("http://10.0.0.1:5561/")?);
+    /// publisher.apply([] as [GripUrl; 0])?;
+    /// assert!(publisher.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BuildError`] if one of them cannot be used: then nothing has changed.
+    pub fn apply<E: Into<Endpoint>>(
+        &self,
+        endpoints: impl IntoIterator<Item = E>,
+    ) -> Result<(), BuildError> {
+        let endpoints: Vec<_> = endpoints.into_iter().map(Into::into).collect();
+        self.dispatch.endpoints.apply(&endpoints)
     }
 
     /// Waits until everything that has been published and enqueued so far was accepted or given

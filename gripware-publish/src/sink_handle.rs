@@ -40,14 +40,14 @@ impl SinkHandle {
 
     /// Hands over an item that somebody waits for.
     pub(crate) fn deliver(
-        &self,
+        self: &Arc<Self>,
         channel: &Channel,
         item: &ItemParts,
-    ) -> Result<Option<AwaitedConfirmation<'_>>, EndpointFailure> {
+    ) -> Result<Option<AwaitedConfirmation>, EndpointFailure> {
         let confirmation = self.sink.deliver(channel, item);
         let confirmation = confirmation.map_err(|error| self.told(&error))?;
         Ok(confirmation.map(|confirmation| AwaitedConfirmation {
-            handle: self,
+            handle: Arc::clone(self),
             confirmation: Some(confirmation),
         }))
     }
@@ -111,12 +111,12 @@ impl SinkHandle {
 
 /// The confirmation of an item that somebody waits for. Where the wait is given up, whoever flushes
 /// is told.
-pub(crate) struct AwaitedConfirmation<'a> {
-    handle: &'a SinkHandle,
+pub(crate) struct AwaitedConfirmation {
+    handle: Arc<SinkHandle>,
     confirmation: Option<Confirmation>,
 }
 
-impl AwaitedConfirmation<'_> {
+impl AwaitedConfirmation {
     pub(crate) async fn wait(mut self) -> Result<(), EndpointFailure> {
         let Some(confirmation) = &mut self.confirmation else {
             return Ok(());
@@ -127,7 +127,7 @@ impl AwaitedConfirmation<'_> {
     }
 }
 
-impl Drop for AwaitedConfirmation<'_> {
+impl Drop for AwaitedConfirmation {
     fn drop(&mut self) {
         if let Some(confirmation) = self.confirmation.take() {
             self.handle.keep(confirmation);

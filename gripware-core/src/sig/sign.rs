@@ -2,6 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::{
@@ -37,6 +38,7 @@ pub struct Signer {
     key: Key,
     issuer: Option<String>,
     lifetime: Duration,
+    claims: Map<String, Value>,
 }
 
 impl Signer {
@@ -51,6 +53,7 @@ impl Signer {
         Ok(Self {
             key,
             issuer: None,
+            claims: Map::new(),
             lifetime: DEFAULT_LIFETIME,
         })
     }
@@ -65,6 +68,18 @@ impl Signer {
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
+    }
+
+    /// Sets further claims, beside `iss` and `exp`.
+    ///
+    /// # Errors
+    /// Returns [`SignError::Claims`] if one of those two is among them.
+    pub fn with_claims(mut self, claims: Map<String, Value>) -> Result<Self, SignError> {
+        if ["iss", "exp"].iter().any(|own| claims.contains_key(*own)) {
+            return Err(SignError::Claims);
+        }
+        self.claims = claims;
+        Ok(self)
     }
 
     /// Signs a token that is valid from `now` on.
@@ -82,6 +97,7 @@ impl Signer {
         let claims = serde_json::to_vec(&Payload {
             iss: self.issuer.as_deref(),
             exp: end.as_secs(),
+            claims: &self.claims,
         })
         .map_err(|_| SignError::Failed)?;
         let mut token = header_for(self.key.algorithm()).to_owned();
@@ -99,6 +115,8 @@ struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<&'a str>,
     exp: u64,
+    #[serde(flatten)]
+    claims: &'a Map<String, Value>,
 }
 
 /// Why a token cannot be signed.
@@ -111,6 +129,9 @@ pub enum SignError {
     /// The token would end before 1970 or after the year 9999.
     #[error("the time at which the token ends is out of range")]
     Time,
+    /// Further claims have `iss` or `exp` among them, which the signer makes.
+    #[error("the claims iss and exp are not for the application to set")]
+    Claims,
     /// The cryptography failed.
     #[error("the cryptography failed")]
     Failed,
