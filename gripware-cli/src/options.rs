@@ -40,12 +40,13 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) hub: HubSettings,
     /// What is logged to stderr: error, warn, info, debug, trace, or targets with levels such as
-    /// `info,gripware_hub=debug`
+    /// `info,gripware_hub=debug`. The target `gripware_hub::request` has a line for each request and
+    /// each end of a hold
     #[arg(
         long,
         help_heading = "Running",
         value_name = "FILTER",
-        default_value = "info",
+        default_value = "info,gripware_hub::request=debug",
         value_parser = LogFilter::parse
     )]
     pub(crate) log: LogFilter,

@@ -159,6 +159,15 @@
 //! | headers | as many as HTTP/2 lets into 64 KiB, 1985, in both directions; an empty `Sec-WebSocket-Protocol` of the application counts as none |
 //! | early answers | an answer that comes before the request is whole reaches the client, also where the origin closes behind it. A client that goes on sending is read for up to 10 s, so that no reset overtakes the answer |
 //!
+//! # The log
+//! Lines of the hub have the target `gripware_hub`, with [`tracing`]. One line for each request and
+//! for each end of a hold, with the client's address, the connection's id, and why it ended and with
+//! which code, has the target `gripware_hub::request`, at debug. So an application whose hub is inside
+//! has none of them unless it asks (`RUST_LOG=info,gripware_hub::request=debug`); the program has them.
+//!
+//! A handler that panics is answered for with 502 (1011 for a WebSocket), and the log has the panic's
+//! message.
+//!
 //! # Slow clients
 //! Each connection has a queue of its own, so that a client that does not read costs the others
 //! nothing and the process no more than the queue. When the queue is full, [`SlowClients`] says what
@@ -230,6 +239,9 @@
 //! # In Pushpin's place
 //! What the hub does otherwise than Pushpin is listed in [`differences`], with the reasons. What is
 //! set how, and who attacks what, is in [`gripware_core::manual`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-hub/latest")]
 
 pub mod design;
 pub mod differences;

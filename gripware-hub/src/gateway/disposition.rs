@@ -154,7 +154,7 @@ impl Disposition<'_> {
         };
         let client = self.held(HoldKind::Response { instruction, reply }).await?;
         self.holder.metrics().held_responses.add(1);
-        self.exchange.log(status, "response");
+        self.exchange.log_held(status, "response", Some(client.id));
         let Some(answer) = answer else {
             return Ok(Outcome::Leave(Box::new(Handoff {
                 client: Whom::Client(Box::new(client)),

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode, Uri, Version};
 
-use crate::{clock, log::TARGET};
+use crate::{clock, connection_id::Id, log::REQUESTS};
 
 /// One request, as far as its answer depends on it.
 #[derive(Debug)]
@@ -26,12 +26,19 @@ impl Exchange {
 
     /// The one line that each request leaves in the log.
     pub(super) fn log(&self, status: StatusCode, hold: &'static str) {
-        tracing::info!(
-            target: TARGET,
+        self.log_held(status, hold, None);
+    }
+
+    /// The same for one that is held, with the connection's id.
+    pub(super) fn log_held(&self, status: StatusCode, hold: &'static str, id: Option<Id>) {
+        tracing::debug!(
+            target: REQUESTS,
             method = %self.method,
             path = self.uri.path(),
             status = status.as_u16(),
             hold,
+            connection = id.map(tracing::field::display),
+            peer = self.peer.map(tracing::field::display),
             duration = ?clock::now().saturating_duration_since(self.since),
             "request"
         );

@@ -69,7 +69,7 @@ impl Disposition<'_> {
         };
         let client = self.held(kind).await?;
         self.holder.metrics().held_streams.add(1);
-        self.exchange.log(status, "stream");
+        self.exchange.log_held(status, "stream", Some(client.id));
         let handoff = |client| {
             Box::new(Handoff {
                 client,

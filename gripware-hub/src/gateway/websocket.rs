@@ -126,13 +126,13 @@ pub(super) async fn open<S: Origin>(
     gateway.holder.metrics().held_websockets.add(1);
     match (client, slot) {
         (Acceptance::Http1(accept), Some(_)) => {
-            exchange.log(StatusCode::SWITCHING_PROTOCOLS, "websocket");
+            exchange.log_held(StatusCode::SWITCHING_PROTOCOLS, "websocket", Some(id));
             let response = handshake::switching(accept, accepted.headers.clone());
             let head = switching_bytes(response.headers());
             Outcome::Leave(Box::new(opening.handoff(&exchange, accepted, head)))
         }
         (Acceptance::Http2(upgrade), _) => {
-            exchange.log(StatusCode::OK, "websocket");
+            exchange.log_held(StatusCode::OK, "websocket", Some(id));
             let mut response = Response::new(Answer::Whole(Bytes::new()));
             response.headers_mut().clone_from(&accepted.headers);
             strip_hop_by_hop(response.headers_mut());

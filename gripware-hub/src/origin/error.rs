@@ -26,6 +26,9 @@ pub(crate) enum OriginError {
     OutsideBase,
     #[error("no route is for this request")]
     NoRoute,
+    /// Only for what runs in this process. The panic hook has told where.
+    #[error("the application panicked: {message}")]
+    Panicked { message: String },
     #[error("the hub has ended")]
     Ended,
 }

@@ -1,8 +1,12 @@
 //! What can be an application in this process.
 
 use std::{
+    any::Any,
     future::{Future, poll_fn},
     net::SocketAddr,
+    panic::{self, AssertUnwindSafe},
+    pin::pin,
+    task::Poll,
 };
 
 use bytes::Bytes;
@@ -37,11 +41,36 @@ where
 
     async fn send(mut self, request: Request<Body>) -> Result<Response<B>, OriginError> {
         let failed = |error: S::Error| OriginError::from(error.into());
-        poll_fn(|cx| self.poll_ready(cx)).await.map_err(failed)?;
-        let answering = self.call(request);
-        // A service may count itself as busy until it is dropped.
-        drop(self);
-        answering.await.map_err(failed)
+        caught(async move {
+            poll_fn(|cx| self.poll_ready(cx)).await.map_err(failed)?;
+            let answering = self.call(request);
+            // A service may count itself as busy until it is dropped.
+            drop(self);
+            answering.await.map_err(failed)
+        })
+        .await
+    }
+}
+
+/// Makes a panic of the application an error, which is that of one request and tells what it was.
+async fn caught<T>(work: impl Future<Output = Result<T, OriginError>>) -> Result<T, OriginError> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        // It is not polled again, and whoever shares its state sees what any panic leaves.
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+        polled.unwrap_or_else(|cause| {
+            let message = message_of(&*cause).to_owned();
+            Poll::Ready(Err(OriginError::Panicked { message }))
+        })
+    })
+    .await
+}
+
+fn message_of(cause: &(dyn Any + Send)) -> &str {
+    match (cause.downcast_ref::<&str>(), cause.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "without a message",
     }
 }
 

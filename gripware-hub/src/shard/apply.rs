@@ -107,12 +107,16 @@ impl Shard {
             }),
             Effect::Silent => self.silent(connection),
             Effect::Close(bytes) => connection.with(|state| {
+                connection.close_code.set(close_code(&bytes));
                 self.unsubscribe_all(connection, state);
                 state.outbox.push(bytes, 0);
             }),
             Effect::Answer { reply, response } => self.answer(connection, reply, *response),
             Effect::End { is_reusable } => self.end(connection, is_reusable),
-            Effect::Cut => self.lost(connection),
+            Effect::Cut => {
+                connection.ends_because("cut off, as something is missing");
+                self.lost(connection);
+            }
             Effect::Overflow => self.overflow(connection),
             Effect::Subscribe(channel) => {
                 let is_missing = connection.with(|state| {
@@ -241,6 +245,7 @@ impl Shard {
             }
             state.end_when_written();
         });
+        connection.ends_because("ended");
         self.unlist(connection);
     }
 
@@ -260,6 +265,7 @@ impl Shard {
     /// Cuts off a client that has vanished: there is nobody to read an end.
     fn silent(self: &Rc<Self>, connection: &Rc<Connection>) {
         self.shared.metrics.silent_closed.add(1);
+        connection.ends_because("the client does not answer pings");
         tracing::debug!(
             target: crate::log::TARGET,
             connection = %connection.id,
@@ -284,6 +290,7 @@ impl Shard {
             "a client that does not read is disconnected"
         );
         self.shared.metrics.slow_closed.add(1);
+        connection.ends_because("the client does not read");
         self.shared.metrics.dropped.add(dropped as u64);
         let effects = effects_of(connection, Input::Overflow);
         self.apply(connection, effects);
@@ -294,6 +301,12 @@ fn effects_of(connection: &Connection, input: Input<'_>) -> Vec<Effect> {
     let mut effects = Vec::new();
     connection.with(|state| state.session.handle(input, clock::now(), &mut effects));
     effects
+}
+
+/// The code of a close frame of the hub.
+fn close_code(frame: &[u8]) -> Option<u16> {
+    let code = frame.get(2..4)?;
+    Some(u16::from_be_bytes(code.try_into().ok()?))
 }
 
 fn pong(state: &mut State, payload: &[u8]) {

@@ -35,6 +35,10 @@ pub(super) struct Connection {
     pub(super) id: Id,
     pub(super) peer: Option<SocketAddr>,
     pub(super) since: Instant,
+    /// Why its hold ends, where that is known before it does.
+    pub(super) why: Cell<Option<&'static str>>,
+    /// The code that a WebSocket is closed with.
+    pub(super) close_code: Cell<Option<u16>>,
     /// The shard has no more to do with it.
     pub(super) is_gone: Cell<bool>,
     /// Whether it is in the shard's list of those with something to write.
@@ -92,12 +96,19 @@ impl Connection {
             id,
             peer,
             since,
+            why: Cell::new(None),
+            close_code: Cell::new(None),
             is_gone: Cell::new(false),
             is_listed: Cell::new(false),
             is_driven: Cell::new(false),
             waker: RefCell::new(None),
             state: RefCell::new(state),
         }
+    }
+
+    /// Notes why its hold ends. The first reason counts.
+    pub(super) fn ends_because(&self, why: &'static str) {
+        self.why.set(self.why.get().or(Some(why)));
     }
 
     /// Remembers the task that attends to it.

@@ -28,6 +28,10 @@ impl Shard {
         } else {
             CloseCode::NORMAL
         };
+        connection.ends_because(match self.is_draining.get() {
+            true => "the hub ends",
+            false => "closed by the control API or the application",
+        });
         self.input(connection, Input::Finish(code));
     }
 
@@ -46,6 +50,7 @@ impl Shard {
             state.end = Some(End::Lingers);
             state.end_by = None;
         });
+        connection.ends_because("the client has gone");
         self.unlist(connection);
         self.input(connection, Input::Gone);
     }
@@ -95,6 +100,7 @@ impl Shard {
             (is_over(state.deadline()), is_over(state.end_by))
         });
         if is_late {
+            connection.ends_because("the client takes too long");
             self.lost(connection);
             return;
         }
@@ -132,11 +138,14 @@ impl Shard {
         connection.with(|state| {
             let kind = state.session.kind();
             self.shared.metrics.connections.of(kind).sub(1);
-            tracing::info!(
-                target: crate::log::TARGET,
+            tracing::debug!(
+                target: crate::log::REQUESTS,
                 connection = %connection.id,
                 path = state.session.client.request.uri().path(),
                 hold = kind.as_str(),
+                peer = connection.peer.map(tracing::field::display),
+                why = connection.why.get(),
+                code = connection.close_code.get(),
                 duration = ?clock::now().saturating_duration_since(connection.since),
                 "end"
             );
