@@ -129,6 +129,20 @@
 //! re-exported as [`http`]: the status that a [`Hold`] sets or a WebSocket is refused with is an
 //! [`http::StatusCode`], not actix-web's.
 //!
+//! # Looking for
+//! | word | here |
+//! |---|---|
+//! | `Last-Event-ID`, resuming | [`LastEventId`], and [Resuming](gripware_core::manual::resuming) |
+//! | login, cookie, session, token, JWT | [Logins](gripware_core::manual::logins), [`PrivateStream`], [`OnOpening`] |
+//! | `ConnectionInfo`, `peer_addr`, the client's address, `X-Forwarded-For` | above |
+//! | `actix-ws`, upgrade | [`WebSocketContext`]: the proxy has the connection, and the handler gets its messages |
+//! | `Origin`, cross-site, CSRF, CORS | [`AllowedOrigins`], and [Logins](gripware_core::manual::logins) |
+//! | presence, history, who is online | `gripware-state`, in memory and over Redis |
+//! | gzip, compression | the order of middleware, above |
+//! | multipart, uploads, large bodies | as without gripware: what is no hold passes through |
+//! | scale, several processes, Redis, NATS | [Deployment](gripware_core::manual::deployment), `gripware-relay` |
+//! | tests | `gripware-test` |
+//!
 //! # Features
 //! | feature | default | what it does |
 //! |---|---|---|
@@ -140,6 +154,9 @@
 //!
 //! What the protocol is, what is set how and why, and who attacks what is in
 //! [`gripware_core::manual`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-actix/latest")]
 
 mod body;
 mod convert;

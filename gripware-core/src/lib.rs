@@ -20,6 +20,9 @@
 //!
 //! One of the two that sign has to be on.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-core/latest")]
+
 pub mod header;
 pub mod hold;
 pub mod item;

@@ -49,6 +49,9 @@
 //! | `aws-lc-rs` | yes | see `gripware-core` |
 //! | `rust-crypto` | no | see `gripware-core` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-nats/latest")]
+
 mod broker;
 mod connection;
 mod incoming;

@@ -103,6 +103,9 @@
 //! | `authority` | by `program` | `Authority`: makes and revokes certificates |
 //! | `program` | yes | the programs, and the module `program` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-pipe/latest")]
+
 mod answer;
 #[cfg(feature = "authority")]
 mod authority;

@@ -33,6 +33,9 @@
 //! # Ok::<(), gripware_program::ConfigError>(())
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-program/latest")]
+
 #[cfg(unix)]
 mod activation;
 mod error;

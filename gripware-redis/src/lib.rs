@@ -20,6 +20,9 @@
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
 //! | `rust-crypto` | no | signs in pure Rust; see `gripware-core` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-redis/latest")]
+
 pub mod relay;
 pub mod state;
 

@@ -102,6 +102,9 @@
 //! | `rust-crypto` | no | see `gripware-core` |
 //! | `suite` | no | `suite`: what every broker has to do, as tests |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-relay/latest")]
+
 mod backend;
 mod backoff;
 mod broker;

@@ -67,6 +67,9 @@
 //! | an expired record that nobody takes | | 1 day | it is dropped |
 //! | in memory: histories; records; connections | 64 MiB; 64 MiB; 200 000 | | channels of the oldest appends are dropped; refused; refused |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-state/latest")]
+
 mod config_error;
 mod entry_id;
 mod error;

@@ -26,9 +26,8 @@
 //!   clients.
 //! - `TimeoutStopSec` is longer than the hub's `drain` (5 s), so that streams end properly and
 //!   WebSockets get their 1001. The application has to listen for SIGTERM: the examples show how.
-//! - Items live in the process that publishes. With several processes behind a load balancer a
-//!   client of one does not get what another publishes: put the program in front of all of them,
-//!   or publish to the control API of each (`GRIP_URL` takes several).
+//! - What is published reaches the clients of this process. Several processes need more: see
+//!   [below](#several-processes).
 //! - After a restart all clients come back at once. An event source waits as long as `retry:` says,
 //!   and a page with WebSockets should wait a random time.
 //!
@@ -57,6 +56,17 @@
 //! The origin may be `unix:/run/app.sock`, and the program listens on port 7999 unless told
 //! otherwise, as Pushpin does. It prints `listening on …` when it is ready, and ends with status 0
 //! on SIGTERM.
+//!
+//! # Several processes
+//! A client of one process gets what another publishes in one of two ways:
+//!
+//! | | where clients connect | each process has |
+//! |---|---|---|
+//! | a relay | to any process, by a load balancer; each has a hub inside | the hub's feature `relay`, `.brokers([gripware_redis::broker()])` (or `gripware_nats`), and `GRIPWARE_RELAY=redis://…`; no `GRIP_URL` |
+//! | one proxy | to the program, or to Pushpin, which spreads requests over the processes | `GRIP_URL` with the proxy's control address, which turns the hub inside off |
+//!
+//! Several proxies with no relay between them get each item from whoever publishes: `GRIP_URL` has
+//! the addresses of all. History and presence are shared by `GRIPWARE_STATE=redis://…`.
 //!
 //! # Routes
 //! Several applications behind one program, or several processes of one: `--route`, which may be

@@ -118,6 +118,9 @@
 //! [high-templar]: https://github.com/CodeYellowBV/high-templar
 //! [Standard Webhooks]: https://www.standardwebhooks.com/
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-templar/latest")]
+
 mod amqp;
 mod app;
 mod backend;

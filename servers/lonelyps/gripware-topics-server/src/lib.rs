@@ -40,6 +40,9 @@
 //!   over 10 MiB to the disk.
 //! - `GLOB` is of one dialect on every platform ([`gripware_topics::glob`]).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-topics-server/latest")]
+
 mod broadcaster;
 mod clock;
 mod deliver;

@@ -32,6 +32,9 @@
 //!   bits instead of 32.
 //! - Patterns are of one [dialect](glob) over HTTP and over WebSockets.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(html_root_url = "https://docs.rs/gripware-topics/latest")]
+
 mod address;
 pub mod auth;
 #[cfg(feature = "client")]
