@@ -64,13 +64,13 @@ pub(super) fn connections_of(channel: &str, page: Page<ConnectionInfo>) -> Answe
 
 fn connection(connection: &ConnectionInfo) -> String {
     json(&Connection {
-            id: &connection.id,
-            kind: connection.kind.as_str(),
-            channels: &connection.channels,
-            age: connection.age.as_millis() as f64 / 1000.0,
-            peer: connection.peer.map(|peer| peer.to_string()),
-            queued: connection.queued,
-            node: connection.node.as_deref(),
+        id: &connection.id,
+        kind: connection.kind.as_str(),
+        channels: &connection.channels,
+        age: connection.age.as_millis() as f64 / 1000.0,
+        peer: connection.peer.map(|peer| peer.to_string()),
+        queued: connection.queued,
+        node: connection.node.as_deref(),
     })
 }
 
