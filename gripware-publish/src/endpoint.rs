@@ -106,7 +106,7 @@ impl Endpoint {
 
     /// Sets a further claim of the tokens that are signed for a URL with `iss` and a key, such as
     /// `sub` or `aud`. The claims `iss` and `exp` are made by the publisher: setting one of them is
-    /// refused when the endpoint is used ([`BuildError::Credentials`]), and so is a claim for
+    /// refused when the endpoint is used ([`BuildError::Credentials`](crate::BuildError::Credentials)), and so is a claim for
     /// credentials that are no token.
     ///
     /// ```
