@@ -16,6 +16,8 @@ pub enum Front {
     HubProgram,
     /// The program `gripware-hub`, whose origin dials in with `restpipe-client`.
     HubPipe,
+    /// Two of the program `gripware-hub`, over a Redis. Clients are spread over both.
+    HubNodes,
     /// A hub in the process of the origin, which is the test's.
     HubLibrary,
 }
@@ -95,7 +97,7 @@ macro_rules! for_each_origin {
 /// The functions take a [`Layout`](crate::Layout). Those after `separate` need a proxy that can end
 /// without the origin, and the other way round, so there is none of them with a hub in the origin's
 /// process, or behind a pipe, which stays when the origin goes. A pipe does not depend on who answers
-/// at its end: there is one origin behind it.
+/// at its end: there is one origin behind it. Nor do two nodes.
 #[macro_export]
 macro_rules! for_each_site {
     (separate: [$($separate:ident,)*] $($name:ident,)*) => {
@@ -119,6 +121,21 @@ macro_rules! for_each_site {
                 async fn $name() {
                     let layout = $crate::Layout {
                         front: $crate::Front::HubPipe,
+                        origin: $crate::AXUM,
+                    };
+                    $crate::scenario(|| super::$name(layout)).await;
+                }
+            )*
+        }
+
+        mod hub_nodes {
+            #[allow(unused_imports)]
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let layout = $crate::Layout {
+                        front: $crate::Front::HubNodes,
                         origin: $crate::AXUM,
                     };
                     $crate::scenario(|| super::$name(layout)).await;

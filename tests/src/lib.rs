@@ -29,6 +29,7 @@ mod client;
 mod differences;
 mod example;
 mod hub_library;
+mod hub_nodes;
 mod hub_pipe;
 mod hub_program;
 mod layout;

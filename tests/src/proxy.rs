@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use crate::{
     HubProgram, Pushpin, Request,
     hub_library::HubLibrary,
+    hub_nodes::HubNodes,
     hub_pipe::HubPipe,
     looking::{self, Subscribers},
 };
@@ -13,6 +14,7 @@ pub(crate) enum Proxy {
     Pushpin(Pushpin),
     Program(HubProgram),
     Pipe(HubPipe),
+    Nodes(Box<HubNodes>),
     Library(HubLibrary),
 }
 
@@ -22,6 +24,7 @@ impl Proxy {
             Self::Pushpin(pushpin) => pushpin.client(),
             Self::Program(hub) => hub.client(),
             Self::Pipe(pipe) => pipe.hub().client(),
+            Self::Nodes(nodes) => nodes.client(),
             Self::Library(hub) => hub.client(),
         }
     }
@@ -31,6 +34,7 @@ impl Proxy {
             Self::Pushpin(pushpin) => pushpin.control(),
             Self::Program(hub) => hub.control(),
             Self::Pipe(pipe) => pipe.hub().control(),
+            Self::Nodes(nodes) => nodes.control(),
             Self::Library(hub) => hub.control(),
         }
     }
@@ -40,6 +44,7 @@ impl Proxy {
             Self::Pushpin(pushpin) => pushpin.stop().await,
             Self::Program(hub) => hub.stop().await,
             Self::Pipe(pipe) => pipe.stop().await,
+            Self::Nodes(nodes) => nodes.stop().await,
             Self::Library(hub) => hub.stop().await,
         }
     }
@@ -49,6 +54,7 @@ impl Proxy {
             Self::Pushpin(pushpin) => pushpin.start_again(),
             Self::Program(hub) => hub.start_again().await,
             Self::Pipe(pipe) => pipe.start_again().await,
+            Self::Nodes(nodes) => nodes.start_again().await,
             Self::Library(_) => panic!("it ends with its origin"),
         }
     }
@@ -57,7 +63,7 @@ impl Proxy {
     pub(crate) async fn is_ready(&mut self, prefix: &str) {
         match self {
             Self::Pushpin(pushpin) => pushpin.is_ready(prefix).await,
-            Self::Program(_) | Self::Pipe(_) | Self::Library(_) => {}
+            Self::Program(_) | Self::Pipe(_) | Self::Nodes(_) | Self::Library(_) => {}
         }
     }
 
@@ -65,7 +71,7 @@ impl Proxy {
     pub(crate) async fn subscribers(&self, channel: &str) -> Option<Subscribers> {
         match self {
             Self::Pushpin(_) => None,
-            Self::Program(_) | Self::Pipe(_) => {
+            Self::Program(_) | Self::Pipe(_) | Self::Nodes(_) => {
                 Some(looking::subscribers(self.control(), channel).await)
             }
             Self::Library(hub) => Some(hub.subscribers(channel)),
@@ -76,11 +82,17 @@ impl Proxy {
     pub(crate) async fn metrics(&self) -> String {
         match self {
             Self::Pushpin(_) => panic!("Pushpin's metrics are of no use to tests"),
-            Self::Program(_) | Self::Pipe(_) => {
-                let request = Request::new("GET", self.control(), "/metrics");
-                request.send().await.text().await
+            Self::Program(_) | Self::Pipe(_) => metrics(self.control()).await,
+            Self::Nodes(nodes) => {
+                let [one, other] = nodes.controls();
+                metrics(one).await + &metrics(other).await
             }
             Self::Library(hub) => hub.metrics().await,
         }
     }
+}
+
+async fn metrics(control: SocketAddr) -> String {
+    let request = Request::new("GET", control, "/metrics");
+    request.send().await.text().await
 }

@@ -4,6 +4,7 @@ use crate::{
     Front, HubProgram, ISSUER, KEY, Layout, Origin, Place, Pushpin, Recorded, Recorder, Site,
     Valve,
     hub_library::{HubLibrary, HubLibrarySettings},
+    hub_nodes::HubNodes,
     hub_pipe::HubPipe,
     proxy::Proxy,
     recorder::{self, Scripted},
@@ -135,6 +136,10 @@ impl SiteBuilder {
                 }
                 Front::HubPipe => {
                     Proxy::Pipe(HubPipe::start(place, client, control, address, further).await)
+                }
+                Front::HubNodes => {
+                    let nodes = HubNodes::start(place, client, control, address, further);
+                    Proxy::Nodes(Box::new(nodes.await))
                 }
                 Front::HubProgram | Front::HubLibrary => Proxy::Program(
                     HubProgram::start(place, client, control, address, further).await,

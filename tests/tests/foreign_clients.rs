@@ -184,8 +184,10 @@ fn curl(site: &Site, arguments: &[&str]) -> JoinHandle<Output> {
             "*",
         ])
         .stdin(Stdio::null());
+    // One address, as one client has, wherever the next one would go.
+    let address = format!("http://{}", site.client());
     for argument in arguments {
-        command.arg(argument.replace("@site", &format!("http://{}", site.client())));
+        command.arg(argument.replace("@site", &address));
     }
     spawn_blocking(move || {
         let output = command.output();
