@@ -32,16 +32,19 @@ impl ControlOptions {
     }
 
     #[cfg(not(feature = "tls"))]
-    #[expect(clippy::unused_async, reason = "as with TLS")]
     pub(super) async fn secure(&self, socket: Socket) -> Option<Socket> {
         Some(socket)
     }
 
     /// Whether an answer can be written before anything is read.
+    #[cfg(feature = "tls")]
     pub(super) const fn is_plain(&self) -> bool {
-        #[cfg(feature = "tls")]
-        return self.tls.is_none();
-        #[cfg(not(feature = "tls"))]
+        self.tls.is_none()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "as with TLS")]
+    pub(super) const fn is_plain(&self) -> bool {
         true
     }
 }
