@@ -157,6 +157,7 @@
 //! | compression | `Accept-Encoding` reaches the application, and a compressed answer the client, as they are. One that is an instruction (a hold, `application/grip-instruct`, events of a WebSocket, a page of a next link) is decompressed within the [limits](#limits-and-defaults): gzip, deflate, brotli and zstd with a window of up to 8 MiB |
 //! | time | a request takes as long as it takes: an upload of a byte a second, a handler that thinks for minutes, an answer that pauses. A limit on the application's silence is [`origin_idle_timeout`](HubBuilder::origin_idle_timeout), which is off by default |
 //! | headers | as many as HTTP/2 lets into 64 KiB, 1985, in both directions; an empty `Sec-WebSocket-Protocol` of the application counts as none |
+//! | half-closed clients | a client that closes its sending side after its request (`printf … \| nc -N`) gets its answer, as long as it takes some of it within each [`answer_timeout`](HubBuilder::answer_timeout): TCP does not tell it from one that has left. A client that is held, or asks for a WebSocket, has left: nobody would notice it otherwise until the next item |
 //! | early answers | an answer that comes before the request is whole reaches the client, also where the origin closes behind it. A client that goes on sending is read for up to 10 s, so that no reset overtakes the answer |
 //!
 //! # The log

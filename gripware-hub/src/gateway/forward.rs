@@ -137,7 +137,7 @@ async fn forward<S: Origin>(
     let upgrade = websocket::UpgradeRequest::of(&mut request);
     let (mut parts, incoming) = request.into_parts();
     if let Some(slot) = slot {
-        slot.begins(!incoming.is_end_stream());
+        slot.begins(!incoming.is_end_stream(), upgrade.is_some());
     }
     let exchange = Exchange {
         method: parts.method.clone(),

@@ -110,7 +110,8 @@ impl HandoffSlot {
     }
 
     /// Notes a request.
-    pub(super) fn begins(&self, has_body: bool) {
+    pub(super) fn begins(&self, has_body: bool, is_two_way: bool) {
+        self.progress().begins(is_two_way);
         self.has_body.store(has_body, Ordering::Relaxed);
     }
 

@@ -54,6 +54,7 @@ pub(super) async fn serve<S: Origin>(
     let options = &gateway.options;
     let mut connection = Builder::new()
         .timer(TokioTimer::new())
+        .half_close(true)
         .header_read_timeout(options.header_timeout)
         .max_header_size(options.max_header_size)
         .max_headers(max_headers(options.max_header_size))
@@ -93,7 +94,7 @@ pub(super) async fn serve<S: Origin>(
         }
         End::Stalled => {
             gateway.holder.metrics().stalled_closed.add(1);
-            tracing::debug!(target: TARGET, "an answer is ended: its client does not take it");
+            tracing::debug!(target: TARGET, "an answer is ended: its client does not take it, or has left");
             return;
         }
     }

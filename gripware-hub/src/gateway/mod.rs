@@ -8,6 +8,7 @@ mod answer;
 mod body_prefix;
 mod delivery;
 mod disposition;
+mod ending;
 mod error_response;
 mod exchange;
 mod forward;

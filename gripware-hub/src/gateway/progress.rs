@@ -26,6 +26,10 @@ pub(super) struct Progress {
     /// When the period began, while something waits.
     since: Option<Instant>,
     taken: usize,
+    /// When a client that sends no more has last shown that it is there.
+    ended: Option<Instant>,
+    /// Whether a client that sends no more has left, since it asks for a WebSocket.
+    is_two_way: bool,
 }
 
 impl Progress {
@@ -34,7 +38,19 @@ impl Progress {
             limit,
             since: None,
             taken: 0,
+            ended: None,
+            is_two_way: false,
         }
+    }
+
+    /// The client sends no more: it has either half-closed its connection, or left.
+    pub(super) fn ends(&mut self) {
+        self.ended.get_or_insert_with(Instant::now);
+    }
+
+    /// Notes whether a client has to send as well as to take.
+    pub(super) fn begins(&mut self, is_two_way: bool) {
+        self.is_two_way = is_two_way;
     }
 
     /// Begins a period, unless one has begun: something waits for the client.
@@ -46,6 +62,9 @@ impl Progress {
 
     /// Counts bytes that the client has taken, while others may wait.
     pub(super) fn takes(&mut self, bytes: usize) {
+        if let Some(ended) = &mut self.ended {
+            *ended = Instant::now();
+        }
         if self.since.is_none() {
             return;
         }
@@ -67,10 +86,14 @@ impl Progress {
         self.taken = 0;
     }
 
-    /// Returns when the client has stalled; `None` while nothing waits for it, or if the limit is
-    /// longer than the clock goes.
+    /// Returns when the client has stalled; `None` while nothing waits for it and it may still send, or
+    /// if the limit is longer than the clock goes.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.since?.checked_add(self.limit)
+        if self.is_two_way && self.ended.is_some() {
+            return self.ended;
+        }
+        let since = self.since.into_iter().chain(self.ended).min();
+        since?.checked_add(self.limit)
     }
 }
 
@@ -117,6 +140,19 @@ mod tests {
         progress.settles();
         assert_eq!(progress.deadline(), None);
         progress.waits();
+        assert_eq!(progress.deadline(), Some(first + LIMIT / 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_no_more_has_to_take_something_now_and_then() {
+        let mut progress = Progress::new(LIMIT);
+        progress.ends();
+        let first = progress.deadline().unwrap();
+        advance(LIMIT / 2).await;
+        progress.ends();
+        assert_eq!(progress.deadline(), Some(first));
+        progress.takes(1);
+        progress.settles();
         assert_eq!(progress.deadline(), Some(first + LIMIT / 2));
     }
 

@@ -13,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, ReadBuf};
 
-use super::handoff_slot::HandoffSlot;
+use super::{ending::Ending, handoff_slot::HandoffSlot};
 use crate::socket::Socket;
 
 /// How much is read ahead of hyper, in bytes: a few pipelined requests. A client that sends more is
@@ -30,10 +30,8 @@ const CHUNK: usize = 4096;
 /// does not: a client that has no more to ask sends it too and waits for its answers, and TCP does
 /// not tell the two apart.
 pub(super) struct Rewind {
-    socket: TokioIo<Socket>,
+    socket: TokioIo<Ending>,
     ahead: BytesMut,
-    /// Whether the end of file was read ahead.
-    has_ended: bool,
     /// Whether hyper itself waits for more, since the last flush.
     is_awaited: bool,
     slot: Arc<HandoffSlot>,
@@ -42,9 +40,11 @@ pub(super) struct Rewind {
 impl Rewind {
     pub(super) fn new(socket: Socket, prefix: Bytes, slot: Arc<HandoffSlot>) -> Self {
         Self {
-            socket: TokioIo::new(socket),
+            socket: TokioIo::new(Ending {
+                socket,
+                has_ended: false,
+            }),
             ahead: prefix.into(),
-            has_ended: false,
             is_awaited: false,
             slot,
         }
@@ -52,11 +52,11 @@ impl Rewind {
 
     /// The connection, and what of it hyper has not read.
     pub(super) fn into_parts(self) -> (Socket, Bytes) {
-        (self.socket.into_inner(), self.ahead.freeze())
+        (self.socket.into_inner().socket, self.ahead.freeze())
     }
 
     fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while !self.has_ended && self.ahead.len() < AHEAD {
+        while !self.socket.inner().has_ended && self.ahead.len() < AHEAD {
             let mut chunk = [0; CHUNK];
             let mut buf = ReadBuf::new(&mut chunk);
             let socket = Pin::new(self.socket.inner_mut());
@@ -64,10 +64,16 @@ impl Rewind {
                 Poll::Ready(read) => read?,
                 Poll::Pending => break,
             }
-            self.has_ended = buf.filled().is_empty();
             self.ahead.extend_from_slice(buf.filled());
         }
+        self.note_end();
         Ok(())
+    }
+
+    fn note_end(&self) {
+        if self.socket.inner().has_ended {
+            self.slot.progress().ends();
+        }
     }
 
     fn wrote(&self, written: &Poll<io::Result<usize>>) {
@@ -87,11 +93,9 @@ impl Read for Rewind {
         mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
-            if self.has_ended {
-                return Poll::Ready(Ok(()));
-            }
             let read = Pin::new(&mut self.socket).poll_read(cx, buf);
             self.is_awaited = read.is_pending();
+            self.note_end();
             return read;
         }
         let length = self.ahead.len().min(buf.remaining());

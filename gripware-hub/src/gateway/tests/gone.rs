@@ -49,25 +49,44 @@ async fn a_client_that_resets_is_gone_whatever_it_has_sent_ahead() {
 
 #[tokio::test]
 async fn a_client_that_sends_no_more_still_gets_its_answer() {
-    let (admit, begun) = tokio::sync::oneshot::channel::<()>();
-    let begun = Arc::new(Mutex::new(Some(begun)));
-    let app = Router::new().route(
-        "/slow",
-        routing::get(async move || {
-            let begun = begun.lock().unwrap().take();
-            if let Some(begun) = begun {
-                begun.await.unwrap();
-            }
-            "answer"
-        }),
-    );
-    let address = gateway(&Caught::new(false), app).await;
+    for requests in [1, 2] {
+        let (admit, begun) = tokio::sync::oneshot::channel::<()>();
+        let begun = Arc::new(Mutex::new(Some(begun)));
+        let app = Router::new().route(
+            "/slow",
+            routing::get(async move || {
+                let begun = begun.lock().unwrap().take();
+                if let Some(begun) = begun {
+                    begun.await.unwrap();
+                }
+                "answer"
+            }),
+        );
+        let address = gateway(&Caught::new(false), app).await;
+        let mut client = Client::connect(address).await;
+        client.send(&GET.repeat(requests)).await;
+        client.0.shutdown().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        admit.send(()).unwrap();
+        let answers = client.rest().await;
+        assert_eq!(answers.matches("\r\n\r\nanswer").count(), requests);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_no_more_and_gets_nothing_is_gone_after_a_while() {
+    let (origin, mut told) = silent().await;
+    let options = Options {
+        answer_timeout: Duration::from_millis(200),
+        ..Options::default()
+    };
+    let address = gateway_with(&Caught::new(false), origin, options).await;
     let mut client = Client::connect(address).await;
-    client.send(&GET.repeat(2)).await;
+    client.send(GET).await;
+    tells(&mut told, "asked").await;
     client.0.shutdown().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    admit.send(()).unwrap();
-    assert!(client.rest().await.contains("\r\n\r\nanswer"));
+    tells(&mut told, "left").await;
+    assert_eq!(client.rest().await, "");
 }
 
 #[tokio::test]
