@@ -1,5 +1,7 @@
 //! A handler that panics costs one answer, and the log says that it did.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::{
     io,
     sync::{Arc, Mutex},
