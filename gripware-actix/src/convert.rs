@@ -4,8 +4,8 @@
 use actix_web::{dev::RequestHead, http as actix};
 use gripware_core::{
     header::{
-        CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_PREFIX, GRIP_SIG,
-        GUARDED, META_PREFIX,
+        CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_OFFER, GRIP_PREFIX,
+        GRIP_SIG, GUARDED, META_PREFIX,
     },
     ws::ORIGIN_HEADERS,
 };
@@ -19,19 +19,21 @@ use http::{
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What a policy looks at in a request.
-const OF_A_REQUEST: [HeaderName; 6] = [
+const OF_A_REQUEST: [HeaderName; 7] = [
     CONTENT_LENGTH,
     CONTENT_TYPE,
     GRIP_SIG,
     GRIP_FEATURE,
     GRIP_LAST,
+    GRIP_OFFER,
     GUARDED,
 ];
 
 /// What a conversation looks at in a request, beside its meta.
-const OF_A_SOCKET: [HeaderName; 4] = [
+const OF_A_SOCKET: [HeaderName; 5] = [
     CONNECTION_ID,
     CONTENT_BYTES_REPLAYED,
+    GRIP_OFFER,
     SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL,
 ];

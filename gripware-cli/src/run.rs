@@ -64,7 +64,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
         Application::Pipe(name) => {
             let pipe = Pipe::start(name, options.pipe, &control_url).await?;
-            (hub.serve(front, pipe.origin()), Some(pipe))
+            (hub.serve_events(front, pipe.origin()), Some(pipe))
         }
     };
     let stop = CancellationToken::new();

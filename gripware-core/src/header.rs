@@ -31,6 +31,8 @@ names! {
     GRIP_FEATURE = "grip-feature";
     /// The last id the proxy delivered on a channel, one line a channel. Request.
     GRIP_LAST = "grip-last";
+    /// What the proxy also takes as an answer to a WebSocket's handshake that it passes on. Request.
+    GRIP_OFFER = "grip-offer";
     /// `response` or `stream`. Response.
     GRIP_HOLD = "grip-hold";
     /// The channels of a hold with their parameters. Response.
@@ -91,11 +93,26 @@ pub fn is_websocket_events(headers: &HeaderMap) -> bool {
     has_essence(headers, WEBSOCKET_EVENTS)
 }
 
+/// The value of [`GRIP_OFFER`]: the application may answer the handshake with events, as if it had
+/// come as `OPEN`, or with a 101 of its own.
+pub const OFFERED_EVENTS: HeaderValue = HeaderValue::from_static("websocket-events");
+
 /// Returns `true` if a request is a turn of a conversation over a WebSocket: a `POST` that carries
-/// events.
+/// events, or a `GET` that [offers](offers_events) to take them as its answer.
 #[must_use]
 pub fn is_conversation(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::POST && is_websocket_events(headers)
+    match *method {
+        Method::POST => is_websocket_events(headers),
+        Method::GET => offers_events(headers),
+        _ => false,
+    }
+}
+
+/// Returns `true` if a request is the handshake of a WebSocket as the client sent it, and its proxy
+/// takes events as an answer too. Proxies remove headers with such a name from what clients send.
+#[must_use]
+pub fn offers_events(headers: &HeaderMap) -> bool {
+    headers.get(GRIP_OFFER) == Some(&OFFERED_EVENTS)
 }
 
 /// Returns `true` if a turn of a conversation is about a connection that is open already, as far as

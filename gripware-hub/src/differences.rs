@@ -86,6 +86,8 @@
 //! | passes on a path that leaves the base of a route by dot segments | 400, in every spelling | whatever is beside the base is not for clients |
 //! | takes escapes out of a target that need not be there | leaves the target as it is | a signature over it is not the proxy's to break |
 //! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, `TE` among it, and keeps these two | the rest is the origin's to know |
+//! | offers the extension `grip` on a native WebSocket, and obeys it where it is accepted | does not offer it, and removes it | a handler that wants control messages answers with events |
+//! | has the kind of WebSocket in its routes (`over_http`) | asks the application, where that is in its process or in front of it: by `Grip-Offer: websocket-events` on the handshake | an application's own WebSockets work as without a hub |
 //! | speaks HTTP/1.1 | and HTTP/2, on the same port, with WebSockets (RFC 8441) | a browser has six connections for HTTP/1.1, which six streams use up |
 //! | cuts held clients off when it ends | ends streams, closes WebSockets with 1001, gives response holds what was stored | a client that is told comes back at once |
 //! | has routes to several origins, and proxies that it trusts (`upstream_key`) | has one origin | the application's router decides, or a second hub |

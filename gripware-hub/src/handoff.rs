@@ -18,6 +18,7 @@ use crate::{
     http::replay_request::ReplayRequest,
     metrics::Metrics,
     origin::OriginClient,
+    passed::PassedSockets,
     settings::Settings,
     signature::Signature,
     socket::{DetachedSocket, Io},
@@ -30,6 +31,7 @@ pub(crate) trait Holder: fmt::Debug + Send + Sync + 'static {
     fn settings(&self) -> &Settings;
     fn signature(&self) -> &Arc<Signature>;
     fn metrics(&self) -> &Metrics;
+    fn passed(&self) -> &Arc<PassedSockets>;
 }
 
 /// A client that is held from now on.

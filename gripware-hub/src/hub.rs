@@ -18,11 +18,13 @@ use crate::{
     connection_id::Id,
     control,
     control::ControlOptions,
-    gateway::{Gateway, Options, passthrough},
+    gateway::{Gateway, Handshakes, Options, passthrough},
     http::body::Body,
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     node::Node,
-    origin::{BoxError, HttpOrigin, OriginAddress, OriginAddressError, RoutedOrigin, Routes},
+    origin::{
+        BoxError, HttpOrigin, Origin, OriginAddress, OriginAddressError, RoutedOrigin, Routes,
+    },
     server::{Listener, Serve, within},
     settings::Settings,
 };
@@ -91,11 +93,31 @@ impl Hub {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let listener = listener.into();
+        self.serve_with(listener.into(), app, Handshakes::Within)
+    }
+
+    /// As [`serve`](Self::serve), for a service that carries whole messages of HTTP to an application
+    /// elsewhere: the handshakes of WebSockets come as events alone.
+    pub fn serve_events<S, B>(&self, listener: impl Into<Listener>, app: S) -> Serve
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.serve_with(listener.into(), app, Handshakes::Events)
+    }
+
+    fn serve_with(&self, listener: Listener, app: impl Origin, handshakes: Handshakes) -> Serve {
         match self.place.clone() {
             Place::Here {
                 cluster, options, ..
             } => Serve::new(move |stop| async move {
+                let options = Options {
+                    handshakes,
+                    ..options
+                };
                 // Whoever was held before would miss what others publish.
                 tokio::select! {
                     () = cluster.heard() => {}
@@ -133,13 +155,31 @@ impl Hub {
         listener: impl Into<Listener>,
         origin: &str,
     ) -> Result<Serve, OriginAddressError> {
+        self.forward_with(listener.into(), origin, self.handshakes_elsewhere())
+    }
+
+    /// How applications at other addresses get the handshakes of WebSockets.
+    fn handshakes_elsewhere(&self) -> Handshakes {
+        match &self.place {
+            Place::Here { options, .. } if options.native_websockets => Handshakes::Native,
+            _ => Handshakes::Events,
+        }
+    }
+
+    fn forward_with(
+        &self,
+        listener: Listener,
+        origin: &str,
+        handshakes: Handshakes,
+    ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
-        Ok(self.serve(listener, HttpOrigin::new(address)))
+        Ok(self.serve_with(listener, HttpOrigin::new(address), handshakes))
     }
 
     /// Serves clients, in front of several applications or several processes of one.
     pub fn forward_by(&self, listener: impl Into<Listener>, routes: &Routes) -> Serve {
-        self.serve(listener, RoutedOrigin::from(routes.clone()))
+        let origin = RoutedOrigin::from(routes.clone());
+        self.serve_with(listener.into(), origin, self.handshakes_elsewhere())
     }
 
     /// Stands in front of an application that listens itself, such as one of actix-web.
@@ -170,7 +210,8 @@ impl Hub {
         let app = net::TcpListener::bind(("127.0.0.1", 0))?;
         app.set_nonblocking(true)?;
         let origin = format!("http://{}", app.local_addr()?);
-        let serve = self.forward(listener, &origin).map_err(io::Error::other)?;
+        let serve = self.forward_with(listener.into(), &origin, Handshakes::Either);
+        let serve = serve.map_err(io::Error::other)?;
         Ok((app, serve.at(public)))
     }
 

@@ -48,16 +48,20 @@ pub enum ConnectionKind {
     Stream,
     /// A WebSocket.
     WebSocket,
+    /// A connection that the application speaks another protocol over itself, such as a WebSocket of
+    /// its own. The hub passes the bytes on, and nothing can be published to it.
+    Passed,
 }
 
 impl ConnectionKind {
-    /// `response`, `stream` or `websocket`.
+    /// `response`, `stream`, `websocket` or `passed`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Response => "response",
             Self::Stream => "stream",
             Self::WebSocket => "websocket",
+            Self::Passed => "passed",
         }
     }
 }

@@ -44,6 +44,8 @@ counters! {
     held_streams;
     /// Clients that were held: WebSockets.
     held_websockets;
+    /// Connections that were passed through after a 101 of the application.
+    passed_sockets;
     /// Items accepted.
     items;
     /// Items dropped since their id was seen a moment ago.
@@ -127,6 +129,7 @@ pub(crate) struct GaugeByKind {
     response: Gauge,
     stream: Gauge,
     websocket: Gauge,
+    passed: Gauge,
 }
 
 impl GaugeByKind {
@@ -135,6 +138,7 @@ impl GaugeByKind {
             ConnectionKind::Response => &self.response,
             ConnectionKind::Stream => &self.stream,
             ConnectionKind::WebSocket => &self.websocket,
+            ConnectionKind::Passed => &self.passed,
         }
     }
 
@@ -152,6 +156,8 @@ impl GaugeByKind {
 pub(crate) struct Gauges {
     /// Clients that are held.
     pub(crate) connections: Subscribers,
+    /// Connections that are passed through.
+    pub(crate) passed: usize,
     pub(crate) channels: usize,
     pub(crate) subscriptions: Subscribers,
     /// What waits for clients to read it, in bytes.
@@ -166,6 +172,9 @@ impl Gauges {
             "Clients that are held.",
             self.connections,
         );
+        let kind = ConnectionKind::Passed.as_str();
+        let passed = self.passed;
+        let _ = writeln!(text, "gripware_hub_connections{{kind=\"{kind}\"}} {passed}");
         by_kind(
             text,
             "gripware_hub_subscriptions",
@@ -235,7 +244,8 @@ mod tests {
             "# TYPE gripware_hub_connections gauge\n\
              gripware_hub_connections{kind=\"response\"} 0\n\
              gripware_hub_connections{kind=\"stream\"} 2\n\
-             gripware_hub_connections{kind=\"websocket\"} 0\n",
+             gripware_hub_connections{kind=\"websocket\"} 0\n\
+             gripware_hub_connections{kind=\"passed\"} 0\n",
             "gripware_hub_queued_bytes 9\n",
         ] {
             assert!(text.contains(lines), "{lines}\nis not in\n{text}");

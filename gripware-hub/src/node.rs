@@ -27,6 +27,7 @@ use crate::{
     inspect::{ChannelInfo, ConnectionInfo, Subscribers},
     metrics::{Gauges, Metrics},
     page::{CursorError, MAX_PAGE, Page, Seniority, channel_cursor, read_channel_cursor},
+    passed::PassedSockets,
     settings::Settings,
     shard,
     shard::{Message, Shared},
@@ -41,6 +42,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     shared: Arc<Shared>,
     backlog: Arc<Backlog>,
+    passed: Arc<PassedSockets>,
     next_shard: AtomicUsize,
     /// What cursors of connections count from.
     started: Instant,
@@ -73,6 +75,7 @@ impl Node {
             signature: Arc::new(Signature::new(settings.signer.clone())),
             metrics: Arc::clone(&shared.metrics),
             backlog: Arc::new(Backlog::new(settings.backlog_bytes)),
+            passed: Arc::default(),
             next_shard: AtomicUsize::new(0),
             started: clock::now(),
             shared,
@@ -221,7 +224,11 @@ impl Node {
         after: Option<Seniority>,
         limit: usize,
     ) -> Vec<(Seniority, ConnectionInfo)> {
-        let mut connections = Vec::new();
+        let mut connections = match channel {
+            // What is passed through follows none.
+            Some(_) => Vec::new(),
+            None => self.passed.list(after),
+        };
         let channel: Option<Arc<str>> = channel.map(Into::into);
         for answer in self.ask_all(|list| Message::List {
             channel: channel.clone(),
@@ -245,6 +252,7 @@ impl Node {
     pub(crate) fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.metrics.connections.values(),
+            passed: self.passed.len(),
             channels: self.shared.registry.followed(),
             subscriptions: self.metrics.subscriptions.values(),
             queued_bytes: self.shared.queued_bytes(),
@@ -253,7 +261,7 @@ impl Node {
 
     /// Ends a connection in the way its kind allows. Returns whether there was one.
     pub(crate) async fn close(&self, id: Id) -> bool {
-        let mut is_found = false;
+        let mut is_found = self.passed.close(id);
         for answer in self.ask_all(|found| Message::Close { id, found }) {
             is_found |= answer.await.unwrap_or(false);
         }
@@ -289,6 +297,7 @@ impl Node {
     /// Ends every hold in the way its kind allows, after what was accepted is delivered. Returns
     /// whether all clients have got what is theirs in time.
     pub(crate) async fn drain(&self, limit: Duration) -> bool {
+        self.passed.end();
         let shared = &self.shared;
         let released = shared
             .registry
@@ -335,6 +344,10 @@ impl Holder for Node {
 
     fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    fn passed(&self) -> &Arc<PassedSockets> {
+        &self.passed
     }
 }
 

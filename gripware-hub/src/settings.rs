@@ -259,7 +259,8 @@ mod tests {
                 "head_timeout" => "header_timeout",
                 "max_head" => "max_header_size",
                 // None of them is a limit.
-                "slow_clients" | "on_loss" | "development" | "shards" | "trust_forwarded" => {
+                "native_websockets" | "slow_clients" | "on_loss" | "development" | "shards"
+                | "trust_forwarded" => {
                     continue;
                 }
                 name => name,

@@ -16,7 +16,7 @@ use gripware_core::{
     header::is_conversation,
     ws::{Guard, WebSocketError, WebSocketErrorKind},
 };
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use pin_project::pin_project;
 
 use super::{MiddlewareMissing, WebSocketContext, WebSocketRejection, context};
@@ -63,8 +63,13 @@ impl State {
         if !cx.is_proxied() {
             return Err(WebSocketRejection::Unsigned);
         }
+        // What follows the head of a handshake is the socket's, and has no end.
+        let payload = match method {
+            Method::GET => Payload::None,
+            _ => payload.take(),
+        };
         Ok(Self::Reading {
-            body: BodyStream::new(payload.take()),
+            body: BodyStream::new(payload),
             read: Vec::new(),
             headers: convert::socket_headers(request.head()),
             guard: request.extensions().get().copied(),

@@ -60,11 +60,12 @@ pub use self::{flow::MIN_KEEP_ALIVE_INTERVAL, send::MESSAGE_PREFIX};
 use self::{handshake::Handshake, send::Ending};
 use super::{
     Close, ConnectionId, ConnectionIdError, Event, EventKind, Events, Message, Reply,
-    WebSocketError, WebSocketErrorKind, encode_into, encoded_len, incoming::Incoming, meta::Meta,
+    WebSocketError, WebSocketErrorKind, encode, encode_into, encoded_len, incoming::Incoming,
+    meta::Meta,
 };
 use crate::{
     Limits,
-    header::{CONNECTION_ID, CONTENT_BYTES_ACCEPTED, KEEP_ALIVE_INTERVAL},
+    header::{CONNECTION_ID, CONTENT_BYTES_ACCEPTED, KEEP_ALIVE_INTERVAL, offers_events},
 };
 
 /// What a proxy tells about one WebSocket in one request, and what it is told in the answer.
@@ -109,7 +110,8 @@ pub struct WebSocketContext {
 }
 
 impl WebSocketContext {
-    /// Reads a request. `prefix` is put before the name of every channel.
+    /// Reads a request. `prefix` is put before the name of every channel. A handshake that
+    /// [offers](crate::header::offers_events) to be answered with events is an opening.
     ///
     /// That it is a `POST` with the right content type, and that its signature is right, is for
     /// the caller to see to.
@@ -125,6 +127,11 @@ impl WebSocketContext {
         limits: &Limits,
     ) -> Result<Self, WebSocketError> {
         let connection_id = connection_id(headers)?;
+        let is_handshake = body.is_empty() && offers_events(headers);
+        let body = match is_handshake {
+            true => encode(&[Event::open()]),
+            false => body,
+        };
         let incoming = Incoming::read(body, limits)?;
         Ok(Self {
             connection_id,

@@ -58,7 +58,8 @@ impl Entry {
         match kind {
             ConnectionKind::Response => &mut self.response,
             ConnectionKind::Stream => &mut self.stream,
-            ConnectionKind::WebSocket => &mut self.websocket,
+            // Nothing that is passed through follows a channel.
+            ConnectionKind::WebSocket | ConnectionKind::Passed => &mut self.websocket,
         }
     }
 

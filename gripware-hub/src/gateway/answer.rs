@@ -28,6 +28,8 @@ use crate::{
 pub(super) enum Answer<B> {
     Whole(Bytes),
     Origin(#[pin] B),
+    /// The same, of a request that asked for another protocol.
+    Boxed(OriginBody),
     /// The beginning of a stream, whose client is held and gets the rest when it has this.
     Opening(Opening),
     H2Stream(H2StreamBody),
@@ -74,6 +76,18 @@ impl<B> Answer<B> {
     }
 }
 
+impl Answer<OriginBody> {
+    /// The same among answers with bodies of another type.
+    pub(super) fn boxed<B>(self) -> Answer<B> {
+        match self {
+            Self::Whole(bytes) => Answer::Whole(bytes),
+            Self::Origin(body) | Self::Boxed(body) => Answer::Boxed(body),
+            Self::Opening(opening) => Answer::Opening(opening),
+            Self::H2Stream(stream) => Answer::H2Stream(stream),
+        }
+    }
+}
+
 impl<B> http_body::Body for Answer<B>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -90,15 +104,12 @@ where
                 AnswerParts::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
                 AnswerParts::Whole(bytes) => return data(std::mem::take(bytes)),
                 AnswerParts::Origin(body) => {
-                    let mut frame = ready!(body.poll_frame(cx));
-                    if let Some(Ok(frame)) = &mut frame
-                        && let Some(trailers) = frame.trailers_mut()
-                    {
-                        retain(trailers, |name| {
-                            !is_instruction(name) && !is_hop_by_hop(name)
-                        });
-                    }
-                    return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+                    let frame = ready!(body.poll_frame(cx));
+                    return Poll::Ready(frame.map(|frame| frame.map(clean).map_err(Into::into)));
+                }
+                AnswerParts::Boxed(body) => {
+                    let frame = ready!(Pin::new(body).poll_frame(cx));
+                    return Poll::Ready(frame.map(|frame| frame.map(clean)));
                 }
                 AnswerParts::H2Stream(stream) => {
                     let read = ready!(stream.poll_data(cx));
@@ -143,6 +154,7 @@ where
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Origin(body) => body.is_end_stream(),
+            Self::Boxed(body) => body.is_end_stream(),
             Self::Opening(_) | Self::H2Stream(_) => false,
         }
     }
@@ -151,9 +163,20 @@ where
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Origin(body) => body.size_hint(),
+            Self::Boxed(body) => body.size_hint(),
             Self::Opening(_) | Self::H2Stream(_) => SizeHint::default(),
         }
     }
+}
+
+/// Trailers are no way around what is removed of the headers.
+fn clean(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        retain(trailers, |name| {
+            !is_instruction(name) && !is_hop_by_hop(name)
+        });
+    }
+    frame
 }
 
 fn data<E>(bytes: Bytes) -> Poll<Option<Result<Frame<Bytes>, E>>> {

@@ -20,7 +20,7 @@ use super::{
     body_prefix::{Begun, OriginBody, whole},
     exchange::Exchange,
     forward::Outcome,
-    handoff_slot::{Handoff, HandoffSlot, Whom},
+    handoff_slot::{Handoff, HandoffSlot, Leaving, Whom},
     refused::Refused,
     request::absolute,
 };
@@ -156,11 +156,11 @@ impl Disposition<'_> {
         self.holder.metrics().held_responses.add(1);
         self.exchange.log_held(status, "response", Some(client.id));
         let Some(answer) = answer else {
-            return Ok(Outcome::Leave(Box::new(Handoff {
+            return Ok(Outcome::Leave(Leaving::Held(Box::new(Handoff {
                 client: Whom::Client(Box::new(client)),
                 keep_alive: self.exchange.keep_alive,
                 opened: None,
-            })));
+            }))));
         };
         self.holder.hold(client);
         let Ok(mut response) = answer.await else {

@@ -7,7 +7,7 @@ use http::{Method, StatusCode, Uri, Version};
 use crate::{clock, connection_id::Id, log::REQUESTS};
 
 /// One request, as far as its answer depends on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Exchange {
     pub(super) method: Method,
     /// For the log: the path, without a query, which may have secrets.

@@ -5,26 +5,29 @@ use std::{convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync:
 
 use bytes::Bytes;
 use gripware_core::ErrorChain;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, service::Service};
 
 use super::{
     answer::Answer,
+    body_prefix::OriginBody,
     delivery::Delivery,
     disposition::Disposition,
     error_response::{busy, fault_of_client},
     exchange::Exchange,
-    handoff_slot::{Handoff, HandoffSlot},
-    request,
+    handoff_slot::{HandoffSlot, Leaving},
+    native, request,
     server::Gateway,
     share,
-    share::{Counted, Share, Shares},
+    share::{Counted, InProgress, Share, Shares},
     streams::StreamWatch,
     websocket,
 };
 use crate::{
     clock,
+    connection_id::Id,
+    handoff::Holder,
     http::{
         body::Body,
         refusal::{bad_gateway, refusal},
@@ -82,9 +85,20 @@ impl Peer {
 pub(super) enum Outcome<B> {
     Answer(Response<Answer<B>>),
     /// The connection leaves hyper.
-    Leave(Box<Handoff>),
+    Leave(Leaving),
     /// The stream is reset: an answer that was promised will not come.
     Abandon,
+}
+
+impl Outcome<OriginBody> {
+    /// The same among answers with bodies of another type.
+    pub(super) fn boxed<B>(self) -> Outcome<B> {
+        match self {
+            Self::Answer(response) => Outcome::Answer(response.map(Answer::boxed)),
+            Self::Leave(leaving) => Outcome::Leave(leaving),
+            Self::Abandon => Outcome::Abandon,
+        }
+    }
 }
 
 impl<B> From<Response<Bytes>> for Outcome<B> {
@@ -111,9 +125,9 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
                 Outcome::Answer(response) => {
                     Ok(response.map(|answer| Delivery::new(answer, StreamWatch::current())))
                 }
-                Outcome::Leave(handoff) => {
+                Outcome::Leave(leaving) => {
                     if let Some(slot) = slot {
-                        slot.put(handoff);
+                        slot.put(leaving);
                         match pending::<Infallible>().await {}
                     }
                     Err(Abandoned)
@@ -135,6 +149,7 @@ async fn forward<S: Origin>(
     let (settings, metrics) = (holder.settings(), holder.metrics());
     metrics.requests.add(1);
     let upgrade = websocket::UpgradeRequest::of(&mut request);
+    let other = native::other_protocol(request.version(), request.headers());
     let (mut parts, incoming) = request.into_parts();
     if let Some(slot) = slot {
         slot.begins(!incoming.is_end_stream(), upgrade.is_some());
@@ -164,10 +179,13 @@ async fn forward<S: Origin>(
     match upgrade {
         Some(Ok(client)) => {
             // In a box, since the future of each plain request would have room for it.
-            return Box::pin(websocket::open(
-                gateway, slot, share, exchange, client, parts,
-            ))
-            .await;
+            let opening = websocket::Handshake {
+                slot,
+                share,
+                exchange,
+                parts,
+            };
+            return Box::pin(opening.open(gateway, origin, client)).await;
         }
         Some(Err(response)) => {
             exchange.log(response.status(), "none");
@@ -187,6 +205,14 @@ async fn forward<S: Origin>(
         parts.extensions.insert(OverTls);
     }
     holder.signature().write(&mut parts.headers);
+    if let Some(protocol) = other.filter(|_| incoming.is_end_stream()) {
+        let request = Passing {
+            exchange,
+            parts,
+            replay,
+        };
+        return Box::pin(request.pass(gateway, origin, slot, protocol, in_progress)).await;
+    }
     let (body, rest) = if incoming.is_end_stream() {
         (Body::whole(Bytes::new()), None)
     } else {
@@ -199,14 +225,7 @@ async fn forward<S: Origin>(
     let answer = origin.send(Request::from_parts(parts, body));
     let response = match Silence::within(silence.as_deref(), answer).await {
         Ok(response) => response.map(|body| Counted::new(body, in_progress, limit)),
-        Err(error) => {
-            let response = fault_of_client(&error).unwrap_or_else(|| {
-                metrics.bad_gateway.add(1);
-                failure(&exchange, &error, settings.development)
-            });
-            exchange.log(response.status(), "none");
-            return response.into();
-        }
+        Err(error) => return unanswered(&**holder, &exchange, &error).into(),
     };
     let disposition = Disposition {
         holder,
@@ -217,6 +236,68 @@ async fn forward<S: Origin>(
         rest,
     };
     disposition.make(response).await
+}
+
+/// A request for another protocol than HTTP or WebSocket.
+struct Passing {
+    exchange: Exchange,
+    parts: Parts,
+    replay: ReplayRequest,
+}
+
+impl Passing {
+    /// Lets the application decide: the connection is the new protocol's from its 101 on, and any
+    /// other answer is one like all.
+    async fn pass<S: Origin, B>(
+        self,
+        gateway: &Gateway<S>,
+        origin: S,
+        slot: Option<&Arc<HandoffSlot>>,
+        protocol: HeaderValue,
+        in_progress: Option<InProgress>,
+    ) -> Outcome<B> {
+        let (exchange, parts) = (self.exchange, self.parts);
+        let answer = native::ask(
+            gateway,
+            origin,
+            &exchange,
+            parts,
+            protocol,
+            None,
+            in_progress,
+        );
+        let response = match answer.await {
+            Ok(response) => response,
+            Err(error) => return unanswered(&*gateway.holder, &exchange, &error).into(),
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let client = websocket::Acceptance::Http1(None);
+            return native::switch(gateway, slot, &exchange, client, Id::random(), response);
+        }
+        let disposition = Disposition {
+            holder: &gateway.holder,
+            origin_client: &gateway.origin_client,
+            slot,
+            exchange,
+            replay: self.replay,
+            rest: None,
+        };
+        disposition.make(response).await.boxed()
+    }
+}
+
+/// Returns the response where the origin has given none.
+pub(super) fn unanswered(
+    holder: &dyn Holder,
+    exchange: &Exchange,
+    error: &OriginError,
+) -> Response<Bytes> {
+    let response = fault_of_client(error).unwrap_or_else(|| {
+        holder.metrics().bad_gateway.add(1);
+        failure(exchange, error, holder.settings().development)
+    });
+    exchange.log(response.status(), "none");
+    response
 }
 
 pub(super) fn failure(

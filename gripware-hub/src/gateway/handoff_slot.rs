@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{progress::Progress, websocket::Opened};
+use super::{passage::Passage, progress::Progress, websocket::Opened};
 use crate::handoff::{Awaited, ClientConn, HeldClient, Holder};
 
 /// A client whose connection is to leave hyper for a hold.
@@ -69,6 +69,19 @@ impl Handoff {
     }
 }
 
+/// A connection that leaves hyper.
+#[derive(Debug)]
+pub(super) enum Leaving {
+    Held(Box<Handoff>),
+    Passed(Box<Passage>),
+}
+
+impl From<Box<Handoff>> for Leaving {
+    fn from(handoff: Box<Handoff>) -> Self {
+        Self::Held(handoff)
+    }
+}
+
 /// Where the service of a connection leaves a handoff for the task that polls the connection.
 ///
 /// A handoff is taken only when everything hyper has written is with the socket: an interim response,
@@ -77,7 +90,7 @@ impl Handoff {
 ///
 /// It is also where the connection's IO leaves how the client takes what is written.
 pub(super) struct HandoffSlot {
-    handoff: Mutex<Option<Box<Handoff>>>,
+    leaving: Mutex<Option<Leaving>>,
     flushed: AtomicBool,
     /// Whether the latest request has a body.
     has_body: AtomicBool,
@@ -88,18 +101,18 @@ impl HandoffSlot {
     /// `limit` is how long the client may stall.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
-            handoff: Mutex::default(),
+            leaving: Mutex::default(),
             flushed: AtomicBool::new(false),
             has_body: AtomicBool::new(false),
             progress: Mutex::new(Progress::new(limit)),
         }
     }
 
-    pub(super) fn put(&self, handoff: Box<Handoff>) {
-        *self.lock() = Some(handoff);
+    pub(super) fn put(&self, leaving: impl Into<Leaving>) {
+        *self.lock() = Some(leaving.into());
     }
 
-    pub(super) fn take(&self) -> Option<Box<Handoff>> {
+    pub(super) fn take(&self) -> Option<Leaving> {
         self.lock().take()
     }
 
@@ -129,7 +142,7 @@ impl HandoffSlot {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Handoff>>> {
-        self.handoff.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Leaving>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioTimer;
 
 use super::{
     forward::{Client, Peer},
-    handoff_slot::HandoffSlot,
+    handoff_slot::{HandoffSlot, Leaving},
     linger::linger,
     progress::StallTimer,
     rewind::Rewind,
@@ -99,10 +99,15 @@ pub(super) async fn serve<S: Origin>(
         }
     }
     let parts = connection.into_parts();
-    let (Some(handoff), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {
+    let (Some(leaving), (socket, rest)) = (slot.take(), parts.io.into_parts()) else {
         return;
     };
     drop(permit);
+    let unread = join(&parts.read_buf, &rest);
+    let handoff = match leaving {
+        Leaving::Held(handoff) => handoff,
+        Leaving::Passed(passage) => return passage.run(socket, unread).await,
+    };
     let Ok(socket) = socket.detach() else {
         return;
     };
@@ -117,7 +122,7 @@ pub(super) async fn serve<S: Origin>(
     });
     let conn = ClientConn {
         socket,
-        unread: join(&parts.read_buf, &rest),
+        unread,
         resume_http,
     };
     handoff.hand_over(conn, &*holder);

@@ -20,7 +20,9 @@ mod http1;
 mod http2;
 mod http2_io;
 mod linger;
+mod native;
 mod options;
+mod passage;
 pub(crate) mod passthrough;
 mod progress;
 mod refused;
@@ -34,4 +36,7 @@ mod streams;
 mod tests;
 mod websocket;
 
-pub(crate) use self::{options::Options, server::Gateway};
+pub(crate) use self::{
+    options::{Handshakes, Options},
+    server::Gateway,
+};

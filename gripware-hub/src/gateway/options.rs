@@ -2,12 +2,33 @@
 
 use crate::setting;
 
+/// How an application gets the handshakes of WebSockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshakes {
+    /// As events alone (GRIP 2.2).
+    Events,
+    /// As they are.
+    Native,
+    /// As they are, with the offer to answer with events; and as events where it takes no GET.
+    Either,
+    /// The same, for an application in this process.
+    Within,
+}
+
+impl Handshakes {
+    pub(super) fn are_offers(self) -> bool {
+        matches!(self, Self::Either | Self::Within)
+    }
+}
+
 setting::settings! {
     /// How clients are received.
     options: struct Options {
         /// Clients come over HTTPS, and no other way.
         #[cfg(feature = "tls")]
         tls: Option<crate::tls::Tls> = None,
+        /// How the application gets the handshakes of WebSockets.
+        handshakes: Handshakes = Handshakes::Events,
     }
 
     "Trust" {
@@ -15,6 +36,15 @@ setting::settings! {
         /// right only behind a proxy that sets them itself. Otherwise it is replaced, so that nobody can
         /// pretend to have another address.
         trust_forwarded: Switch = false;
+    }
+
+    "Origin" {
+        /// whether an application at another address gets the handshakes of WebSockets as they are, and
+        /// speaks WebSocket itself; otherwise it gets them as events (WebSocket-over-HTTP), as from
+        /// Pushpin with `over_http`. It is for [`Hub::forward`](crate::Hub::forward): under
+        /// [`Hub::serve`](crate::Hub::serve) and [`Hub::front`](crate::Hub::front) each handler
+        /// decides.
+        native_websockets: Switch = false;
     }
 
     "Clients" {

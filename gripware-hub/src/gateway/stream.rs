@@ -80,7 +80,9 @@ impl Disposition<'_> {
         let slot = self.slot.cloned();
         if slot.is_some() && rest.is_none() {
             // Nothing goes out before the shard has it.
-            return Ok(Outcome::Leave(handoff(Whom::Client(Box::new(client)))));
+            return Ok(Outcome::Leave(
+                handoff(Whom::Client(Box::new(client))).into(),
+            ));
         }
         // Whoever has read a byte of the answer follows its channels.
         let Some(client) = client.hold_ahead(&**self.holder).await else {

@@ -12,6 +12,7 @@ mod holds;
 mod hostile;
 mod http2;
 mod idle;
+mod native;
 mod patience;
 mod plain;
 mod stalled;
@@ -48,6 +49,7 @@ use crate::{
     http::replay_request::ReplayRequest,
     metrics::Metrics,
     origin::HttpOrigin,
+    passed::PassedSockets,
     settings::Settings,
     signature::Signature,
     socket::{DetachedSocket, Socket},
@@ -61,6 +63,7 @@ struct Caught {
     settings: Settings,
     signature: Arc<Signature>,
     metrics: Metrics,
+    passed: Arc<PassedSockets>,
     held: Mutex<VecDeque<HeldClient>>,
     came: Notify,
 }
@@ -86,6 +89,10 @@ impl Holder for Caught {
     fn metrics(&self) -> &Metrics {
         &self.metrics
     }
+
+    fn passed(&self) -> &Arc<PassedSockets> {
+        &self.passed
+    }
 }
 
 impl Caught {
@@ -109,6 +116,7 @@ impl Caught {
             settings,
             signature: Arc::new(Signature::new(Some(signer))),
             metrics: Metrics::default(),
+            passed: Arc::default(),
             held: Mutex::default(),
             came: Notify::new(),
         })

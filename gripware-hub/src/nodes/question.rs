@@ -124,6 +124,7 @@ impl ConnectionEntry {
             ConnectionKind::Response,
             ConnectionKind::Stream,
             ConnectionKind::WebSocket,
+            ConnectionKind::Passed,
         ];
         Some(ConnectionInfo {
             id: self.id,

@@ -16,6 +16,7 @@ mod http;
 mod https;
 mod routes;
 mod service;
+mod upgrade;
 
 pub(crate) use self::{
     address::OriginAddress,
@@ -25,6 +26,7 @@ pub(crate) use self::{
     http::HttpOrigin,
     routes::{OverTls, RoutedOrigin},
     service::{BoxError, Origin},
+    upgrade::send_within,
 };
 pub use self::{
     address::OriginAddressError,

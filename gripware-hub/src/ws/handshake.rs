@@ -7,7 +7,7 @@ use base64::{
 };
 use gripware_core::header::trim_ows_bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
 use sha1::{Digest, Sha1};
@@ -16,7 +16,7 @@ use thiserror::Error;
 /// What the standard has a server put behind the client's key.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const VERSION: &str = "13";
-const WEBSOCKET: &str = "websocket";
+pub(crate) const WEBSOCKET: &str = "websocket";
 const KEY_LEN: usize = 16;
 
 /// Bits that say nothing may be anything: some clients draw all 24 characters of a key.
@@ -59,7 +59,7 @@ impl HandshakeError {
 /// Whether a request of HTTP/1.x asks for a WebSocket. One that asks for something else as well is
 /// understood as asking for a WebSocket.
 pub(crate) fn is_asked_for(headers: &HeaderMap) -> bool {
-    has_token(headers, UPGRADE, WEBSOCKET) && has_token(headers, CONNECTION, "upgrade")
+    has_token(headers, &UPGRADE, WEBSOCKET) && has_token(headers, &CONNECTION, "upgrade")
 }
 
 /// Checks a request that [asks for](is_asked_for) a WebSocket, and gives what its 101 says in
@@ -105,6 +105,14 @@ pub(crate) fn accept_key(key: &HeaderValue) -> HeaderValue {
     HeaderValue::try_from(BASE64.encode(hash.finalize())).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// Draws a key, for a client of HTTP/2 in front of an application that speaks HTTP/1.1.
+pub(crate) fn random_key() -> HeaderValue {
+    let mut key = [0; KEY_LEN];
+    // It is no secret, and only there to be answered.
+    let _ = getrandom::fill(&mut key);
+    HeaderValue::try_from(BASE64.encode(key)).unwrap_or(HeaderValue::from_static(""))
+}
+
 /// The 101, with what the origin [adds](super::Accepted::headers).
 pub(crate) fn switching(accept: HeaderValue, headers: HeaderMap) -> Response<()> {
     let mut response = Response::new(());
@@ -123,7 +131,8 @@ fn is_key(key: &HeaderValue) -> bool {
         .is_ok_and(|key| key.len() == KEY_LEN)
 }
 
-fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
+/// Whether a header that is a list has this token.
+pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).iter();
     values
         .map(HeaderValue::as_bytes)

@@ -121,7 +121,7 @@ pub(crate) fn judge(
 ///
 /// Pushpin compares the type byte for byte. Frameworks add a charset by themselves, which says
 /// nothing about a list of events, so parameters and case are passed over here.
-pub(crate) fn is_events(response: &Response<Bytes>) -> bool {
+pub(crate) fn is_events<B>(response: &Response<B>) -> bool {
     let content_type = response.headers().get(CONTENT_TYPE);
     let essence =
         content_type.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());

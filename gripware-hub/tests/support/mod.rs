@@ -177,7 +177,7 @@ async fn websocket(
     headers: HeaderMap,
     mut ws: WebSocketContext,
 ) -> WebSocketContext {
-    if headers.get("content-length").is_none_or(|it| it == "0") {
+    if !ws.is_opening() && headers.get("content-length").is_none_or(|it| it == "0") {
         let _ = app.seen.send("empty turn".to_owned());
     }
     if ws.is_opening() {

@@ -76,7 +76,7 @@ impl Play {
         let witness = match kind {
             ConnectionKind::Stream => 0,
             ConnectionKind::WebSocket => 1,
-            ConnectionKind::Response => return Vec::new(),
+            ConnectionKind::Response | ConnectionKind::Passed => return Vec::new(),
         };
         match self.clients.get(witness) {
             Some(client) if self.has_witnesses => self.seen(client),
@@ -116,7 +116,7 @@ impl Play {
             let witnessed = match client.kind {
                 ConnectionKind::Stream => &both[0],
                 ConnectionKind::WebSocket => &both[1],
-                ConnectionKind::Response => continue,
+                ConnectionKind::Response | ConnectionKind::Passed => continue,
             };
             if !known.is_plain {
                 continue;
