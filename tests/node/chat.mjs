@@ -37,6 +37,17 @@ async function visitor(name) {
         return listed.join() === names.join();
       }, names);
     },
+    // Without a network, until it is back.
+    offline: async () => {
+      await page.evaluate(() => {
+        window.Online = WebSocket;
+        window.WebSocket = class { constructor() { this.readyState = 3; setTimeout(() => this.onclose()); } };
+        socket.close();
+      });
+      await page.getByRole("status").filter({ hasText: /^reconnecting$/ }).waitFor();
+    },
+    online: () => page.evaluate(() => { window.WebSocket = Online; }),
+    isTold: (text) => page.getByRole("status").filter({ hasText: text }).waitFor(),
     messages: () => page.locator("#messages li").allTextContents(),
   };
 }
@@ -56,6 +67,29 @@ try {
     assert.deepEqual(await someone.messages(), ["annahello <b>bert</b>", "berthello anna ☕"]);
     assert.deepEqual(someone.faults, []);
   }
+
+  // What is said by whoever is away waits, and what is said meanwhile is there afterwards.
+  await bert.offline();
+  await anna.sees("anna");
+  await bert.says("can you hear me?");
+  await bert.isTold("reconnecting, 1 waiting");
+  await anna.says("bert is gone");
+  await anna.reads("anna", "bert is gone");
+  await bert.online();
+  await anna.reads("bert", "can you hear me?");
+  await bert.isTold(/^connected$/);
+  await bert.reads("anna", "bert is gone");
+  await bert.reads("bert", "can you hear me?");
+
+  // A new window begins with what was said lately.
+  const carl = await visitor("carl");
+  await carl.reads("bert", "can you hear me?");
+  const all = ["annahello <b>bert</b>", "berthello anna ☕", "annabert is gone", "bertcan you hear me?"];
+  for (const someone of [anna, bert, carl]) {
+    assert.deepEqual(await someone.messages(), all);
+    assert.deepEqual(someone.faults, []);
+  }
+  await carl.leave();
 
   await bert.leave();
   await anna.sees("anna");

@@ -4,11 +4,13 @@
 //! behind Pushpin, whose address is in `GRIP_URL`. The handlers hold no connection in either case:
 //! each answers and returns, and the proxy keeps the client.
 
-// Both are those of the chat on axum.
+// All are those of the chat on axum.
 #[path = "../../chat/src/end.rs"]
 mod end;
 #[path = "../../chat/src/people.rs"]
 mod people;
+#[path = "../../chat/src/said.rs"]
+mod said;
 
 use std::{env, error::Error, time::Duration};
 
@@ -18,11 +20,13 @@ use actix_web::{
 };
 use gripware_actix::{
     GripContext, GripMiddleware, Hold, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
-    WebSocketContext, WebSocketError, WsMessage,
+    WebSocketContext, WebSocketError,
 };
 use gripware_hub::Hub;
+use gripware_state::{History, State, StateError, resume::SocketError};
 use people::People;
-use serde::{Deserialize, Serialize};
+use said::Said;
+use serde::Deserialize;
 use thiserror::Error;
 
 #[actix_web::main]
@@ -32,6 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let grip = hub.grip();
     let publisher = Data::new(grip.publisher());
     let people = Data::new(People::default());
+    let history = Data::new(State::memory().history());
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     // The hub takes the address for itself, and gives the application one behind it.
     let (listener, front) = hub.front(address).await?;
@@ -45,6 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(publisher.clone())
             .app_data(people.clone())
+            .app_data(history.clone())
             .route("/", web::get().to(page))
             .route("/chat", web::to(chat))
             .route("/people", web::get().to(people_here))
@@ -76,12 +82,8 @@ async fn page() -> impl Responder {
 #[derive(Deserialize)]
 struct Visitor {
     name: String,
-}
-
-#[derive(Serialize)]
-struct Said<'a> {
-    name: &'a str,
-    text: String,
+    /// The last line that the page has seen.
+    after: Option<String>,
 }
 
 /// One turn of a visitor's socket.
@@ -89,21 +91,28 @@ async fn chat(
     visitor: Query<Visitor>,
     publisher: Data<Publisher>,
     people: Data<People>,
+    history: Data<History>,
     mut ws: WebSocketContext,
 ) -> Result<WebSocketContext, ChatError> {
+    let lines = history.socket("chat")?;
     if ws.is_opening() {
         ws.accept();
-        ws.subscribe("chat")?;
+        // What was said while the page was away, or lately where it is new.
+        lines.subscribe(&mut ws, visitor.after.as_deref()).await?;
         // The proxy asks again while nothing is said, so that a visitor whose end got lost is
         // noticed.
         ws.keep_alive_interval(People::STAY / 2)?;
+    } else if ws.is_keep_alive() {
+        lines.catch_up(&mut ws).await?;
     }
-    while let Some(message) = ws.receive()? {
-        let said = Said {
-            name: &visitor.name,
-            text: message.into_text()?,
+    while let Some(said) = ws.receive_json::<Said>()? {
+        let Some(line) = said.into_line(&visitor.name) else {
+            continue;
         };
-        publisher.publish("chat", WsMessage::json(&said)).await?;
+        let line = history.append("chat", line).await?;
+        if let Some(item) = line.into_item() {
+            publisher.publish("chat", item).await?;
+        }
     }
     let socket = ws.connection_id().as_str();
     let changed = if ws.close_received().is_some() || ws.is_disconnected() {
@@ -135,6 +144,10 @@ async fn people_here(cx: GripContext, people: Data<People>) -> impl Responder {
 enum ChatError {
     #[error("the conversation failed")]
     WebSocket(#[from] WebSocketError),
+    #[error("what was said before cannot be told")]
+    History(#[from] StateError),
+    #[error("the conversation cannot be resumed")]
+    Resume(#[from] SocketError),
     #[error("a message was not published")]
     Publish(#[from] PublishError),
 }

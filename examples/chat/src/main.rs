@@ -6,6 +6,7 @@
 
 mod end;
 mod people;
+mod said;
 
 use std::{env, error::Error, sync::Arc, time::Duration};
 
@@ -18,17 +19,20 @@ use axum::{
 };
 use gripware_axum::{
     GripContext, GripLayer, Hold, KeepAlive, PublishError, Publisher, Recovery, WebSocketContext,
-    WebSocketError, WsMessage,
+    WebSocketError,
 };
 use gripware_hub::Hub;
+use gripware_state::{History, StateError, resume::SocketError};
 use people::People;
-use serde::{Deserialize, Serialize};
+use said::Said;
+use serde::Deserialize;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
 struct App {
     publisher: Publisher,
+    history: History,
     people: Arc<People>,
 }
 
@@ -47,6 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(GripLayer::new(&grip))
         .with_state(App {
             publisher: grip.publisher(),
+            history: gripware_state::State::memory().history(),
             people: Arc::default(),
         });
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
@@ -66,12 +71,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 #[derive(Deserialize)]
 struct Visitor {
     name: String,
-}
-
-#[derive(Serialize)]
-struct Said<'a> {
-    name: &'a str,
-    text: String,
+    /// The last line that the page has seen.
+    after: Option<String>,
 }
 
 /// One turn of a visitor's socket.
@@ -80,21 +81,25 @@ async fn chat(
     State(app): State<App>,
     mut ws: WebSocketContext,
 ) -> Result<WebSocketContext, ChatError> {
+    let lines = app.history.socket("chat")?;
     if ws.is_opening() {
         ws.accept();
-        ws.subscribe("chat")?;
+        // What was said while the page was away, or lately where it is new.
+        lines.subscribe(&mut ws, visitor.after.as_deref()).await?;
         // The proxy asks again while nothing is said, so that a visitor whose end got lost is
         // noticed.
         ws.keep_alive_interval(People::STAY / 2)?;
+    } else if ws.is_keep_alive() {
+        lines.catch_up(&mut ws).await?;
     }
-    while let Some(message) = ws.receive()? {
-        let said = Said {
-            name: &visitor.name,
-            text: message.into_text()?,
+    while let Some(said) = ws.receive_json::<Said>()? {
+        let Some(line) = said.into_line(&visitor.name) else {
+            continue;
         };
-        app.publisher
-            .publish("chat", WsMessage::json(&said))
-            .await?;
+        let line = app.history.append("chat", line).await?;
+        if let Some(item) = line.into_item() {
+            app.publisher.publish("chat", item).await?;
+        }
     }
     let socket = ws.connection_id().as_str();
     let changed = if ws.close_received().is_some() || ws.is_disconnected() {
@@ -126,6 +131,10 @@ async fn people_here(cx: GripContext, State(app): State<App>) -> impl IntoRespon
 enum ChatError {
     #[error("the conversation failed")]
     WebSocket(#[from] WebSocketError),
+    #[error("what was said before cannot be told")]
+    History(#[from] StateError),
+    #[error("the conversation cannot be resumed")]
+    Resume(#[from] SocketError),
     #[error("a message was not published")]
     Publish(#[from] PublishError),
 }

@@ -131,7 +131,12 @@
 //! }
 //! ```
 //!
-//! - Keep-alives have to come more often than `proxy_read_timeout`: every 20 s to 55 s.
+//! - What is idle is cut after `proxy_read_timeout`, so something has to come more often. The hub
+//!   does that unasked: a ping to each WebSocket every 25 s (`ping_interval`), a comment to each event
+//!   stream every 20 s. A long poll is answered by its `timeout`: set less than 75 s.
+//! - `ws.keep_alive_interval` does not help: after that time the proxy asks the *application*, and the
+//!   client hears nothing. Behind Pushpin, which sends no pings, `ws.keep_alive(…)` does, as it is sent
+//!   to the client.
 //! - Set `trust_forwarded` on the hub, and let nobody else reach its port. Otherwise the application
 //!   sees the web server's address, which is what it should believe where clients can connect
 //!   directly.
