@@ -82,7 +82,7 @@
 //! | `*,ssl=yes localhost:8080,over_http` | `--route '*,ssl=yes http://localhost:8080'`: what came over TLS to the program itself |
 //! | `* localhost:8443,ssl,over_http` | `--origin https://localhost:8443`, checked by the system's roots, to which `SSL_CERT_FILE` adds |
 //! | `* one:80,over_http two:80,over_http` | `--origin http://one --origin http://two`, or both in one `--route`. They take turns, and one that refuses is left out for 5 s; Pushpin asks the second only where the first refuses |
-//! | `* localhost:8080` | not yet: WebSockets reach every origin as events |
+//! | `* localhost:8080` | `--origin http://localhost:8080 --native-websockets`: so do all origins of the program get WebSockets |
 //! | `,insecure`, `,host=`, `,sub=`, `,replace_beg=`, `,as_host=`, `,sig_key=`, `,debug`, `,aorigin=`, `test` | none; a path of its own is a part of the URL |
 //! | none | `,timeout=SECONDS` and `,untrusted` behind a URL |
 //! | the most specific line counts | the first that fits counts |
