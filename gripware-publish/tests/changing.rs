@@ -1,5 +1,12 @@
 //! Endpoints that are added and removed while a publisher runs, and what becomes of single items.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "the support is that of several tests, each of which uses some of it"
+)]
+
 mod support;
 
 use std::time::Duration;
