@@ -264,6 +264,7 @@ mod clock;
 mod cluster;
 mod connection_id;
 mod control;
+mod descriptors;
 mod gateway;
 mod handoff;
 mod http;
@@ -292,7 +293,7 @@ mod turns;
 mod ws;
 
 #[cfg(unix)]
-pub use self::server::raise_descriptor_limit;
+pub use self::descriptors::raise_descriptor_limit;
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
 pub use self::{

@@ -24,6 +24,9 @@ const ORDER: &[&str] = &[
     "metrics",
     "signature",
     "socket",
+    "tls",
+    "passed",
+    "descriptors",
     "http",
     // Items and channels, and the way to the application.
     "turns",

@@ -13,7 +13,8 @@ use super::{
     target::Target,
 };
 use crate::{
-    server::{Accepted, DescriptorReserve, Listener, Server, TcpTimes},
+    descriptors::DescriptorReserve,
+    server::{Accepted, Listener, Server, TcpTimes},
     settings::Settings,
 };
 

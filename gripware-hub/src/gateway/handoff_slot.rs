@@ -128,6 +128,11 @@ impl HandoffSlot {
         self.has_body.store(has_body, Ordering::Relaxed);
     }
 
+    /// Notes that the client is held, though its answer goes on: one that sends no more has left.
+    pub(super) fn is_held(&self) {
+        self.progress().begins(true);
+    }
+
     /// Whether the client may still send the body of its latest request.
     pub(super) fn may_have_unread(&self) -> bool {
         self.has_body.load(Ordering::Relaxed)

@@ -11,13 +11,14 @@ use hyper_util::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    descriptors::DescriptorReserve,
     http::{
         body::Body,
         header_count::{MAX_HEAD, max_headers},
     },
     log::TARGET,
     origin::{ClientAddr, Origin},
-    server::{Accepted, DescriptorReserve, Listener, Server, TcpTimes},
+    server::{Accepted, Listener, Server, TcpTimes},
     settings::Settings,
 };
 

@@ -28,7 +28,7 @@ pub(super) struct Progress {
     taken: usize,
     /// When a client that sends no more has last shown that it is there.
     ended: Option<Instant>,
-    /// Whether a client that sends no more has left, since it asks for a WebSocket.
+    /// Whether a client that sends no more has left, since it asks for a WebSocket or is held.
     is_two_way: bool,
 }
 

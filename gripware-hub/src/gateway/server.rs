@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Options, frame_scanner::PREFACE, http1, http2, share::Shares};
 use crate::{
+    descriptors::DescriptorReserve,
     handoff::{Holder, ResumeHttp},
     origin::{Origin, OriginClient},
-    server::{Accepted, DescriptorReserve, Listener, Server, TcpTimes},
+    server::{Accepted, Listener, Server, TcpTimes},
     socket::{DetachedSocket, Socket},
     ws::WsSettings,
 };

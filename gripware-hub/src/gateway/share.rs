@@ -18,7 +18,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{http::silence::BodySilence, origin::BoxError};
+use crate::{
+    http::silence::BodySilence,
+    origin::{BoxError, OriginError},
+};
 
 /// How long a request waits in line for another one of its address to end. Page loads with many
 /// requests behind one address get through; what waits longer is told to come again, which is
@@ -166,7 +169,7 @@ where
         let read = this.body.poll_frame(cx);
         let frame = match ready!(this.silence.check(cx, read)) {
             Ok(frame) => frame,
-            Err(silent) => return Poll::Ready(Some(Err(silent.into()))),
+            Err(silent) => return Poll::Ready(Some(Err(OriginError::from(silent).into()))),
         };
         if frame.is_none() {
             *this.in_progress = None;

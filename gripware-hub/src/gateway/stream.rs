@@ -92,7 +92,10 @@ impl Disposition<'_> {
             None => Answer::H2Stream(arrive_on_h2_stream(client)),
             Some(rest) => {
                 let then = match slot {
-                    Some(slot) => Afterwards::Leave(slot, handoff(Whom::Awaited(client))),
+                    Some(slot) => {
+                        slot.is_held();
+                        Afterwards::Leave(slot, handoff(Whom::Awaited(client)))
+                    }
                     None => Afterwards::H2Stream(client),
                 };
                 Answer::opening(first, rest, then)

@@ -25,7 +25,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, BufReader};
 use tokio_util::io::{StreamReader, poll_read_buf};
 
-use crate::origin::BoxError;
+use super::BoxError;
 
 /// How much is decoded at once, in bytes.
 const CHUNK: usize = 8 * 1024;

@@ -12,3 +12,6 @@ pub(crate) mod refusal;
 pub(crate) mod replay_request;
 pub(crate) mod reserved;
 pub(crate) mod silence;
+
+/// Whatever went wrong in a service or a body.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

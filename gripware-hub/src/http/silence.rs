@@ -7,9 +7,15 @@ use std::{
     time::Duration,
 };
 
+use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::origin::OriginError;
+/// Nothing came of the application for as long as it may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the origin was silent for {limit:?}")]
+pub(crate) struct Silent {
+    pub(crate) limit: Duration,
+}
 
 /// How long an application may be silent while a plain request is in progress: no head of an answer
 /// comes, and nothing more is read of the request.
@@ -44,16 +50,16 @@ impl Silence {
     }
 
     /// Waits for an answer, and no longer than the application may be silent.
-    pub(crate) async fn within<T>(
+    pub(crate) async fn within<T, E: From<Silent>>(
         silence: Option<&Self>,
-        answer: impl Future<Output = Result<T, OriginError>>,
-    ) -> Result<T, OriginError> {
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let Some(silence) = silence else {
             return answer.await;
         };
         tokio::select! {
             answer = answer => answer,
-            () = silence.is_over() => Err(OriginError::TimedOut { limit: silence.limit }),
+            () = silence.is_over() => Err(Silent { limit: silence.limit }.into()),
         }
     }
 
@@ -96,7 +102,7 @@ impl BodySilence {
         &mut self,
         cx: &mut Context<'_>,
         read: Poll<T>,
-    ) -> Poll<Result<T, OriginError>> {
+    ) -> Poll<Result<T, Silent>> {
         let limit = self.limit;
         match read {
             Poll::Ready(read) => {
@@ -106,8 +112,7 @@ impl BodySilence {
             Poll::Pending if limit.is_zero() => Poll::Pending,
             Poll::Pending => {
                 let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-                let over = || Err(OriginError::TimedOut { limit });
-                timer.as_mut().poll(cx).map(|()| over())
+                timer.as_mut().poll(cx).map(|()| Err(Silent { limit }))
             }
         }
     }
@@ -146,7 +151,7 @@ mod tests {
         silence.awaits_client();
         let answer = async {
             sleep(100 * LIMIT).await;
-            Ok(())
+            Ok::<_, Silent>(())
         };
         assert!(Silence::within(Some(&silence), answer).await.is_ok());
         assert!(Silence::new(Duration::ZERO).is_none());

@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::{BoxError, OriginAddress, address::Place, early_answer::EarlyAnswer};
 use crate::{
-    server::{DescriptorReserve, Shortage, pause},
+    descriptors::{DescriptorReserve, Shortage, pause},
     socket::Socket,
 };
 

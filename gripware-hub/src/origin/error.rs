@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::BoxError;
+use crate::http::silence::Silent;
 
 /// Why the application gave no usable answer.
 #[derive(Debug, Error)]
@@ -31,6 +32,14 @@ pub(crate) enum OriginError {
     Panicked { message: String },
     #[error("the hub has ended")]
     Ended,
+}
+
+impl From<Silent> for OriginError {
+    fn from(silent: Silent) -> Self {
+        Self::TimedOut {
+            limit: silent.limit,
+        }
+    }
 }
 
 impl From<BoxError> for OriginError {

@@ -25,7 +25,7 @@ pub(crate) use self::{
     error::OriginError,
     http::HttpOrigin,
     routes::{OverTls, RoutedOrigin},
-    service::{BoxError, Origin},
+    service::Origin,
     upgrade::send_within,
 };
 pub use self::{
@@ -33,3 +33,4 @@ pub use self::{
     routes::{RouteError, Routes},
     service::ClientAddr,
 };
+pub(crate) use crate::http::BoxError;

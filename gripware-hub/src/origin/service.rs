@@ -14,9 +14,7 @@ use http::{Extensions, Request, Response};
 use tower_service::Service;
 
 use super::OriginError;
-use crate::http::body::Body;
-
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::http::{BoxError, body::Body};
 
 /// The application, as any tower service that can be one.
 pub(crate) trait Origin: Clone + Send + 'static {

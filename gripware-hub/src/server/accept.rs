@@ -8,8 +8,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{DescriptorReserve, Listener, Shortage, TcpTimes, descriptors::pause};
-use crate::socket::Socket;
+use super::{Listener, TcpTimes};
+use crate::{
+    descriptors::{DescriptorReserve, Shortage, pause},
+    socket::Socket,
+};
 
 /// A signal to stop, and the tasks of the connections that obey it. Clones share both.
 #[derive(Clone, Debug)]

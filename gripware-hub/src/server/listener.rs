@@ -8,8 +8,10 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-use super::{DescriptorReserve, Shortage};
-use crate::socket::Socket;
+use crate::{
+    descriptors::{DescriptorReserve, Shortage},
+    socket::Socket,
+};
 
 /// Where clients connect: a TCP port or a unix socket, from a listener of tokio.
 ///

@@ -5,16 +5,12 @@
 //! [`Serve`] is what the application awaits and stops.
 
 mod accept;
-mod descriptors;
 mod listener;
 mod serve;
 mod tcp;
 
-#[cfg(unix)]
-pub use self::descriptors::raise_descriptor_limit;
 pub(crate) use self::{
     accept::{Accepted, Server},
-    descriptors::{DescriptorReserve, Shortage, pause},
     serve::within,
     tcp::TcpTimes,
 };

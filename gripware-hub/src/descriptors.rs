@@ -137,7 +137,7 @@ mod unix {
 
         /// Waits until a client that was accepted may take a descriptor. Returns the one to use in
         /// place of the client's, if that is of the reserve.
-        pub(in crate::server) async fn admit(
+        pub(crate) async fn admit(
             self,
             client: BorrowedFd<'_>,
             shortage: &mut Shortage,
