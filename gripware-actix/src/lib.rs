@@ -151,6 +151,7 @@
 //! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
 //! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
 //! | `zeromq` | no | publishes to a Pushpin's ZeroMQ socket |
+//! | `quick-ack` | no | [`quick_ack`], for origins behind Pushpin 1.37 or newer |
 //!
 //! What the protocol is, what is set how and why, and who attacks what is in
 //! [`gripware_core::manual`].
@@ -163,6 +164,8 @@ mod convert;
 mod future;
 mod middleware;
 mod on_opening;
+#[cfg(feature = "quick-ack")]
+mod quick_ack;
 mod read;
 mod service;
 mod socket;
@@ -189,5 +192,7 @@ pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use http;
 pub use middleware::GripMiddleware;
 pub use on_opening::{OnOpening, OnOpeningFuture, OnOpeningInit, OnOpeningService};
+#[cfg(feature = "quick-ack")]
+pub use quick_ack::quick_ack;
 pub use respond::{Held, Hold, HoldExt, PublishRejection, SseEvents};
 pub use service::GripService;

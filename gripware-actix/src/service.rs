@@ -15,6 +15,8 @@ use actix_web::{
 };
 use gripware_core::{Policy, header::is_conversation};
 
+#[cfg(feature = "quick-ack")]
+use crate::quick_ack;
 use crate::{body::ResponseBody, convert, future::ResponseFuture, socket::OpenSocket};
 
 /// The service that [`GripMiddleware`](crate::GripMiddleware) puts around another.
@@ -44,6 +46,8 @@ where
     }
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        #[cfg(feature = "quick-ack")]
+        quick_ack::acknowledge(&mut request);
         let headers = convert::request_headers(request.headers());
         let is_there = |name| request.headers().contains_key(name);
         let has_login = is_there(COOKIE) || is_there(AUTHORIZATION);

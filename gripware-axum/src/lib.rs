@@ -129,6 +129,7 @@
 //! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
 //! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
 //! | `zeromq` | no | publishes to a Pushpin's ZeroMQ socket |
+//! | `quick-ack` | no | [`QuickAck`], a listener for origins behind Pushpin 1.37 or newer |
 //!
 //! What the protocol is, what is set how and why, and who attacks what is in
 //! [`gripware_core::manual`].
@@ -139,6 +140,8 @@
 mod future;
 mod layer;
 mod on_opening;
+#[cfg(feature = "quick-ack")]
+mod quick_ack;
 mod service;
 mod socket;
 
@@ -162,5 +165,7 @@ pub use gripware_core::{
 pub use gripware_publish::{self, ConfigError, Grip, PublishError, Publisher};
 pub use layer::GripLayer;
 pub use on_opening::{OnOpening, OnOpeningFuture, OnOpeningService};
+#[cfg(feature = "quick-ack")]
+pub use quick_ack::{QuickAck, QuickAckStream};
 pub use respond::{Hold, PublishRejection, SseEvents};
 pub use service::GripService;

@@ -184,6 +184,10 @@
 //! - The secret that Pushpin ships with, `changeme`, is everybody's. Change it.
 //! - Debian's zurl refuses origins on loopback: `deny=127.*,…` in `/etc/zurl.conf`.
 //! - The control port has no authentication. Leave it on loopback.
+//! - Pushpin from 1.37 on writes the head and the body of a request apart, and each turn of a
+//!   WebSocket waits 40 ms in between until the head is acknowledged. `Hub::serve` acknowledges at
+//!   once; without it that is `axum::serve(gripware_axum::QuickAck::new(listener), app)`, and
+//!   `HttpServer::on_connect(gripware_actix::quick_ack)`, with the feature `quick-ack` of either.
 //! - With several Pushpins, put all their URLs into `GRIP_URL`: each item goes to every one.
 //!
 //! # Behind Fastly Fanout

@@ -18,7 +18,7 @@ use crate::{
     },
     log::TARGET,
     origin::{ClientAddr, Origin},
-    server::{Accepted, Listener, Server, TcpTimes},
+    server::{Accepted, Listener, QuickAck, Server, TcpTimes},
     settings::Settings,
 };
 
@@ -51,7 +51,8 @@ async fn serve_connection(accepted: Accepted, app: impl Origin, stop: Cancellati
         .timer(TokioTimer::new())
         .max_headers(max_headers(MAX_HEAD));
     builder.http2().max_header_list_size(MAX_HEAD as u32);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(accepted.socket), service);
+    let io = TokioIo::new(QuickAck(accepted.socket));
+    let connection = builder.serve_connection_with_upgrades(io, service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -6,11 +6,13 @@
 
 mod accept;
 mod listener;
+mod quick_ack;
 mod serve;
 mod tcp;
 
 pub(crate) use self::{
     accept::{Accepted, Server},
+    quick_ack::QuickAck,
     serve::within,
     tcp::TcpTimes,
 };
