@@ -16,8 +16,8 @@ use axum::{
     routing::{any, get, post},
 };
 use gripware_interop::{
-    Frame, HubProgram, ISSUER, KEY, PATIENCE, Peer, Place, Process, Pushpin, RabbitMq, Socket,
-    program,
+    Frame, HubProgram, ISSUER, KEY, PATIENCE, Peer, Place, Process, Pushpin, RabbitMq, Request,
+    Socket, program, until,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -421,7 +421,12 @@ async fn started(
 ) -> Started {
     let address = proxy.as_ref().map_or(listen, Proxy::client);
     listens(&mut process, listen).await;
-    listens(&mut process, address).await;
+    // Pushpin may need a moment more.
+    until("an answer", async || {
+        let answer = Request::new("GET", address, "/").try_send().await;
+        answer.is_ok_and(|answer| answer.status() != 502)
+    })
+    .await;
     let start = Instant::now();
     let mut client = Socket::open(address, "/ws/").await;
     client.next().await;
