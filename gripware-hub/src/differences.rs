@@ -37,6 +37,7 @@
 //! | compares `application/websocket-events` byte for byte | its essence: without case and parameters | frameworks add a charset by themselves, and the client was dropped for it |
 //! | gives close codes to clients as they are; libraries send 0 where they mean none | one that must not be on the wire becomes 1000 | browsers fail on it |
 //! | drops the client without a close where the origin fails after `OPEN` | closes with 1011 | the client learns that it was not the network |
+//! | tells the origin at once, without a code, that a client has closed whom an item closes | tells it how the client answers, as after a close of the origin's own | whoever counts clients by their ends needs the end, and its code |
 //! | drops the client without a close where the origin does not answer its close | answers with the client's own code | the client has done nothing wrong |
 //! | takes an answer that is cut off in the middle of an event | closes with 1011, or 502 at the opening | half a message is a wrong one |
 //! | skips an event of a type that does not exist | refuses the answer likewise | a body that is half understood is better refused |

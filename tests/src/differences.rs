@@ -140,6 +140,12 @@ differences! {
         hub: "it is closed with 1011",
         why: "the client learns that it was not the network",
     }
+    PUBLISHED_CLOSES {
+        about: "what the origin is told of a client that an item closes",
+        pushpin: "that it has closed, without a code, before the client knows",
+        hub: "how the client answers, as after a close of the origin's own",
+        why: "whoever counts clients by their ends needs the code, and the end",
+    }
     UNANSWERED_CLOSES {
         about: "a client's close that the origin does not answer",
         pushpin: "the client's connection is cut",

@@ -11,7 +11,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::{ConnectionError, Request};
+use crate::{ConnectionError, Request, until};
 
 /// What a test answers by itself, in place of the origin: a whole response, or nothing where the
 /// origin is to answer.
@@ -118,6 +118,20 @@ impl Recorder {
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
         self.lock().clone()
+    }
+
+    /// Waits until it was asked with a body that begins like this.
+    ///
+    /// # Panics
+    /// Where it is not within [`PATIENCE`](crate::PATIENCE).
+    pub async fn is_told(&self, beginning: &[u8]) {
+        until("the origin to be told", async || {
+            let requests = self.lock();
+            requests
+                .iter()
+                .any(|request| request.body.starts_with(beginning))
+        })
+        .await;
     }
 
     /// Forgets what was asked so far.

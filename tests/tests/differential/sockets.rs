@@ -137,8 +137,21 @@ async fn control_messages_are_obeyed() {
         )
         .await;
         log.frame("closed", &mut client).await;
+        // Its answer goes out when it reads on.
+        log.frame("ends", &mut client).await;
+        site.recorder().is_told(b"CLOSE").await;
     };
-    compare(play, expected()).await;
+    let end = |transcript: &str| {
+        transcript
+            .replace("content-length: 7\n", "content-length: 16\n")
+            .replace(
+                r#"body "CLOSE\r\n""#,
+                r#"body "CLOSE 5\r\n\x0f\xa1bye\r\n""#,
+            )
+    };
+    let mut expected = expected();
+    expected.push(Expected::of_pushpin(Difference::PUBLISHED_CLOSES, end));
+    compare(play, expected).await;
 }
 
 #[tokio::test]
