@@ -1,6 +1,11 @@
 //! Files of settings: TOML with the names of the flags.
 
-use std::{collections::HashMap, fs::File, io::Read, path::Path};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fs::File,
+    io::Read,
+    path::Path,
+};
 
 use clap::{Arg, ArgAction, Command};
 use toml::{
@@ -16,7 +21,7 @@ use crate::{
 /// The most bytes that a file of settings may have.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Reads a file of settings: for each name of a flag a text, a number or a boolean, or for a flag
+/// Reads a file of settings: for each name of a flag, or alias of one, a text, a number or a boolean, or for a flag
 /// that may be repeated a list of texts, or a table, of which each entry is a text `name = value` in
 /// TOML. Returns the values by the flags' names.
 pub(crate) fn read(command: &Command, path: &Path) -> Result<HashMap<String, Given>, ConfigError> {
@@ -51,9 +56,10 @@ fn parse(
         let source = format!("{shown}, line {line}: {key}");
         // A value is not shown: it may be a secret in the wrong place.
         let wrong = |what| ConfigError::new(format_args!("{source}: {what}"));
-        let is_named = |arg: &&Arg| arg.get_long() == Some(key.as_ref()) && *key != CONFIG;
-        let arg = command.get_arguments().find(is_named);
-        let arg = arg.ok_or_else(|| wrong("there is no setting of this name"))?;
+        let mut arguments = command.get_arguments();
+        let found =
+            arguments.find_map(|arg| Some((arg, arg.get_long()?)).filter(|_| is_of(arg, key)));
+        let (arg, name) = found.ok_or_else(|| wrong("there is no setting of this name"))?;
         let mut texts = texts(arg, value.into_inner())
             .ok_or_else(|| wrong("it has to be a text, a number or a boolean"))?;
         for text in &mut texts {
@@ -61,7 +67,10 @@ fn parse(
                 *text = beside(path, text);
             }
         }
-        values.insert(key.to_string(), Given { texts, source });
+        match values.entry(name.to_owned()) {
+            Entry::Vacant(vacant) => drop(vacant.insert(Given { texts, source })),
+            Entry::Occupied(_) => return Err(wrong("it is there by another name already")),
+        }
     }
     Ok(values)
 }
@@ -110,6 +119,16 @@ fn inline(value: &DeValue<'_>) -> Option<String> {
     })
 }
 
+/// Whether a key names a flag: as the flag is called or by an alias, or in capitals as variables are.
+fn is_of(arg: &Arg, key: &str) -> bool {
+    let names = arg.get_long().into_iter();
+    let mut names = names.chain(arg.get_all_aliases().unwrap_or_default());
+    names.any(|name| {
+        let is_named = key == name || key == name.replace('-', "_").to_ascii_uppercase();
+        is_named && name != CONFIG
+    })
+}
+
 fn is_key(arg: &Arg) -> bool {
     arg.get_value_names()
         .is_some_and(|names| names.iter().any(|name| name == "KEY"))
@@ -136,7 +155,7 @@ mod tests {
             arg("development"),
             arg("config"),
             arg("key").value_name("KEY"),
-            arg("server").action(ArgAction::Append),
+            arg("server").alias("at").action(ArgAction::Append),
         ])
     }
 
@@ -174,6 +193,19 @@ mod tests {
         assert_eq!(first["x-a"]["of"]["param"].as_str(), Some("a"));
         assert_eq!(second["x b"]["fixed"].as_bool(), Some(true));
         assert!(read("[listen]\na = 'b'").is_err());
+    }
+
+    #[test]
+    fn a_name_may_be_an_alias_and_in_capitals() {
+        let values = read("LISTEN = \"[::1]:80\"\n[AT]\na = 'b'").unwrap();
+        assert_eq!(values["listen"].texts, ["[::1]:80"]);
+        assert_eq!(values["server"].texts.len(), 1);
+        assert_eq!(values["server"].source, "etc/hub.toml, line 2: AT");
+        for twice in ["listen = 'a'\nLISTEN = 'b'", "at = ['a']\nserver = ['b']"] {
+            let refused = read(twice).unwrap_err().to_string();
+            assert!(refused.ends_with("by another name already"), "{refused}");
+        }
+        assert!(read("CONFIG = \"x\"").is_err());
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub struct Given {
 /// `None`.
 ///
 /// Each flag `--queue-bytes` of `S` is also the variable `PREFIX_QUEUE_BYTES`, and the key
-/// `queue-bytes` in the TOML file that the flag `--config` names, where `S` has one. A flag wins over
+/// `queue-bytes` in the TOML file that the flag `--config` names, where `S` has one. There it may also
+/// be an alias of the flag, and in capitals: `QUEUE_BYTES`. A flag wins over
 /// its variable, that over `older`, that over the file, and the file over the default. `older` has
 /// values by the names of flags, from variables that have other names.
 ///
