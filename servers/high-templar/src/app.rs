@@ -20,14 +20,11 @@ use crate::{
     backend::BackendError,
     connection::{Slot, unix_seconds},
     counts::Counts,
-    hex::hex,
-    hooks::{HookFuture, User},
+    hex::short_hex,
+    hook_runner::{HookRunner, UserEvent},
     room::Room,
     sessions::Sessions,
 };
-
-/// How many hooks run at a time.
-const MAX_HOOKS: usize = 256;
 
 /// How many connections ask the backend at a time what they may hear. The others wait.
 const MAX_BOOTSTRAPS: usize = 100;
@@ -46,7 +43,8 @@ pub(crate) struct Settings {
     pub(crate) trigger_keys: Vec<TriggerKey>,
     pub(crate) rooms: Rooms,
     pub(crate) idle: Duration,
-    pub(crate) max_subscriptions: usize,
+    /// As many as the proxy's limits allow where there is none.
+    pub(crate) max_subscriptions: Option<usize>,
     pub(crate) session_cookie: String,
     pub(crate) request_ids_in_replies: bool,
     pub(crate) state: Option<State>,
@@ -68,21 +66,24 @@ struct Inner {
     sessions: Sessions,
     replays: Mutex<ReplayCache>,
     counts: Counts,
-    hooks_under_way: Arc<Semaphore>,
+    hooks: Option<HookRunner>,
+    max_subscriptions: usize,
     bootstraps: Semaphore,
     online_since: SystemTime,
 }
 
 impl App {
-    pub(crate) fn new(grip: &Grip, settings: Settings) -> Self {
+    pub(crate) fn new(grip: &Grip, settings: Settings, max_subscriptions: usize) -> Self {
+        let hooks = settings.hooks.clone();
         Self(Arc::new(Inner {
+            hooks: hooks.map(|hooks| HookRunner::new(hooks, settings.backend.clone())),
+            max_subscriptions,
             layer: GripLayer::new(grip),
             publisher: grip.publisher(),
             sessions: Sessions::new(settings.state.as_ref(), settings.forget_after()),
             settings,
             replays: Mutex::new(ReplayCache::new(MAX_REPLAYS)),
             counts: Counts::default(),
-            hooks_under_way: Arc::new(Semaphore::new(MAX_HOOKS)),
             bootstraps: Semaphore::new(MAX_BOOTSTRAPS),
             online_since: SystemTime::now(),
         }))
@@ -104,19 +105,19 @@ impl App {
         &self.0.sessions
     }
 
-    /// Notes a signed request, which may come once.
-    pub(crate) async fn note(&self, id: &str) -> Result<(), NoteError> {
-        match self.sessions().note(id, REPLAY_TTL).await? {
+    /// Accepts a signed request, which may come once.
+    pub(crate) async fn accept_once(&self, id: &str) -> Result<(), AcceptError> {
+        match self.sessions().insert_webhook_id(id, REPLAY_TTL).await? {
             Some(true) => Ok(()),
-            Some(false) => Err(NoteError::Replay(ReplayError::Replayed)),
+            Some(false) => Err(AcceptError::Replay(ReplayError::Replayed)),
             None => Ok(self.replays().insert(id, SystemTime::now())?),
         }
     }
 
     /// Lets it come again, as it has had no effect.
-    pub(crate) async fn forget_note(&self, id: &str) {
+    pub(crate) async fn accept_again(&self, id: &str) {
         self.replays().remove(id);
-        if let Err(error) = self.sessions().forget_note(id).await {
+        if let Err(error) = self.sessions().remove_webhook_id(id).await {
             let error = &error as &dyn StdError;
             tracing::warn!(error, "a trigger that failed cannot be sent again");
         }
@@ -214,38 +215,65 @@ impl App {
         self.settings().backend.bootstrap(headers).await
     }
 
-    /// Runs a hook beside the connection.
-    pub(crate) fn run_hook(&self, headers: &HeaderMap, hook: fn(&dyn Hooks, User) -> HookFuture) {
-        let Some(hooks) = &self.settings().hooks else {
-            return;
-        };
-        let under_way = Arc::clone(&self.0.hooks_under_way);
-        let Ok(permit) = under_way.try_acquire_owned() else {
+    /// Whether the backend is told of users.
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.0.hooks.is_some()
+    }
+
+    /// Runs the hook of a connection's user beside the connection.
+    pub(crate) fn run_hook(&self, id: &str, headers: &HeaderMap, event: UserEvent) {
+        if let Some(hooks) = &self.0.hooks
+            && !hooks.run(id, headers, event)
+        {
             self.counts().hooks_skipped.add(1);
-            tracing::warn!("a hook was left out, as {MAX_HOOKS} are under way");
-            return;
-        };
-        let running = hook(
-            &**hooks,
-            User::new(self.settings().backend.clone(), headers.clone()),
-        );
-        tokio::spawn(async move {
-            running.await;
-            drop(permit);
-        });
+            tracing::warn!(?event, "a hook was left out, as too many are under way");
+        }
+    }
+
+    /// Waits until no hook is under way.
+    pub(crate) async fn finish_hooks(&self) {
+        if let Some(hooks) = &self.0.hooks {
+            hooks.finish().await;
+        }
     }
 
     /// Forgets connections whose end was never told of, for as long as anybody holds the app.
     pub(crate) fn spawn_sweep(&self) {
         let app = Arc::downgrade(&self.0);
-        let ttl = self.settings().forget_after();
+        let pause = self.settings().forget_after() / 8;
         tokio::spawn(async move {
             while let Some(inner) = app.upgrade() {
-                let sweeping = inner.sessions.sweep(ttl);
+                let app = Self(inner);
                 // It is let go of from time to time.
-                let _ = tokio::time::timeout(ttl, sweeping).await;
+                let _ = tokio::time::timeout(pause, app.sessions().sweep_rooms()).await;
+                app.forget_lost().await;
             }
         });
+    }
+
+    pub(crate) async fn forget_lost(&self) {
+        let silence = self.settings().forget_after();
+        let lost = match self.sessions().forget(silence).await {
+            Ok(lost) => lost,
+            Err(error) => {
+                let error = &error as &dyn StdError;
+                tracing::warn!(error, "lost connections are looked for later");
+                return;
+            }
+        };
+        if !lost.is_empty() {
+            let lost = lost.len();
+            tracing::warn!(lost, "connections ended without a word of the proxy");
+        }
+        for lost in lost {
+            if let Some(user) = lost.user {
+                self.run_hook(&lost.id, &user, UserEvent::Disconnect);
+            }
+        }
+    }
+
+    pub(crate) fn max_subscriptions(&self) -> usize {
+        self.0.max_subscriptions
     }
 }
 
@@ -265,7 +293,7 @@ impl fmt::Debug for App {
 
 /// Why a signed request is not accepted.
 #[derive(Debug, Error)]
-pub(crate) enum NoteError {
+pub(crate) enum AcceptError {
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error(transparent)]
@@ -284,5 +312,5 @@ pub(crate) enum Recheck {
 /// The channel of all connections with one session cookie. A channel is named in logs and lists, so
 /// its name does not tell the cookie.
 pub(crate) fn cookie_channel(value: &str) -> String {
-    format!("session-{}", hex(&Sha256::digest(value)))
+    format!("session-{}", short_hex(&Sha256::digest(value)))
 }

@@ -1,3 +1,5 @@
+//! The rooms as an application has them: set up, and then routes, a broker to listen to, and counts.
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -10,7 +12,7 @@ use gripware_core::webhook::{WebhookKey, WebhookKeyError};
 use gripware_state::{State, StateError};
 
 use crate::{
-    Backend, Broker, DeliverError, HeaderMapping, Hooks, Status, Trigger,
+    Backend, Broker, BuildError, DeliverError, HeaderMapping, Hooks, Status, Trigger,
     app::{App, Settings, TriggerKey},
     endpoint, trigger, turn,
 };
@@ -27,6 +29,9 @@ pub enum Rooms {
     /// hears each trigger that fits it: in one frame, however many rooms of the trigger do.
     Wildcard,
 }
+
+/// How many subscriptions a connection may have, where the proxy allows as many.
+const MAX_SUBSCRIPTIONS: usize = 1000;
 
 /// Rooms for a backend that speaks HTTP.
 ///
@@ -53,7 +58,7 @@ impl Templar {
                 trigger_keys: Vec::new(),
                 rooms: Rooms::default(),
                 idle: Duration::from_secs(300),
-                max_subscriptions: 1000,
+                max_subscriptions: None,
                 session_cookie: "sessionid".to_owned(),
                 request_ids_in_replies: false,
                 state: None,
@@ -89,6 +94,12 @@ impl Templar {
     /// [`DeliverError`] if the proxy has not taken it, or a shared state fails.
     pub async fn trigger(&self, trigger: &Trigger) -> Result<(), DeliverError> {
         self.0.trigger(trigger).await
+    }
+
+    /// Waits until no [hook](TemplarBuilder::hooks) is under way: before the process ends, when all
+    /// connections have, so that the backend is told of every user who has gone.
+    pub async fn finish_hooks(&self) {
+        self.0.finish_hooks().await;
     }
 
     /// Counts of this process, and of connections and rooms of all that share a
@@ -141,11 +152,15 @@ impl TemplarBuilder {
         self
     }
 
-    /// How many subscriptions a connection may have. Default: 1000. The proxy has a limit of its
-    /// own, over which it drops what comes: 20, unless it is raised by the hub's `max_channels` and
-    /// `max_meta`, or Pushpin's `connection_subscription_max`. One channel is that of the session.
+    /// How many subscriptions a connection may have; a client that wants more is told so. Default: as
+    /// many as the proxy allows channels, less the one of the session, and meta, and at most 1000.
+    ///
+    /// What a proxy allows is known from the limits of the [`Grip`]: the hub's `max_channels` and
+    /// `max_meta`, which are 20 and 64 unless they are raised, or for another proxy those of
+    /// [`limits_with`](gripware_axum::gripware_publish::GripBuilder::limits_with), which are Pushpin's
+    /// as shipped. So by default there are 19, and a warning in the log.
     pub fn max_subscriptions(mut self, max: usize) -> Self {
-        self.settings.max_subscriptions = max;
+        self.settings.max_subscriptions = Some(max);
         self
     }
 
@@ -166,20 +181,141 @@ impl TemplarBuilder {
     /// Keeps what is known of connections in a state that several processes share, so that any of
     /// them may have the next turn of a connection, and finds the rooms of all of them. Default: in
     /// this process, which then has to have all turns of the connections that it has opened.
+    ///
+    /// With [`hooks`](Self::hooks) the headers that the backend sees are in it as well, also cookies, so
+    /// that any process can tell of a user who is lost. Expired records are taken from the state, so
+    /// an application that does the same has another cluster.
     pub fn state(mut self, state: &State) -> Self {
         self.settings.state = Some(state.clone());
         self
     }
 
     /// Finishes.
-    #[must_use]
-    pub fn build(self) -> Templar {
-        Templar(App::new(&self.grip, self.settings))
+    ///
+    /// # Errors
+    /// [`BuildError`] if the proxy does not allow what was set.
+    pub fn build(self) -> Result<Templar, BuildError> {
+        let limits = self.grip.policy().limits();
+        let (channels, meta) = (limits.channels, limits.meta);
+        let allowed = channels.saturating_sub(1).min(meta);
+        let max = match self.settings.max_subscriptions {
+            Some(max) if max > allowed => {
+                return Err(BuildError::TooManySubscriptions {
+                    max,
+                    channels,
+                    meta,
+                });
+            }
+            Some(max) => max,
+            None => allowed.min(MAX_SUBSCRIPTIONS),
+        };
+        if self.settings.max_subscriptions.is_none() && max < MAX_SUBSCRIPTIONS {
+            tracing::warn!(
+                channels,
+                meta,
+                "a connection may have {max} subscriptions, as the proxy allows no more channels and                  meta; clients that want more get an error"
+            );
+        }
+        Ok(Templar(App::new(&self.grip, self.settings, max)))
     }
 }
 
 impl std::fmt::Debug for TemplarBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TemplarBuilder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        time::{Duration, SystemTime},
+    };
+
+    use bytes::Bytes;
+    use gripware_axum::Grip;
+    use http::{HeaderMap, Request, Response};
+    use http_body_util::Full;
+    use tower::service_fn;
+
+    use super::{Templar, TemplarBuilder};
+    use crate::{Backend, BuildError, NotifyOnline, app::App, connection::Connection};
+
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<String>>>);
+
+    impl Told {
+        fn backend(&self) -> Backend {
+            let told = self.clone();
+            Backend::service(service_fn(move |request: Request<Full<Bytes>>| {
+                let user = request.headers()["cookie"].to_str().unwrap();
+                let line = format!("{} {user}", request.uri().path());
+                told.0.lock().unwrap().push(line);
+                async { Ok::<_, std::io::Error>(Response::new(Full::<Bytes>::default())) }
+            }))
+        }
+    }
+
+    fn app(told: &Told, set: impl Fn(TemplarBuilder) -> TemplarBuilder) -> App {
+        let grip = Grip::builder().build().unwrap();
+        let builder = Templar::builder(&grip, told.backend()).hooks(NotifyOnline);
+        set(builder).build().unwrap().0
+    }
+
+    fn connection(silence: Duration) -> Connection {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", "sessionid=me".parse().unwrap());
+        Connection::new(Vec::new(), SystemTime::now() - silence).with_user(headers)
+    }
+
+    const LONG: Duration = Duration::from_secs(700);
+
+    #[tokio::test]
+    async fn a_user_whose_proxy_is_gone_is_told_of_as_gone() {
+        let told = Told::default();
+        let app = app(&told, |builder| builder);
+        for (id, silence) in [("lost", LONG), ("there", Duration::ZERO)] {
+            app.sessions().save(id, connection(silence)).await.unwrap();
+        }
+        for _ in 0..2 {
+            app.forget_lost().await;
+        }
+        app.finish_hooks().await;
+        assert_eq!(
+            *told.0.lock().unwrap(),
+            ["/user/notify_offline/ sessionid=me"]
+        );
+        assert!(app.sessions().load("there").await.unwrap().is_some());
+        // What is still heard of it is no other end.
+        assert!(!app.sessions().close_unknown("lost"));
+        assert!(app.sessions().close_unknown("of another run"));
+    }
+
+    #[test]
+    fn a_connection_has_as_many_subscriptions_as_the_proxy_has_room_for() {
+        let told = Told::default();
+        let allowing = |channels: usize, meta: usize| {
+            let grip = Grip::builder().limits_with(|limits| {
+                limits.channels = channels;
+                limits.meta = meta;
+            });
+            Templar::builder(&grip.build().unwrap(), told.backend())
+        };
+        let max = |builder: TemplarBuilder| builder.build().map(|it| it.0.max_subscriptions());
+        assert_eq!(max(allowing(20, 64)), Ok(19));
+        assert_eq!(max(allowing(500, 64)), Ok(64));
+        assert_eq!(max(allowing(10_000, 10_000)), Ok(1000));
+        assert_eq!(
+            max(allowing(10_000, 10_000).max_subscriptions(2000)),
+            Ok(2000)
+        );
+        assert_eq!(max(allowing(20, 64).max_subscriptions(5)), Ok(5));
+        let too_many = BuildError::TooManySubscriptions {
+            max: 20,
+            channels: 20,
+            meta: 64,
+        };
+        assert_eq!(max(allowing(20, 64).max_subscriptions(20)), Err(too_many));
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use gripware_axum::{Channel, ChannelError, Filter};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,30 +27,34 @@ pub(crate) struct Connection {
     subscriptions: Arc<Vec<Subscription>>,
     /// When the client last said something, in Unix seconds.
     #[serde(skip)]
-    heard: u64,
+    last_heard: u64,
+    /// What the backend knows its user by, where it is told of those who are gone.
+    #[serde(skip)]
+    user: Option<Arc<HeaderMap>>,
     #[serde(skip)]
     changes: Vec<Change>,
     #[serde(skip)]
     is_changed: bool,
     #[serde(skip)]
-    kept: Kept,
+    stored: StoredParts,
 }
 
 /// What a turn has changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Change {
-    /// It hears a room, under one request id more.
-    Hears(Room),
+    /// It is subscribed to a room, under one request id more.
+    Subscribed(Room),
     /// Under one less.
-    HearsNoMore(Room),
+    Unsubscribed(Room),
 }
 
-/// How a connection is kept where processes share it.
+/// In which records a connection is stored where processes share it.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct StoredParts {
     pub(crate) revision: u64,
-    pub(crate) parts: usize,
-    /// When it was last kept from expiring, in Unix seconds.
+    /// How many parts the revision has; 0 before the first.
+    pub(crate) count: usize,
+    /// When they were last kept from expiring, in Unix seconds.
     pub(crate) touched: u64,
 }
 
@@ -73,19 +78,28 @@ impl Connection {
     pub(crate) fn new(allowed: Vec<Room>, now: SystemTime) -> Self {
         Self {
             allowed: Arc::new(allowed),
-            heard: unix_seconds(now),
+            last_heard: unix_seconds(now),
             ..Self::default()
         }
     }
 
-    /// Notes a frame of the client.
-    pub(crate) fn hear(&mut self, now: SystemTime) {
-        self.heard = unix_seconds(now);
+    /// Keeps what the backend knows its user by, to tell it when the proxy is gone with the
+    /// connection.
+    pub(crate) fn with_user(self, headers: HeaderMap) -> Self {
+        Self {
+            user: Some(Arc::new(headers)),
+            ..self
+        }
+    }
+
+    /// Notes that the client has said something.
+    pub(crate) fn touch(&mut self, now: SystemTime) {
+        self.last_heard = unix_seconds(now);
     }
 
     /// How long ago the client said something.
     pub(crate) fn silence(&self, now: SystemTime) -> Duration {
-        Duration::from_secs(unix_seconds(now).saturating_sub(self.heard))
+        Duration::from_secs(unix_seconds(now).saturating_sub(self.last_heard))
     }
 
     /// Adds a subscription, and returns it, or `None` if it exists already.
@@ -121,7 +135,7 @@ impl Connection {
             slot,
         };
         Arc::make_mut(&mut self.subscriptions).push(subscription.clone());
-        self.change(Change::Hears(subscription.room.clone()));
+        self.change(Change::Subscribed(subscription.room.clone()));
         Ok(Some(subscription))
     }
 
@@ -130,7 +144,7 @@ impl Connection {
         let mut subscriptions = self.subscriptions.iter();
         let at = subscriptions.position(|one| one.request_id == *request_id)?;
         let ended = Arc::make_mut(&mut self.subscriptions).remove(at);
-        self.change(Change::HearsNoMore(ended.room.clone()));
+        self.change(Change::Unsubscribed(ended.room.clone()));
         Some(ended)
     }
 
@@ -145,7 +159,7 @@ impl Connection {
         self.allowed = Arc::new(allowed);
         self.is_changed = true;
         for one in &ended {
-            self.change(Change::HearsNoMore(one.room.clone()));
+            self.change(Change::Unsubscribed(one.room.clone()));
         }
         ended
     }
@@ -164,8 +178,12 @@ impl Connection {
         self.subscriptions.iter().map(|one| &one.room).collect()
     }
 
-    pub(crate) fn heard(&self) -> u64 {
-        self.heard
+    pub(crate) fn last_heard(&self) -> u64 {
+        self.last_heard
+    }
+
+    pub(crate) fn user(&self) -> Option<&Arc<HeaderMap>> {
+        self.user.as_ref()
     }
 
     /// Whether this turn has changed more than when the client was heard.
@@ -182,15 +200,15 @@ impl Connection {
         std::mem::take(&mut self.changes)
     }
 
-    pub(crate) fn kept(&self) -> Kept {
-        self.kept
+    pub(crate) fn stored(&self) -> StoredParts {
+        self.stored
     }
 
-    /// A connection as it was kept.
-    pub(crate) fn loaded(self, heard: u64, kept: Kept) -> Self {
+    /// A connection as it was stored.
+    pub(crate) fn loaded(self, last_heard: u64, stored: StoredParts) -> Self {
         Self {
-            heard,
-            kept,
+            last_heard,
+            stored,
             ..self
         }
     }
@@ -199,7 +217,7 @@ impl Connection {
 impl Change {
     pub(crate) fn room(&self) -> &Room {
         match self {
-            Self::Hears(room) | Self::HearsNoMore(room) => room,
+            Self::Subscribed(room) | Self::Unsubscribed(room) => room,
         }
     }
 }

@@ -60,6 +60,6 @@ pub struct Status {
     /// a queue of this process alone is lost, and nobody can count it; a shared queue keeps the latest
     /// 10 000. high-templar has no such count.
     pub rabbitmq_connections_lost: u64,
-    /// Hooks that were left out, as 256 were under way. high-templar has no such count.
+    /// Hooks that were left out, as too many were under way. high-templar has no such count.
     pub hooks_skipped: u64,
 }

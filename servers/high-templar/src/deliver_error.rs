@@ -1,3 +1,5 @@
+//! Why a trigger has not reached the clients, and what whoever sent it is told.
+
 use gripware_axum::PublishError;
 use gripware_state::StateError;
 use http::StatusCode;

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     Trigger,
-    app::{App, NoteError},
+    app::{AcceptError, App},
 };
 
 type Answer = (StatusCode, String);
@@ -28,7 +28,7 @@ pub(crate) async fn trigger(State(app): State<App>, headers: HeaderMap, body: By
     let answer = perform(&app, &body).await;
     if let (Some(id), false) = (id, answer.0.is_success()) {
         // It has had no effect, so it may be sent again.
-        app.forget_note(id).await;
+        app.accept_again(id).await;
     }
     answer
 }
@@ -86,15 +86,15 @@ async fn authenticate<'a>(
                 "the signature is not from a known key",
             ),
         })?;
-    app.note(id).await.map_err(|error| match error {
-        NoteError::Replay(ReplayError::Replayed) => {
+    app.accept_once(id).await.map_err(|error| match error {
+        AcceptError::Replay(ReplayError::Replayed) => {
             (StatusCode::CONFLICT, "this message was accepted before")
         }
-        NoteError::Replay(_) => (
+        AcceptError::Replay(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "too many messages, try again later",
         ),
-        NoteError::State(_) => (
+        AcceptError::State(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "it cannot be told whether this message was accepted before",
         ),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// In a configuration file it is a table with one of these names:
 /// `authorization = { format = "Token {}", of = { param = "token" } }`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(try_from = "ConfiguredSource")]
 #[non_exhaustive]
 pub enum HeaderSource {
     /// A header of the handshake.
@@ -20,10 +20,9 @@ pub enum HeaderSource {
     Cookie(String),
     /// Always the same.
     Fixed(String),
-    /// The address of the client, as the proxy in front of us knows it.
-    Address(Unit),
+    /// The address of the client, as the proxy in front of us knows it. In a file: `address = true`.
+    Address,
     /// The value of another source in the place of `{}`.
-    #[serde(untagged)]
     Format {
         /// The text, such as `Token {}`.
         format: String,
@@ -32,20 +31,35 @@ pub enum HeaderSource {
     },
 }
 
-/// Stands in a configuration file as `true`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "bool")]
-#[non_exhaustive]
-pub struct Unit;
+/// A source as a configuration file has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum ConfiguredSource {
+    Key(String),
+    Param(String),
+    Cookie(String),
+    Fixed(String),
+    Address(bool),
+    #[serde(untagged)]
+    Format {
+        format: String,
+        of: Box<HeaderSource>,
+    },
+}
 
-impl TryFrom<bool> for Unit {
+impl TryFrom<ConfiguredSource> for HeaderSource {
     type Error = &'static str;
 
-    fn try_from(is_meant: bool) -> Result<Self, Self::Error> {
-        match is_meant {
-            true => Ok(Self),
-            false => Err("it is true, or left out"),
-        }
+    fn try_from(source: ConfiguredSource) -> Result<Self, Self::Error> {
+        Ok(match source {
+            ConfiguredSource::Key(name) => Self::Key(name),
+            ConfiguredSource::Param(name) => Self::Param(name),
+            ConfiguredSource::Cookie(name) => Self::Cookie(name),
+            ConfiguredSource::Fixed(value) => Self::Fixed(value),
+            ConfiguredSource::Address(true) => Self::Address,
+            ConfiguredSource::Address(false) => return Err("address is true, or left out"),
+            ConfiguredSource::Format { format, of } => Self::Format { format, of },
+        })
     }
 }
 
@@ -67,7 +81,7 @@ impl Default for HeaderMapping {
         Self(vec![
             (header::COOKIE, Key("cookie".to_owned())),
             (header::USER_AGENT, Key("user-agent".to_owned())),
-            (HeaderName::from_static("x-real-ip"), Address(Unit)),
+            (HeaderName::from_static("x-real-ip"), Address),
             (
                 HeaderName::from_static("x-csrftoken"),
                 Cookie("csrftoken".to_owned()),
@@ -107,7 +121,7 @@ impl HeaderSource {
             }
             Self::Cookie(name) => cookie(headers, name)?.to_owned(),
             Self::Fixed(value) => value.clone(),
-            Self::Address(Unit) => address(headers)?.to_owned(),
+            Self::Address => address(headers)?.to_owned(),
             Self::Format { format, of } => format.replacen("{}", &of.value(headers, uri)?, 1),
         };
         (!value.is_empty()).then_some(value)
@@ -188,16 +202,35 @@ mod tests {
         assert!(bad.is_empty(), "{bad:?}");
     }
 
+    fn source(text: &str) -> Result<HeaderSource, toml::de::Error> {
+        let mut table: toml::Table = text.parse().unwrap();
+        table.remove("x").unwrap().try_into()
+    }
+
     #[test]
     fn a_rule_is_data() {
-        let source: HeaderSource =
-            toml::from_str::<toml::Table>(r#"x = { format = "a {} b", of = { fixed = "{}" } }"#)
-                .unwrap()["x"]
-                .clone()
-                .try_into()
-                .unwrap();
-        let name = HeaderName::from_static("x-own");
-        let mapping = HeaderMapping::default().with(name, source);
-        assert_eq!(mapped(&mapping, "/ws/", &[])["x-own"], "a {} b");
+        let value = |rule: &str| {
+            let name = HeaderName::from_static("x-own");
+            let mapping = HeaderMapping::default().with(name, source(rule).unwrap());
+            let headers = [
+                ("cookie", "theme=dark"),
+                ("x-forwarded-for", "192.0.2.7"),
+                ("accept-language", "eo"),
+            ];
+            mapped(&mapping, "/ws/?tenant=t", &headers)["x-own"].clone()
+        };
+        assert_eq!(value(r#"x = { key = "Accept-Language" }"#), "eo");
+        assert_eq!(value(r#"x = { param = "tenant" }"#), "t");
+        assert_eq!(value(r#"x = { cookie = "theme" }"#), "dark");
+        assert_eq!(value(r#"x = { address = true }"#), "192.0.2.7");
+        let format = r#"x = { format = "a {} b", of = { fixed = "{}" } }"#;
+        assert_eq!(value(format), "a {} b");
+        for wrong in [
+            "x = { address = false }",
+            "x = { none = 1 }",
+            "x = 'address'",
+        ] {
+            assert!(source(wrong).is_err(), "{wrong}");
+        }
     }
 }

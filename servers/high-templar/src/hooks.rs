@@ -11,8 +11,9 @@ pub type HookFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Is told of each user who comes, is there, and goes.
 ///
-/// Up to 256 run at a time; beyond that they are left out and counted, as a backend that is slow
-/// must not hold up the clients.
+/// Those of one connection run one after the other. Up to 256 run at a time; beyond that they are left
+/// out and counted, as a backend that is slow must not hold up the clients. For users who have gone
+/// 10 000 more wait.
 pub trait Hooks: Send + Sync + 'static {
     /// A user was let in. One who was refused is never told of.
     fn on_connect(&self, user: User) -> HookFuture;
@@ -20,7 +21,8 @@ pub trait Hooks: Send + Sync + 'static {
     /// A client has sent `ping`.
     fn on_ping(&self, user: User) -> HookFuture;
 
-    /// A user who was let in has gone.
+    /// A user who was let in has gone, also one whose proxy is gone or whose connection an earlier run
+    /// of this process has had. It may be told of twice, where several processes do not share a state.
     fn on_disconnect(&self, user: User) -> HookFuture;
 }
 

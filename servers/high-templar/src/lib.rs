@@ -21,11 +21,12 @@
 //! let rooms = json!({"allowed_rooms": [{"target": "chat", "customer": "*"}]});
 //! let api = Router::new().route("/bootstrap/", get(|| async { Json(rooms) }));
 //!
-//! let hub = Hub::builder().build()?;
+//! // A connection may have as many subscriptions as the hub lets it have channels and meta: 1000.
+//! let hub = Hub::builder().max_channels(1001).max_meta(1000).build()?;
 //! let templar = Templar::builder(&hub.grip(), Backend::service(api))
 //!     .trigger_key("a key that the backend has")?
 //!     .rooms(Rooms::Wildcard)
-//!     .build();
+//!     .build()?;
 //! let app = templar.router(); // hub.serve(listener, app).await?;
 //! # let _ = app;
 //! # Ok(())
@@ -51,18 +52,21 @@
 //!
 //! `POST /trigger/` is signed as [Standard Webhooks] has it, see [`gripware_core::webhook`], or
 //! shows the key as `Authorization: Bearer KEY`. 401: neither; 403: wrong; 409: seen before; 400: no
-//! trigger; 502: the proxy has not taken it. In Python:
+//! trigger; 502: the proxy has not taken it. In a Django backend, with the key as `TEMPLAR_KEY` and the
+//! address as `TEMPLAR_URL` in its settings:
 //!
 //! ```python
-//! import base64, hashlib, hmac, json, time, urllib.request, uuid
+//! import base64, hmac, json, time, urllib.request, uuid
+//! from django.conf import settings
 //!
-//! def trigger(rooms, data, key=b"a key that the backend has"):
+//! def trigger(rooms, data):
 //!     body = json.dumps({"rooms": rooms, "data": data}).encode()
 //!     id, now = str(uuid.uuid4()), str(int(time.time()))
-//!     tag = hmac.digest(key, f"{id}.{now}.".encode() + body, "sha256")
+//!     tag = hmac.digest(settings.TEMPLAR_KEY, f"{id}.{now}.".encode() + body, "sha256")
 //!     signature = "v1," + base64.b64encode(tag).decode()
 //!     headers = {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": signature}
-//!     urllib.request.urlopen(urllib.request.Request("http://localhost:8080/trigger/", body, headers))
+//!     request = urllib.request.Request(settings.TEMPLAR_URL + "/trigger/", body, headers)
+//!     urllib.request.urlopen(request, timeout=10).close()
 //! ```
 //!
 //! # Differences from high-templar 3.1.0
@@ -74,7 +78,7 @@
 //! | no trigger endpoint | `POST /trigger/`, if there is a key | its description promises it |
 //! | JSON that is no object, and `subscribe` without a room, end the connection | `non-json-message`, `invalid-room` | a client learns what is wrong |
 //! | `on_connect` runs for refused users too | for those that are let in | who is online is who was let in |
-//! | a room and an id are as long as they like, a connection has any number of subscriptions | 4096 and 256 bytes, [`max_subscriptions`](TemplarBuilder::max_subscriptions), 4 request ids of a connection for one room | everything is bounded |
+//! | a room and an id are as long as they like, a connection has any number of subscriptions | 4096 and 256 bytes, [`max_subscriptions`](TemplarBuilder::max_subscriptions), 4 request ids of a connection for one room; over them an error frame | everything is bounded |
 //! | every frame waits in memory for a slow client | a bounded queue: a slow client is closed with 1013 | one client harms nobody else |
 //! | `ws_messages_received` stays 0 | is counted | |
 //! | `online_since` in words | in Unix seconds | a machine reads it |
@@ -89,7 +93,7 @@
 //! | connections that ask the backend at a time | 100 | wait |
 //! | answer of the backend | 1 MiB, 30 s | 500 |
 //! | signed requests whose ids are remembered | 100 000 in 600 s | 503 |
-//! | hooks under way | 256 | left out and counted |
+//! | hooks under way | 256, and 10 000 that wait for users who have gone | left out and counted |
 //! | triggers that were fetched from the broker and not dealt with | 256 | stay in the broker |
 //!
 //! # Several processes
@@ -108,8 +112,19 @@
 //! names of its members, and in one for each of its first eight values, of which a trigger reads the
 //! smallest that has all it fits.
 //!
-//! Behind Pushpin 1.36 raise `connection_subscription_max`, and expect no effect of `recheck`: it
-//! refuses the item that it is made of.
+//! Behind Pushpin a connection may have 19 subscriptions, as one may have 20 channels there: it drops
+//! the others in silence. For more raise its `connection_subscription_max`, and the limits of the
+//! [`Grip`](gripware_axum::Grip) by
+//! [`limits_with`](gripware_axum::gripware_publish::GripBuilder::limits_with) as well. Behind Pushpin
+//! 1.36 expect no effect of `recheck`: it refuses the item that it is made of.
+//!
+//! # Who is online
+//! [`Hooks`] tell the backend, and [`NotifyOnline`] is that of high-templar. Each user who was told of as
+//! come is told of as gone: after the client has gone, after its idle time, when a proxy has lost it
+//! and nothing is heard of it for twice the idle time and a minute, when this process was started again
+//! behind a proxy and the client next speaks, and when the program ends. With a state another process
+//! tells of the users of one that was killed, for which the headers that the backend sees are kept
+//! there, up to 16 KiB. Killed with the hub inside and without a state, nobody knows who was there.
 //!
 //! # Publishing past all of this
 //! A trigger is nothing but items, [`Trigger::items`], which any GRIP publisher may publish. With
@@ -124,6 +139,7 @@
 mod amqp;
 mod app;
 mod backend;
+mod build_error;
 mod builder;
 mod connection;
 mod counts;
@@ -132,6 +148,7 @@ mod endpoint;
 mod frame;
 mod handshake;
 mod hex;
+mod hook_runner;
 mod hooks;
 mod room;
 mod sessions;
@@ -141,10 +158,11 @@ mod turn;
 pub use self::{
     amqp::{Broker, BrokerError},
     backend::{Backend, BackendAddressError},
+    build_error::BuildError,
     builder::{Rooms, Templar, TemplarBuilder},
     counts::Status,
     deliver_error::DeliverError,
-    handshake::{HeaderMapping, HeaderSource, Unit},
+    handshake::{HeaderMapping, HeaderSource},
     hooks::{HookFuture, Hooks, NotifyOnline, User},
     room::{Room, RoomError},
     trigger::{Trigger, TriggerError},

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::hex::hex;
+use crate::hex::short_hex;
 
 /// What matches any value, in the permissions of a user and, where rooms are patterns, in
 /// subscriptions and triggers.
@@ -83,7 +83,7 @@ impl Room {
                 hash.update(part);
             }
         }
-        hex(&hash.finalize())
+        short_hex(&hash.finalize())
     }
 }
 

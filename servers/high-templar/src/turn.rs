@@ -22,6 +22,7 @@ use crate::{
     connection::{Connection, Subscription},
     frame::{ClientFrame, Refusal, ServerFrame},
     handshake::cookie,
+    hook_runner::UserEvent,
     room::Room,
 };
 
@@ -44,8 +45,8 @@ pub(crate) async fn socket(
     };
     match turn.run().await {
         Ok(ws) => ws.into_response(),
-        Err(Failed::WebSocket(error)) => WebSocketRejection::from(error).into_response(),
-        Err(Failed::State(error)) => {
+        Err(TurnError::WebSocket(error)) => WebSocketRejection::from(error).into_response(),
+        Err(TurnError::State(error)) => {
             let error = &error as &dyn Error;
             tracing::error!(error, "a turn of a client failed");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
@@ -64,26 +65,26 @@ struct Turn {
 
 /// Why a turn has no answer.
 #[derive(Debug, ThisError)]
-enum Failed {
+enum TurnError {
     #[error(transparent)]
     WebSocket(#[from] WebSocketError),
     #[error(transparent)]
     State(#[from] StateError),
 }
 
-type Done = Result<(), Failed>;
+type TurnResult = Result<(), TurnError>;
 
 impl Turn {
-    async fn run(mut self) -> Result<WebSocketContext, Failed> {
+    async fn run(mut self) -> Result<WebSocketContext, TurnError> {
         let id = self.ws.connection_id().as_str().to_owned();
         if self.ws.is_opening() {
-            if !self.open().await? {
+            if !self.open(&id).await? {
                 return Ok(self.ws);
             }
         } else {
             match self.app.sessions().load(&id).await? {
                 Some(connection) => self.connection = connection,
-                None => return self.unknown(),
+                None => return self.unknown(&id),
             }
         }
         if self.ws.is_keep_alive() && !self.wake().await? {
@@ -91,7 +92,7 @@ impl Turn {
             return Ok(self.ws);
         }
         if !self.ws.is_keep_alive() {
-            self.connection.hear(SystemTime::now());
+            self.connection.touch(SystemTime::now());
         }
         while let Some(message) = self.ws.receive()? {
             self.frame(&id, &message).await?;
@@ -99,14 +100,20 @@ impl Turn {
         if self.ws.close_received().is_some() || self.ws.is_disconnected() {
             self.leave(&id).await?;
         } else {
-            let connection = std::mem::take(&mut self.connection);
+            let mut connection = std::mem::take(&mut self.connection);
+            if self.app.has_hooks() {
+                connection = connection.with_user(std::mem::take(&mut self.headers));
+            }
             self.app.sessions().save(&id, connection).await?;
         }
         Ok(self.ws)
     }
 
     /// Another process, or this one before it was started anew, knew the connection.
-    fn unknown(mut self) -> Result<WebSocketContext, Failed> {
+    fn unknown(mut self, id: &str) -> Result<WebSocketContext, TurnError> {
+        if self.app.sessions().close_unknown(id) {
+            self.app.run_hook(id, &self.headers, UserEvent::Disconnect);
+        }
         if self.ws.close_received().is_none() && !self.ws.is_disconnected() {
             self.ws
                 .close_with(CloseCode::SERVICE_RESTART, "please connect again")?;
@@ -115,13 +122,15 @@ impl Turn {
     }
 
     /// Asks the backend who this is. Whether the client is let in.
-    async fn open(&mut self) -> Result<bool, Failed> {
+    async fn open(&mut self, id: &str) -> Result<bool, TurnError> {
         let allowed = match self.ask().await {
             Ok(allowed) => allowed,
             Err(error) if is_refusal(&error) => {
                 self.ws.accept();
                 self.ws.send_json(&ServerFrame::UNWELCOME)?;
                 self.ws.close_with(CloseCode::NORMAL, "")?;
+                // The proxy tells of the end of it, and nobody was ever told of its beginning.
+                self.app.sessions().close_unknown(id);
                 return Ok(false);
             }
             Err(error) => {
@@ -143,14 +152,13 @@ impl Turn {
         }
         self.connection = Connection::new(allowed, SystemTime::now());
         self.app.counts().frames_sent.add(1);
-        self.app
-            .run_hook(&self.headers, |hooks, user| hooks.on_connect(user));
+        self.app.run_hook(id, &self.headers, UserEvent::Connect);
         Ok(true)
     }
 
     /// A turn without an event: the client was silent for as long as it may be, or the backend has
     /// asked for permissions to be looked at again. Returns `false` where the connection ends.
-    async fn wake(&mut self) -> Result<bool, Failed> {
+    async fn wake(&mut self) -> Result<bool, TurnError> {
         let silence = self.connection.silence(SystemTime::now());
         if silence + EARLY >= self.app.settings().idle {
             self.ws.close_with(CloseCode::NORMAL, "idle")?;
@@ -179,9 +187,9 @@ impl Turn {
         Ok(true)
     }
 
-    fn revoke(&mut self, ended: &[Subscription]) -> Done {
+    fn revoke(&mut self, ended: &[Subscription]) -> TurnResult {
         for subscription in ended {
-            self.unhear(subscription)?;
+            self.end(subscription)?;
             self.send(&ServerFrame::revoked(
                 &subscription.request_id,
                 &subscription.room,
@@ -190,7 +198,7 @@ impl Turn {
         Ok(())
     }
 
-    async fn frame(&mut self, id: &str, message: &Message) -> Done {
+    async fn frame(&mut self, id: &str, message: &Message) -> TurnResult {
         self.app.counts().frames_received.add(1);
         let frame = str::from_utf8(message.as_bytes());
         let frame = frame.map_or(ClientFrame::NotJson, ClientFrame::parse);
@@ -198,8 +206,7 @@ impl Turn {
         let unreadable = |refusal| ServerFrame::error(Some(Value::from(id)), refusal);
         match frame {
             ClientFrame::Ping => {
-                self.app
-                    .run_hook(&self.headers, |hooks, user| hooks.on_ping(user));
+                self.app.run_hook(id, &self.headers, UserEvent::Ping);
                 self.app.counts().frames_sent.add(1);
                 Ok(self.ws.send_text("pong")?)
             }
@@ -216,13 +223,13 @@ impl Turn {
         }
     }
 
-    fn subscribe(&mut self, room: Option<Value>, request_id: Option<Value>) -> Done {
+    fn subscribe(&mut self, room: Option<Value>, request_id: Option<Value>) -> TurnResult {
         let settings = self.app.settings();
         let subscribed = match (room.map(Room::try_from), request_id.clone()) {
             (None | Some(Err(_)), _) => Err(Refusal::InvalidRoom),
             (_, None) => Err(Refusal::NoRequestId),
             (Some(Ok(room)), Some(request_id)) => {
-                let max = settings.max_subscriptions;
+                let max = self.app.max_subscriptions();
                 self.connection.subscribe(room, request_id, max)
             }
         };
@@ -241,7 +248,7 @@ impl Turn {
         }
     }
 
-    fn unsubscribe(&mut self, request_id: Option<Value>) -> Done {
+    fn unsubscribe(&mut self, request_id: Option<Value>) -> TurnResult {
         let reply_id = request_id
             .clone()
             .filter(|_| self.app.settings().request_ids_in_replies);
@@ -251,23 +258,22 @@ impl Turn {
         let ended = self.connection.unsubscribe(&request_id);
         match ended {
             Some(ended) => {
-                self.unhear(&ended)?;
+                self.end(&ended)?;
                 self.send(&ServerFrame::success(reply_id))
             }
             None => self.send(&ServerFrame::error(reply_id, Refusal::NotSubscribed)),
         }
     }
 
-    fn unhear(&mut self, ended: &Subscription) -> Done {
+    fn end(&mut self, ended: &Subscription) -> TurnResult {
         let slot = ended.slot();
         self.ws.unsubscribe(slot.channel)?;
         Ok(self.ws.remove_filter_meta(slot.meta)?)
     }
 
-    async fn leave(&self, id: &str) -> Done {
+    async fn leave(&self, id: &str) -> TurnResult {
         if self.app.sessions().close(id, &self.connection).await? {
-            self.app
-                .run_hook(&self.headers, |hooks, user| hooks.on_disconnect(user));
+            self.app.run_hook(id, &self.headers, UserEvent::Disconnect);
         }
         Ok(())
     }
@@ -278,7 +284,7 @@ impl Turn {
             .any(|own| own.text.as_bytes().ct_eq(key.as_bytes()).into())
     }
 
-    fn send(&mut self, frame: &ServerFrame<'_>) -> Done {
+    fn send(&mut self, frame: &ServerFrame<'_>) -> TurnResult {
         self.app.counts().frames_sent.add(1);
         Ok(self.ws.send_json(frame)?)
     }

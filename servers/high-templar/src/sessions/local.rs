@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Sizes, room_index::RoomIndex};
+use super::{Lost, Sizes, closed_ids::ClosedIds, room_index::RoomIndex};
 use crate::{
     connection::{Change, Connection},
     room::Room,
@@ -19,6 +19,7 @@ pub(crate) struct Local(Mutex<Inner>);
 struct Inner {
     connections: HashMap<String, Connection>,
     rooms: RoomIndex,
+    closed: ClosedIds,
 }
 
 impl Local {
@@ -35,8 +36,8 @@ impl Local {
         let mut inner = self.inner();
         for change in connection.take_changes() {
             match change {
-                Change::Hears(room) => inner.rooms.insert(&room),
-                Change::HearsNoMore(room) => inner.rooms.remove(&room),
+                Change::Subscribed(room) => inner.rooms.insert(&room),
+                Change::Unsubscribed(room) => inner.rooms.remove(&room),
             }
         }
         inner.connections.insert(id.to_owned(), connection);
@@ -46,7 +47,11 @@ impl Local {
         self.inner().close(id)
     }
 
-    pub(super) fn matching(&self, patterns: &[Room]) -> BTreeSet<Room> {
+    pub(super) fn close_unknown(&self, id: &str) -> bool {
+        self.inner().closed.insert(id)
+    }
+
+    pub(super) fn matching(&self, patterns: &BTreeSet<&Room>) -> BTreeSet<Room> {
         let inner = self.inner();
         let mut rooms = BTreeSet::new();
         for pattern in patterns {
@@ -69,19 +74,14 @@ impl Local {
         }
     }
 
-    pub(super) async fn sweep(&self, ttl: Duration) {
-        loop {
-            tokio::time::sleep(ttl / 2).await;
-            let forgotten = self.inner().forget(ttl, SystemTime::now());
-            if forgotten > 0 {
-                tracing::warn!(forgotten, "connections ended without a word of the proxy");
-            }
-        }
+    pub(super) fn forget(&self, silence: Duration) -> Vec<Lost> {
+        self.inner().forget(silence, SystemTime::now())
     }
 }
 
 impl Inner {
     fn close(&mut self, id: &str) -> bool {
+        self.closed.insert(id);
         let Some(connection) = self.connections.remove(id) else {
             return false;
         };
@@ -91,11 +91,19 @@ impl Inner {
         true
     }
 
-    /// Forgets connections that are silent for longer than any of them may be. Returns how many.
-    fn forget(&mut self, silence: Duration, now: SystemTime) -> usize {
+    /// Forgets connections that are silent for longer than any of them may be.
+    fn forget(&mut self, silence: Duration, now: SystemTime) -> Vec<Lost> {
         let silent = |connection: &Connection| connection.silence(now) > silence;
-        let lost = self.connections.iter().filter(|(_, it)| silent(it));
-        let lost: Vec<_> = lost.map(|(id, _)| id.clone()).collect();
-        lost.iter().filter(|id| self.close(id)).count()
+        let silent = self.connections.iter().filter(|(_, it)| silent(it));
+        let lost: Vec<_> = silent
+            .map(|(id, connection)| Lost {
+                id: id.clone(),
+                user: connection.user().cloned(),
+            })
+            .collect();
+        for Lost { id, .. } in &lost {
+            self.close(id);
+        }
+        lost
     }
 }

@@ -1,14 +1,16 @@
 //! What is known of connections between their turns: in this process, or in a state that several
 //! processes share, so that any of them may have the next turn.
 
+mod closed_ids;
 mod local;
 mod room_index;
 mod room_presence;
 mod shared;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, future::pending, sync::Arc, time::Duration};
 
 use gripware_state::{State, StateError};
+use http::HeaderMap;
 
 use self::{local::Local, shared::Shared};
 use crate::{connection::Connection, room::Room};
@@ -25,6 +27,14 @@ pub(crate) enum Sessions {
 pub(crate) struct Sizes {
     pub(crate) connections: usize,
     pub(crate) rooms: usize,
+}
+
+/// A connection whose end the proxy has never told of.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) id: String,
+    /// What the backend knows its user by, if it is told of users.
+    pub(crate) user: Option<Arc<HeaderMap>>,
 }
 
 impl Sessions {
@@ -68,11 +78,22 @@ impl Sessions {
         }
     }
 
+    /// Notes that a connection is ended which is not known. Returns whether that is the first that is
+    /// heard of it, so that its user was online until now: it was opened before this process was
+    /// started. Where processes share what is known there is no such connection.
+    pub(crate) fn close_unknown(&self, id: &str) -> bool {
+        match self {
+            Self::Local(local) => local.close_unknown(id),
+            Self::Shared(_) => false,
+        }
+    }
+
     /// The rooms in which a trigger is heard, each once, however many of the patterns fit it.
     pub(crate) async fn matching(&self, patterns: &[Room]) -> Result<BTreeSet<Room>, StateError> {
+        let patterns: BTreeSet<&Room> = patterns.iter().collect();
         match self {
-            Self::Local(local) => Ok(local.matching(patterns)),
-            Self::Shared(shared) => shared.rooms().matching(patterns).await,
+            Self::Local(local) => Ok(local.matching(&patterns)),
+            Self::Shared(shared) => shared.rooms().matching(&patterns).await,
         }
     }
 
@@ -91,27 +112,43 @@ impl Sessions {
         }
     }
 
-    /// Notes a signed request for `ttl`. Returns `false` if it is noted already, or `None` if this
-    /// process alone has to note it.
-    pub(crate) async fn note(&self, id: &str, ttl: Duration) -> Result<Option<bool>, StateError> {
+    /// Keeps the id of a signed request for `ttl`. Returns `false` if it is there already, or `None`
+    /// if this process alone has to keep it.
+    pub(crate) async fn insert_webhook_id(
+        &self,
+        id: &str,
+        ttl: Duration,
+    ) -> Result<Option<bool>, StateError> {
         match self {
             Self::Local(_) => Ok(None),
-            Self::Shared(shared) => shared.note(id, ttl).await.map(Some),
+            Self::Shared(shared) => shared.insert_webhook_id(id, ttl).await.map(Some),
         }
     }
 
-    /// Takes back what [`note`](Self::note) has noted.
-    pub(crate) async fn forget_note(&self, id: &str) -> Result<(), StateError> {
+    /// Takes back what [`insert_webhook_id`](Self::insert_webhook_id) has kept.
+    pub(crate) async fn remove_webhook_id(&self, id: &str) -> Result<(), StateError> {
         match self {
             Self::Local(_) => Ok(()),
-            Self::Shared(shared) => shared.forget_note(id).await,
+            Self::Shared(shared) => shared.remove_webhook_id(id).await,
         }
     }
 
-    /// Forgets connections whose end was never told of, for ever.
-    pub(crate) async fn sweep(&self, ttl: Duration) {
+    /// Forgets the connections that nothing was heard of for `silence`, which is longer than any may
+    /// be silent. Of several processes one is returned each of them.
+    ///
+    /// Not cancel safe: those that were forgotten are lost.
+    pub(crate) async fn forget(&self, silence: Duration) -> Result<Vec<Lost>, StateError> {
         match self {
-            Self::Local(local) => local.sweep(ttl).await,
+            Self::Local(local) => Ok(local.forget(silence)),
+            Self::Shared(shared) => shared.forget().await,
+        }
+    }
+
+    /// Removes lost connections from the rooms that they hear, for ever, where
+    /// [`forget`](Self::forget) does not.
+    pub(crate) async fn sweep_rooms(&self) {
+        match self {
+            Self::Local(_) => pending().await,
             Self::Shared(shared) => shared.rooms().sweep().await,
         }
     }

@@ -8,7 +8,7 @@ use gripware_state::{Member, Presence, State, StateError, presence::MAX_LISTED};
 use sha2::{Digest as _, Sha256};
 
 use super::Sizes;
-use crate::{hex::hex, room::Room};
+use crate::{hex::short_hex, room::Room};
 
 /// How many members of a room it is found by. Those with more are compared one by one.
 const MAX_INDEXED: usize = 8;
@@ -33,7 +33,7 @@ impl RoomPresence {
     }
 
     pub(super) async fn connect(&self, id: &str) -> Result<(), StateError> {
-        let member = Member::new(hex(&Sha256::digest(id)), id)?;
+        let member = Member::new(short_hex(&Sha256::digest(id)), id)?;
         self.presence.join(CONNECTIONS, &member).await.map(drop)
     }
 
@@ -41,9 +41,9 @@ impl RoomPresence {
         self.presence.leave(CONNECTIONS, id).await.map(drop)
     }
 
-    /// Notes that a connection hears a room.
+    /// Adds a connection to those that hear a room.
     pub(super) async fn join(&self, id: &str, room: &Room) -> Result<(), StateError> {
-        let member = Member::new(room.digest(), &hearer(id, room))?.info(room)?;
+        let member = Member::new(room.digest(), &subscriber(id, room))?.info(room)?;
         let member = &member;
         let joining = channels(room)
             .into_iter()
@@ -51,34 +51,34 @@ impl RoomPresence {
         try_join_all(joining).await.map(drop)
     }
 
-    /// Notes that it does not any more.
+    /// Removes it.
     pub(super) async fn leave(&self, id: &str, room: &Room) -> Result<(), StateError> {
-        let hearer = &hearer(id, room);
+        let subscriber = &subscriber(id, room);
         let leaving = channels(room)
             .into_iter()
-            .map(|channel| async move { self.presence.leave(channel.as_str(), hearer).await });
+            .map(|channel| async move { self.presence.leave(channel.as_str(), subscriber).await });
         try_join_all(leaving).await.map(drop)
     }
 
-    /// Keeps what was noted of a connection from expiring, and notes again what has expired.
+    /// Keeps a connection and its rooms from expiring, and adds again what has expired.
     pub(super) async fn touch(&self, id: &str, rooms: &BTreeSet<&Room>) -> Result<(), StateError> {
-        let mut noted = Vec::new();
+        let mut joined = Vec::new();
         for room in rooms {
-            let hearer = hearer(id, room);
+            let subscriber = subscriber(id, room);
             let channels = channels(room).into_iter();
-            noted.extend(channels.map(|channel| (channel, hearer.clone(), *room)));
+            joined.extend(channels.map(|channel| (channel, subscriber.clone(), *room)));
         }
         let pairs: Vec<_> = [(CONNECTIONS, id)]
             .into_iter()
             .chain(
-                noted
+                joined
                     .iter()
-                    .map(|(channel, hearer, _)| (&**channel, &**hearer)),
+                    .map(|(channel, subscriber, _)| (&**channel, &**subscriber)),
             )
             .collect();
         let mut again = BTreeSet::new();
         for missing in self.presence.touch(&pairs).await? {
-            match missing.checked_sub(1).and_then(|at| noted.get(at)) {
+            match missing.checked_sub(1).and_then(|at| joined.get(at)) {
                 Some((_, _, room)) => drop(again.insert(*room)),
                 None => self.connect(id).await?,
             }
@@ -90,7 +90,10 @@ impl RoomPresence {
     }
 
     /// The rooms that hear a trigger for one of the patterns.
-    pub(super) async fn matching(&self, patterns: &[Room]) -> Result<BTreeSet<Room>, StateError> {
+    pub(super) async fn matching(
+        &self,
+        patterns: &BTreeSet<&Room>,
+    ) -> Result<BTreeSet<Room>, StateError> {
         let mut rooms = BTreeSet::new();
         for pattern in patterns {
             for channel in self.narrowest(pattern).await? {
@@ -119,11 +122,11 @@ impl RoomPresence {
 
     /// The channels that have all rooms which hear a trigger, and as few others as possible.
     async fn narrowest(&self, pattern: &Room) -> Result<Vec<String>, StateError> {
-        let mut narrowest = (u64::MAX, vec![all(pattern)]);
+        let mut narrowest = (u64::MAX, vec![names_channel(pattern)]);
         let values = pattern.constraints().take(MAX_INDEXED).enumerate();
         for (n, (_, value)) in values {
             let Some(value) = value else { continue };
-            let channels = [with(pattern, n, Some(value)), with(pattern, n, None)];
+            let channels = [Some(value), None].map(|value| value_channel(pattern, n, value));
             let mut users = 0;
             for channel in &channels {
                 users += self.presence.count(channel.as_str()).await?.users;
@@ -157,37 +160,40 @@ impl RoomPresence {
 }
 
 /// A connection in a room. It may hear others with the same value.
-fn hearer(id: &str, room: &Room) -> String {
+fn subscriber(id: &str, room: &Room) -> String {
     let mut digest = Sha256::new();
     digest.update(room.digest());
     digest.update(id);
-    hex(&digest.finalize())
+    short_hex(&digest.finalize())
 }
 
 /// The channels that a room is in.
 fn channels(room: &Room) -> Vec<String> {
     let values = room.constraints().take(MAX_INDEXED).enumerate();
-    let values = values.map(|(n, (_, value))| with(room, n, value));
-    [ROOMS.to_owned(), all(room)]
+    let values = values.map(|(n, (_, value))| value_channel(room, n, value));
+    [ROOMS.to_owned(), names_channel(room)]
         .into_iter()
         .chain(values)
         .collect()
 }
 
 /// The channel of all rooms with the same names of members.
-fn all(room: &Room) -> String {
-    format!("templar-rooms-{}", hex(&names(room).finalize()))
+fn names_channel(room: &Room) -> String {
+    format!(
+        "templar-rooms-{}",
+        short_hex(&names_digest(room).finalize())
+    )
 }
 
 /// The channel of those with the same value, or a `*`, at a place.
-fn with(room: &Room, n: usize, value: Option<&str>) -> String {
-    let mut digest = names(room);
+fn value_channel(room: &Room, n: usize, value: Option<&str>) -> String {
+    let mut digest = names_digest(room);
     digest.update(value.unwrap_or_default());
     let kind = if value.is_some() { "is" } else { "any" };
-    format!("templar-rooms-{n}-{kind}-{}", hex(&digest.finalize()))
+    format!("templar-rooms-{n}-{kind}-{}", short_hex(&digest.finalize()))
 }
 
-fn names(room: &Room) -> Sha256 {
+fn names_digest(room: &Room) -> Sha256 {
     let mut digest = Sha256::new();
     for name in room.names() {
         digest.update((name.len() as u64).to_be_bytes());

@@ -20,7 +20,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Request, StatusCode, Uri},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -61,6 +61,13 @@ impl Api {
             .with_state(self.clone())
     }
 
+    /// The same below a path, which is in the paths that were asked for.
+    pub(crate) fn router_below(&self, path: &str) -> Router {
+        Router::new()
+            .route(&format!("{path}/bootstrap/"), get(bootstrap))
+            .with_state(self.clone())
+    }
+
     /// What everybody may hear from now on; `Value::Null` refuses, and a number is a status.
     pub(crate) fn allow(&self, rooms: Value) {
         self.0.lock().unwrap().allowed = Some(rooms);
@@ -84,9 +91,9 @@ impl Api {
     }
 }
 
-async fn bootstrap(State(api): State<Api>, headers: HeaderMap) -> Response {
+async fn bootstrap(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
     let mut asked = api.0.lock().unwrap();
-    asked.requests.push(("/bootstrap/".to_owned(), headers));
+    asked.requests.push((uri.path().to_owned(), headers));
     match &asked.allowed {
         Some(Value::Null) => StatusCode::FORBIDDEN.into_response(),
         Some(Value::Number(status)) => {
@@ -138,7 +145,7 @@ impl Site {
         let templar = || {
             let backend = Backend::service(api.router());
             let templar = Templar::builder(&hub.grip(), backend);
-            set(templar.trigger_key(KEY).unwrap()).build()
+            set(templar.trigger_key(KEY).unwrap()).build().unwrap()
         };
         let templars: Vec<_> = (0..processes).map(|_| templar()).collect();
         let routers: Arc<[Router]> = templars.iter().map(Templar::router).collect();

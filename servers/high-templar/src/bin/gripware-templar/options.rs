@@ -11,6 +11,9 @@ use gripware_core::{
 use gripware_program::{LogFilter, parse};
 use gripware_templar::{HeaderSource, Rooms};
 use http::HeaderName;
+use serde::Deserialize;
+
+use crate::rabbitmq::{self, RabbitmqEntry};
 
 /// One less than the channels that a hub has for a connection at most.
 const MAX_SUBSCRIPTIONS: i64 = 9_999;
@@ -18,7 +21,11 @@ const MAX_SUBSCRIPTIONS: i64 = 9_999;
 const AFTER: &str = "\
 Every flag has a variable: GRIPWARE_TEMPLAR_ and its name in capitals, with _ for each dash. The file
 of --config is TOML and has the same names as the flags. A flag wins over its variable, that over
-API_URL and API_SOCKET, those over the file.
+those of high-templar, those over the file.
+
+Settings of high-templar are read by their own names from the environment and the file: API_URL,
+API_SOCKET, RABBITMQ (host, username, password, exchange_name, enabled) and CONNECTION_HEADERS. The
+last two are JSON objects in the environment, and tables in the file.
 
 With GRIP_URL set it works behind that proxy; otherwise the proxy is inside. With GRIPWARE_STATE set
 (redis://HOST) any of several processes may have the next turn of a connection.
@@ -47,9 +54,12 @@ pub(crate) struct Options {
     /// none
     #[arg(long, value_name = "URL", value_parser = secret)]
     pub(crate) amqp: Option<Secret>,
-    /// The exchange of triggers
-    #[arg(long, value_name = "NAME", default_value = "hightemplar", value_parser = parse::text)]
-    pub(crate) exchange: String,
+    /// An entry of high-templar's RABBITMQ, as a line of TOML. --amqp wins over all of them
+    #[arg(long, value_name = "ENTRY", hide = true, value_parser = rabbitmq::entry)]
+    pub(crate) rabbitmq: Vec<RabbitmqEntry>,
+    /// The exchange of triggers [default: hightemplar]
+    #[arg(long, value_name = "NAME", value_parser = parse::text)]
+    pub(crate) exchange: Option<String>,
     /// What POST /trigger/ is signed with: a text, whsec_ and base64, or file: and a path; several
     /// are separated by blanks. Without it there is no such route
     #[arg(long, value_name = "KEY", value_parser = trigger_keys)]
@@ -59,7 +69,7 @@ pub(crate) struct Options {
     pub(crate) rooms: RoomsMode,
     /// A header that the API sees, as a line of TOML: x-theme = { cookie = "theme" }. In the file it
     /// is a table of them. Repeatable
-    #[arg(long, value_name = "HEADER", value_parser = header)]
+    #[arg(long, alias = "connection-headers", value_name = "HEADER", value_parser = header)]
     pub(crate) headers: Vec<Header>,
     /// Whether answers to frames repeat their requestId
     #[arg(long, value_name = "BOOL", default_value = "false", value_parser = parse::switch)]
@@ -70,10 +80,13 @@ pub(crate) struct Options {
     /// How long a client may say nothing before it is closed
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = parse::some_time)]
     pub(crate) idle: Duration,
-    /// How many subscriptions a connection may have. A proxy in front has to allow one channel more
-    #[arg(long, value_name = "COUNT", default_value = "1000",
+    /// How many subscriptions a connection may have; beyond them a client gets an error. 1000, and 19
+    /// behind a proxy, since Pushpin as shipped drops what is over 20 channels in silence. For more set
+    /// this, and let the proxy have one channel more: Pushpin's connection_subscription_max, or
+    /// --max-channels and --max-meta of gripware-hub
+    #[arg(long, value_name = "COUNT",
         value_parser = clap::value_parser!(u16).range(1..=MAX_SUBSCRIPTIONS))]
-    pub(crate) max_subscriptions: u16,
+    pub(crate) max_subscriptions: Option<u16>,
     /// The cookie by which the API names a user whose permissions have changed
     #[arg(long, value_name = "NAME", default_value = "sessionid", value_parser = parse::text)]
     pub(crate) session_cookie: String,
@@ -110,7 +123,7 @@ impl From<RoomsMode> for Rooms {
 }
 
 /// A text that never prints.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Secret(pub(crate) String);
 
 impl fmt::Debug for Secret {

@@ -9,7 +9,10 @@ use gripware_state::State;
 use gripware_templar::{Backend, Broker, HeaderMapping, NotifyOnline, Templar, TemplarBuilder};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
-use crate::options::{Options, RoomsMode};
+use crate::{
+    options::{Options, RoomsMode, Secret},
+    rabbitmq::Rabbitmq,
+};
 
 /// How long clients and requests may take when the program ends.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -18,21 +21,36 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// off by then.
 const CUT_OFF: Duration = Duration::from_secs(4);
 
+/// How many subscriptions a connection may have with the hub inside, where it is not said.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+
+/// The session of each connection has a channel as well.
+const SESSION_CHANNEL: usize = 1;
+
 /// The variable with the URL of what several processes share.
 const STATE: &str = "GRIPWARE_STATE";
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let origins = options.allowed_origins.clone();
-    let max_subscriptions = usize::from(options.max_subscriptions);
-    // The session of each connection has a channel as well.
-    let max_channels = max_subscriptions + 1;
+    let max_subscriptions = options.max_subscriptions.map(usize::from);
+    let of_hub = max_subscriptions.unwrap_or(MAX_SUBSCRIPTIONS);
     let hub = Hub::builder()
         .drain(DRAIN)
-        .max_channels(max_channels)
-        .max_meta(max_subscriptions)
+        .max_channels(of_hub + SESSION_CHANNEL)
+        .max_meta(of_hub)
         .trust_forwarded(options.trust_forwarded)
-        .grip_with(move |grip| grip.allowed_origins(origins))
+        .grip_with(move |grip| {
+            let grip = grip.allowed_origins(origins);
+            match max_subscriptions {
+                // Another proxy is said to allow as many.
+                Some(max) => grip.limits_with(|limits| {
+                    limits.channels = max + SESSION_CHANNEL;
+                    limits.meta = max;
+                }),
+                None => grip,
+            }
+        })
         .brokers([gripware_redis::broker(), gripware_nats::broker()])
         .from_env()
         .map_err(|error| match error {
@@ -51,12 +69,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         None => builder,
     };
     let templar = configured(builder, &options)?.build();
+    let templar = templar.map_err(|error| wrong("--max-subscriptions", error))?;
     let broker = broker(&options)?;
-    if !hub.is_embedded() {
+    if let (Some(max), false) = (max_subscriptions, hub.is_embedded()) {
         tracing::warn!(
             "the proxy has to allow {} channels for one connection: Pushpin's \
              connection_subscription_max, or the hub's --max-channels and --max-meta",
-            max_channels
+            max + SESSION_CHANNEL
         );
     }
     let listening = |error| wrong("--listen", error);
@@ -89,7 +108,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
         () = signals.end() => drop(stop),
     }
-    if timeout(CUT_OFF, serving).await.is_err() {
+    let ending = async {
+        // How it ends is of no matter any more.
+        let _ = serving.await;
+        templar.finish_hooks().await;
+    };
+    if timeout(CUT_OFF, ending).await.is_err() {
         tracing::warn!("what was still under way is cut off");
     }
     Ok(())
@@ -108,11 +132,21 @@ fn backend(options: &Options) -> Result<Backend, Failure> {
 }
 
 fn broker(options: &Options) -> Result<Option<Broker>, Failure> {
-    let Some(amqp) = &options.amqp else {
+    let rabbitmq = Rabbitmq::new(&options.rabbitmq).map_err(|error| wrong("RABBITMQ", error))?;
+    let of_rabbitmq = rabbitmq
+        .as_ref()
+        .map(|rabbitmq| (&rabbitmq.url, "RABBITMQ"));
+    let of_amqp = options.amqp.as_ref().map(|amqp| (amqp, "--amqp"));
+    let Some((Secret(url), name)) = of_amqp.or(of_rabbitmq) else {
         return Ok(None);
     };
-    let broker = Broker::new(&amqp.0).map_err(|error| wrong("--amqp", error))?;
-    let broker = broker.exchange(&options.exchange);
+    let broker = Broker::new(url).map_err(|error| wrong(name, error))?;
+    let exchange = options.exchange.as_ref();
+    let exchange = exchange.or(rabbitmq.as_ref().and_then(|it| it.exchange_name.as_ref()));
+    let broker = match exchange {
+        Some(exchange) => broker.exchange(exchange),
+        None => Ok(broker),
+    };
     broker.map(Some).map_err(|error| wrong("--exchange", error))
 }
 
@@ -124,10 +158,12 @@ fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuild
     let mut builder = builder
         .headers(headers)
         .rooms(options.rooms.into())
-        .max_subscriptions(usize::from(options.max_subscriptions))
         .idle(options.idle)
         .session_cookie(&options.session_cookie)
         .request_ids_in_replies(options.request_ids_in_replies);
+    if let Some(max) = options.max_subscriptions {
+        builder = builder.max_subscriptions(usize::from(max));
+    }
     for key in options.trigger_key.iter().flat_map(|keys| &keys.0) {
         let added = builder.trigger_key(&key.0);
         builder = added.map_err(|error| wrong("--trigger-key", ErrorChain(&error)))?;
