@@ -48,7 +48,17 @@ impl RabbitMq {
 
     /// Ends it, and starts it again with what it keeps.
     pub async fn restart(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Ends it.
+    pub async fn stop(&mut self) {
         self.broker.stop(2 * PATIENCE).await;
+    }
+
+    /// Starts one that was ended, at the same address and with what it keeps.
+    pub async fn start_again(&mut self) {
         self.starts += 1;
         self.broker = run(&self.place, self.address, self.mapper_port, self.starts);
         self.listens().await;

@@ -56,7 +56,15 @@ impl Socket {
     /// # Panics
     /// Where it is refused, or there is no answer within [`PATIENCE`].
     pub async fn open(address: SocketAddr, path: &str) -> Self {
-        let opened = Self::connect(address, path, &[]).await;
+        Self::open_with(address, path, &[]).await
+    }
+
+    /// Opens one with further headers in its handshake.
+    ///
+    /// # Panics
+    /// As [`open`](Self::open).
+    pub async fn open_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        let opened = Self::connect(address, path, headers).await;
         opened.unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
     }
 
