@@ -1,4 +1,11 @@
 //! The programs, run as they are by those who use them.
+//!
+//! Fifty clients are called 100 times each, and 1 000 times where the build is optimized, with what it
+//! took:
+//!
+//! ```text
+//! cargo test --release -p gripware-pipe --test programs fifty -- --nocapture
+//! ```
 
 #![cfg(unix)]
 #![allow(
@@ -509,6 +516,7 @@ fn fifty_clients_are_called_while_ten_of_them_are_killed_and_come_back() {
         }
         failed
     };
+    let begun = Instant::now();
     let failed: Vec<usize> = thread::scope(|scope| {
         let callers: Vec<_> = names
             .iter()
@@ -529,6 +537,11 @@ fn fifty_clients_are_called_while_ten_of_them_are_killed_and_come_back() {
             .map(|caller| caller.join().unwrap())
             .collect()
     });
+    let took = begun.elapsed();
+    let sum: usize = failed.iter().sum();
+    println!(
+        "{CLIENTS} clients, {CALLS} calls of each, {KILLED} killed meanwhile: {took:.1?}, {sum} calls failed"
+    );
     assert_eq!(done.into_inner(), CLIENTS * CALLS);
     // Calls can fail twice in a row where a client is killed, and never elsewhere.
     assert!(
