@@ -87,7 +87,10 @@
 //! | passes on a path that leaves the base of a route by dot segments | 400, in every spelling | whatever is beside the base is not for clients |
 //! | takes escapes out of a target that need not be there | leaves the target as it is | a signature over it is not the proxy's to break |
 //! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, `TE` among it, and keeps these two | the rest is the origin's to know |
-//! | offers the extension `grip` on a native WebSocket, and obeys it where it is accepted | does not offer it, and removes it | a handler that wants control messages answers with events |
+//! | offers the extension `grip` on a native WebSocket, and none of the client's | offers it behind the client's; an application that takes both is asked once more with `grip` alone | an application's own WebSockets go on compressing |
+//! | passes fragments on in a native WebSocket, looks for the prefix in the first, and leaves out what a ping says | puts messages together, up to 1 000 000 bytes, and passes pings on as they are | a prefix in two fragments is one |
+//! | tells the application's own WebSocket of an item's close at once, without its code | tells it the client's answer | an application sees one kind of end, by events and by frames |
+//! | leaves a client without a close whose close the application does not answer | answers it after 10 s | the client knows that it has ended |
 //! | has the kind of WebSocket in its routes (`over_http`) | asks the application, where that is in its process or in front of it: by `Grip-Offer: websocket-events` on the handshake | an application's own WebSockets work as without a hub |
 //! | speaks HTTP/1.1 | and HTTP/2, on the same port, with WebSockets (RFC 8441) | a browser has six connections for HTTP/1.1, which six streams use up |
 //! | cuts held clients off when it ends | ends streams, closes WebSockets with 1001, gives response holds what was stored | a client that is told comes back at once |

@@ -108,7 +108,18 @@ pub(crate) enum HoldKind {
     WebSocket {
         accepted: Box<Accepted>,
         head: Bytes,
+        /// The socket of an origin that speaks WebSocket itself.
+        origin: Option<OriginConn>,
     },
+}
+
+/// A connection to an origin that has left HTTP.
+pub(crate) struct OriginConn(pub(crate) Box<dyn Io>);
+
+impl fmt::Debug for OriginConn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OriginConn")
+    }
 }
 
 /// How a response hold is answered in the end.

@@ -159,14 +159,28 @@
 //! | headers | as many as HTTP/2 lets into 64 KiB, 1985, in both directions; an empty `Sec-WebSocket-Protocol` of the application counts as none |
 //! | half-closed clients | a client that closes its sending side after its request (`printf … \| nc -N`) gets its answer, as long as it takes some of it within each [`answer_timeout`](HubBuilder::answer_timeout): TCP does not tell it from one that has left. A client that is held, or asks for a WebSocket, has left: nobody would notice it otherwise until the next item |
 //! | early answers | an answer that comes before the request is whole reaches the client, also where the origin closes behind it. A client that goes on sending is read for up to 10 s, so that no reset overtakes the answer |
-//! | WebSockets of the application's own | under [`Hub::serve`] and [`Hub::front`] the handler decides. A handshake comes as it is, with `Grip-Offer: websocket-events`: whoever answers 101 gets the bytes, and a handler that takes a `WebSocketContext` the conversation. A route that takes no GET (404, 405, 501) is asked once more, by `POST` with `OPEN`. Under [`Hub::forward`] handshakes are events, or all native with [`native_websockets`](HubBuilder::native_websockets); the log says so where an opening is refused |
+//! | WebSockets of the application's own | under [`Hub::serve`] and [`Hub::front`] the handler decides. A handshake comes as it is, with `Grip-Offer: websocket-events`: whoever answers 101 gets the bytes, with the extension `grip` [the messages](#grip-on-the-applications-own-websockets), and a handler that takes a `WebSocketContext` the conversation. A route that takes no GET (404, 405, 501) is asked once more, by `POST` with `OPEN`. Under [`Hub::forward`] handshakes are events, or all native with [`native_websockets`](HubBuilder::native_websockets); the log says so where an opening is refused |
 //! | WebSockets over HTTP/2 (RFC 8441) | the application gets the handshake of HTTP/1.1, with a key of the hub's |
 //! | other protocols by `Upgrade` | a request without a body for one protocol passes, and its 101. HTTP/2 without TLS (`h2c`) does not: its requests would reach the application uncleaned (h2c smuggling) |
 //!
 //! A connection that is passed through costs a buffer of 8 KiB in each direction, and 16 KiB more at
 //! most within the process under [`Hub::serve`]. It is in the lists as [`ConnectionKind::Passed`], ends
-//! by [`Hub::close`], and is cut when the hub ends. Of extensions that the application chose, `grip` is
-//! removed: over a native WebSocket the hub obeys no control messages.
+//! by [`Hub::close`], and is cut when the hub ends.
+//!
+//! # GRIP on the application's own WebSockets
+//! A handshake that comes as it is offers the extension `grip`, behind those of the client. Where the
+//! 101 has it (`Sec-WebSocket-Extensions: grip`, or `grip; message-prefix=""`), the socket is not passed
+//! through but held: what the application says with the prefix, `m:` if it names none, goes to the client
+//! without it, `c:` is for the hub (subscribe, unsubscribe, keep-alive, set-meta, detach and the others),
+//! and what is published to its channels comes in between. What the client says goes to the application
+//! as it is. After `detach` the application's socket is closed, and the client stays for what is
+//! published.
+//!
+//! Either side is read as fast as the other takes it. An application that takes nothing for
+//! [`origin_timeout`](HubBuilder::origin_timeout) is given up, and its client closed with 1011; one whose
+//! socket ends without a close leaves its client without one. A message of the application has 1 000 000
+//! bytes at most. One that takes another extension beside `grip` is asked once more without the client's:
+//! in what is compressed nobody could read a prefix.
 //!
 //! # The log
 //! Lines of the hub have the target `gripware_hub`, with [`tracing`]. One line for each request and

@@ -12,7 +12,10 @@ use http::{HeaderMap, Response};
 use super::frames::{self, BINARY, CLOSE, PING, PONG, Said, TEXT};
 use crate::{
     session::{Effect, WsSession},
-    ws::{ClientMessage, ConnectionMeta, FrameDecoder, Opcode, Opening, WsSettings, encode, judge},
+    ws::{
+        ConnectionMeta, FrameDecoder, Opcode, Opening, PeerMessage, Sender, WsSettings, encode,
+        judge,
+    },
 };
 
 /// What the client may send at most in one message, if it is not much.
@@ -28,6 +31,7 @@ const QUEUE_EVENTS: usize = 16;
 ///
 /// - The [`FrameDecoder`] reads the same as a reader of the whole input does, however it is cut, and
 ///   allocates no more than twice what has come.
+/// - What an origin sends is read alike.
 /// - The queue of the [`WsSession`] stays within its bounds by one message.
 /// - The origin is told what the client said, each thing once and in order.
 /// - What the client gets are valid frames, a close is the last one, and there is a pong for each
@@ -49,12 +53,42 @@ pub fn client_frames(input: &[u8]) {
     let around = Around::of(*around);
     let expected = frames::of_client(sent, around.max_message as u64);
     let lengths: Vec<_> = lengths.iter().map(|it| piece_length(*it)).collect();
-    assert_eq!(read(sent, &lengths, around.max_message), expected);
-    assert_eq!(read(sent, &[usize::MAX], around.max_message), expected);
+    assert_eq!(
+        read(Sender::Client, sent, &lengths, around.max_message),
+        expected
+    );
+    assert_eq!(
+        read(Sender::Client, sent, &[usize::MAX], around.max_message),
+        expected
+    );
     if sent.len() <= 4096 {
-        assert_eq!(read(sent, &[1], around.max_message), expected);
+        assert_eq!(
+            read(Sender::Client, sent, &[1], around.max_message),
+            expected
+        );
     }
+    // An origin says the same without masks; what it says with them is an error.
+    let unmasked: Vec<u8> = expected.0.iter().flat_map(unmasked).collect();
+    let of_origin = (expected.0.clone(), None);
+    let max_message = around.max_message;
+    assert_eq!(
+        read(Sender::Origin, &unmasked, &lengths, max_message),
+        of_origin
+    );
+    read(Sender::Origin, sent, &lengths, max_message);
     converse(&around, sent, &lengths, &expected);
+}
+
+/// The frame of a server.
+fn unmasked(said: &Said) -> Bytes {
+    let opcode = match said.opcode {
+        TEXT => Opcode::Text,
+        BINARY => Opcode::Binary,
+        PING => Opcode::Ping,
+        PONG => Opcode::Pong,
+        _ => Opcode::Close,
+    };
+    encode(opcode, &said.content)
 }
 
 /// What is around a client.
@@ -125,8 +159,13 @@ fn events(body: &'static str) -> Response<Bytes> {
 }
 
 /// What the reader makes of bytes that come in pieces of these lengths, over and over.
-fn read(sent: &[u8], lengths: &[usize], max_message: usize) -> (Vec<Said>, Option<u16>) {
-    let mut reader = FrameDecoder::default();
+fn read(
+    sender: Sender,
+    sent: &[u8],
+    lengths: &[usize],
+    max_message: usize,
+) -> (Vec<Said>, Option<u16>) {
+    let mut reader = FrameDecoder::of(sender);
     let mut said = Vec::new();
     let mut lengths = lengths.iter().cycle();
     let mut rest = sent;
@@ -154,13 +193,13 @@ fn read(sent: &[u8], lengths: &[usize], max_message: usize) -> (Vec<Said>, Optio
     (said, None)
 }
 
-fn described(message: &ClientMessage) -> Said {
+fn described(message: &PeerMessage) -> Said {
     let (opcode, content) = match message {
-        ClientMessage::Text(content) => (TEXT, content.to_vec()),
-        ClientMessage::Binary(content) => (BINARY, content.to_vec()),
-        ClientMessage::Ping(content) => (PING, content.to_vec()),
-        ClientMessage::Pong(content) => (PONG, content.to_vec()),
-        ClientMessage::Close(close) => (CLOSE, close.to_bytes().to_vec()),
+        PeerMessage::Text(content) => (TEXT, content.to_vec()),
+        PeerMessage::Binary(content) => (BINARY, content.to_vec()),
+        PeerMessage::Ping(content) => (PING, content.to_vec()),
+        PeerMessage::Pong(content) => (PONG, content.to_vec()),
+        PeerMessage::Close(close) => (CLOSE, close.to_bytes().to_vec()),
     };
     Said { opcode, content }
 }
@@ -232,7 +271,7 @@ impl Talk {
         let mut effects = Vec::new();
         match self.reader.read(piece, max_message) {
             Ok(Some(message)) => {
-                self.pings += usize::from(matches!(message, ClientMessage::Ping(_)));
+                self.pings += usize::from(matches!(message, PeerMessage::Ping(_)));
                 self.session.receive(message, &mut effects);
             }
             Ok(None) => {}

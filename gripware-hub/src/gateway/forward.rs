@@ -10,6 +10,7 @@ use http_body::Body as _;
 use hyper::{body::Incoming, service::Service};
 
 use super::{
+    acceptance,
     answer::Answer,
     body_prefix::OriginBody,
     delivery::Delivery,
@@ -176,6 +177,9 @@ async fn forward<S: Origin>(
         peer.is_tls,
         trusted,
     );
+    if peer.is_tls {
+        parts.extensions.insert(OverTls);
+    }
     match upgrade {
         Some(Ok(client)) => {
             // In a box, since the future of each plain request would have room for it.
@@ -201,9 +205,6 @@ async fn forward<S: Origin>(
     };
     let replay = ReplayRequest::new(&parts, Bytes::new());
     ClientAddr::insert(peer.at, &mut parts.extensions);
-    if peer.is_tls {
-        parts.extensions.insert(OverTls);
-    }
     holder.signature().write(&mut parts.headers);
     if let Some(protocol) = other.filter(|_| incoming.is_end_stream()) {
         let request = Passing {
@@ -271,7 +272,7 @@ impl Passing {
             Err(error) => return unanswered(&*gateway.holder, &exchange, &error).into(),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let client = websocket::Acceptance::Http1(None);
+            let client = acceptance::Acceptance::Http1(None);
             return native::switch(gateway, slot, &exchange, client, Id::random(), response);
         }
         let disposition = Disposition {

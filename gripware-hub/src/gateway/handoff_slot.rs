@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{passage::Passage, progress::Progress, websocket::Opened};
+use super::{consent::Opened, passage::Passage, progress::Progress};
 use crate::handoff::{Awaited, ClientConn, HeldClient, Holder};
 
 /// A client whose connection is to leave hyper for a hold.

@@ -4,8 +4,10 @@
 //! instruction. A client that is held leaves here: its connection is taken out of hyper and handed to
 //! a [`Holder`](crate::handoff::Holder) together with what is needed to ask the application again.
 
+mod acceptance;
 mod answer;
 mod body_prefix;
+mod consent;
 mod delivery;
 mod disposition;
 mod ending;

@@ -1,7 +1,7 @@
 //! A request that asks to leave HTTP, on its way to the application as it is; and the handshake of a
 //! WebSocket for an application that may answer it in either of two ways.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_core::header::{CONNECTION_ID, GRIP_OFFER, OFFERED_EVENTS};
@@ -15,31 +15,30 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::{
+    acceptance::{Acceptance, Agreed, Line, UPGRADE_TIMEOUT},
     answer::Answer,
     body_prefix::OriginBody,
     exchange::Exchange,
-    forward::Outcome,
+    forward::{Outcome, unanswered},
     handoff_slot::{HandoffSlot, Leaving},
     options::Handshakes,
     passage::{self, Passage},
     server::Gateway,
     share::{Counted, InProgress},
-    websocket::Acceptance,
 };
 use crate::{
     connection_id::Id,
+    handoff::OriginConn,
     http::{
         body::Body,
         content_coding::{ContentCoding, decode},
         http1_head::switching_bytes,
+        replay_request::ReplayRequest,
         silence::Silence,
     },
     origin::{ClientAddr, Origin, OriginError, collect, send_within},
-    ws::handshake,
+    ws::{Accepted, extensions, handshake},
 };
-
-/// How long an HTTP/2 stream may take from its 200 until it carries the new protocol.
-const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends a request for another protocol, signed. With an offer the application may answer the
 /// handshake of a WebSocket with events as well, as if it had come as `OPEN`.
@@ -58,6 +57,7 @@ pub(super) async fn ask<S: Origin>(
         // HTTP/2 has none.
         let key = headers.entry(SEC_WEBSOCKET_KEY);
         key.or_insert_with(handshake::random_key);
+        extensions::offer_grip(headers);
     }
     passage::switching(headers, protocol);
     if let Some(id) = offer {
@@ -160,6 +160,30 @@ pub(super) fn switch<S: Origin, B>(
         }
         (Acceptance::Http1(_), None) => Outcome::Abandon,
     }
+}
+
+/// Takes the connection of an application that speaks GRIP on its own WebSocket (GRIP 2.8). The error is
+/// the response to the client.
+pub(super) async fn agree<S: Origin>(
+    gateway: &Gateway<S>,
+    exchange: &Exchange,
+    id: Id,
+    replay: ReplayRequest,
+    mut response: Response<OriginBody>,
+) -> Result<Agreed, Response<Bytes>> {
+    let upgraded = timeout(UPGRADE_TIMEOUT, hyper::upgrade::on(&mut response)).await;
+    let Ok(Ok(upgraded)) = upgraded else {
+        return Err(unanswered(&*gateway.holder, exchange, &OriginError::Ended));
+    };
+    let (parts, _) = response.into_parts();
+    let accepted = Box::new(Accepted::natively(parts.headers));
+    let line = Line::Socket(OriginConn(Box::new(TokioIo::new(upgraded))));
+    Ok(Agreed {
+        id,
+        replay,
+        accepted,
+        line,
+    })
 }
 
 /// Returns which other protocol a request of HTTP/1.1 asks for; `None` if it asks for none that can

@@ -16,6 +16,11 @@ pub(crate) enum Handshakes {
 }
 
 impl Handshakes {
+    /// Whether this one is asked for by events alone.
+    pub(super) fn are_events(self) -> bool {
+        self == Self::Events
+    }
+
     pub(super) fn are_offers(self) -> bool {
         matches!(self, Self::Either | Self::Within)
     }

@@ -4,10 +4,10 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use gripware_core::header::{is_instruction, trim_ows_bytes};
+use gripware_core::header::is_instruction;
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE},
+    HeaderMap, HeaderValue,
+    header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE},
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     http::hop_by_hop::{retain, strip_hop_by_hop},
     passed::PassedSocket,
+    ws::extensions,
 };
 
 /// How long the application's connection may take from its 101 until it carries the new protocol.
@@ -97,7 +98,7 @@ pub(super) fn for_client(headers: &HeaderMap) -> HeaderMap {
     retain(&mut headers, |name| {
         !is_instruction(name) && *name != CONTENT_LENGTH
     });
-    remove_grip(&mut headers);
+    extensions::remove_grip(&mut headers);
     headers
 }
 
@@ -110,55 +111,4 @@ pub(super) fn switching(headers: &mut HeaderMap, protocol: HeaderValue) {
 /// Makes of it the head of a 200 for HTTP/2, where there is no key (RFC 8441).
 pub(super) fn accepting(headers: &mut HeaderMap) {
     headers.remove(SEC_WEBSOCKET_ACCEPT);
-}
-
-/// Removes the extension of GRIP, which no client offers: one that gets it fails.
-fn remove_grip(headers: &mut HeaderMap) {
-    const NAME: HeaderName = SEC_WEBSOCKET_EXTENSIONS;
-    let extensions = headers.get_all(NAME).iter();
-    let extensions = extensions.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let is_grip = |extension: &&[u8]| {
-        let name = extension.split(|byte| *byte == b';').next();
-        name.is_some_and(|name| trim_ows_bytes(name).eq_ignore_ascii_case(b"grip"))
-    };
-    let all: Vec<_> = extensions.collect();
-    if !all.iter().any(is_grip) {
-        return;
-    }
-    let others = all.into_iter().filter(|extension| !is_grip(extension));
-    let others: Vec<_> = others.map(trim_ows_bytes).collect();
-    let others = HeaderValue::from_bytes(&others.join(&b", "[..]));
-    headers.remove(NAME);
-    if let Some(others) = others.ok().filter(|others| !others.is_empty()) {
-        headers.insert(NAME, others);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_extension_of_grip_is_taken_out_of_what_the_application_chose() {
-        for (chosen, left) in [
-            ("grip", None),
-            (
-                "permessage-deflate; client_max_window_bits",
-                Some("permessage-deflate; client_max_window_bits"),
-            ),
-            (
-                "permessage-deflate, GRIP; message-prefix=\"\"",
-                Some("permessage-deflate"),
-            ),
-            ("gripe", Some("gripe")),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(chosen));
-            let seen = for_client(&headers);
-            let seen = seen
-                .get(SEC_WEBSOCKET_EXTENSIONS)
-                .map(|it| it.to_str().unwrap());
-            assert_eq!(seen, left, "{chosen}");
-        }
-    }
 }

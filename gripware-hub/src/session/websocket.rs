@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     channels::encoded_item::{EncodedItem, SocketPart},
-    ws::{ClientMessage, FrameDecoder, Opcode, ProtocolError, encode},
+    ws::{FrameDecoder, Opcode, PeerMessage, ProtocolError, append_masked, encode, random_mask},
 };
 
 /// How many messages and control frames of one client are taken before others have their turn.
@@ -87,9 +87,9 @@ impl WebSocketSession {
                 break;
             }
             match self.decoder.read(rest, self.session.settings().max_message) {
-                Ok(Some(ClientMessage::Pong(payload))) if payload == heartbeat::PAYLOAD => {}
+                Ok(Some(PeerMessage::Pong(payload))) if payload == heartbeat::PAYLOAD => {}
                 Ok(Some(message)) => {
-                    let is_close = matches!(message, ClientMessage::Close(_));
+                    let is_close = matches!(message, PeerMessage::Close(_));
                     self.session.receive(message, effects);
                     if is_close {
                         *rest = &[];
@@ -105,6 +105,20 @@ impl WebSocketSession {
         }
         let timeout = self.session.settings().message_timeout;
         self.decoder.note_progress(now, timeout);
+    }
+
+    /// Returns frames for an origin that speaks WebSocket itself, as many as come to this length.
+    pub(crate) fn frames_for_origin(&mut self, length: usize, now: Instant) -> Bytes {
+        let mut frames = Vec::new();
+        while frames.len() < length
+            && let Some((kind, content)) = self.session.next_told(now)
+        {
+            // A client that is gone without a close is told of by the end of the connection.
+            if let Some(opcode) = Opcode::of_event(kind) {
+                append_masked(&mut frames, opcode, &content, random_mask());
+            }
+        }
+        frames.into()
     }
 
     /// Returns how many bytes are sure to be taken at once; `None` if the client is not to be read

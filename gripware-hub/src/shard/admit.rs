@@ -9,6 +9,7 @@ use super::{
     Shard,
     connection::{Connection, State},
     drive::MAX_UNREAD,
+    origin_socket::OriginSocket,
     outbox::Outbox,
     pressure::Pressure,
     timers::ConnectionKey,
@@ -44,6 +45,7 @@ impl Shard {
             arrival,
         } = held;
         let mut request = request.detach_from_buffer();
+        let mut origin = None;
         let (hold, head, start) = match kind {
             HoldKind::Response { instruction, reply } => {
                 let hold = Hold::Response(Box::new(ResponseSession::new(reply, now)));
@@ -59,7 +61,16 @@ impl Shard {
                 let hold = Hold::Stream(Box::new(StreamSession::new(framing)));
                 (hold, head, Start::Hold(Box::new(instruction)))
             }
-            HoldKind::WebSocket { accepted, head } => {
+            HoldKind::WebSocket {
+                accepted,
+                head,
+                origin: conn,
+            } => {
+                if conn.is_some() {
+                    // It is never repeated.
+                    request = request.without_headers();
+                }
+                origin = conn.map(OriginSocket::new).map(Box::new);
                 let mut effects = Vec::new();
                 let settings = Arc::clone(&self.shared.ws_settings);
                 let session = accepted.start(settings, now, &mut effects);
@@ -85,6 +96,7 @@ impl Shard {
             wire,
             outbox,
             origin_client,
+            origin,
             arrival: conn_to_come,
             resume_http,
             unread: BytesMut::new(),

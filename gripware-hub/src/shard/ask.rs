@@ -24,6 +24,7 @@ impl Shard {
         if connection.is_gone.get() {
             return;
         }
+        self.tell_natively(connection);
         let settings = &self.shared.settings;
         let next = connection.with(|state| {
             // What is asked for comes behind the beginning of the answer.

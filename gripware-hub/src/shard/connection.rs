@@ -12,7 +12,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 
-use super::{outbox::Outbox, pressure::Pressure, timers::ConnectionKey};
+use super::{
+    origin_socket::OriginSocket, outbox::Outbox, pressure::Pressure, timers::ConnectionKey,
+};
 use crate::{
     clock,
     connection_id::Id,
@@ -59,6 +61,8 @@ pub(super) struct State {
     pub(super) arrival: Option<oneshot::Receiver<ClientConn>>,
     pub(super) outbox: Outbox,
     pub(super) origin_client: OriginClient,
+    /// Of an origin that speaks WebSocket itself, until it is left.
+    pub(super) origin: Option<Box<OriginSocket>>,
     pub(super) resume_http: Option<Arc<dyn ResumeHttp>>,
     /// What the client has sent ahead of the end of a hold.
     pub(super) unread: BytesMut,
@@ -206,7 +210,9 @@ impl State {
 
     /// Returns when something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.end_by.or_else(|| self.session.deadline())
+        let origin = self.origin.as_ref().and_then(|origin| origin.give_up_at);
+        let deadline = || self.session.deadline().into_iter().chain(origin).min();
+        self.end_by.or_else(deadline)
     }
 }
 

@@ -93,6 +93,7 @@ impl Shard {
                 break;
             }
         }
+        has_more |= self.poll_origin(connection, cx).is_ready();
         has_more |= self.poll_read(connection, cx).is_ready();
         if connection.is_gone.get() {
             return Poll::Ready(());

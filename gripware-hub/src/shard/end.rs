@@ -18,7 +18,7 @@ use crate::{clock, session::Input};
 
 /// How long is waited for a client to see that the connection is shut down. Closing at once could
 /// lose what it has not read, where it has sent something that was not read either.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 impl Shard {
     /// Ends a hold in the way its kind allows, for a reason of the hub's own.
@@ -94,15 +94,23 @@ impl Shard {
 
     /// Does what is due.
     pub(super) fn elapsed(self: &Rc<Self>, connection: &Rc<Connection>, now: Instant) {
-        let (is_due, is_late) = connection.with(|state| {
+        let (is_due, is_late, is_stalled) = connection.with(|state| {
             state.timer = None;
             let is_over = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-            (is_over(state.deadline()), is_over(state.end_by))
+            let give_up_at = state.origin.as_ref().and_then(|origin| origin.give_up_at);
+            (
+                is_over(state.deadline()),
+                is_over(state.end_by),
+                is_over(give_up_at),
+            )
         });
         if is_late {
             connection.ends_because("the client takes too long");
             self.lost(connection);
             return;
+        }
+        if is_stalled {
+            self.origin_ended(connection, Some("the origin takes nothing"));
         }
         if is_due {
             self.input(connection, Input::Elapsed);
@@ -121,6 +129,7 @@ impl Shard {
             self.unload(state);
             state.wire = None;
             state.arrival = None;
+            state.origin = None;
         });
         let key = connection.key.key as usize;
         self.connections.borrow_mut().try_remove(key);

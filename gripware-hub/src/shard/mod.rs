@@ -23,6 +23,7 @@ mod inbox;
 mod isolate;
 #[cfg(any(test, feature = "relay"))]
 mod loss;
+mod origin_socket;
 mod outbox;
 mod pressure;
 mod shared;

@@ -157,6 +157,9 @@ impl Shard {
                 let now = clock::now();
                 state.session.handle(Input::Drained, now, &mut effects);
             }
+            if state.may_hear() {
+                connection.wake();
+            }
             state.end
         });
         match end {

@@ -1,15 +1,18 @@
-//! Writing frames to a client (RFC 6455, section 5).
+//! Writing frames to a client, and to an origin that speaks WebSocket (RFC 6455, section 5).
 //!
 //! A message is one frame, however long it is: what is published is encoded once and goes to
-//! thousands of clients as the same bytes. A server does not mask.
+//! thousands of clients as the same bytes. A server does not mask; towards an origin the hub is a
+//! client, and does.
 //!
 //! A library would frame it for each client anew, into a buffer of its own: the figures are in
 //! [`design`](crate::design).
 
 use bytes::Bytes;
-use gripware_core::ws::{Close, FrameKind, MAX_PING_LEN};
+use gripware_core::ws::{Close, EventKind, FrameKind, MAX_PING_LEN};
 
-/// What a frame is. There are no fragments towards a client.
+use super::mask::unmask;
+
+/// What a frame is. There are no fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 0x1,
@@ -37,6 +40,21 @@ impl From<FrameKind> for Opcode {
     }
 }
 
+impl Opcode {
+    /// Returns the frame that says to an origin on its own socket what an event says in a turn; `None`
+    /// for one that no frame says.
+    pub(crate) fn of_event(kind: EventKind) -> Option<Self> {
+        match kind {
+            EventKind::Text => Some(Self::Text),
+            EventKind::Binary => Some(Self::Binary),
+            EventKind::Ping => Some(Self::Ping),
+            EventKind::Pong => Some(Self::Pong),
+            EventKind::Close => Some(Self::Close),
+            _ => None,
+        }
+    }
+}
+
 /// The bytes of one frame, in an allocation of exactly their size.
 ///
 /// The payload of a ping, pong or close is cut at 125 bytes: more cannot be said in one, and
@@ -49,24 +67,52 @@ pub(crate) fn encode(opcode: Opcode, payload: &[u8]) -> Bytes {
 
 /// Writes one frame behind what `frames` has already.
 pub(crate) fn append(frames: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    let payload = match payload.get(..MAX_PING_LEN) {
+    let payload = cut(opcode, payload);
+    frames.reserve(encoded_len(payload.len()));
+    append_head(frames, opcode, payload.len(), 0);
+    frames.extend_from_slice(payload);
+}
+
+/// Writes one frame to an origin behind what `frames` has already. Nobody who has a say in the payload
+/// may know the mask before (RFC 6455, section 10.3).
+pub(crate) fn append_masked(frames: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: [u8; 4]) {
+    let payload = cut(opcode, payload);
+    frames.reserve(encoded_len(payload.len()) + mask.len());
+    append_head(frames, opcode, payload.len(), MASKED);
+    frames.extend_from_slice(&mask);
+    let start = frames.len();
+    frames.extend_from_slice(payload);
+    unmask(frames.get_mut(start..).unwrap_or_default(), mask);
+}
+
+/// Draws a mask.
+pub(crate) fn random_mask() -> [u8; 4] {
+    let mut mask = [0; 4];
+    // Where the system has no randomness, nothing of the hub has begun.
+    let _ = getrandom::fill(&mut mask);
+    mask
+}
+
+fn cut(opcode: Opcode, payload: &[u8]) -> &[u8] {
+    match payload.get(..MAX_PING_LEN) {
         Some(cut) if opcode.is_control() => cut,
         _ => payload,
-    };
-    frames.reserve(encoded_len(payload.len()));
+    }
+}
+
+fn append_head(frames: &mut Vec<u8>, opcode: Opcode, length: usize, masked: u8) {
     frames.push(FIN | opcode as u8);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(length @ 0..=125), _) => frames.push(length),
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ 0..=125), _) => frames.push(masked | length),
         (_, Ok(length)) => {
-            frames.push(LENGTH_16);
+            frames.push(masked | LENGTH_16);
             frames.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            frames.push(LENGTH_64);
-            frames.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+            frames.push(masked | LENGTH_64);
+            frames.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
-    frames.extend_from_slice(payload);
 }
 
 /// The bytes of a close frame: of its code and reason as they are, or an empty one.
@@ -86,6 +132,9 @@ const fn encoded_len(length: usize) -> usize {
 
 /// The frame is the last one of its message.
 pub(super) const FIN: u8 = 0x80;
+/// The payload has a mask, which stands before it.
+pub(super) const MASKED: u8 = 0x80;
+
 /// The length stands in the next two bytes.
 pub(super) const LENGTH_16: u8 = 126;
 /// The length stands in the next eight bytes.
@@ -117,6 +166,17 @@ mod tests {
         append(&mut frames, Opcode::Ping, b"");
         append(&mut frames, Opcode::Pong, b"x");
         assert_eq!(frames, b"\x89\x00\x8a\x01x");
+    }
+
+    #[test]
+    fn a_frame_to_an_origin_is_masked() {
+        let mut frames = Vec::new();
+        append_masked(&mut frames, Opcode::Text, b"hello", [1, 2, 3, 4]);
+        assert_eq!(frames, b"\x81\x85\x01\x02\x03\x04igohn");
+        frames.clear();
+        append_masked(&mut frames, Opcode::Binary, &[0; 300], [1, 2, 3, 4]);
+        assert_eq!(frames[..8], *b"\x82\xfe\x01\x2c\x01\x02\x03\x04");
+        assert_eq!(frames.len(), 308);
     }
 
     #[test]

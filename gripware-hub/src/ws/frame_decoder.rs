@@ -1,10 +1,9 @@
-//! Reading what a client sends (RFC 6455, section 5).
+//! Reading what a client sends, or an origin that speaks WebSocket (RFC 6455, section 5).
 //!
 //! An idle decoder has no buffer: it reads from the thread's, and has memory only for what is
 //! unfinished. A library's socket has a buffer of its own; see [`design`](crate::design).
 
 mod head;
-mod mask;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -12,28 +11,50 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gripware_core::ws::{Close, MAX_PING_LEN};
+use gripware_core::ws::{Close, EventKind, MAX_PING_LEN};
 
 use self::{
     head::{Head, Kind, MAX_HEAD_LEN},
-    mask::unmask,
     message::Message,
 };
-use super::{close::is_legal, frame::encode_close};
+use super::{close::is_legal, frame::encode_close, mask::unmask};
 
-/// A whole message or control frame from a client.
+/// Whose frames are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// They are masked.
+    #[default]
+    Client,
+    /// They are not.
+    Origin,
+}
+
+/// A whole message or control frame from the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ClientMessage {
+pub(crate) enum PeerMessage {
     /// A text message, which is UTF-8.
     Text(Bytes),
     Binary(Bytes),
     Ping(Bytes),
     Pong(Bytes),
-    /// The last thing a client says. Its code, where it has one, may be on the wire.
+    /// The last thing it says. Its code, where it has one, may be on the wire.
     Close(Close),
 }
 
-/// Why a client's WebSocket has to be failed, and what the client is told.
+impl PeerMessage {
+    /// The event that says the same in a turn (GRIP 2.1).
+    pub(crate) fn into_event(self) -> (EventKind, Bytes) {
+        match self {
+            Self::Text(content) => (EventKind::Text, content),
+            Self::Binary(content) => (EventKind::Binary, content),
+            Self::Ping(content) => (EventKind::Ping, content),
+            Self::Pong(content) => (EventKind::Pong, content),
+            Self::Close(close) => (EventKind::Close, close.to_bytes()),
+        }
+    }
+}
+
+/// Why a WebSocket has to be failed, and what the other side is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProtocolError {
     code: u16,
@@ -85,7 +106,7 @@ impl ProtocolError {
 /// is no progress.
 const PROGRESS: usize = 1024;
 
-/// Puts a client's frames together, from bytes that come in any pieces.
+/// Puts the frames of one side together, from bytes that come in any pieces.
 ///
 /// It has memory of its own only while a frame or a message is under way, and then no more than
 /// twice what has arrived of it: the length that a frame declares reserves nothing.
@@ -93,9 +114,17 @@ const PROGRESS: usize = 1024;
 pub(crate) struct FrameDecoder {
     under_way: Option<Box<UnderWay>>,
     is_over: bool,
+    sender: Sender,
 }
 
 impl FrameDecoder {
+    pub(crate) fn of(sender: Sender) -> Self {
+        Self {
+            sender,
+            ..Self::default()
+        }
+    }
+
     /// Takes from `input` up to the end of the next whole message or control frame. Returns
     /// `None` if all of `input` is taken and nothing is complete.
     ///
@@ -103,19 +132,19 @@ impl FrameDecoder {
     /// left of `input`, and all that comes later, is thrown away.
     ///
     /// # Errors
-    /// Where the client breaks the protocol (1002), a text is not UTF-8 (1007), a message has
+    /// Where the other side breaks the protocol (1002), a text is not UTF-8 (1007), a message has
     /// too many empty fragments (1008) or is, or declares to be, over `max_message` (1009).
     pub(crate) fn read(
         &mut self,
         input: &mut &[u8],
         max_message: usize,
-    ) -> Result<Option<ClientMessage>, ProtocolError> {
+    ) -> Result<Option<PeerMessage>, ProtocolError> {
         let read = if self.is_over {
             Ok(None)
         } else {
             self.read_on(input, max_message)
         };
-        if matches!(read, Err(_) | Ok(Some(ClientMessage::Close(_)))) {
+        if matches!(read, Err(_) | Ok(Some(PeerMessage::Close(_)))) {
             self.is_over = true;
             self.under_way = None;
         }
@@ -187,15 +216,15 @@ impl FrameDecoder {
         &mut self,
         input: &mut &[u8],
         max_message: usize,
-    ) -> Result<Option<ClientMessage>, ProtocolError> {
+    ) -> Result<Option<PeerMessage>, ProtocolError> {
         while !input.is_empty() {
             if self.under_way.is_none()
-                && let Some(whole) = read_whole(input, max_message)?
+                && let Some(whole) = read_whole(input, max_message, self.sender)?
             {
                 return Ok(Some(whole));
             }
             let under_way = self.under_way.get_or_insert_default();
-            let read = under_way.read(input, max_message)?;
+            let read = under_way.read(input, max_message, self.sender)?;
             if under_way.is_idle() {
                 self.under_way = None;
             }
@@ -211,8 +240,9 @@ impl FrameDecoder {
 fn read_whole(
     input: &mut &[u8],
     max_message: usize,
-) -> Result<Option<ClientMessage>, ProtocolError> {
-    let Some((head, length)) = Head::parse(input)? else {
+    sender: Sender,
+) -> Result<Option<PeerMessage>, ProtocolError> {
+    let Some((head, length)) = Head::parse(input, sender)? else {
         return Ok(None);
     };
     if !head.is_final {
@@ -232,17 +262,17 @@ fn read_whole(
     *input = rest;
     match head.kind {
         Kind::Text if str::from_utf8(&payload).is_err() => Err(ProtocolError::not_utf8()),
-        Kind::Text => Ok(Some(ClientMessage::Text(payload.into()))),
-        Kind::Binary | Kind::Continuation => Ok(Some(ClientMessage::Binary(payload.into()))),
+        Kind::Text => Ok(Some(PeerMessage::Text(payload.into()))),
+        Kind::Binary | Kind::Continuation => Ok(Some(PeerMessage::Binary(payload.into()))),
         Kind::Close | Kind::Ping | Kind::Pong => control(head.kind, payload).map(Some),
     }
 }
 
 /// A control frame with its payload.
-fn control(kind: Kind, payload: Vec<u8>) -> Result<ClientMessage, ProtocolError> {
+fn control(kind: Kind, payload: Vec<u8>) -> Result<PeerMessage, ProtocolError> {
     match kind {
-        Kind::Ping => return Ok(ClientMessage::Ping(payload.into())),
-        Kind::Pong => return Ok(ClientMessage::Pong(payload.into())),
+        Kind::Ping => return Ok(PeerMessage::Ping(payload.into())),
+        Kind::Pong => return Ok(PeerMessage::Pong(payload.into())),
         Kind::Close | Kind::Continuation | Kind::Text | Kind::Binary => {}
     }
     match payload.split_first_chunk() {
@@ -256,7 +286,7 @@ fn control(kind: Kind, payload: Vec<u8>) -> Result<ClientMessage, ProtocolError>
         }
         Some(_) => {}
     }
-    Ok(ClientMessage::Close(Close::parse(&payload)))
+    Ok(PeerMessage::Close(Close::parse(&payload)))
 }
 
 /// What has come of a frame, and of a message.
@@ -281,10 +311,11 @@ impl UnderWay {
         &mut self,
         input: &mut &[u8],
         max_message: usize,
-    ) -> Result<Option<ClientMessage>, ProtocolError> {
+        sender: Sender,
+    ) -> Result<Option<PeerMessage>, ProtocolError> {
         let mut frame = match self.frame.take() {
             Some(frame) => frame,
-            None => match self.take_head(input)? {
+            None => match self.take_head(input, sender)? {
                 Some(head) => {
                     self.admit(&head, max_message)?;
                     head
@@ -314,7 +345,11 @@ impl UnderWay {
     }
 
     /// Takes from `input` what the head of a frame still lacks.
-    fn take_head(&mut self, input: &mut &[u8]) -> Result<Option<Head>, ProtocolError> {
+    fn take_head(
+        &mut self,
+        input: &mut &[u8],
+        sender: Sender,
+    ) -> Result<Option<Head>, ProtocolError> {
         let before = usize::from(self.head_len);
         let room = self.head.get_mut(before..).unwrap_or_default();
         let filled = room.len().min(input.len());
@@ -322,7 +357,7 @@ impl UnderWay {
             *to = *from;
         }
         let known = self.head.get(..before + filled).unwrap_or_default();
-        let (head, taken) = match Head::parse(known)? {
+        let (head, taken) = match Head::parse(known, sender)? {
             Some((head, length)) => {
                 self.head_len = 0;
                 (Some(head), length.saturating_sub(before))

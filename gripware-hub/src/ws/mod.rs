@@ -8,9 +8,11 @@
 pub(crate) mod close;
 mod connection_meta;
 mod events_request;
+pub(crate) mod extensions;
 mod frame;
 mod frame_decoder;
 pub(crate) mod handshake;
+mod mask;
 mod opening;
 pub(crate) mod request;
 mod settings;
@@ -18,8 +20,8 @@ mod settings;
 pub(crate) use self::{
     connection_meta::ConnectionMeta,
     events_request::EventsRequest,
-    frame::{Opcode, append, encode, encode_close},
-    frame_decoder::{ClientMessage, FrameDecoder, ProtocolError},
+    frame::{Opcode, append, append_masked, encode, encode_close, random_mask},
+    frame_decoder::{FrameDecoder, PeerMessage, ProtocolError, Sender},
     opening::{Accepted, Opening, interval, is_events, judge, poll},
     settings::{HeartbeatSettings, WsSettings},
 };

@@ -54,6 +54,23 @@ pub(crate) struct Accepted {
     pub(crate) poll: u32,
     /// The whole answer, of which the first event is `OPEN`.
     pub(crate) body: Bytes,
+    /// Whether the origin speaks WebSocket itself, and there are no turns.
+    pub(crate) is_native: bool,
+}
+
+impl Accepted {
+    /// The consent of an origin that has answered the handshake with a 101.
+    pub(crate) fn natively(headers: HeaderMap) -> Self {
+        Self {
+            mode: MessageMode::of(&headers),
+            headers: for_client(headers),
+            meta: ConnectionMeta::default(),
+            is_forgetful: false,
+            poll: 0,
+            body: Bytes::new(),
+            is_native: true,
+        }
+    }
 }
 
 /// Headers of an answer that are not for the client's 101.
@@ -114,6 +131,7 @@ pub(crate) fn judge(
         is_forgetful,
         poll,
         body,
+        is_native: false,
     }))
 }
 

@@ -139,6 +139,7 @@ impl Play {
         let kind = HoldKind::WebSocket {
             accepted,
             head: Bytes::new(),
+            origin: None,
         };
         let number = self.clients.len();
         let mut builder = Request::get(format!("http://app.example/ws/{number}"));

@@ -25,9 +25,20 @@ async fn echoing(mut request: axum::extract::Request) -> Response {
         let accept = crate::ws::handshake::accept_key(key);
         said.insert("sec-websocket-accept", accept);
     }
-    let chosen = HeaderValue::from_static("grip, permessage-deflate");
+    let chosen = HeaderValue::from_static("permessage-deflate");
     said.insert("sec-websocket-extensions", chosen);
     said.insert("grip-hold", HeaderValue::from_static("stream"));
+    answer
+}
+
+/// The same for one that chooses all extensions that are offered.
+async fn choosing(request: axum::extract::Request) -> Response {
+    let offered = request.headers().get("sec-websocket-extensions").cloned();
+    let mut answer = echoing(request).await;
+    let said = answer.headers_mut();
+    said.insert("sec-websocket-extensions", offered.unwrap());
+    said.insert("sec-websocket-protocol", HeaderValue::from_static("p"));
+    said.insert("set-meta-user", HeaderValue::from_static("anna"));
     answer
 }
 
@@ -59,6 +70,7 @@ async fn conversing(headers: axum::http::HeaderMap, body: String) -> Response {
 fn speaking() -> Router {
     Router::new()
         .route("/native", routing::get(echoing))
+        .route("/grip", routing::get(choosing))
         .route("/any", routing::any(conversing))
         .route("/post", routing::post(conversing))
         .route(
@@ -135,9 +147,12 @@ async fn a_client_that_has_said_all_hears_the_rest() {
     let caught = Caught::new(false);
     for address in either(&caught).await {
         let mut client = Client::connect(address).await;
-        client.send(&(handshake("/native") + "all")).await;
+        client.send(&handshake("/native")).await;
+        // Before it has its 101, it would count as one that has left.
+        client.until("\r\n\r\n").await;
+        client.send("all").await;
         client.0.shutdown().await.unwrap();
-        assert!(client.rest().await.ends_with("\r\n\r\nall"));
+        assert_eq!(client.rest().await, "all");
     }
 }
 
@@ -172,7 +187,7 @@ async fn a_handler_of_events_gets_the_conversation() {
             let mut client = Client::connect(address).await;
             client.send(&handshake(path)).await;
             let held = caught.next().await;
-            let HoldKind::WebSocket { accepted, head } = held.kind else {
+            let HoldKind::WebSocket { accepted, head, .. } = held.kind else {
                 panic!("no WebSocket was held");
             };
             assert_eq!(accepted.body, "OPEN\r\n");
@@ -303,4 +318,49 @@ async fn a_native_websocket_over_http_2_is_an_extended_connect() {
         drop(socket);
         eventually("it is no longer listed", || caught.passed.len() == 0).await;
     }
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_the_extension_of_grip_is_held_with_its_client() {
+    let caught = Caught::new(false);
+    let [within, front] = either(&caught).await;
+    let native = by_address(&caught, Handshakes::Native).await;
+    for address in [within, front, native] {
+        // One that takes what compresses as well is asked once more.
+        for extensions in ["", "Sec-WebSocket-Extensions: permessage-deflate\r\n"] {
+            let mut client = Client::connect(address).await;
+            let asked = handshake("/grip").replace("Host:", &format!("{extensions}Host:"));
+            client.send(&(asked + "early")).await;
+            let held = caught.next().await;
+            let HoldKind::WebSocket {
+                accepted,
+                head,
+                origin: Some(mut origin),
+            } = held.kind
+            else {
+                panic!("no WebSocket of its own is held");
+            };
+            assert!(accepted.is_native);
+            assert_eq!(accepted.mode, gripware_core::proxy::MessageMode::Grip);
+            let head = String::from_utf8(head.to_vec()).unwrap();
+            for part in [
+                "HTTP/1.1 101 Switching Protocols",
+                "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+                "sec-websocket-protocol: p",
+            ] {
+                assert!(head.contains(&format!("{part}\r\n")), "{part}: {head}");
+            }
+            for part in ["extensions", "grip", "set-meta"] {
+                assert!(!head.contains(part), "{part}: {head}");
+            }
+            assert_eq!(held.conn.unwrap().unread, "early");
+            // The socket is the application's, which sends back whatever comes.
+            origin.0.write_all(b"hello").await.unwrap();
+            let mut read = [0; 5];
+            origin.0.read_exact(&mut read).await.unwrap();
+            assert_eq!(&read, b"hello");
+        }
+    }
+    assert_eq!(caught.passed.len(), 0);
+    assert_eq!(caught.metrics.held_websockets.value(), 6);
 }

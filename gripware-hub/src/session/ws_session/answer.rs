@@ -10,7 +10,7 @@ use gripware_core::{
     header::{CONTENT_BYTES_ACCEPTED, trim_ows},
     ws::scan,
 };
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::{FORGETFUL, InFlight, Stage, WsSession, event_queue::Taken, events::Ending};
 use crate::{
@@ -80,7 +80,14 @@ impl WsSession {
     ) -> Result<(), Cow<'static, str>> {
         if !is_events(answer) {
             let status = answer.status();
-            return Err(format!("the origin answers {status} without events").into());
+            let hint = match status {
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                    ": if its route takes GET alone, it has to take POST too, as websocket(handler) \
+                     makes it"
+                }
+                _ => "",
+            };
+            return Err(format!("the origin answers {status} without events{hint}").into());
         }
         let limits = self.settings.limits_of_answers();
         if let Some(Err(error)) = scan(answer.body(), &limits).find(Result::is_err) {
@@ -156,9 +163,7 @@ impl WsSession {
                     // A poll may still bring the answer.
                     None if self.poll > 0 => {}
                     None => {
-                        let note = "the origin does not answer the client's close";
-                        effects.push(Effect::Note(note.into()));
-                        self.answer_close(effects);
+                        self.leave_close(effects);
                     }
                 }
             }

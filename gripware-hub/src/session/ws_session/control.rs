@@ -35,13 +35,7 @@ impl WsSession {
                 }
             }
             ControlMessage::Unsubscribe { channel } => output.act(Effect::Unsubscribe(channel)),
-            ControlMessage::Detach => {
-                self.is_detached = true;
-                // What has not been told yet no longer is, but for a close.
-                if let Some(queue) = &mut self.queue {
-                    queue.keep_close();
-                }
-            }
+            ControlMessage::Detach => self.detach(),
             ControlMessage::SetMeta { name, value } => {
                 output.act(Effect::SetMeta { name, value });
             }

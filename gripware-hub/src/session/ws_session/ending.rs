@@ -121,6 +121,13 @@ impl WsSession {
         }
     }
 
+    /// Answers the client's close, which the origin does not.
+    pub(super) fn leave_close(&mut self, effects: &mut Vec<Effect>) {
+        let note = "the origin does not answer the client's close";
+        effects.push(Effect::Note(note.into()));
+        self.answer_close(effects);
+    }
+
     /// Answers the client's close with its own code, since the origin does not.
     pub(super) fn answer_close(&mut self, effects: &mut Vec<Effect>) {
         let close = self.client_close.take().unwrap_or_default();
@@ -133,7 +140,8 @@ impl WsSession {
     pub(super) fn client_has_ended(&mut self, last: Option<(EventKind, Bytes)>) {
         self.stop_sending();
         self.client_close = None;
-        if let Some((kind, content)) = last {
+        let is_left = self.is_native && self.is_detached;
+        if let Some((kind, content)) = last.filter(|_| !is_left) {
             // What a detached client answers is its own affair.
             let content = if self.is_detached {
                 Bytes::new()
@@ -146,8 +154,9 @@ impl WsSession {
             queue.refresh();
         }
         self.stage = match self.queue {
-            Some(_) => Stage::Telling,
-            None => Stage::Over,
+            // Of what a socket has been told, something may not be written yet.
+            None if !self.is_native => Stage::Over,
+            _ => Stage::Telling,
         };
     }
 

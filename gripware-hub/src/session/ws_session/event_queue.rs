@@ -119,6 +119,13 @@ impl EventQueue {
         Ok(taken)
     }
 
+    /// Takes out the oldest event. An origin that has them one by one has no turns, and accepts all.
+    pub(super) fn pop(&mut self) -> Option<(EventKind, Bytes)> {
+        let (kind, content) = self.events.pop_front()?;
+        self.bytes -= content.len();
+        Some((kind, content))
+    }
+
     /// Offers what was not accepted again, although there is nothing new.
     pub(super) fn refresh(&mut self) {
         self.stale = 0;

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Instant};
 
 use bytes::Bytes;
-use gripware_core::ws::{CONTROL_PREFIX, Close, Event, EventKind, Events, MAX_PING_LEN};
+use gripware_core::ws::{CONTROL_PREFIX, Close, EventKind, Events, MAX_PING_LEN};
 
 use super::WsSession;
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Output<'a> {
     frames: Vec<u8>,
     has_frames: bool,
+    /// Whether the client gets it although there is no room.
+    is_owed: bool,
     effects: &'a mut Vec<Effect>,
 }
 
@@ -24,7 +26,15 @@ impl<'a> Output<'a> {
         Self {
             frames: Vec::new(),
             has_frames: false,
+            is_owed: false,
             effects,
+        }
+    }
+
+    pub(super) fn owed(effects: &'a mut Vec<Effect>) -> Self {
+        Self {
+            is_owed: true,
+            ..Self::new(effects)
         }
     }
 
@@ -51,8 +61,18 @@ impl<'a> Output<'a> {
         if !self.frames.is_empty() {
             let frames = std::mem::take(&mut self.frames);
             self.has_frames = true;
-            self.effects.push(Effect::Send(frames.into()));
+            let (bytes, messages) = (frames.into(), 1);
+            self.effects.push(match self.is_owed {
+                true => Effect::Write { bytes, messages },
+                false => Effect::Send(bytes),
+            });
         }
+    }
+
+    /// Ends it. Returns whether there was something for the client.
+    pub(super) fn finish(mut self) -> bool {
+        self.flush();
+        self.has_frames
     }
 }
 
@@ -77,29 +97,28 @@ impl WsSession {
         let mut result = Ok(None);
         for event in events {
             result = match event {
-                Ok(event) => self.take_event(&event, now, &mut output),
+                Ok(event) => self.take_event(event.kind(), event.content(), now, &mut output),
                 Err(error) => Err(error.to_string().into()),
             };
             if !matches!(result, Ok(None)) {
                 break;
             }
         }
-        output.flush();
-        if output.has_frames {
+        if output.finish() {
             self.sent(now);
         }
         result
     }
 
-    fn take_event(
+    pub(super) fn take_event(
         &mut self,
-        event: &Event,
+        kind: EventKind,
+        content: &Bytes,
         now: Instant,
         output: &mut Output<'_>,
     ) -> Result<Option<Ending>, Cow<'static, str>> {
-        let content = event.content();
-        match event.kind() {
-            EventKind::Close => return Ok(event.to_close().map(Ending::Close)),
+        match kind {
+            EventKind::Close => return Ok(Some(Ending::Close(Close::parse(content)))),
             EventKind::Disconnect => return Ok(Some(Ending::Drop)),
             _ if !self.reaches_client() => {}
             EventKind::Text => self.take_message(Opcode::Text, content, now, output)?,

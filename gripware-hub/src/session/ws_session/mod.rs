@@ -5,6 +5,7 @@ mod control;
 mod ending;
 mod event_queue;
 mod events;
+mod native;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -21,7 +22,7 @@ use http::HeaderMap;
 
 use self::{ending::end_with, event_queue::EventQueue, timers::Timers};
 use super::Effect;
-use crate::ws::{Accepted, ClientMessage, ConnectionMeta, EventsRequest, WsSettings};
+use crate::ws::{Accepted, ConnectionMeta, EventsRequest, PeerMessage, WsSettings};
 
 /// The state of one WebSocket that is open, or was.
 ///
@@ -45,6 +46,8 @@ pub(crate) struct WsSession {
     /// How often the request under way did not reach the origin.
     attempts: u8,
     is_detached: bool,
+    /// Whether the origin speaks WebSocket itself, and there are no turns.
+    is_native: bool,
     /// Whether the origin is to be asked although there is nothing to tell.
     is_asking: bool,
 }
@@ -98,6 +101,7 @@ impl Accepted {
             in_flight: InFlight::Nothing,
             attempts: 0,
             is_detached: false,
+            is_native: self.is_native,
             is_asking: false,
         };
         if self.is_forgetful {
@@ -112,26 +116,19 @@ impl WsSession {
     /// Takes what the client says. It becomes part of the next events request.
     ///
     /// One whole message is always taken; see [`wants_more`](Self::wants_more).
-    pub(crate) fn receive(&mut self, message: ClientMessage, effects: &mut Vec<Effect>) {
+    pub(crate) fn receive(&mut self, message: PeerMessage, effects: &mut Vec<Effect>) {
         match self.stage {
             Stage::Open if self.is_detached => self.receive_detached(message, effects),
             Stage::Open => {
-                let (kind, content) = match message {
-                    ClientMessage::Text(content) => (EventKind::Text, content),
-                    ClientMessage::Binary(content) => (EventKind::Binary, content),
-                    ClientMessage::Ping(content) => (EventKind::Ping, content),
-                    ClientMessage::Pong(content) => (EventKind::Pong, content),
-                    ClientMessage::Close(close) => {
-                        let content = close.to_bytes();
-                        self.client_close = Some(Box::new(close));
-                        self.stage = Stage::ClientClosed;
-                        (EventKind::Close, content)
-                    }
-                };
+                if let PeerMessage::Close(close) = &message {
+                    self.client_close = Some(Box::new(close.clone()));
+                    self.stage = Stage::ClientClosed;
+                }
+                let (kind, content) = message.into_event();
                 self.tell(kind, content);
             }
             Stage::Closing { is_told } => {
-                if let ClientMessage::Close(close) = message {
+                if let PeerMessage::Close(close) = message {
                     effects.push(Effect::End { is_reusable: false });
                     self.client_has_ended(is_told.then_some((EventKind::Close, close.to_bytes())));
                 }
@@ -140,9 +137,10 @@ impl WsSession {
         }
     }
 
-    /// Has the origin asked, although there is nothing to tell: an item says `refresh`.
+    /// Has the origin asked, although there is nothing to tell: an item says `refresh`. One that speaks
+    /// WebSocket has no turn to be given.
     pub(crate) fn refresh(&mut self) {
-        if self.reaches_client() {
+        if self.reaches_client() && !self.is_native {
             self.is_asking = true;
         }
     }
@@ -151,7 +149,7 @@ impl WsSession {
     /// way whose outcome [`answered`](Self::answered) has not got yet.
     pub(crate) fn next_request(&mut self) -> Option<EventsRequest> {
         let is_waiting = self.in_flight != InFlight::Nothing || self.retry_at().is_some();
-        if is_waiting || self.is_over() {
+        if is_waiting || self.is_over() || self.is_native {
             return None;
         }
         let may_ask = self.is_asking && self.reaches_client();
@@ -220,14 +218,14 @@ impl WsSession {
 
     /// A client that is detached is not heard. Its pings are answered here, since nobody else
     /// would, and its close is.
-    fn receive_detached(&mut self, message: ClientMessage, effects: &mut Vec<Effect>) {
+    fn receive_detached(&mut self, message: PeerMessage, effects: &mut Vec<Effect>) {
         match message {
-            ClientMessage::Text(_) | ClientMessage::Binary(_) | ClientMessage::Pong(_) => {}
-            ClientMessage::Ping(content) => {
+            PeerMessage::Text(_) | PeerMessage::Binary(_) | PeerMessage::Pong(_) => {}
+            PeerMessage::Ping(content) => {
                 effects.pop_if(|effect| matches!(effect, Effect::Pong(_)));
                 effects.push(Effect::Pong(content));
             }
-            ClientMessage::Close(close) => {
+            PeerMessage::Close(close) => {
                 end_with(&close, effects);
                 self.client_has_ended(Some((EventKind::Close, Bytes::new())));
             }

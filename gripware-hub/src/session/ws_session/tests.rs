@@ -1,6 +1,7 @@
 mod closing;
 mod line;
 mod messages;
+mod native;
 mod random;
 mod times;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gripware_core::ws::{Frame, WsKeepAlive};
 
-use super::WsSession;
+use super::{Stage, WsSession};
 use crate::{session::Effect, ws::encode};
 
 /// What waits for its time beside the next poll. Few sessions have any of it.
@@ -13,7 +13,7 @@ use crate::{session::Effect, ws::encode};
 pub(super) struct Timers {
     keep_alive: Option<KeepAlive>,
     delayed: Option<Delayed>,
-    /// When a client is given up that does not answer a close.
+    /// When a side is given up that does not answer a close.
     pub(super) close_at: Option<Instant>,
     /// When a request that did not reach the origin is sent again.
     pub(super) retry_at: Option<Instant>,
@@ -89,8 +89,13 @@ impl WsSession {
             keep_alive.at = now + keep_alive.every;
         }
         if timers.close_at.take_if(is_due).is_some() {
-            effects.push(Effect::End { is_reusable: false });
-            self.gone();
+            match self.stage {
+                Stage::ClientClosed => self.leave_close(effects),
+                _ => {
+                    effects.push(Effect::End { is_reusable: false });
+                    self.gone();
+                }
+            }
         }
         self.tidy_timers();
     }

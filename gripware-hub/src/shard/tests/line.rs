@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use gripware_core::{Channel, HoldMode, Item, proxy::Instruction};
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
     sync::{Semaphore, oneshot},
@@ -26,13 +26,13 @@ use crate::{
     Hub,
     channels::{encoded_item::EncodedItem, registry::Registry},
     connection_id::Id,
-    handoff::{ClientConn, Framing, HeldClient, HoldKind, Reply, ResumeHttp},
+    handoff::{ClientConn, Framing, HeldClient, HoldKind, OriginConn, Reply, ResumeHttp},
     http::replay_request::ReplayRequest,
     origin::{OriginClient, OriginError},
     settings::Settings,
     signature::Signature,
     socket::DetachedSocket,
-    ws::{ConnectionMeta, Opening, judge},
+    ws::{Accepted, ConnectionMeta, Opening, judge},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -216,6 +216,7 @@ impl TestShard {
         let kind = HoldKind::WebSocket {
             accepted,
             head: Bytes::new(),
+            origin: None,
         };
         self.hold(id, kind, Some(conn(socket, None)));
         self.is_held(id).await;
@@ -228,6 +229,25 @@ impl TestShard {
             .websocket(events, DetachedSocket::Other(Box::new(socket)))
             .await;
         Client { pipe, id }
+    }
+
+    /// Holds a WebSocket whose origin speaks GRIP on one of its own. Returns the client's and the
+    /// origin's ends of the two pipes.
+    pub(super) async fn native(&self, takes: usize) -> (Client, DuplexStream) {
+        let (socket, pipe) = duplex(takes);
+        let (near, origin) = duplex(takes);
+        let mut headers = HeaderMap::new();
+        headers.insert("sec-websocket-extensions", HeaderValue::from_static("grip"));
+        let kind = HoldKind::WebSocket {
+            accepted: Box::new(Accepted::natively(headers)),
+            head: Bytes::new(),
+            origin: Some(OriginConn(Box::new(near))),
+        };
+        let id = Id::random();
+        let socket = DetachedSocket::Other(Box::new(socket));
+        self.hold(id, kind, Some(conn(socket, None)));
+        self.is_held(id).await;
+        (Client { pipe, id }, origin)
     }
 
     /// Holds a request on a connection that may be used again.

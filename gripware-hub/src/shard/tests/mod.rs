@@ -3,6 +3,7 @@ mod faults;
 mod line;
 mod list;
 mod many;
+mod native;
 mod order;
 mod pages;
 mod reading;

@@ -1,17 +1,16 @@
 //! The head of a frame.
 
-use super::ProtocolError;
-use crate::ws::frame::{FIN, LENGTH_16, LENGTH_64};
+use super::{ProtocolError, Sender};
+use crate::ws::frame::{FIN, LENGTH_16, LENGTH_64, MASKED};
 
 /// The most bytes of a head: two, eight of a length, four of a mask.
 pub(super) const MAX_HEAD_LEN: usize = 14;
 
 const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
-const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
 
-/// What a client's frame is.
+/// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Continuation,
@@ -35,14 +34,17 @@ pub(super) struct Head {
     pub(super) is_final: bool,
     /// How many bytes of the payload are still to come.
     pub(super) left: u64,
-    /// The mask of the payload's next byte, and so on.
+    /// The mask of the payload's next byte, and so on. An origin's frame has none, which is all zeros.
     pub(super) mask: [u8; 4],
 }
 
 impl Head {
     /// Reads a head. Returns it and its length, or `None` if there is more to come; what is wrong
     /// in the first two bytes is found before that.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+    pub(super) fn parse(
+        bytes: &[u8],
+        sender: Sender,
+    ) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(([first, second], rest)) = bytes.split_first_chunk() else {
             return Ok(None);
         };
@@ -66,20 +68,28 @@ impl Head {
                 "a control frame is fragmented or over 125 bytes",
             ));
         }
-        if second & MASKED == 0 {
-            return Err(ProtocolError::violation("a frame is not masked"));
+        match (sender, second & MASKED != 0) {
+            (Sender::Client, true) | (Sender::Origin, false) => {}
+            (Sender::Client, false) => {
+                return Err(ProtocolError::violation("a frame is not masked"));
+            }
+            (Sender::Origin, true) => {
+                return Err(ProtocolError::violation("a frame of a server is masked"));
+            }
         }
         let Some((left, rest)) = Self::length(length, rest)? else {
             return Ok(None);
         };
-        let Some((mask, rest)) = rest.split_first_chunk() else {
-            return Ok(None);
+        let (mask, rest) = match (sender, rest.split_first_chunk()) {
+            (Sender::Origin, _) => ([0; 4], rest),
+            (Sender::Client, Some((mask, rest))) => (*mask, rest),
+            (Sender::Client, None) => return Ok(None),
         };
         let head = Self {
             kind,
             is_final,
             left,
-            mask: *mask,
+            mask,
         };
         Ok(Some((head, bytes.len() - rest.len())))
     }

@@ -1,6 +1,6 @@
 //! A message that comes in pieces.
 
-use super::{ClientMessage, Head, Kind, ProtocolError};
+use super::{Head, Kind, PeerMessage, ProtocolError};
 
 /// The most fragments without content that a message may have. They cost the client next to
 /// nothing and never fill a message up, so something else has to end them; nobody sends more than
@@ -87,13 +87,13 @@ impl Message {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<ClientMessage, ProtocolError> {
+    pub(super) fn finish(self) -> Result<PeerMessage, ProtocolError> {
         if !self.is_text {
-            return Ok(ClientMessage::Binary(self.payload.into()));
+            return Ok(PeerMessage::Binary(self.payload.into()));
         }
         if self.valid < self.payload.len() {
             return Err(ProtocolError::not_utf8());
         }
-        Ok(ClientMessage::Text(self.payload.into()))
+        Ok(PeerMessage::Text(self.payload.into()))
     }
 }

@@ -27,7 +27,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Everything that comes out of `input` when it arrives in pieces of these lengths, over and over.
-fn read_in(input: &[u8], pieces: &[usize], max: usize) -> (Vec<ClientMessage>, Option<u16>) {
+fn read_in(input: &[u8], pieces: &[usize], max: usize) -> (Vec<PeerMessage>, Option<u16>) {
     let mut reader = FrameDecoder::default();
     let mut decoded = Vec::new();
     let mut rest = input;
@@ -51,14 +51,14 @@ fn read_in(input: &[u8], pieces: &[usize], max: usize) -> (Vec<ClientMessage>, O
     (decoded, None)
 }
 
-fn read(input: &[u8]) -> (Vec<ClientMessage>, Option<u16>) {
+fn read(input: &[u8]) -> (Vec<PeerMessage>, Option<u16>) {
     let whole = read_in(input, &[input.len()], MAX);
     assert_eq!(read_in(input, &[1], MAX), whole, "byte by byte");
     whole
 }
 
-fn text(content: &str) -> ClientMessage {
-    ClientMessage::Text(content.to_owned().into())
+fn text(content: &str) -> PeerMessage {
+    PeerMessage::Text(content.to_owned().into())
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_reader_is_small_and_has_no_memory_between_messages() {
     assert_eq!(reader.read(&mut &first[..], MAX), Ok(None));
     assert!(reader.under_way.is_some());
     let read = reader.read(&mut &second[..], MAX).unwrap();
-    assert_eq!(read, Some(ClientMessage::Binary(vec![7; 70_000].into())));
+    assert_eq!(read, Some(PeerMessage::Binary(vec![7; 70_000].into())));
     assert!(reader.under_way.is_none());
 }
 
@@ -108,10 +108,10 @@ fn fragments_are_joined_and_control_frames_may_come_between_them() {
     ]
     .concat();
     let expected = vec![
-        ClientMessage::Ping("?".into()),
-        ClientMessage::Pong("".into()),
+        PeerMessage::Ping("?".into()),
+        PeerMessage::Pong("".into()),
         text("Hello"),
-        ClientMessage::Binary("".into()),
+        PeerMessage::Binary("".into()),
         text(""),
     ];
     assert_eq!(read(&input), (expected, None));
@@ -215,7 +215,7 @@ fn nothing_is_read_behind_a_close_or_an_error() {
     ];
     for (content, code, reason) in closes {
         let (decoded, error) = read(&frame(0x88, content));
-        let [ClientMessage::Close(close)] = &decoded[..] else {
+        let [PeerMessage::Close(close)] = &decoded[..] else {
             panic!("{decoded:?}");
         };
         assert_eq!((close.code(), close.reason(), error), (code, reason, None));
@@ -304,14 +304,14 @@ proptest! {
                 input.extend(frame(fin | opcode, fragment.as_bytes()));
                 if message.pings && index < last {
                     input.extend(frame(0x89, b"ping"));
-                    expected.push(ClientMessage::Ping("ping".into()));
+                    expected.push(PeerMessage::Ping("ping".into()));
                 }
             }
             let content = message.fragments.concat();
             expected.push(if message.is_text {
                 text(&content)
             } else {
-                ClientMessage::Binary(content.into())
+                PeerMessage::Binary(content.into())
             });
         }
         prop_assert_eq!(read_in(&input, &pieces, MAX), (expected, None));
@@ -339,7 +339,7 @@ proptest! {
     fn what_is_read_can_be_written_and_read_again(payload in any_payload()) {
         let (decoded, error) = read_in(&frame(0x82, &payload), &[4_096], MAX);
         prop_assert_eq!(error, None);
-        let [ClientMessage::Binary(content)] = &decoded[..] else {
+        let [PeerMessage::Binary(content)] = &decoded[..] else {
             return Err(TestCaseError::fail("no message"));
         };
         prop_assert_eq!(content, &payload);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gripware_core::ws::CloseCode;
-use http::Response;
+use http::{HeaderValue, Response};
 
 use crate::{
     session::{OriginFailure, ws_session::tests::*},
@@ -51,21 +51,42 @@ impl Script {
         Self { session, now, said }
     }
 
+    /// The origin has answered the handshake with a 101, and speaks GRIP.
+    pub(super) fn native() -> Self {
+        let mut headers = HeaderMap::new();
+        let grip = HeaderValue::from_static("grip");
+        headers.insert("sec-websocket-extensions", grip);
+        let (now, mut said) = (Instant::now(), Vec::new());
+        let settings = Arc::new(WsSettings::default());
+        let session = Accepted::natively(headers).start(settings, now, &mut said);
+        Self { session, now, said }
+    }
+
+    /// An origin that speaks WebSocket itself sends these bytes.
+    pub(super) fn hears(&mut self, decoder: &mut FrameDecoder, bytes: &[u8]) {
+        self.session.heard(decoder, bytes, self.now, &mut self.said);
+    }
+
+    /// The socket of such an origin is gone.
+    pub(super) fn origin_ends(&mut self, why: Option<&'static str>) {
+        self.session.origin_ended(why, self.now, &mut self.said);
+    }
+
     /// The client says `text ..`, `binary ..`, `ping ..`, `pong ..`, `close` or
     /// `close <code> <reason>`.
     pub(super) fn client(&mut self, what: &str) {
         let (kind, content) = what.split_once(' ').unwrap_or((what, ""));
         let bytes = Bytes::from(content.to_owned());
         let message = match kind {
-            "text" => ClientMessage::Text(bytes),
-            "binary" => ClientMessage::Binary(bytes),
-            "ping" => ClientMessage::Ping(bytes),
-            "pong" => ClientMessage::Pong(bytes),
-            _ if content.is_empty() => ClientMessage::Close(Close::without_code()),
+            "text" => PeerMessage::Text(bytes),
+            "binary" => PeerMessage::Binary(bytes),
+            "ping" => PeerMessage::Ping(bytes),
+            "pong" => PeerMessage::Pong(bytes),
+            _ if content.is_empty() => PeerMessage::Close(Close::without_code()),
             _ => {
                 let (code, reason) = content.split_once(' ').unwrap_or((content, ""));
                 let code = code.parse::<u16>().unwrap().to_be_bytes();
-                ClientMessage::Close(Close::parse(&[&code, reason.as_bytes()].concat()))
+                PeerMessage::Close(Close::parse(&[&code, reason.as_bytes()].concat()))
             }
         };
         self.session.receive(message, &mut self.said);
@@ -162,7 +183,7 @@ pub(super) fn response(headers: &[(&str, &str)], body: &[u8]) -> Response<Bytes>
 
 fn described(effect: &Effect) -> Vec<String> {
     match effect {
-        Effect::Send(frames) => frames_of(frames),
+        Effect::Send(frames) | Effect::Write { bytes: frames, .. } => frames_of(frames),
         Effect::Close(frame) => frames_of(frame),
         Effect::Pong(payload) => frames_of(&crate::ws::encode(crate::ws::Opcode::Pong, payload)),
         Effect::Subscribe(channel) => vec![format!("subscribe {}", channel.name())],

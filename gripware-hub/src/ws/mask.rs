@@ -1,6 +1,6 @@
-//! Taking the mask off a payload.
+//! The mask of a payload, which is put on and taken off alike (RFC 6455, section 5.3).
 
-/// Takes the mask off `payload`, in place, and gives the mask for what follows it.
+/// Takes the mask off `payload`, or puts it on, in place, and gives the mask for what follows it.
 pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) -> [u8; 4] {
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
