@@ -57,6 +57,7 @@ Examples:
 
     gripware-hub --origin http://127.0.0.1:3000 \\
       --route 'shop.example,path_beg=/api/ http://10.0.0.1:80 http://10.0.0.2:80,timeout=10' \\
+      --route 'shop.example,path_beg=/live/ http://10.0.0.3:80,native_ws' \\
       --route '*.partner.example https://partner.example,untrusted'
 
   Two nodes that are one, with a load balancer in front of them that asks /ready:

@@ -64,7 +64,8 @@ pub(crate) struct Addresses {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5561", value_parser = parse::place)]
     pub(crate) control: String,
     /// The application: http://HOST:PORT or https://HOST:PORT, with a path where it has one, unix:/PATH
-    /// of a socket, or pipe:NAME where it dials in. WebSockets reach it as WebSocket-over-HTTP. Given
+    /// of a socket, or pipe:NAME where it dials in. WebSockets reach it as WebSocket-over-HTTP, or as
+    /// they are with --native-websockets. Given
     /// several times, they take turns, and one that refuses connections is left out for 5 s. Required,
     /// unless there is a --route
     #[arg(long, value_name = "URL", value_parser = Origin::parse)]
@@ -72,9 +73,9 @@ pub(crate) struct Addresses {
     /// Which requests go to other applications: "CONDITION TARGET[ TARGET...]", where the first route
     /// that fits counts and all else goes to --origin. CONDITION is *, a host or *.HOST, then
     /// ,path_beg=PREFIX and ,ssl=yes or ,ssl=no. Several TARGETs take turns; each is a URL as of
-    /// --origin, without pipe:, then ,timeout=SECONDS for the head of its answer, and ,untrusted for
-    /// one that gets no signature and whose answers are no instructions. Origins and routes are read
-    /// again on SIGHUP
+    /// --origin or pipe:NAME, then ,native_ws for one that speaks WebSocket itself, ,timeout=SECONDS for
+    /// the head of its answer, and ,untrusted for one that gets no signature and whose answers are no
+    /// instructions. Origins and routes are read again on SIGHUP
     #[arg(long, value_name = "ROUTE", value_parser = origin::route)]
     pub(crate) route: Vec<String>,
     /// A TOML file with the same names as these flags

@@ -1,10 +1,10 @@
-//! Where the application is: at an address, or at the other end of a pipe that it has dialled.
+//! Where applications are: at addresses, or at the other end of a pipe that they have dialled.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use gripware_core::ErrorChain;
-use gripware_hub::{RouteError, Routes};
+use gripware_hub::{RouteError, RouteServices, Routes};
 use gripware_pipe::{HttpHandler, Identity, Name, PipeServer, Remote};
 use gripware_program::{ConfigError, Failure};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -20,57 +20,88 @@ pub(crate) enum Origin {
     Pipe(Name),
 }
 
-/// Where requests go.
-pub(crate) enum Application {
-    Routes(Routes),
-    /// The client of this name, which dials in.
-    Pipe(Name),
+/// Where requests go: routes, and origins for what no route is for.
+pub(crate) struct Application {
+    routes: Vec<String>,
+    origins: Vec<String>,
+    /// Those that dial in.
+    pub(crate) pipes: Vec<Name>,
 }
 
 impl Application {
     /// Puts routes and origins together.
-    pub(crate) fn new(origins: Vec<Origin>, routes: &[String]) -> Result<Self, Failure> {
-        let is_alone = origins.len() == 1 && routes.is_empty();
-        let mut urls = Vec::new();
-        for origin in origins {
-            match origin {
-                Origin::Url(url) => urls.push(url),
-                Origin::Pipe(name) if is_alone => return Ok(Self::Pipe(name)),
-                Origin::Pipe(_) => {
-                    return Err(wrong(
-                        "--origin",
-                        "pipe:NAME stands alone, without others or routes",
-                    ));
-                }
-            }
-        }
-        if urls.is_empty() && routes.is_empty() {
+    pub(crate) fn new(origins: Vec<Origin>, routes: Vec<String>) -> Result<Self, Failure> {
+        if origins.is_empty() && routes.is_empty() {
             let what = "--origin is required (or GRIPWARE_HUB_ORIGIN, or origin in the file of \
                         --config), or --route; see --help";
             return Err(ConfigError::new(what).into());
         }
-        let table = Routes::parse(routes.iter().map(String::as_str));
-        let table = table.map_err(|error| wrong("--route", error))?;
-        if urls.is_empty() {
-            return Ok(Self::Routes(table));
+        let mut pipes = Vec::new();
+        for name in routes.iter().flat_map(|route| names(route)) {
+            let name = name.parse().map_err(no_name);
+            pipes.push(name.map_err(|error| wrong("--route", error))?);
         }
-        let table = table.otherwise(urls.iter().map(String::as_str));
-        Ok(Self::Routes(
-            table.map_err(|error| wrong("--origin", error))?,
-        ))
+        let mut urls = Vec::new();
+        for origin in origins {
+            urls.push(match origin {
+                Origin::Url(url) => url,
+                Origin::Pipe(name) => {
+                    let url = format!("pipe:{name}");
+                    pipes.push(name);
+                    url
+                }
+            });
+        }
+        Ok(Self {
+            routes,
+            origins: urls,
+            pipes,
+        })
+    }
+
+    /// Returns the routes. Those that dial in come through the pipe.
+    pub(crate) fn routes(&self, pipe: Option<&Dialled>) -> Result<Routes, Failure> {
+        let services = self.pipes.iter().filter_map(|name| {
+            let remote = pipe?.application(name)?;
+            Some((name, remote))
+        });
+        let services = services.fold(RouteServices::new(), |all, (name, remote)| {
+            all.with(name.as_str(), remote)
+        });
+        let table = Routes::parse_with(self.routes.iter().map(String::as_str), services);
+        let table = table.map_err(|error| wrong("--route", error))?;
+        if self.origins.is_empty() {
+            return Ok(table);
+        }
+        let table = table.otherwise(self.origins.iter().map(String::as_str));
+        table.map_err(|error| wrong("--origin", error))
     }
 }
 
-/// The value of `--route`, if it is one.
+/// The value of `--route`, if it is one. Who dials in is known when all routes are.
 pub(crate) fn route(text: &str) -> Result<String, RouteError> {
-    Routes::parse([text]).map(|_| text.to_owned())
+    if names(text).next().is_none() {
+        Routes::parse([text])?;
+    }
+    Ok(text.to_owned())
+}
+
+/// The names of clients in the targets of a route.
+fn names(route: &str) -> impl Iterator<Item = &str> {
+    let targets = route.split_ascii_whitespace().skip(1);
+    let names = targets.filter_map(|target| target.strip_prefix("pipe:"));
+    names.map(|name| name.split(',').next().unwrap_or_default())
+}
+
+fn no_name(error: impl fmt::Display) -> String {
+    format!("it is no name of a client: {error}")
 }
 
 /// The end of the pipe that the application dials.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pipe")]
 pub(crate) struct PipeFlags {
-    /// Where an application dials in, of which --origin is pipe:NAME. The other end is
+    /// Where applications dial in, of which --origin or a --route has pipe:NAME. The other end is
     /// `restpipe-client` or a program with the library gripware-pipe, and what it asks this end goes to
     /// the control API
     #[arg(long, value_name = "ADDR", value_parser = gripware_program::parse::address)]
@@ -94,10 +125,24 @@ pub(crate) struct PipeFlags {
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(crate) address: SocketAddr,
-    server: PipeServer,
-    name: Name,
+    pub(crate) dialled: Dialled,
     stop: CancellationToken,
     pub(crate) serving: JoinHandle<io::Result<()>>,
+}
+
+/// The applications that may dial in.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialled {
+    server: PipeServer,
+    names: Vec<Name>,
+}
+
+impl Dialled {
+    /// Returns the application of this name, as a service; `None` if it may not dial in.
+    fn application(&self, name: &Name) -> Option<Remote> {
+        let is_known = self.names.contains(name);
+        is_known.then(|| self.server.client(name))
+    }
 }
 
 impl Origin {
@@ -105,7 +150,7 @@ impl Origin {
         match text.strip_prefix("pipe:") {
             Some(name) => {
                 let name = name.parse().map(Self::Pipe);
-                name.map_err(|error| format!("it is no name of a client: {error}"))
+                name.map_err(no_name)
             }
             None if text.is_empty() => Err("it is empty".to_owned()),
             None => Ok(Self::Url(text.to_owned())),
@@ -114,15 +159,15 @@ impl Origin {
 }
 
 impl Pipe {
-    /// Listens for the application of this name. What it asks is handed to `control`, where it
-    /// publishes.
+    /// Listens for the applications of these names. What they ask is handed to `control`, where they
+    /// publish.
     pub(crate) async fn start(
-        name: Name,
+        names: Vec<Name>,
         flags: PipeFlags,
         control: &str,
     ) -> Result<Self, Failure> {
         let missing = |name: &str| {
-            let what = format_args!("{name} is required, as --origin is a pipe");
+            let what = format_args!("{name} is required, as there is pipe:NAME");
             Failure::from(ConfigError::new(what))
         };
         let address = flags.pipe.ok_or_else(|| missing("--pipe"))?;
@@ -135,7 +180,7 @@ impl Pipe {
             identity = identity.with_revoked_file(revoked);
         }
         let server = PipeServer::builder(identity)
-            .known([name.clone()])
+            .known(names.iter().cloned())
             .only_known(true)
             .build()
             .map_err(|error| wrong("--pipe", ErrorChain(&error)))?;
@@ -149,16 +194,10 @@ impl Pipe {
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         Ok(Self {
             address,
-            server,
-            name,
+            dialled: Dialled { server, names },
             stop,
             serving: tokio::spawn(serving.into_future()),
         })
-    }
-
-    /// Returns the application, as a service.
-    pub(crate) fn origin(&self) -> Remote {
-        self.server.client(&self.name)
     }
 
     /// Ends, when nothing more is asked through it.

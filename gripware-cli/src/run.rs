@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     options::{Options, RelayFlags, Trust},
-    origin::{Application, Pipe},
+    origin::{Application, Dialled, Pipe},
     tls,
     tls::Certificates,
 };
@@ -30,7 +30,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let builder = options.hub.builder.drain(within(drain));
     let builder = with_keys(builder, &options.trust)?;
     let builder = with_relay(builder, options.relay);
-    let application = Application::new(options.addresses.origin, &options.addresses.route)?;
+    let application = Application::new(options.addresses.origin, options.addresses.route)?;
     let control_is_tls = options.tls.has_control();
     let (builder, certificates) = options.tls.apply(builder)?;
     let hub = builder.build().map_err(|error| match error {
@@ -48,24 +48,21 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     };
     let (front, _front_file) = for_hub(front);
     let (control, _control_file) = for_hub(control);
+    let mut pipe = match &application.pipes[..] {
+        [] => None,
+        _ if control_is_tls => {
+            let what = "it needs a control address without TLS, where the application publishes";
+            return Err(wrong("pipe:NAME", what));
+        }
+        names => Some(Pipe::start(names.to_vec(), options.pipe, &control_url).await?),
+    };
+    let dialled = pipe.as_ref().map(|pipe| pipe.dialled.clone());
+    let routes = application.routes(dialled.as_ref())?;
+    let front = hub.forward_by(front, &routes);
     let mut files = Files {
         certificates,
-        routes: None,
-    };
-    let (front, mut pipe) = match application {
-        Application::Routes(routes) => {
-            let front = hub.forward_by(front, &routes);
-            files.routes = Some(routes);
-            (front, None)
-        }
-        Application::Pipe(_) if control_is_tls => {
-            let what = "it needs a control address without TLS, where the application publishes";
-            return Err(wrong("--origin pipe:NAME", what));
-        }
-        Application::Pipe(name) => {
-            let pipe = Pipe::start(name, options.pipe, &control_url).await?;
-            (hub.serve_events(front, pipe.origin()), Some(pipe))
-        }
+        routes,
+        dialled,
     };
     let stop = CancellationToken::new();
     let front = front.with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -116,7 +113,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 struct Files {
     certificates: Vec<Certificates>,
     /// Those of `--route` and `--origin`.
-    routes: Option<Routes>,
+    routes: Routes,
+    /// Who may dial in, which does not change.
+    dialled: Option<Dialled>,
 }
 
 /// Waits for the signal to end. Meanwhile files are read again: certificates now and then, and all at
@@ -140,24 +139,21 @@ async fn until_end(signals: &mut Signals, files: &mut Files) {
 
 impl Files {
     async fn reload_routes(&self) {
-        let Some(routes) = &self.routes else {
-            return;
-        };
-        let read = spawn_blocking(|| {
+        let dialled = self.dialled.clone();
+        let read = spawn_blocking(move || {
             let addresses = crate::options()?.map(|options| options.addresses);
-            addresses
-                .map(|it| Application::new(it.origin, &it.route))
-                .transpose()
+            let routes =
+                addresses.map(|it| Application::new(it.origin, it.route)?.routes(dialled.as_ref()));
+            routes.transpose()
         });
         match read.await {
-            Ok(Ok(Some(Application::Routes(new)))) => {
-                routes.replace(&new);
+            Ok(Ok(Some(new))) => {
+                self.routes.replace(&new);
                 tracing::info!("routes were read again");
             }
+            // Another one that dials in needs a restart.
             Ok(Err(error)) => tracing::warn!("{error}; the old routes stay"),
-            Ok(Ok(_)) => {
-                tracing::warn!("an origin that dials in needs a restart; the old routes stay");
-            }
+            Ok(Ok(None)) => tracing::warn!("there are no routes any more; the old ones stay"),
             Err(error) => tracing::error!("routes were not read again: {error}"),
         }
     }

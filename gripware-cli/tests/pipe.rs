@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tower::ServiceExt;
@@ -35,6 +35,10 @@ struct Hub {
 
 impl Hub {
     fn start() -> Self {
+        Self::with(&["--origin", "pipe:app"])
+    }
+
+    fn with(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::create(folder.path()).unwrap();
         authority.server("localhost", 1).unwrap();
@@ -46,7 +50,8 @@ impl Hub {
             .env_clear()
             .current_dir(folder.path())
             .args(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
-            .args(["--origin", "pipe:app", "--pipe", "127.0.0.1:0"])
+            .args(["--pipe", "127.0.0.1:0"])
+            .args(flags)
             .args(["--pipe-ca", "ca.crt.pem", "--pipe-revoked", "revoked"])
             .args(["--pipe-cert", "localhost.crt.pem"])
             .args(["--pipe-key", "localhost.key.pem"])
@@ -85,8 +90,12 @@ impl Hub {
     }
 
     async fn asks(&self, path: &str) -> Client {
+        self.asks_of("example.org", path).await
+    }
+
+    async fn asks_of(&self, host: &str, path: &str) -> Client {
         let mut stream = TcpStream::connect(self.front).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         Client(stream)
     }
@@ -169,6 +178,38 @@ async fn nobody_else_is_the_application() {
     timeout(LONG, client.connected()).await.unwrap();
     assert!(!other.is_connected());
     hub.asks("/news").await.sees("[open]\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_that_dial_in_stand_beside_one_at_an_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let elsewhere = Router::new().fallback(async || "elsewhere\n");
+    tokio::spawn(axum::serve(listener, elsewhere).into_future());
+    let hub = Hub::with(&[
+        "--route",
+        "app.example pipe:app,timeout=30",
+        "--route",
+        "other.example,path_beg=/news pipe:other",
+        "--origin",
+        &format!("http://{address}"),
+    ]);
+    let mut clients = Vec::new();
+    for name in ["app", "other"] {
+        let client = hub.client(name);
+        let app = app().route("/name", get(move || async move { format!("{name}\n") }));
+        tokio::spawn(client.serve(app).into_future());
+        timeout(LONG, client.connected()).await.unwrap();
+        clients.push(client);
+    }
+    for (host, path, what) in [
+        ("app.example", "/name", "app\n"),
+        ("other.example", "/news", "[open]\n"),
+        ("other.example", "/name", "elsewhere\n"),
+        ("example", "/", "elsewhere\n"),
+    ] {
+        hub.asks_of(host, path).await.sees(what).await;
+    }
 }
 
 #[test]

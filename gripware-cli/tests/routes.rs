@@ -234,6 +234,70 @@ fn an_origin_over_https_is_trusted_by_the_roots_of_the_system_alone() {
     }
 }
 
+/// An application that speaks another protocol than HTTP, and sends back what comes.
+fn speaking() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+            let signed = head.to_lowercase().contains("grip-sig");
+            let _ = write!(
+                client,
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nsigned={signed} "
+            );
+            let _ = std::io::copy(&mut reader, &mut client);
+        }
+    });
+    address
+}
+
+#[test]
+fn each_route_says_how_its_application_gets_websockets() {
+    let (events, native) = (origin("events"), speaking());
+    let hub = program()
+        .flag(format!(
+            "--route=*,path_beg=/live http://{native},native_ws"
+        ))
+        .flag(format!(
+            "--route=b.example http://{native},native_ws,untrusted"
+        ))
+        .flag(format!("--origin=http://{events}"))
+        .start();
+    let open = |host: &str, path: &str, end: &str| {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nping"
+        );
+        let mut client = TcpStream::connect(hub.front).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            let read = client.read(&mut byte).unwrap();
+            assert_ne!(read, 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend(byte);
+        }
+        String::from_utf8(answer).unwrap()
+    };
+    for (host, path, status, end) in [
+        ("a.example", "/live/1", "101", "signed=true ping"),
+        ("b.example", "/", "101", "signed=false ping"),
+        ("a.example", "/", "200", "events signed=true OPEN\r\n\n"),
+    ] {
+        let answer = open(host, path, end);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+}
+
 #[test]
 fn what_is_no_route_is_said_at_the_start() {
     for (route, why) in [
@@ -242,14 +306,17 @@ fn what_is_no_route_is_said_at_the_start() {
         ("* ftp://h", "begin with http://"),
         ("*,over=1 http://h", "path_beg=PREFIX"),
         ("* http://h,over_http", "timeout=SECONDS"),
+        ("* http://h,native_ws http://i", "behind all of its origins"),
     ] {
         let line = Program::new().flag(format!("--route={route}")).fails(2);
         assert!(line.starts_with("gripware-hub: --route: "), "{line}");
         assert!(line.contains(why), "{line}");
     }
-    let line = program()
-        .flag("--origin=pipe:app")
-        .flag("--origin=http://h")
-        .fails(2);
-    assert!(line.contains("pipe:NAME"), "{line}");
+    for (route, why) in [
+        ("* pipe:", "no name of a client"),
+        ("* pipe:a", "--pipe is required"),
+    ] {
+        let line = program().flag(format!("--route={route}")).fails(2);
+        assert!(line.contains(why), "{line}");
+    }
 }

@@ -179,7 +179,11 @@ impl Hub {
     /// Serves clients, in front of several applications or several processes of one.
     pub fn forward_by(&self, listener: impl Into<Listener>, routes: &Routes) -> Serve {
         let origin = RoutedOrigin::from(routes.clone());
-        self.serve_with(listener.into(), origin, self.handshakes_elsewhere())
+        let handshakes = match self.handshakes_elsewhere() {
+            Handshakes::Native => Handshakes::ByAddress(routes.clone()),
+            _ => Handshakes::ByRoute(routes.clone()),
+        };
+        self.serve_with(listener.into(), origin, handshakes)
     }
 
     /// Stands in front of an application that listens itself, such as one of actix-web.

@@ -315,7 +315,7 @@ pub use self::{
     control::ControlKeyError,
     hub::{Everywhere, Hub, HubError},
     nodes::{Found, Gathered, Nodes},
-    origin::{ClientAddr, OriginAddressError, RouteError, Routes},
+    origin::{ClientAddr, OriginAddressError, RouteError, RouteServices, Routes},
     server::{Listener, Serve},
     setting::{Setting, SettingKind},
     settings::{OnLoss, SlowClients},

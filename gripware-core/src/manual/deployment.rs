@@ -82,9 +82,9 @@
 //! | `*,ssl=yes localhost:8080,over_http` | `--route '*,ssl=yes http://localhost:8080'`: what came over TLS to the program itself |
 //! | `* localhost:8443,ssl,over_http` | `--origin https://localhost:8443`, checked by the system's roots, to which `SSL_CERT_FILE` adds |
 //! | `* one:80,over_http two:80,over_http` | `--origin http://one --origin http://two`, or both in one `--route`. They take turns, and one that refuses is left out for 5 s; Pushpin asks the second only where the first refuses |
-//! | `* localhost:8080` | `--origin http://localhost:8080 --native-websockets`: so do all origins of the program get WebSockets |
+//! | `*,path_beg=/live localhost:8080` | `--route '*,path_beg=/live http://localhost:8080,native_ws'`; `--native-websockets` for all origins |
 //! | `,insecure`, `,host=`, `,sub=`, `,replace_beg=`, `,as_host=`, `,sig_key=`, `,debug`, `,aorigin=`, `test` | none; a path of its own is a part of the URL |
-//! | none | `,timeout=SECONDS` and `,untrusted` behind a URL |
+//! | none | `,timeout=SECONDS` and `,untrusted` behind a URL; `pipe:NAME` in its place, for an application that dials in |
 //! | the most specific line counts | the first that fits counts |
 //! | a request without a line is 502 | the same, where there is no `--origin` |
 //!

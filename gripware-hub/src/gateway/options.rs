@@ -1,9 +1,11 @@
 //! How clients are received: the table of what can be set of it.
 
-use crate::setting;
+use http::request::Parts;
+
+use crate::{origin::Routes, setting};
 
 /// How an application gets the handshakes of WebSockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Handshakes {
     /// As events alone (GRIP 2.2).
     Events,
@@ -13,15 +15,24 @@ pub(crate) enum Handshakes {
     Either,
     /// The same, for an application in this process.
     Within,
+    /// As events, or as they are where the route says so.
+    ByRoute(Routes),
+    /// As they are, but where the route names a service.
+    ByAddress(Routes),
 }
 
 impl Handshakes {
     /// Whether this one is asked for by events alone.
-    pub(super) fn are_events(self) -> bool {
-        self == Self::Events
+    pub(super) fn are_events(&self, request: &Parts) -> bool {
+        match self {
+            Self::Events => true,
+            Self::Native | Self::Either | Self::Within => false,
+            Self::ByRoute(routes) => !routes.are_native(request, false),
+            Self::ByAddress(routes) => !routes.are_native(request, true),
+        }
     }
 
-    pub(super) fn are_offers(self) -> bool {
+    pub(super) fn are_offers(&self) -> bool {
         matches!(self, Self::Either | Self::Within)
     }
 }

@@ -96,7 +96,7 @@ impl Handshake<'_> {
         client: Acceptance,
     ) -> Outcome<Counted<S::Body>> {
         let id = Id::random();
-        if gateway.options.handshakes.are_events() {
+        if gateway.options.handshakes.are_events(&self.parts) {
             return self.converse(gateway, client, id, None).await;
         }
         let response = match self.ask(gateway, origin, id).await {
@@ -243,7 +243,7 @@ impl Handshake<'_> {
         first: Option<Response<Bytes>>,
     ) -> Outcome<Counted<S::Body>> {
         let exchange = &self.exchange;
-        let are_events = gateway.options.handshakes.are_events();
+        let are_events = gateway.options.handshakes.are_events(&self.parts);
         let Some(mut opened) = Opened::of(gateway, id, exchange, self.parts) else {
             let response = head_too_large();
             self.exchange.log(response.status(), "none");

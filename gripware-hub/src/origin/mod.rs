@@ -30,7 +30,7 @@ pub(crate) use self::{
 };
 pub use self::{
     address::OriginAddressError,
-    routes::{RouteError, Routes},
+    routes::{RouteError, RouteServices, Routes},
     service::ClientAddr,
 };
 pub(crate) use crate::http::BoxError;

@@ -1,6 +1,7 @@
 //! Which requests go to which origins, as the program's `--route` has it.
 
 mod condition;
+mod services;
 mod target;
 
 use std::{
@@ -9,12 +10,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::{Request, Response, request::Parts};
 use thiserror::Error;
 use tower_service::Service;
 
-pub(crate) use self::condition::OverTls;
+pub use self::services::RouteServices;
+pub(crate) use self::{condition::OverTls, services::RouteBody};
 use self::{
     condition::{Asked, Condition},
     target::Targets,
@@ -30,6 +31,7 @@ use crate::http::body::Body;
 ///
 /// let routes = Routes::parse([
 ///     "shop.example,path_beg=/api/ http://10.0.0.1:3000 http://10.0.0.2:3000",
+///     "shop.example,path_beg=/live/ http://10.0.0.3:3000,native_ws",
 ///     "* http://127.0.0.1:8080,timeout=10",
 /// ])?;
 /// assert!(Routes::parse(["* ftp://127.0.0.1"]).is_err());
@@ -39,6 +41,7 @@ use crate::http::body::Body;
 #[derive(Clone, Debug)]
 pub struct Routes {
     table: Arc<RwLock<Arc<[Route]>>>,
+    services: Arc<RouteServices>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,8 +67,20 @@ pub enum RouteError {
     #[error("it names no origin")]
     NoTarget,
     /// An origin has another option.
-    #[error("behind an origin there can be timeout=SECONDS and untrusted")]
+    #[error("behind an origin there can be native_ws, timeout=SECONDS and untrusted")]
     Option,
+    /// It names an application that is not there.
+    #[error("there is no application of this name: pipe:{name}")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// What carries whole messages alone cannot carry a WebSocket.
+    #[error("native_ws needs an address")]
+    NativePipe,
+    /// Some of its origins speak WebSocket, and some do not.
+    #[error("native_ws has to stand behind all of its origins, or behind none")]
+    Mixed,
     /// The time is none.
     #[error("timeout has to be a number of seconds above 0")]
     Timeout,
@@ -80,20 +95,47 @@ impl Routes {
     ///
     /// A condition is `*`, a host, or `*.` and the end of one; then, after commas, `path_beg=PREFIX`
     /// and `ssl=yes` or `ssl=no`. A target is the address of an origin as
-    /// [`Hub::forward`](crate::Hub::forward) takes it; then, after commas, `timeout=SECONDS`, within
-    /// which the head of its answer has to be there, and `untrusted` for one that gets no
-    /// signature and whose answers are no instructions.
+    /// [`Hub::forward`](crate::Hub::forward) takes it; then, after commas, `native_ws` for one that
+    /// speaks WebSocket itself and gets handshakes as they are, `timeout=SECONDS`, within which the head
+    /// of its answer has to be there, and `untrusted` for one that gets no signature and whose answers
+    /// are no instructions.
     ///
     /// An origin that refuses a connection is left out for 5 s, while there are others.
     ///
     /// # Errors
     /// For the first text that is no route.
     pub fn parse<'a>(routes: impl IntoIterator<Item = &'a str>) -> Result<Self, RouteError> {
-        let routes = routes.into_iter().map(Route::parse);
-        Ok(Self::new(routes.collect::<Result<_, _>>()?))
+        Self::parse_with(routes, RouteServices::new())
     }
 
-    /// Sends what no route is for to these addresses, in turn.
+    /// The same where some of the targets are services: `pipe:NAME` in place of an address. Their
+    /// WebSockets come as events.
+    ///
+    /// ```
+    /// use gripware_hub::{RouteServices, Routes};
+    ///
+    /// // In a program it is what `gripware_pipe::PipeServer::client` returns.
+    /// let app = axum::Router::<()>::new();
+    /// let services = RouteServices::new().with("office", app);
+    /// let routes = Routes::parse_with(["office.example pipe:office"], services)?;
+    /// assert!(Routes::parse(["office.example pipe:office"]).is_err());
+    /// # let _ = routes;
+    /// # Ok::<(), gripware_hub::RouteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// For the first text that is no route, or names a service that is not there.
+    pub fn parse_with<'a>(
+        routes: impl IntoIterator<Item = &'a str>,
+        services: RouteServices,
+    ) -> Result<Self, RouteError> {
+        let routes = routes.into_iter();
+        let routes = routes.map(|text| Route::parse(text, &services));
+        let routes = routes.collect::<Result<_, _>>()?;
+        Ok(Self::new(routes, Arc::new(services)))
+    }
+
+    /// Sends what no route is for to these addresses or services, in turn.
     ///
     /// # Errors
     /// If one of them cannot be used, or there is none.
@@ -103,11 +145,10 @@ impl Routes {
     ) -> Result<Self, RouteError> {
         let last = Route {
             condition: Condition::parse("*")?,
-            targets: Arc::new(Targets::at(addresses)?),
+            targets: Arc::new(Targets::at(addresses, &self.services)?),
         };
-        Ok(Self::new(
-            self.table().iter().cloned().chain([last]).collect(),
-        ))
+        let routes = self.table().iter().cloned().chain([last]).collect();
+        Ok(Self::new(routes, self.services))
     }
 
     /// Takes over the routes of `other` for all requests from now on, those on behalf of clients that
@@ -117,9 +158,18 @@ impl Routes {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
     }
 
-    fn new(routes: Arc<[Route]>) -> Self {
+    /// Whether the application that a request is for gets the handshakes of WebSockets as they are:
+    /// where its route says so, or where all do that have an address.
+    pub(crate) fn are_native(&self, request: &Parts, all: bool) -> bool {
+        let asked = Asked::new(&request.uri, &request.headers, &request.extensions);
+        self.find(&asked)
+            .is_some_and(|targets| targets.is_native || all && targets.have_addresses())
+    }
+
+    fn new(routes: Arc<[Route]>, services: Arc<RouteServices>) -> Self {
         Self {
             table: Arc::new(RwLock::new(routes)),
+            services,
         }
     }
 
@@ -135,11 +185,11 @@ impl Routes {
 }
 
 impl Route {
-    fn parse(text: &str) -> Result<Self, RouteError> {
+    fn parse(text: &str, services: &RouteServices) -> Result<Self, RouteError> {
         let mut words = text.split_ascii_whitespace();
         Ok(Self {
             condition: Condition::parse(words.next().unwrap_or_default())?,
-            targets: Arc::new(Targets::parse(words)?),
+            targets: Arc::new(Targets::parse(words, services)?),
         })
     }
 }
@@ -155,9 +205,9 @@ impl From<Routes> for RoutedOrigin {
 }
 
 impl Service<Request<Body>> for RoutedOrigin {
-    type Response = Response<Incoming>;
+    type Response = Response<RouteBody>;
     type Error = OriginError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, OriginError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<RouteBody>, OriginError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), OriginError>> {
         Poll::Ready(Ok(()))

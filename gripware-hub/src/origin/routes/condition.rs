@@ -1,6 +1,6 @@
 //! Which requests a route is for.
 
-use http::{Request, Uri, header::HOST, uri::Authority};
+use http::{Extensions, HeaderMap, Request, Uri, header::HOST, uri::Authority};
 
 use super::RouteError;
 
@@ -78,8 +78,11 @@ impl Condition {
 
 impl Asked {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
-        let uri = request.uri();
-        let header = request.headers().get(HOST);
+        Self::new(request.uri(), request.headers(), request.extensions())
+    }
+
+    pub(super) fn new(uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let header = headers.get(HOST);
         let authority = header.and_then(|host| Authority::try_from(host.as_bytes()).ok());
         let host = authority
             .as_ref()
@@ -88,8 +91,7 @@ impl Asked {
         Self {
             host: host.to_ascii_lowercase(),
             path: path(uri).to_owned(),
-            is_tls: uri.scheme_str() == Some("https")
-                || request.extensions().get::<OverTls>().is_some(),
+            is_tls: uri.scheme_str() == Some("https") || extensions.get::<OverTls>().is_some(),
         }
     }
 }

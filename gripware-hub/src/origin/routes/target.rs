@@ -10,14 +10,18 @@ use std::{
 
 use gripware_core::header::{GRIP_FEATURE, GRIP_SIG, is_instruction};
 use http::{Request, Response, header::CONTENT_TYPE};
-use hyper::body::Incoming;
+use http_body_util::Either;
 use tokio::time::{Instant, timeout};
 use tower_service::Service as _;
 
-use super::RouteError;
+use super::{
+    RouteError,
+    services::{NamedService, RouteBody, RouteServices},
+};
 use crate::{
     http::body::{Body, Lent},
     origin::{HttpOrigin, OriginError},
+    ws::extensions,
 };
 
 /// How long an origin that refused a connection is left out.
@@ -27,29 +31,43 @@ const LEFT_OUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Targets {
     list: Vec<Target>,
+    /// Whether they speak WebSocket themselves.
+    pub(super) is_native: bool,
     next: AtomicUsize,
 }
 
 /// An origin, and how it is asked.
 #[derive(Debug)]
 struct Target {
-    origin: HttpOrigin,
+    application: Application,
     /// How long it may take until the head of its answer is there.
     timeout: Option<Duration>,
     is_untrusted: bool,
+    is_native: bool,
     /// Until when it is left out.
     refused: Mutex<Option<Instant>>,
 }
 
+/// Where a target is.
+#[derive(Debug)]
+enum Application {
+    At(Box<HttpOrigin>),
+    Named(NamedService),
+}
+
 impl Targets {
     /// Reads targets such as `http://127.0.0.1:3000,timeout=5`.
-    pub(super) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, RouteError> {
+    pub(super) fn parse<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        services: &RouteServices,
+    ) -> Result<Self, RouteError> {
         let targets = texts.into_iter().map(|text| {
             let mut parts = text.split(',');
-            let mut target = Target::new(parts.next().unwrap_or_default())?;
+            let mut target = Target::new(parts.next().unwrap_or_default(), services)?;
             for option in parts {
                 match option.split_once('=') {
                     None if option == "untrusted" => target.is_untrusted = true,
+                    None if option == "native_ws" => target.is_native = true,
                     Some(("timeout", seconds)) => target.timeout = Some(time(seconds)?),
                     _ => return Err(RouteError::Option),
                 }
@@ -60,23 +78,35 @@ impl Targets {
     }
 
     /// Takes addresses as they are.
-    pub(super) fn at<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<Self, RouteError> {
-        Self::new(
-            addresses
-                .into_iter()
-                .map(Target::new)
-                .collect::<Result<_, _>>()?,
-        )
+    pub(super) fn at<'a>(
+        addresses: impl IntoIterator<Item = &'a str>,
+        services: &RouteServices,
+    ) -> Result<Self, RouteError> {
+        let addresses = addresses.into_iter();
+        let targets = addresses.map(|address| Target::new(address, services));
+        Self::new(targets.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether none of them is a service.
+    pub(super) fn have_addresses(&self) -> bool {
+        let mut all = self.list.iter();
+        all.all(|target| matches!(target.application, Application::At(_)))
     }
 
     fn new(list: Vec<Target>) -> Result<Self, RouteError> {
-        match list.len() {
-            0 => Err(RouteError::NoTarget),
-            _ => Ok(Self {
-                list,
-                next: AtomicUsize::new(0),
-            }),
+        let is_native = list.first().ok_or(RouteError::NoTarget)?.is_native;
+        if list.iter().any(|target| target.is_native != is_native) {
+            return Err(RouteError::Mixed);
         }
+        let targets = Self {
+            list,
+            is_native,
+            next: AtomicUsize::new(0),
+        };
+        if is_native && !targets.have_addresses() {
+            return Err(RouteError::NativePipe);
+        }
+        Ok(targets)
     }
 
     /// Sends a request to the next origin, and where that refuses the connection to the one after it.
@@ -84,7 +114,7 @@ impl Targets {
     pub(super) async fn send(
         &self,
         request: Request<Body>,
-    ) -> Result<Response<Incoming>, OriginError> {
+    ) -> Result<Response<RouteBody>, OriginError> {
         if let [only] = &*self.list {
             return only.send(request).await;
         }
@@ -122,23 +152,42 @@ impl Targets {
 }
 
 impl Target {
-    fn new(address: &str) -> Result<Self, RouteError> {
-        let address = address.parse().map_err(RouteError::Address)?;
+    fn new(address: &str, services: &RouteServices) -> Result<Self, RouteError> {
+        let application = match address.strip_prefix("pipe:") {
+            Some(name) => {
+                let unknown = || RouteError::Unknown { name: name.into() };
+                Application::Named(services.find(name).ok_or_else(unknown)?)
+            }
+            None => {
+                let address = address.parse().map_err(RouteError::Address)?;
+                Application::At(Box::new(HttpOrigin::new(address)))
+            }
+        };
         Ok(Self {
-            origin: HttpOrigin::new(address),
+            application,
             timeout: None,
             is_untrusted: false,
+            is_native: false,
             refused: Mutex::default(),
         })
     }
 
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, OriginError> {
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<RouteBody>, OriginError> {
         if self.is_untrusted {
             let headers = request.headers_mut();
             headers.remove(GRIP_SIG);
             headers.remove(GRIP_FEATURE);
+            extensions::remove_grip(headers);
         }
-        let answering = self.origin.clone().call(request);
+        let answering = async {
+            match &self.application {
+                Application::At(origin) => {
+                    let response = HttpOrigin::clone(origin).call(request).await?;
+                    Ok(response.map(Either::Left))
+                }
+                Application::Named(service) => service.send(request).await,
+            }
+        };
         let mut response = match self.timeout {
             Some(limit) => timeout(limit, answering)
                 .await
@@ -176,6 +225,7 @@ fn without_instructions<B>(response: &mut Response<B>) -> Result<(), OriginError
         ));
     }
     let headers = response.headers_mut();
+    extensions::remove_grip(headers);
     let names: Vec<_> = headers
         .keys()
         .filter(|name| is_instruction(name))
@@ -202,6 +252,11 @@ fn time(seconds: &str) -> Result<Duration, RouteError> {
 mod tests {
     use super::*;
 
+    fn parse(texts: &[&str]) -> Result<Targets, RouteError> {
+        let services = RouteServices::new().with("app", axum::Router::<()>::new());
+        Targets::parse(texts.iter().copied(), &services)
+    }
+
     #[tokio::test]
     async fn what_is_no_target_is_refused() {
         for (text, error) in [
@@ -209,18 +264,25 @@ mod tests {
             ("http://h,timeout=soon", RouteError::Timeout),
             ("http://h,timeout=0", RouteError::Timeout),
         ] {
-            assert_eq!(Targets::parse([text]).unwrap_err(), error, "{text}");
+            assert_eq!(parse(&[text]).unwrap_err(), error, "{text}");
         }
-        assert!(matches!(
-            Targets::parse(["ftp://h"]),
-            Err(RouteError::Address(_))
-        ));
-        assert!(matches!(Targets::parse([]), Err(RouteError::NoTarget)));
+        assert!(matches!(parse(&["ftp://h"]), Err(RouteError::Address(_))));
+        assert!(matches!(parse(&[]), Err(RouteError::NoTarget)));
+        let mixed = parse(&["http://h,native_ws", "http://h"]);
+        assert_eq!(mixed.unwrap_err(), RouteError::Mixed);
+        assert!(parse(&["pipe:app,timeout=5", "http://h"]).is_ok());
+        let native = parse(&["pipe:app,native_ws"]);
+        assert_eq!(native.unwrap_err(), RouteError::NativePipe);
+        let name = "else".to_owned();
+        assert_eq!(
+            parse(&["pipe:else"]).unwrap_err(),
+            RouteError::Unknown { name }
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn origins_take_turns_and_one_that_refuses_is_left_out_for_a_while() {
-        let targets = Targets::at(["http://a", "http://b", "http://c"]).unwrap();
+        let targets = parse(&["http://a", "http://b", "http://c"]).unwrap();
         let order = || {
             let place =
                 |target: &Target| targets.list.iter().position(|it| std::ptr::eq(it, target));
