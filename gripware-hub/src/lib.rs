@@ -213,20 +213,36 @@
 //! # Several nodes
 //! With the feature `relay` and a broker, several hubs are one: what is published at any of them, or
 //! straight into the broker, reaches the clients of all. The broker is Redis (`gripware-redis`) or NATS
-//! (`gripware-nats`); several hubs in one process need none but `gripware_relay::MemoryBroker`.
+//! (`gripware-nats`): [`HubBuilder::brokers`] takes what those crates give, `gripware_redis::broker()`,
+//! and the environment says which it is and where, `GRIPWARE_RELAY=redis://:password@redis.internal`,
+//! and which nodes belong together, `GRIPWARE_CLUSTER=shop`. Several hubs in one process need none but
+//! `gripware_relay::MemoryBroker`:
 //!
-//! ```no_run
+//! ```
 //! # #[cfg(feature = "relay")]
-//! # mod relay {
-//! # mod gripware_redis { pub fn broker() -> gripware_relay::Backend { todo!() } }
-//! # fn hub() -> Result<(), gripware_hub::BuildError> {
-//! // GRIPWARE_RELAY=redis://:password@redis.internal GRIPWARE_CLUSTER=shop
-//! let hub = gripware_hub::Hub::builder()
-//!     .brokers([gripware_redis::broker()])
-//!     .from_env()?;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use gripware_core::HttpStream;
+//! use gripware_hub::Hub;
+//! use gripware_relay::MemoryBroker;
+//!
+//! let broker = MemoryBroker::new();
+//! let one = Hub::builder().broker(broker.clone()).build()?;
+//! let other = Hub::builder().broker(broker.clone()).build()?;
+//! for hub in [&one, &other] {
+//!     hub.relay().ok_or("it has one")?.heard().await;
+//! }
+//! // The clients of both get it; nobody is here yet.
+//! let reached = one.publish("news", HttpStream::text("one\n")).await?;
+//! assert_eq!(reached.total(), 0);
+//!
+//! // Without the broker it could not be told to the other.
+//! broker.set_reachable(false);
+//! assert!(other.publish("news", HttpStream::text("two\n")).await.is_err());
 //! # Ok(())
 //! # }
-//! # }
+//! # #[cfg(not(feature = "relay"))]
+//! # fn main() {}
 //! ```
 //!
 //! The clients of a node get its own items by way of the broker too, so that all have one order, and
