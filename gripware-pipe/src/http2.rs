@@ -51,4 +51,4 @@ pub(crate) fn server(scope: &Scope, settings: &Settings) -> server::conn::http2:
 
 /// A little more than what is ever sent, so that a head just below the limit is never refused.
 #[expect(clippy::cast_possible_truncation, reason = "it is far below 4 GiB")]
-const LIST_SIZE: u32 = MAX_HEAD as u32 + 1024;
+pub(crate) const LIST_SIZE: u32 = MAX_HEAD as u32 + 1024;

@@ -26,7 +26,9 @@ use thiserror::Error;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::{Body, BoxError, Exception, Peer, events::FAILED, message, socket::Socket};
+use crate::{
+    Body, BoxError, Exception, Peer, events::FAILED, message, settings::MAX_HEADERS, socket::Socket,
+};
 
 /// Who has made a request, for a handler that is an HTTP server: the name of a client, or the name
 /// that the server was dialled under.
@@ -75,6 +77,7 @@ impl HttpHandler {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
+            .http1_max_headers(MAX_HEADERS)
             .build(connector);
         Self {
             client,

@@ -260,3 +260,50 @@ async fn a_handler_that_cannot_be_reached_has_failed() {
         "Unreachable: the handler cannot be reached"
     );
 }
+
+/// An HTTP server that sends back the headers it gets with names such as `x-7`, all of them.
+async fn mirror() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let given: Vec<_> = head.lines().filter(|line| line.starts_with("x-")).collect();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n\r\n",
+                given.join("\r\n")
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn as_many_headers_pass_as_fit_into_a_head() {
+    let site = Site::new();
+    let (server, address, _serving) = site.server().await;
+    let client = site.client_builder("app", address).build().unwrap();
+    let handler: HttpHandler = mirror().await.parse().unwrap();
+    let _dialling = Running::client(&client, handler);
+    within(client.connected()).await;
+    let (web, _entrance) = entrance(Entrance::of_server(&server)).await;
+    let headers: Vec<_> = (0..1500).map(|n| format!("x-{n}: 1")).collect();
+    let mut stream = TcpStream::connect(&web).await.unwrap();
+    let head = format!(
+        "GET /client/app/mirror HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n\r\n",
+        headers.join("\r\n")
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:.200}");
+    let back = answer
+        .lines()
+        .filter(|line| line.starts_with("x-") && line.ends_with(": 1"));
+    assert_eq!(back.count(), 1500);
+}

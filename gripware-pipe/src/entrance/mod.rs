@@ -27,7 +27,8 @@ use crate::{
     Body, BoxError, CallErrorKind, Exception, Name, PipeClient, PipeServer, Remote, Serve,
     events::{FAILED, NO_HANDLER, RETURN_CODE},
     handler::handler,
-    settings::Settings,
+    http2::LIST_SIZE,
+    settings::{MAX_HEADERS, Settings},
     socket::Socket,
 };
 
@@ -175,8 +176,10 @@ impl Entrance {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .max_headers(MAX_HEADERS)
             .http2()
-            .timer(TokioTimer::new());
+            .timer(TokioTimer::new())
+            .max_header_list_size(LIST_SIZE);
         let connection = builder.serve_connection(TokioIo::new(socket), service);
         tokio::pin!(connection);
         let mut is_stopping = false;
