@@ -1,28 +1,28 @@
 //! One node's side of the protocol between nodes, without a socket and without a clock: messages,
 //! events and the time go in; batches to send and what is to be delivered come out.
 
+mod questions;
+mod receiving;
+
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    fmt,
+    collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use gripware_core::{Channel, item::ItemParts, proxy::decode_message};
+use gripware_core::{Channel, item::ItemParts};
 use tokio::sync::oneshot;
 
+use self::questions::Asked;
+pub(crate) use self::questions::Enough;
 use crate::{
-    Answers, BrokerError, Counts, Delivery, Envelope, EnvelopeError, Event, Kind, Lane, Loss,
-    LossReason, NodeId, PublishError, Question, RelaySettings, RelayedItem,
+    BrokerError, Counts, Delivery, Envelope, Event, Kind, Lane, Loss, LossReason, NodeId,
+    PublishError, RelaySettings,
     hearing::{Change, Hearing},
     name::random,
     outbox::{Outbox, Outcome},
-    peers::{Peers, Seen},
+    peers::Peers,
 };
-
-/// The most questions of this node that wait for answers, and the most questions and answers that
-/// wait to be sent. Each is somebody's call that waits half a second.
-pub(crate) const MAX_SIGNALS: usize = 1024;
 
 /// How often silent nodes are looked for that can be forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -47,25 +47,6 @@ pub(crate) struct Exchange {
     next_sweep: Instant,
     counts: Counts,
     pub(crate) last_error: Option<BrokerError>,
-}
-
-/// Whether an answer makes the others unnecessary.
-pub(crate) type Enough = Box<dyn Fn(&[u8]) -> bool + Send>;
-
-struct Asked {
-    missing: HashSet<NodeId>,
-    answers: Answers,
-    is_enough: Enough,
-    done: Option<oneshot::Sender<()>>,
-}
-
-impl fmt::Debug for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked")
-            .field("missing", &self.missing)
-            .field("answers", &self.answers)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What is to be sent now.
@@ -258,69 +239,6 @@ impl Exchange {
         others.filter(|node| **node != self.settings.node)
     }
 
-    /// Asks every other node that lives. The receiver is told when all have answered, or one has
-    /// answered enough; none where there is nobody to ask, the question is larger than `limit`, or
-    /// there is too much to send already.
-    pub(crate) fn ask(
-        &mut self,
-        body: &Bytes,
-        limit: usize,
-        is_enough: Enough,
-        now: Instant,
-    ) -> Option<(u64, oneshot::Receiver<()>)> {
-        let nodes: HashSet<NodeId> = self.nodes(now).cloned().collect();
-        let is_full =
-            self.questions.len() >= MAX_SIGNALS || self.signals.len() + nodes.len() > MAX_SIGNALS;
-        if nodes.is_empty() || is_full || self.is_closed {
-            return None;
-        }
-        self.last_question += 1;
-        let mut envelope = self.envelope(Kind::Ask, 0);
-        envelope.id = Some(self.last_question.to_string());
-        envelope.body = body.clone();
-        let message = envelope.encode();
-        if message.len() > limit {
-            return None;
-        }
-        for node in &nodes {
-            self.signals
-                .push_back((Lane::Node(node.clone()), message.clone()));
-        }
-        let (done, receiver) = oneshot::channel();
-        let asked = Asked {
-            answers: Answers {
-                asked: nodes.len(),
-                ..Answers::default()
-            },
-            missing: nodes,
-            is_enough,
-            done: Some(done),
-        };
-        self.questions.insert(self.last_question, asked);
-        Some((self.last_question, receiver))
-    }
-
-    /// What has been answered by now, after which answers are too late.
-    pub(crate) fn answers(&mut self, question: u64) -> Answers {
-        let asked = self.questions.remove(&question);
-        asked.map(|asked| asked.answers).unwrap_or_default()
-    }
-
-    /// Answers, unless the answer is larger than `limit` or there is too much to send already.
-    pub(crate) fn answer(&mut self, question: &Question, body: Bytes, limit: usize) {
-        if self.signals.len() >= MAX_SIGNALS {
-            return;
-        }
-        let mut envelope = self.envelope(Kind::Answer, 0);
-        envelope.id = Some(question.number.clone());
-        envelope.body = body;
-        let message = envelope.encode();
-        if message.len() <= limit {
-            self.signals
-                .push_back((Lane::Node(question.asker.clone()), message));
-        }
-    }
-
     /// Takes no more items.
     pub(crate) fn refuse_more(&mut self) {
         self.is_closed = true;
@@ -348,125 +266,6 @@ impl Exchange {
             id: None,
             prev_id: None,
             body: Bytes::new(),
-        }
-    }
-
-    fn message(&mut self, message: &Bytes, now: Instant, out: &mut VecDeque<Delivery>) {
-        if message.first() == Some(&b'{') {
-            return self.foreign(message, out);
-        }
-        let envelope = match Envelope::decode(message) {
-            Ok(envelope) => envelope,
-            Err(EnvelopeError::Version) => {
-                self.counts.skipped += 1;
-                return;
-            }
-            Err(EnvelopeError::Malformed) => {
-                self.counts.refused += 1;
-                return;
-            }
-        };
-        let is_own =
-            envelope.node == self.settings.node && envelope.incarnation == self.incarnation;
-        match envelope.kind {
-            Kind::Item => {
-                if self.note(&envelope, false, is_own, now) {
-                    self.counts.received += 1;
-                    out.push_back(Delivery::Item(RelayedItem::of_node(envelope)));
-                }
-            }
-            Kind::Hello | Kind::Beat => {
-                self.note(&envelope, true, is_own, now);
-                if is_own {
-                    let beat = envelope.id.and_then(|beat| beat.parse().ok());
-                    self.hearing.heard(beat.unwrap_or(0), now);
-                } else if envelope.kind == Kind::Hello {
-                    self.hearing.hasten_beat(now);
-                }
-            }
-            Kind::Bye => {
-                self.note(&envelope, true, is_own, now);
-                self.peers.end(&envelope.node, envelope.incarnation);
-            }
-            Kind::Ask => {
-                if let Some(number) = envelope.id {
-                    out.push_back(Delivery::Question(Question {
-                        asker: envelope.node,
-                        number,
-                        body: envelope.body,
-                    }));
-                }
-            }
-            Kind::Answer => self.answered(envelope),
-            Kind::Unknown => {
-                self.counts.skipped += 1;
-                if envelope.number > 0 {
-                    self.note(&envelope, false, is_own, now);
-                }
-            }
-        }
-    }
-
-    /// Whether a number is new. A gap before it is counted and is a loss.
-    fn note(&mut self, envelope: &Envelope, is_beat: bool, is_own: bool, now: Instant) -> bool {
-        let is_settled = self.hearing.is_settled(now);
-        let Envelope {
-            node,
-            incarnation,
-            number,
-            ..
-        } = envelope;
-        let seen = self
-            .peers
-            .note(node, *incarnation, *number, is_beat, now, is_settled);
-        let Seen::New { missed } = seen else {
-            self.counts.duplicates += u64::from(!is_beat);
-            return false;
-        };
-        if missed > 0 {
-            self.counts.missed = self.counts.missed.saturating_add(missed);
-            self.hearing.lost(LossReason::Gap);
-        }
-        if is_own {
-            let end = number.saturating_add(u64::from(is_beat));
-            self.outbox.lost(end.saturating_sub(missed), end);
-            self.outbox.accepted(*number);
-            self.echoed = self.echoed.max(*number);
-        }
-        true
-    }
-
-    fn foreign(&mut self, message: &Bytes, out: &mut VecDeque<Delivery>) {
-        match decode_message(message) {
-            Ok(items) => {
-                self.counts.foreign += 1;
-                let items = items.into_iter();
-                out.extend(
-                    items
-                        .map(|(channel, item)| Delivery::Item(RelayedItem::foreign(channel, item))),
-                );
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a message of a program that is no node is no item");
-                self.counts.refused += 1;
-            }
-        }
-    }
-
-    fn answered(&mut self, envelope: Envelope) {
-        let number = envelope.id.and_then(|number| number.parse().ok());
-        let Some(asked) = number.and_then(|number: u64| self.questions.get_mut(&number)) else {
-            return;
-        };
-        let mut is_enough = false;
-        if asked.missing.remove(&envelope.node) {
-            is_enough = (asked.is_enough)(&envelope.body);
-            asked.answers.answers.push((envelope.node, envelope.body));
-        }
-        if (is_enough || asked.missing.is_empty())
-            && let Some(done) = asked.done.take()
-        {
-            let _ = done.send(());
         }
     }
 }
