@@ -68,6 +68,7 @@ Control API, on the address of --control:
   GET    /                              Pushpin API: it is there; needs no key
   GET    /ready                         200 if clients may be sent here, else 503; needs no key
   POST   /publish/                      {\"items\":[...]}; Grip-Subscribers says for how many clients
+                                        of this node, or of all with ?count=all
   POST   /recover/                      clients ask the origin what they missed
   GET    /metrics                       counters and gauges for Prometheus
   GET    /channels                      JSON: name, subscribers by kind; 1000 at a time

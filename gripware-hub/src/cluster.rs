@@ -57,7 +57,8 @@ impl Cluster {
         self.member.as_ref()
     }
 
-    /// Publishes a valid item at every node. Returns how many subscribers of this one it is for.
+    /// Publishes a valid item at every node. Returns how many subscribers of this one it is for,
+    /// counted before: a long poll that it answers is gone afterwards.
     pub(crate) async fn publish(
         &self,
         channel: &Channel,
@@ -66,28 +67,26 @@ impl Cluster {
     ) -> Result<Subscribers, RelayError> {
         #[cfg(feature = "relay")]
         if let Some(member) = &self.member {
+            let here = self.node.subscribers(channel.name()).of_formats(parts);
             member.publish(channel, item).await?;
-            return Ok(self.node.subscribers(channel.name()).of_formats(parts));
+            return Ok(here);
         }
         let _ = item;
         Ok(self.node.publish(channel, parts).await)
     }
 
-    /// Publishes a valid item at every node. Returns how many subscribers of all nodes it is for.
+    /// Publishes a valid item at every node. Returns how many subscribers of all nodes it is for,
+    /// counted before.
     pub(crate) async fn publish_everywhere(
         &self,
         channel: &Channel,
         item: &Item,
         parts: &ItemParts,
     ) -> Result<Gathered<Subscribers>, RelayError> {
-        let here = self.publish(channel, item, parts).await?;
-        #[cfg(feature = "relay")]
-        if let Some(asker) = self.asker() {
-            let mut all = asker.subscribers(channel.name()).await;
-            all.value = all.value.of_formats(parts);
-            return Ok(all);
-        }
-        Ok(Gathered::alone(here))
+        let all = self.subscribers(&[channel.name()]).await;
+        self.publish(channel, item, parts).await?;
+        let each = all.value.first().copied().unwrap_or_default();
+        Ok(Gathered::new(each.of_formats(parts), all.nodes))
     }
 
     /// Returns all nodes, by name.
@@ -130,13 +129,14 @@ impl Cluster {
         page.map(Gathered::alone)
     }
 
-    /// Returns how many subscribers a channel has at all nodes.
-    pub(crate) async fn subscribers(&self, channel: &str) -> Gathered<Subscribers> {
+    /// Returns how many subscribers each channel has at all nodes.
+    pub(crate) async fn subscribers(&self, channels: &[&str]) -> Gathered<Vec<Subscribers>> {
         #[cfg(feature = "relay")]
         if let Some(asker) = self.asker() {
-            return asker.subscribers(channel).await;
+            return asker.subscribers(channels).await;
         }
-        Gathered::alone(self.node.subscribers(channel))
+        let each = channels.iter().map(|name| self.node.subscribers(name));
+        Gathered::alone(each.collect())
     }
 
     /// Ends a connection of whatever node.

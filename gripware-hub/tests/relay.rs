@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use gripware_axum::{HttpResponse, HttpStream, Item, WsMessage};
 use gripware_hub::{BuildError, Found, Hub, HubBuilder, HubError, OnLoss};
@@ -349,6 +349,46 @@ async fn lists_and_counts_are_those_of_all_nodes() {
 }
 
 #[tokio::test]
+async fn a_long_poll_is_counted_although_it_is_gone_once_it_is_answered() {
+    let broker = MemoryBroker::new();
+    let (sites, _sockets) = peopled(&broker).await;
+    let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = control.local_addr().unwrap();
+    tokio::spawn(sites[0].hub.control(control).into_future());
+    let item = || Item::from(HttpResponse::text("order\n"));
+    for by_control in [false, true] {
+        let mut polls = Vec::new();
+        for site in &sites {
+            polls.push(site.get("/response?channel=orders").await);
+            site.followed("orders", 1).await;
+        }
+        if by_control {
+            let body = r#"{"channel":"orders","http-response":{"body":"order\n"}}"#;
+            let body = format!("{{\"items\":[{body}]}}");
+            let line = format!(
+                "POST /publish/?count=all HTTP/1.1\r\nContent-Length: {}",
+                body.len()
+            );
+            let answer = ask(address, &line, &body).await;
+            assert!(answer.contains("grip-subscribers: 2\r\n"), "{answer}");
+            assert!(answer.contains("grip-nodes: 2/2\r\n"), "{answer}");
+        } else {
+            let all = sites[0].hub.everywhere().publish("orders", item()).await;
+            let all = all.unwrap();
+            assert_eq!((all.value.response, all.nodes.answered), (2, 2));
+        }
+        for poll in &mut polls {
+            poll.reads_until("order\n").await;
+        }
+    }
+    let mut poll = sites[0].get("/response?channel=orders").await;
+    sites[0].followed("orders", 1).await;
+    let here = sites[0].hub.publish("orders", item()).await.unwrap();
+    assert_eq!(here.response, 1);
+    poll.reads_until("order\n").await;
+}
+
+#[tokio::test]
 async fn one_connection_is_reached_wherever_it_is() {
     let broker = MemoryBroker::new();
     let (sites, mut sockets) = peopled(&broker).await;
@@ -372,6 +412,16 @@ async fn one_connection_is_reached_wherever_it_is() {
     let unknown = "6f1ed002-5ab8-4a3b-9f5e-0d1c6e8a3b11";
     assert_eq!(everywhere.close(unknown).await, Found::No);
     assert_eq!(everywhere.close("x").await, Found::No);
+}
+
+/// Asks the control API; the line may have headers behind it.
+async fn ask(address: SocketAddr, line: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 #[tokio::test]
@@ -411,15 +461,15 @@ async fn where_a_node_does_not_answer_the_rest_is_told_as_partial() {
     for (request, status) in [
         ("GET /channels".to_owned(), "200 OK"),
         (
+            "DELETE /connections?channel=room&count=all".to_owned(),
+            "204 No Content",
+        ),
+        (
             format!("DELETE /connections/{unknown}"),
             "504 Gateway Timeout",
         ),
     ] {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+        let answer = ask(address, &format!("{request} HTTP/1.1"), "").await;
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
             "{answer}"

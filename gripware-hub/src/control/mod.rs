@@ -32,7 +32,10 @@
 //! names of their nodes, each with its `node`, and those of other nodes with their first 100 channels. A
 //! connection is ended, and items for it are handed to it, wherever it is held. `Grip-Nodes: 2/3` says
 //! that two nodes of three have answered, so that a list is partial; a connection that is at none of
-//! them is 504 then, not 404. `Grip-Subscribers` and `GET /metrics` are about this node.
+//! them is 504 then, not 404. `GET /metrics` is about this node, and so are the counts of what is
+//! published, unless the query has `count=all`: then the other nodes are asked before the items are
+//! published, as a long poll that one answers is gone afterwards, and `Grip-Nodes` says how many have
+//! answered. It is for up to 1 000 items.
 //!
 //! A publish is answered once every item is accepted. Where the hub has more items waiting than it
 //! takes, the answer comes later: nothing is dropped.
@@ -78,6 +81,7 @@ mod answer;
 mod body;
 mod closing;
 mod connection;
+mod count;
 mod list;
 mod options;
 mod places;

@@ -4,63 +4,54 @@ use std::error::Error;
 
 use bytes::Bytes;
 use gripware_core::{Channel, Item, json::lenient, proxy::decode_items};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
     accept::Form,
     answer::{self, Answer, Refused},
     closing::Closing,
+    count::{self, Scope},
     target::Target,
 };
 use crate::connection_id::Id;
-
-const SUBSCRIBERS: HeaderName = HeaderName::from_static("grip-subscribers");
-const SUBSCRIBERS_EACH: HeaderName = HeaderName::from_static("grip-subscribers-each");
-
-/// The most items of which each is counted in the answer, so that its head stays small.
-const MAX_EACH: usize = 100;
 
 /// Publishes items and tells how many subscribers they are for.
 pub(super) async fn publish(
     target: &impl Target,
     form: Form,
+    scope: Scope,
     items: &[(Channel, Item)],
 ) -> Result<Answer, Refused> {
-    let mut total = 0_usize;
-    let mut each = String::new();
+    let everywhere = scope.count(target, items).await?;
+    let mut counts = Vec::with_capacity(items.len());
     for (channel, item) in items {
         let published = target.publish(channel, item).await;
-        let count = published
-            .map_err(|error| Refused::not_relayed(&error))?
-            .total();
-        total = total.saturating_add(count);
-        if items.len() <= MAX_EACH {
-            if !each.is_empty() {
-                each.push_str(", ");
-            }
-            each.push_str(&count.to_string());
-        }
+        let here = published.map_err(|error| Refused::not_relayed(&error))?;
+        counts.push(here.total());
     }
-    let mut answer = answer::done(form, "Published");
-    let headers = answer.headers_mut();
-    headers.insert(SUBSCRIBERS, HeaderValue::from(total));
-    if let Ok(each) = HeaderValue::try_from(each)
-        && !each.is_empty()
-    {
-        headers.insert(SUBSCRIBERS_EACH, each);
-    }
-    Ok(answer)
+    let answer = answer::done(form, "Published");
+    Ok(match everywhere {
+        Some(all) => answer::of_nodes(count::write(answer, &all.value), all.nodes),
+        None => count::write(answer, &counts),
+    })
 }
 
 /// Ends the connections of a channel.
-pub(super) async fn close(target: &impl Target, closing: &Closing) -> Result<Answer, Refused> {
+pub(super) async fn close(
+    target: &impl Target,
+    scope: Scope,
+    closing: &Closing,
+) -> Result<Answer, Refused> {
+    let item = [(closing.channel.clone(), closing.item.clone())];
+    let everywhere = scope.count(target, &item).await?;
     let published = target.publish(&closing.channel, &closing.item).await;
-    let count = published.map_err(|error| Refused::not_relayed(&error))?;
-    let mut answer = answer::no_content();
-    let count = HeaderValue::from(count.total());
-    answer.headers_mut().insert(SUBSCRIBERS, count);
-    Ok(answer)
+    let here = published.map_err(|error| Refused::not_relayed(&error))?;
+    let answer = answer::no_content();
+    Ok(match everywhere {
+        Some(all) => answer::of_nodes(count::write_total(answer, &all.value), all.nodes),
+        None => count::write_total(answer, &[here.total()]),
+    })
 }
 
 /// Hands items to one connection.
@@ -74,10 +65,8 @@ pub(super) async fn publish_to(
         let published = target.publish_to(id, item).await;
         Refused::unless_found(published.map_err(|error| Refused::not_relayed(&error))?)?;
     }
-    let mut answer = answer::done(form, "Published");
-    let reached = HeaderValue::from(items.len());
-    answer.headers_mut().insert(SUBSCRIBERS, reached);
-    Ok(answer)
+    let answer = answer::done(form, "Published");
+    Ok(count::write_total(answer, &[items.len()]))
 }
 
 /// Decodes the items of a body, all of them or none: one that is not valid, or has more than

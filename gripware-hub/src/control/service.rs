@@ -13,6 +13,7 @@ use super::{
     body,
     closing::Closing,
     connection::Client,
+    count::Scope,
     list, publish,
     route::Route,
     target::Target,
@@ -102,8 +103,9 @@ impl<T: Target> Control<T> {
             Route::Ready => answer::ready(target.is_ready()),
             Route::Publish => {
                 let form = form()?;
+                let scope = Scope::read(parts.uri.query())?;
                 let items = publish::decode(&read(body).await?, self.max_item)?;
-                publish::publish(target, form, &items).await?
+                publish::publish(target, form, scope, &items).await?
             }
             Route::Recover => {
                 let form = form()?;
@@ -115,8 +117,9 @@ impl<T: Target> Control<T> {
             Route::Nodes => list::nodes(&target.nodes().await),
             Route::Channels => list::channels(target.channels(list::cursor(parts)).await?),
             Route::Connections if parts.method == Method::DELETE => {
+                let scope = Scope::read(parts.uri.query())?;
                 let closing = Closing::read(parts.uri.query())?;
-                publish::close(target, &closing).await?
+                publish::close(target, scope, &closing).await?
             }
             Route::Connections => match list::channel(parts) {
                 Some(channel) => {

@@ -20,6 +20,12 @@ pub(crate) trait Target: Send + Sync + 'static {
         item: &Item,
     ) -> impl Future<Output = Result<Subscribers, RelayError>> + Send;
 
+    /// Returns how many subscribers each channel has at all nodes.
+    fn subscribers(
+        &self,
+        channels: &[&str],
+    ) -> impl Future<Output = Gathered<Vec<Subscribers>>> + Send;
+
     /// Hands an item to a connection of whatever node.
     fn publish_to(
         &self,
@@ -66,6 +72,10 @@ impl Target for Cluster {
             Ok(parts) => self.publish(channel, item, parts).await,
             Err(_) => Ok(Subscribers::default()),
         }
+    }
+
+    async fn subscribers(&self, channels: &[&str]) -> Gathered<Vec<Subscribers>> {
+        self.subscribers(channels).await
     }
 
     async fn publish_to(&self, id: Id, item: &Item) -> Result<Found, RelayError> {

@@ -88,6 +88,16 @@ impl Target for Noting {
         Ok(subscribers)
     }
 
+    async fn subscribers(&self, channels: &[&str]) -> Gathered<Vec<Subscribers>> {
+        self.note(format!("subscribers {}", channels.join(" ")));
+        let everywhere = Subscribers {
+            response: 1,
+            stream: 10,
+            websocket: 0,
+        };
+        Gathered::new(vec![everywhere; channels.len()], PARTIAL)
+    }
+
     async fn publish_to(&self, id: Id, item: &Item) -> Result<Found, RelayError> {
         self.note(format!("publish_to {}", self::id(item)));
         Ok(self.find(id))
@@ -446,6 +456,56 @@ async fn a_publish_says_how_many_subscribers_it_was_for() {
         !response.head.contains("grip-subscribers-each"),
         "{response:?}"
     );
+}
+
+#[tokio::test]
+async fn a_publish_says_how_many_subscribers_of_all_nodes_it_was_for_where_that_is_asked_for() {
+    let site = Site::start(None).await;
+    let publish = async |query: &str, items: usize| {
+        let item = |n| match n % 3 {
+            1 => json!({"channel": "other", "http-stream": {"content": "hi"}}),
+            _ => json!({"channel": "room", "http-response": {"body": "hi"}}),
+        };
+        let body = json!({"items": (0..items).map(item).collect::<Vec<_>>()});
+        site.request(&format!("POST /publish/{query}"), "", &body.to_string())
+            .await
+    };
+    let counted = publish("?count=all", 3).await;
+    assert!(counted.is(200, "Published\n"), "{counted:?}");
+    for header in [
+        "grip-subscribers: 12",
+        "grip-subscribers-each: 1, 10, 1",
+        "grip-nodes: 1/2",
+    ] {
+        assert!(counted.has(header), "{counted:?}");
+    }
+    // Before they are published, and each channel once.
+    assert_eq!(
+        site.target.notes(),
+        [
+            "subscribers other room",
+            "publish room ",
+            "publish other ",
+            "publish room "
+        ]
+    );
+    let here = publish("", 3).await;
+    assert!(!here.head.contains("grip-nodes"), "{here:?}");
+    let largest = publish("?count=all", 1000).await;
+    assert!(largest.has("grip-subscribers: 3997"), "{largest:?}");
+
+    for (query, items, line) in [
+        ("?count=some", 1, "Invalid count.\n"),
+        ("?count=all", 1001, "Too many items to count.\n"),
+    ] {
+        let refused = publish(query, items).await;
+        assert!(refused.is(400, line), "{refused:?}");
+    }
+    let line = "DELETE /connections?channel=room&count=all";
+    let closed = site.request(line, "", "").await;
+    assert!(closed.is(204, ""), "{closed:?}");
+    assert!(closed.has("grip-subscribers: 11"), "{closed:?}");
+    assert!(closed.has("grip-nodes: 1/2"), "{closed:?}");
 }
 
 #[tokio::test]

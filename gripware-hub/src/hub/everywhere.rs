@@ -97,13 +97,18 @@ impl Everywhere {
     {
         let channel = channel.try_into().map_err(Into::into)?;
         Ok(match &self.cluster {
-            Some(cluster) => cluster.subscribers(channel.name()).await,
+            Some(cluster) => {
+                let all = cluster.subscribers(&[channel.name()]).await;
+                let sum = all.value.first().copied().unwrap_or_default();
+                Gathered::new(sum, all.nodes)
+            }
             None => Gathered::alone(Subscribers::default()),
         })
     }
 
     /// Publishes an item as [`Hub::publish`](crate::Hub::publish) does, and returns the number of
-    /// subscribers at all nodes, counted once the broker has accepted it.
+    /// subscribers at all nodes, counted before it is published: a long poll that it answers is gone
+    /// afterwards. So it waits for the other nodes' answers first.
     ///
     /// # Errors
     /// As for [`Hub::publish`](crate::Hub::publish).

@@ -80,16 +80,20 @@ impl Asker<'_> {
         Ok(Gathered::new(merge::connections(lists), nodes))
     }
 
-    pub(crate) async fn subscribers(self, channel: &str) -> Gathered<Subscribers> {
+    /// Counts the subscribers of each channel.
+    pub(crate) async fn subscribers(self, channels: &[&str]) -> Gathered<Vec<Subscribers>> {
         let question = Question::Subscribers {
-            channel: channel.to_owned(),
+            channels: channels.iter().map(|&name| name.to_owned()).collect(),
         };
         let (answers, nodes) = self.ask::<SubscribersAnswer>(&question).await;
-        let answers = answers
-            .into_iter()
-            .map(|(_, it)| subscribers(it.subscribers));
-        let own = self.node.subscribers(channel);
-        Gathered::new(answers.fold(own, Subscribers::plus), nodes)
+        let own = channels.iter().map(|name| self.node.subscribers(name));
+        let mut sums: Vec<_> = own.collect();
+        for (_, answer) in answers {
+            for (sum, kinds) in sums.iter_mut().zip(answer.subscribers) {
+                *sum = sum.plus(subscribers(kinds));
+            }
+        }
+        Gathered::new(sums, nodes)
     }
 
     pub(crate) async fn close(self, id: Id) -> Found {

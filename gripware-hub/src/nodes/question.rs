@@ -27,8 +27,8 @@ pub(super) enum Question {
     Channels { after: Option<String> },
     /// Which connections it has behind a cursor of the list of all nodes.
     Connections { after: Option<String> },
-    /// How many subscribers of a channel it has.
-    Subscribers { channel: String },
+    /// How many subscribers each of these channels has.
+    Subscribers { channels: Vec<String> },
     /// To end a connection.
     Close { id: String },
     /// To hand a connection the item that follows behind the line.
@@ -71,9 +71,10 @@ pub(super) struct FoundAnswer {
     pub(super) is_found: bool,
 }
 
+/// As many as channels were asked for, in their order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SubscribersAnswer {
-    pub(super) subscribers: Kinds,
+    pub(super) subscribers: Vec<Kinds>,
 }
 
 impl<T: Serialize> ListAnswer<T> {

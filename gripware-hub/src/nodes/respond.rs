@@ -28,9 +28,12 @@ pub(crate) async fn respond(
         Question::Connections { after } => {
             encode(&connections(node, name, after.as_deref(), most).await?)
         }
-        Question::Subscribers { channel } => encode(&SubscribersAnswer {
-            subscribers: kinds(node.subscribers(&channel)),
-        }),
+        Question::Subscribers { channels } => {
+            let subscribers = channels.iter().map(|it| kinds(node.subscribers(it)));
+            encode(&SubscribersAnswer {
+                subscribers: subscribers.collect(),
+            })
+        }
         Question::Close { id } => {
             let is_found = match Id::parse(&id) {
                 Some(id) => node.close(id).await,
