@@ -29,6 +29,7 @@ struct Configuration {
     client: SocketAddr,
     control: SocketAddr,
     pull: SocketAddr,
+    command: SocketAddr,
     debug: bool,
 }
 
@@ -45,6 +46,7 @@ impl Pushpin {
     ) -> Self {
         let configuration = Configuration {
             pull: place.free_address(),
+            command: place.free_address(),
             place,
             client,
             control,
@@ -74,6 +76,12 @@ impl Pushpin {
     #[must_use]
     pub fn pull(&self) -> SocketAddr {
         self.configuration.pull
+    }
+
+    /// Where commands are taken over ZeroMQ, by REQ.
+    #[must_use]
+    pub fn command(&self) -> SocketAddr {
+        self.configuration.command
     }
 
     /// Ends it: every client's connection is cut.
@@ -172,6 +180,7 @@ impl Configuration {
                 .replace("@control-ip@", &self.control.ip().to_string())
                 .replace("@control-port@", &self.control.port().to_string())
                 .replace("@pull@", &self.pull.to_string())
+                .replace("@command@", &self.command.to_string())
                 .replace("@debug@", if self.debug { "true" } else { "false" })
                 .replace("@iss@", ISSUER)
                 .replace("@key@", KEY)

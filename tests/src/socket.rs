@@ -68,7 +68,14 @@ impl Socket {
         opened.unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
     }
 
-    pub(crate) async fn connect(
+    /// Opens a WebSocket at an address, with further headers in its request.
+    ///
+    /// # Errors
+    /// Where it is refused.
+    ///
+    /// # Panics
+    /// Where there is no answer within [`PATIENCE`].
+    pub async fn connect(
         address: SocketAddr,
         path: &str,
         headers: &[(&str, &str)],
@@ -82,7 +89,10 @@ impl Socket {
 
     /// Does the handshake. The whole body of a refusal is read, which a client of a WebSocket
     /// library may leave where it is.
-    pub(crate) async fn try_connect(
+    ///
+    /// # Errors
+    /// Where the connection fails; in it, where it is refused.
+    pub async fn try_connect(
         address: SocketAddr,
         path: &str,
         headers: &[(&str, &str)],

@@ -53,6 +53,8 @@
 //! id that was read (`ws.subscribe(channel.with_prev_id(id)?)`): where the channel has moved on by then,
 //! the hub makes a turn without events at once, in which the handler reads again. Pushpin passes over
 //! the id; there a `refresh` of the connection, published or by the command socket, does the same.
+//! `gripware-state` does all of it in one call, `history.socket("room")?.subscribe(…)`, with
+//! `History::refreshing` behind Pushpin.
 //!
 //! # Behind the servers people have
 //! An event stream is sent with `Cache-Control: no-cache` and `X-Accel-Buffering: no`, unless the

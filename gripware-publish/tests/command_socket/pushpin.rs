@@ -1,4 +1,4 @@
-//! A Pushpin as the interop tests have it, but for its command socket, which is as it is shipped.
+//! A Pushpin as the interop tests have it.
 
 use std::{
     fs,
@@ -39,10 +39,7 @@ impl Pushpin {
             let template = format!("{}/../tests/src/{name}", env!("CARGO_MANIFEST_DIR"));
             let filled = fs::read_to_string(template)
                 .unwrap()
-                .replace(
-                    "\ncommand_spec=ipc://@dir@/command\n",
-                    &format!("\ncommand_spec=tcp://{command}\n"),
-                )
+                .replace("@command@", &command.to_string())
                 .replace("@dir@", &directory)
                 .replace("@client@", &client.to_string())
                 .replace("@control-ip@", &ip.to_string())

@@ -6,7 +6,7 @@ use super::{
     Appended, Draft, HistoryBackend, MAX_PAGE_ENTRIES, NewEntry, Page,
     page::{Cursor, decode},
 };
-use crate::{EntryId, Position, StateError, StateErrorKind};
+use crate::{EntryId, Position, StateError, StateErrorKind, resume::Refresher};
 
 /// Entries that a channel keeps where nothing else is set.
 pub const DEFAULT_SIZE: usize = 100;
@@ -38,6 +38,7 @@ pub struct History {
     backend: Arc<dyn HistoryBackend>,
     size: usize,
     ttl: Duration,
+    pub(crate) refresher: Option<Refresher>,
 }
 
 impl History {
@@ -48,6 +49,7 @@ impl History {
             backend,
             size: DEFAULT_SIZE,
             ttl: DEFAULT_TTL,
+            refresher: None,
         }
     }
 

@@ -43,10 +43,12 @@ mod actix;
 #[cfg(feature = "axum")]
 mod axum;
 mod poll;
+mod refresh;
 mod snapshot;
 mod socket;
 mod stream;
 
+pub(crate) use self::refresh::Refresher;
 pub use self::{
     poll::{PollResume, Polled},
     snapshot::{Missed, Start},

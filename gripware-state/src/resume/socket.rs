@@ -58,14 +58,14 @@ impl History {
 /// A channel of a WebSocket, in one turn. Built by [`History::socket`].
 ///
 /// A proxy keeps no place in a channel for a WebSocket, so the connection's meta has it. An item may
-/// reach the client both from the channel and from here: clients drop those whose id is not after
-/// the last one of its epoch.
+/// reach the client both from the channel and from here, and one that was missed after later ones:
+/// clients drop those whose id they have seen.
 ///
 /// What was published between reading and the moment in which the subscription takes effect comes
 /// with the next [`catch_up`](Self::catch_up). The subscription says what was read (`prev-id`), and
 /// where the channel has moved on, the hub makes the turn for that at once, as it does while there
-/// is [more](Caught::has_more). Behind Pushpin, which passes over that, it comes with the next poll:
-/// publish `WsMessage::refresh()` to the connection after the answer, or ask by its command socket.
+/// is [more](Caught::has_more). Pushpin passes over that, and makes the turn when it polls, or at
+/// once where [`History::refreshing`] asks for it.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing by itself"]
 pub struct SocketResume {
@@ -149,10 +149,14 @@ impl SocketResume {
         Ok(ws.insert_meta(&self.meta(), &position.to_string())?)
     }
 
-    /// Subscribes, and says what was read, which the hub compares with what was published.
+    /// Subscribes, and says what was read, which the hub compares with what was published. Another
+    /// proxy is asked for a turn.
     fn follow(&self, ws: &mut WebSocketContext, position: Position) -> Result<(), SocketError> {
         let channel = self.channel.clone().with_prev_id(position.to_string());
         ws.subscribe(channel.map_err(StateError::invalid)?)?;
+        if let Some(refresher) = &self.history.refresher {
+            refresher.ask(ws.connection_id().as_str());
+        }
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Pushpin {
 impl Pushpin {
     pub(crate) fn start(origin: SocketAddr) -> Result<Self, Error> {
         let directory = tempfile::Builder::new().prefix("load-").tempdir()?;
-        let [client, control, pull] = free_addresses()?;
+        let [client, control, pull, command] = free_addresses()?;
         let path = directory.path();
         fs::write(path.join("routes"), format!("* {origin},over_http\n"))?;
         let mut pushpin = Self {
@@ -56,6 +56,7 @@ impl Pushpin {
                 .replace("@control-ip@", &control.ip().to_string())
                 .replace("@control-port@", &control.port().to_string())
                 .replace("@pull@", &pull.to_string())
+                .replace("@command@", &command.to_string())
                 .replace("@debug@", "false")
                 .replace("@iss@", "pushpin")
                 .replace("@key@", "changeme")
@@ -128,9 +129,9 @@ fn run(program: &str, directory: &Path, configuration: &str) -> Result<Child, Er
 }
 
 /// Free while they are looked for, which is as much as can be known.
-fn free_addresses() -> Result<[SocketAddr; 3], Error> {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
-    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); 3];
+fn free_addresses() -> Result<[SocketAddr; 4], Error> {
+    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0"));
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); 4];
     for (address, listener) in addresses.iter_mut().zip(listeners) {
         *address = listener?.local_addr()?;
     }
