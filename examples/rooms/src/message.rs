@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::room::Room;
+
 /// The most bytes of a text.
 const MAX_TEXT: usize = 2000;
 
@@ -9,34 +11,50 @@ const MAX_TEXT: usize = 2000;
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum Asked {
-    Join { room: String },
-    Leave { room: String },
-    Say { room: String, text: String },
-    Tell { to: String, text: String },
-    Kick { name: String },
+    Join {
+        room: Room,
+        /// The last that the page has seen of the room.
+        after: Option<String>,
+    },
+    Leave {
+        room: Room,
+    },
+    Say {
+        room: Room,
+        text: String,
+    },
+    Tell {
+        to: String,
+        text: String,
+    },
+    Kick {
+        name: String,
+    },
 }
 
-/// What a page is told.
+/// What a page is told. Joins and leaves are those of presence, `{"type":"join","channel":…}`, and
+/// `{"type":"reset","channel":…}` says that something can no longer be told.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum Told<'a> {
     Welcome {
         name: &'a str,
     },
-    Joined {
-        room: &'a str,
-        name: &'a str,
+    There {
+        room: &'a Room,
+        users: Vec<&'a str>,
     },
     Left {
-        room: &'a str,
-        name: &'a str,
+        room: &'a Room,
     },
     Said {
-        room: &'a str,
+        id: &'a str,
+        room: &'a Room,
         name: &'a str,
         text: &'a str,
     },
     Private {
+        id: &'a str,
         name: &'a str,
         text: &'a str,
     },
@@ -50,10 +68,10 @@ impl Asked {
     pub(crate) fn read(json: &[u8]) -> Option<Self> {
         let asked = serde_json::from_slice(json).ok()?;
         let (name, text) = match &asked {
-            Self::Join { room: name } | Self::Leave { room: name } | Self::Kick { name } => {
-                (name, "")
-            }
-            Self::Say { room: name, text } | Self::Tell { to: name, text } => (name, &**text),
+            Self::Join { room, .. } | Self::Leave { room } => (&room.0, ""),
+            Self::Say { room, text } => (&room.0, &**text),
+            Self::Tell { to, text } => (to, &**text),
+            Self::Kick { name } => (name, ""),
         };
         (is_name(name) && text.len() <= MAX_TEXT).then_some(asked)
     }
@@ -71,6 +89,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_told_from_one() {
         assert!(Asked::read(br#"{"type":"join","room":"tea"}"#).is_some());
+        assert!(Asked::read(br#"{"type":"join","room":"tea","after":"k3x9qf0a.2"}"#).is_some());
         assert!(Asked::read(br#"{"type":"say","room":"tea","text":"hi"}"#).is_some());
         for refused in [
             "",

@@ -1,27 +1,21 @@
 //! The login: a token that opens one WebSocket.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use axum::{
     Form,
     extract::{Query, Request, State},
-    http::StatusCode,
     middleware::Next,
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use gripware_state::{Expect, StateError};
 use serde::{Deserialize, Serialize};
 
-use crate::{App, message::is_name};
+use crate::{App, failure::Failure, message::is_name};
 
 /// How long a token is good for.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// The most tokens that are not used yet; beyond it nobody can log in.
-const MAX_TOKENS: usize = 10_000;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Deserialize, Serialize)]
@@ -41,34 +35,6 @@ impl User {
     }
 }
 
-/// The tokens that are not used yet.
-#[derive(Default)]
-pub(crate) struct Tokens(Mutex<HashMap<String, (User, Instant)>>);
-
-impl Tokens {
-    fn issue(&self, user: User) -> Option<String> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).ok()?;
-        let token = URL_SAFE_NO_PAD.encode(bytes);
-        let mut tokens = self.tokens();
-        tokens.retain(|_, (_, issued)| issued.elapsed() < LIFETIME);
-        if tokens.len() >= MAX_TOKENS {
-            return None;
-        }
-        tokens.insert(token.clone(), (user, Instant::now()));
-        Some(token)
-    }
-
-    fn take(&self, token: &str) -> Option<User> {
-        let (user, issued) = self.tokens().remove(token)?;
-        (issued.elapsed() < LIFETIME).then_some(user)
-    }
-
-    fn tokens(&self) -> MutexGuard<'_, HashMap<String, (User, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[derive(Deserialize)]
 pub(crate) struct Login {
     name: String,
@@ -78,13 +44,21 @@ pub(crate) struct Login {
 pub(crate) async fn login(
     State(app): State<App>,
     Form(Login { name }): Form<Login>,
-) -> Result<String, StatusCode> {
+) -> Result<String, Failure> {
     if !is_name(&name) {
-        return Err(StatusCode::UNPROCESSABLE_ENTITY);
+        return Err(Failure::NoName);
     }
     let is_moderator = name == "moderator";
-    let token = app.tokens.issue(User { name, is_moderator });
-    token.ok_or(StatusCode::SERVICE_UNAVAILABLE)
+    let token = random()?;
+    // Records that have expired wait for somebody who takes them. Nobody asks for these, so each
+    // login clears away more than it adds.
+    app.records.take_expired(2).await?;
+    let user = User { name, is_moderator };
+    let lifetime = Some(LIFETIME);
+    app.records
+        .put(&key(&token), &user, Expect::Absent, lifetime)
+        .await?;
+    Ok(token)
 }
 
 #[derive(Deserialize)]
@@ -99,8 +73,35 @@ pub(crate) async fn authenticate(
     Query(Opening { token }): Query<Opening>,
     mut request: Request,
     next: Next,
-) -> Result<Response, StatusCode> {
-    let user = app.tokens.take(&token).ok_or(StatusCode::UNAUTHORIZED)?;
+) -> Result<Response, Failure> {
+    let user = app.take(&key(&token)).await?.ok_or(Failure::NoToken)?;
     request.extensions_mut().insert(user);
     Ok(next.run(request).await)
+}
+
+impl App {
+    /// Takes the user of a token: of two who come with the same one, at whatever node, the first.
+    async fn take(&self, key: &str) -> Result<Option<User>, StateError> {
+        let record = match self.records.get::<User>(key).await {
+            // What can be no key is no token either.
+            Err(error) if error.is_invalid() => return Ok(None),
+            record => record?,
+        };
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let expect = Expect::Version(record.version);
+        let is_first = self.records.remove(key, expect).await?;
+        Ok(is_first.then_some(record.value))
+    }
+}
+
+fn random() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn key(token: &str) -> String {
+    format!("token/{token}")
 }

@@ -66,7 +66,8 @@
 //! | one proxy | to the program, or to Pushpin, which spreads requests over the processes | `GRIP_URL` with the proxy's control address, which turns the hub inside off |
 //!
 //! Several proxies with no relay between them get each item from whoever publishes: `GRIP_URL` has
-//! the addresses of all. History and presence are shared by `GRIPWARE_STATE=redis://…`.
+//! the addresses of all. History and presence are shared by `GRIPWARE_STATE=redis://…`. The example
+//! `rooms` has all of it, and `examples/rooms/nodes` starts two processes with a relay, Redis and nginx.
 //!
 //! # Routes
 //! Several applications behind one program, or several processes of one: `--route`, which may be
