@@ -15,16 +15,26 @@ mod client;
 mod hub;
 mod origin;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use broker::{Broker, Kind};
 use client::Client;
 use hub::Hub;
 use origin::Feed;
 use rustix::process::Signal;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 const LONG: Duration = Duration::from_secs(60);
+
+/// How many holds open, and how many of them at a time.
+const HOLDS: usize = 10_000;
+const AT_ONCE: usize = 50;
 
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let waiting = async {
@@ -214,6 +224,43 @@ async fn a_node_is_killed_and_its_clients_go_to_the_other(kind: Kind) {
     assert_eq!(a.metric("gripware_relay_missed_total").await, 0);
 }
 
+async fn holds_that_open_while_the_other_node_publishes_miss_nothing(kind: Kind) {
+    let Site {
+        broker: _broker,
+        feed,
+        a,
+        b,
+        ..
+    } = Site::start(kind).await;
+    let is_over = AtomicBool::new(false);
+    let publishing = async {
+        while !is_over.load(Ordering::Relaxed) {
+            a.publish_surely(feed.append()).await;
+            sleep(Duration::from_millis(20)).await;
+        }
+        let last = feed.append();
+        a.publish_surely(last).await;
+        last
+    };
+    let opening = async {
+        let (front, mut clients) = (b.front, Vec::with_capacity(HOLDS));
+        while clients.len() < HOLDS {
+            let mut opening: JoinSet<_> = (0..AT_ONCE).map(|_| Client::connect(front, 0)).collect();
+            while let Some(client) = opening.join_next().await {
+                clients.push(client.unwrap());
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        clients
+    };
+    let (last, clients) = tokio::join!(publishing, opening);
+    for client in clients {
+        client.has(last).await;
+        client.has_all(1, last);
+    }
+    assert_eq!(b.metric("gripware_relay_missed_total").await, 0);
+}
+
 /// Each for both brokers.
 macro_rules! with_brokers {
     ($($name:ident,)*) => {$(
@@ -235,4 +282,5 @@ with_brokers! {
     a_broker_is_killed_and_comes_back,
     a_node_is_stopped_and_goes_on,
     a_node_is_killed_and_its_clients_go_to_the_other,
+    holds_that_open_while_the_other_node_publishes_miss_nothing,
 }
