@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::State as AppState,
+    extract::{Path, State as AppState},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -66,6 +66,8 @@ fn app(history: &History) -> (Proxy, App) {
             .route("/poll", get(poll))
             .route("/room", any(room))
             .route("/present", any(present))
+            .route("/stay", get(stay))
+            .route("/stay/{connection}", get(stay).post(go))
             .layer(GripLayer::new(grip))
             .with_state(state)
     });
@@ -134,6 +136,25 @@ async fn turn(app: &App, ws: &mut WebSocketContext) -> Result<(), SocketError> {
         socket.catch_up(ws).await?;
     }
     Ok(())
+}
+
+async fn stay(
+    path: Option<Path<String>>,
+    cx: GripContext,
+    last: LastEventId,
+    AppState(app): AppState<App>,
+) -> ResumedStream {
+    let connection = path.map_or_else(Member::random_connection, |Path(connection)| connection);
+    let path = format!("/stay/{connection}");
+    let member = Member::new("anna", &connection).unwrap();
+    let stream = app.history.stream("room", path.clone());
+    let stream = stream.present(&app.presence, member, path);
+    stream.resume(&cx, &last).await.unwrap()
+}
+
+/// The gone link.
+async fn go(Path(connection): Path<String>, AppState(app): AppState<App>) {
+    app.presence.leave("room", &connection).await.unwrap();
 }
 
 async fn present(AppState(app): AppState<App>, mut ws: WebSocketContext) -> WebSocketContext {
@@ -416,6 +437,34 @@ async fn a_resumed_stream_says_what_it_is() {
         .await
         .unwrap_err();
     assert!(error.is_invalid());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_there_until_it_is_gone_or_no_longer_asked_for() {
+    let (proxy, app) = app(&history());
+    let users = async || app.presence.count("room").await.unwrap().users;
+    let held = proxy.get("/stay").hold().await;
+    assert_eq!(users().await, 1);
+    let instruction = held.instruction();
+    let gone = instruction.gone().unwrap();
+    assert_eq!(instruction.next(), Some(gone));
+    assert_eq!(instruction.next_timeout(), Duration::from_secs(20));
+
+    // Each next link renews it.
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        held.fire_next().await;
+        app.presence.sweep().await.unwrap();
+        assert_eq!(users().await, 1);
+    }
+    proxy.post(gone).await.assert_status(200);
+    assert_eq!(users().await, 0);
+
+    // One that falls silent, as behind a Pushpin that knows no gone links.
+    let _held = proxy.get("/stay").hold().await;
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    app.presence.sweep().await.unwrap();
+    assert_eq!(users().await, 0);
 }
 
 #[tokio::test]

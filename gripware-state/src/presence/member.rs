@@ -2,6 +2,7 @@ use bytes::Bytes;
 use gripware_core::{Channel, ws::ConnectionId};
 use serde::Serialize;
 
+use super::LeaseId;
 use crate::StateError;
 
 /// The most bytes of a user's name.
@@ -36,6 +37,12 @@ impl Member {
             connection: ConnectionId::try_from(connection).map_err(StateError::invalid)?,
             info: None,
         })
+    }
+
+    /// Makes up a connection for a stream, which has none from its proxy: 16 random characters.
+    #[must_use]
+    pub fn random_connection() -> String {
+        LeaseId::random().to_string()
     }
 
     /// Sets what everybody is told about the user: anything that becomes JSON of at most

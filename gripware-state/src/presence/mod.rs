@@ -38,8 +38,9 @@
 //!
 //! # Behind Pushpin
 //! Pushpin 1.36 has no gone links. A WebSocket's end is told by CLOSE or DISCONNECT; a stream's end
-//! shows only when it is no longer asked for its next link. So streams set a next link's timeout of
-//! [`STREAM_INTERVAL`], and join again each time. Pushpin fetches 10 next links a second at most:
+//! shows only when it is no longer asked for its next link. So streams that are
+//! [present](crate::resume::StreamResume::present) set a next link's timeout of [`STREAM_INTERVAL`],
+//! and join again each time. Pushpin fetches 10 next links a second at most:
 //! some 200 streaming members are what one bears.
 
 mod backend;

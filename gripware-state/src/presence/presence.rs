@@ -70,6 +70,11 @@ impl Presence {
         self
     }
 
+    /// Whether connections live as long as this process.
+    pub(crate) fn is_by_node(&self) -> bool {
+        self.node.is_some()
+    }
+
     /// Publishes joins, leaves and counts by `announce`, which gets the channel and the item. What
     /// fails is logged and not tried again: a client that follows the channel finds the gap by the
     /// next item's previous id, or at its next link.

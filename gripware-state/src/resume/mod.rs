@@ -43,6 +43,7 @@ mod actix;
 #[cfg(feature = "axum")]
 mod axum;
 mod poll;
+mod present;
 mod refresh;
 mod snapshot;
 mod socket;

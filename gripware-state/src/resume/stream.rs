@@ -7,7 +7,7 @@ use gripware_core::{
 };
 use serde_json::json;
 
-use super::{Missed, Start, snapshot::Snapshot};
+use super::{Missed, Start, present::Attendance, snapshot::Snapshot};
 use crate::{Continuity, EntryId, History, Page, Position, StateError, history::MAX_PAGE_ENTRIES};
 
 /// After how long a proxy asks for the rest of what one answer has no room for. A proxy that knows
@@ -36,6 +36,7 @@ impl History {
             snapshot: None,
             keep_alive: None,
             next_timeout: None,
+            attendance: None,
         }
     }
 }
@@ -52,6 +53,7 @@ pub struct StreamResume {
     snapshot: Option<Snapshot>,
     keep_alive: Option<KeepAlive>,
     next_timeout: Option<Duration>,
+    pub(super) attendance: Option<Attendance>,
 }
 
 #[derive(Clone, Debug)]
@@ -127,6 +129,12 @@ impl StreamResume {
     ) -> Result<ResumedStream, StateError> {
         let channel = self.channel.clone().map_err(StateError::invalid)?;
         let name = channel.name().to_owned();
+        if let Some(Attendance {
+            presence, member, ..
+        }) = &self.attendance
+        {
+            presence.join(channel.clone(), member).await?;
+        }
         let recovery = Recovery::new(cx.last(), channel).or_cursor(cursor.id());
         let after = recovery.after();
 
@@ -183,10 +191,16 @@ impl StreamResume {
             Some(keep_alive) => hold.keep_alive(keep_alive.clone()),
             None => hold,
         };
+        let attendance = self.attendance.as_ref();
+        let hold = match attendance {
+            Some(attendance) => attendance.tell_gone(hold),
+            None => hold,
+        };
         let timeout = if has_more {
             Some(MORE_INTERVAL)
         } else {
-            self.next_timeout
+            let interval = attendance.and_then(Attendance::interval);
+            self.next_timeout.or(interval)
         };
         match timeout {
             Some(timeout) if self.path.is_ok() => hold.next_timeout(timeout),
@@ -209,7 +223,7 @@ impl StreamResume {
 }
 
 /// Stands for a path that is none.
-struct Mistake(HoldError);
+pub(super) struct Mistake(pub(super) HoldError);
 
 impl TryFrom<Mistake> for Link {
     type Error = HoldError;
