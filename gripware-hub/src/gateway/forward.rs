@@ -4,8 +4,10 @@
 use std::{convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use gripware_core::ErrorChain;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request::Parts};
+use gripware_core::{ErrorChain, header::trim_ows_bytes};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts,
+};
 use http_body::Body as _;
 use hyper::{body::Incoming, service::Service};
 
@@ -124,6 +126,9 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
         Box::pin(async move {
             match forward(&gateway, origin, &peer, slot.as_ref(), request).await {
                 Outcome::Answer(response) => {
+                    if let Some(slot) = slot.filter(|_| are_events(response.headers())) {
+                        slot.is_followed();
+                    }
                     Ok(response.map(|answer| Delivery::new(answer, StreamWatch::current())))
                 }
                 Outcome::Leave(leaving) => {
@@ -137,6 +142,14 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
             }
         })
     }
+}
+
+/// Returns `true` for server-sent events. They have no end, so a client that sends no more and stays
+/// for them would be one that nobody else can tell from one that has left.
+fn are_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let essence = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
+    essence.is_some_and(|it| trim_ows_bytes(it).eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 async fn forward<S: Origin>(

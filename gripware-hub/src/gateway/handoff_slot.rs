@@ -128,8 +128,9 @@ impl HandoffSlot {
         self.has_body.store(has_body, Ordering::Relaxed);
     }
 
-    /// Notes that the client is held, though its answer goes on: one that sends no more has left.
-    pub(super) fn is_held(&self) {
+    /// Notes that the answer goes on without an end, as that of a client that is held or that follows
+    /// server-sent events: one that sends no more has left.
+    pub(super) fn is_followed(&self) {
         self.progress().begins(true);
     }
 

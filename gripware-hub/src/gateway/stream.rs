@@ -93,7 +93,7 @@ impl Disposition<'_> {
             Some(rest) => {
                 let then = match slot {
                     Some(slot) => {
-                        slot.is_held();
+                        slot.is_followed();
                         Afterwards::Leave(slot, handoff(Whom::Awaited(client)))
                     }
                     None => Afterwards::H2Stream(client),

@@ -3,6 +3,7 @@
 mod compression;
 mod early_answers;
 mod ends;
+mod events;
 mod floods;
 mod frames;
 mod gone;
