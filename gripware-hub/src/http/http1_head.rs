@@ -87,6 +87,7 @@ pub(crate) fn response_bytes(
 pub(crate) fn switching_bytes(headers: &HeaderMap) -> Bytes {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().clone_from(headers);
     let mut out = BytesMut::with_capacity(256);
     write_status_line(&mut out, &response, Version::HTTP_11);
     write_headers(&mut out, headers, |_| false);
@@ -192,6 +193,17 @@ mod tests {
             written(&response(304), Version::HTTP_11, false, true),
             "HTTP/1.1 304 Not Modified\r\nx-a: 1\r\ncontent-length: 7\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_101_has_one_date_whoever_has_set_it() {
+        let mut headers = HeaderMap::new();
+        for _ in 0..2 {
+            let bytes = switching_bytes(&headers);
+            let text = std::str::from_utf8(&bytes).unwrap();
+            assert_eq!(text.matches("\r\ndate: ").count(), 1, "{text}");
+            headers.insert(DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        }
     }
 
     #[test]
