@@ -256,6 +256,23 @@ mod tests {
         presence::{MemoryPresence, PresenceBackend},
     };
 
+    #[tokio::test(start_paused = true)]
+    async fn connections_may_have_leases_of_their_own_with_the_proxy_inside() {
+        let backend: Arc<dyn PresenceBackend> =
+            Arc::new(MemoryPresence::new(MemoryHistory::default(), 100));
+        let presence = Presence::new(backend)
+            .by_node()
+            .by_connection()
+            .grace(Duration::ZERO)
+            .member_ttl(Duration::from_secs(60));
+        let member = Member::new("anna", "1").unwrap();
+        presence.join("room", &member).await.unwrap();
+        assert_eq!(presence.touch(&[("room", "1")]).await.unwrap(), [0; 0]);
+        sleep(Duration::from_secs(61)).await;
+        presence.sweep().await.unwrap();
+        assert_eq!(presence.count("room").await.unwrap().connections, 0);
+    }
+
     /// Presence by node, and what it announces.
     fn node(backend: &Arc<dyn PresenceBackend>) -> (Presence, Arc<Mutex<Vec<String>>>) {
         let told = Arc::new(Mutex::new(Vec::new()));

@@ -75,6 +75,14 @@ impl Presence {
         self.node.is_some()
     }
 
+    /// Gives each connection a lease of its own, also where the proxy is in this process: for
+    /// connections that may be there without the proxy's holding them, or before it does.
+    #[must_use]
+    pub fn by_connection(mut self) -> Self {
+        self.node = None;
+        self
+    }
+
     /// Publishes joins, leaves and counts by `announce`, which gets the channel and the item. What
     /// fails is logged and not tried again: a client that follows the channel finds the gap by the
     /// next item's previous id, or at its next link.
