@@ -150,7 +150,9 @@
 //!
 //! # What passes through
 //! What worked before the hub was there works as before, with HTTP/1.1 and HTTP/2, under
-//! [`Hub::serve`], [`Hub::front`] and [`Hub::forward`] alike.
+//! [`Hub::serve`], [`Hub::front`] and [`Hub::forward`] alike. The tests in `tests/around` ask
+//! applications on axum, actix-web and uvicorn, and nginx on either side of a hub, the same with gripware
+//! and without; what differs is a table there, with the reasons.
 //!
 //! | what | how |
 //! |---|---|

@@ -47,12 +47,12 @@ impl Served {
     pub async fn axum_with(hub: Hub, app: Router, around: Around) -> Self {
         match around {
             Around::Nothing => {
-                let listener = listen(0).await;
+                let listener = listen().await;
                 let address = listener.local_addr().expect("an address");
                 Self::at(address).with(serves(listener, app))
             }
             Around::Serve => {
-                let listener = listen(0).await;
+                let listener = listen().await;
                 let address = listener.local_addr().expect("an address");
                 let app = app.layer(GripLayer::new(&hub.grip()));
                 let serve = hub.serve(listener, app).into_future();
@@ -69,7 +69,7 @@ impl Served {
                     .with(async { front.await.expect("a server") })
             }
             Around::Program => {
-                let listener = listen(0).await;
+                let listener = listen().await;
                 let address = listener.local_addr().expect("an address");
                 Self::behind_program(address)
                     .await
@@ -163,8 +163,8 @@ impl Drop for Served {
     }
 }
 
-async fn listen(port: u16) -> TcpListener {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await;
+async fn listen() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").await;
     listener.expect("a free address")
 }
 

@@ -23,7 +23,10 @@ pub(crate) async fn read_answer(
             panic!("{line} is no header, after {status} {headers:?}");
         };
         headers.push((name.to_owned(), value.trim_ascii().to_owned()));
-        values.insert(name.to_ascii_lowercase(), value.trim_ascii().to_ascii_lowercase());
+        values.insert(
+            name.to_ascii_lowercase(),
+            value.trim_ascii().to_ascii_lowercase(),
+        );
     }
     let body = if is_head {
         Vec::new()

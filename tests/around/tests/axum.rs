@@ -94,6 +94,7 @@ async fn visit(files: &Files, around: Around, version: Version) -> Transcript {
     script::socket_io(&visitor, &mut transcript).await;
     if !visitor.is_http2() {
         script::no_websocket(&visitor, &mut transcript).await;
+        script::other_protocol(&visitor, &mut transcript).await;
         script::wire(&visitor, &mut transcript).await;
         script::too_much(&visitor, &mut transcript).await;
     }

@@ -83,6 +83,7 @@ async fn visit(visitor: &Visitor) -> Transcript {
     script::websockets(visitor, &mut transcript).await;
     script::socket_io(visitor, &mut transcript).await;
     script::no_websocket(visitor, &mut transcript).await;
+    script::other_protocol(visitor, &mut transcript).await;
     script::wire(visitor, &mut transcript).await;
     transcript
 }

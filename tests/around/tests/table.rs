@@ -45,22 +45,10 @@ const TABLE: &[Line] = &[
         ),
     ),
     ("half-closed clients", AXUM),
-    (
-        "early answers",
-        engine(
-            "gripware-hub/src/gateway/tests/early_answers.rs \
-             a_refusal_of_an_upload_reaches_its_client",
-        ),
-    ),
+    ("early answers", AXUM),
     ("WebSockets of the application's own", AXUM),
     ("WebSockets over HTTP/2 (RFC 8441)", AXUM_HTTP2),
-    (
-        "other protocols by `Upgrade`",
-        engine(
-            "gripware-hub/src/gateway/tests/native.rs \
-             other_protocols_pass_and_http_2_without_tls_does_not",
-        ),
-    ),
+    ("other protocols by `Upgrade`", AXUM),
 ];
 
 fn read(path: &str) -> String {

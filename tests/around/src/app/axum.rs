@@ -25,11 +25,15 @@ use axum::{
 use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use hyper_util::rt::TokioIo;
 use socketioxide::{
     SocketIo,
     extract::{AckSender, Data, SocketRef},
 };
-use tokio::sync::broadcast;
+use tokio::{
+    io::{AsyncWriteExt as _, copy, split},
+    sync::broadcast,
+};
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use crate::{Files, visitor::hash};
@@ -99,6 +103,7 @@ impl Axum {
             .route("/events", get(follow))
             .route("/tell", post(tell))
             .route("/watchers", get(watchers))
+            .route("/other", get(other))
             .route("/ws", any(websocket))
             .route(
                 "/ws/denied",
@@ -226,6 +231,19 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// Leaves HTTP for a protocol that says everything back.
+async fn other(mut request: Request) -> impl IntoResponse {
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let upgraded = upgrade.await.expect("an upgrade");
+        let (mut reader, mut writer) = split(TokioIo::new(upgraded));
+        copy(&mut reader, &mut writer).await.expect("a client");
+        writer.shutdown().await.expect("a client");
+    });
+    let said = [("upgrade", "echo/1"), ("connection", "upgrade")];
+    (StatusCode::SWITCHING_PROTOCOLS, said)
 }
 
 async fn websocket(upgrade: WebSocketUpgrade) -> Response {

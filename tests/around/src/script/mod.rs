@@ -18,5 +18,5 @@ pub use self::{
     socket_io::socket_io,
     uploads::uploads,
     websockets::{no_websocket, websockets},
-    wire::{too_much, wire},
+    wire::{other_protocol, too_much, wire},
 };

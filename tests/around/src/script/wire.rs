@@ -112,6 +112,32 @@ async fn waits_for_100(visitor: &Visitor, transcript: &mut Transcript) {
     reads_all(visitor, transcript, stream, &request).await;
 }
 
+/// A client that leaves HTTP for another protocol than WebSocket.
+pub async fn other_protocol(visitor: &Visitor, transcript: &mut Transcript) {
+    transcript.step("another protocol");
+    let mut stream = BufReader::new(connect(visitor.site()).await);
+    let client = stream.get_ref().local_addr().expect("an address");
+    let request = format!(
+        "GET /other HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n",
+        visitor.site()
+    );
+    let written = stream.write_all(request.as_bytes()).await;
+    written.expect("a reader");
+    let names = Names::of(client, visitor.site());
+    let answer = within("an answer", read_answer(&mut stream, true, &names)).await;
+    transcript.lines(answer.expect("an answer"));
+    stream.write_all(b"hello").await.expect("a reader");
+    let mut said = [0; 5];
+    let read = within("the same", stream.read_exact(&mut said)).await;
+    read.expect("the same");
+    transcript.line(format!("| {}", said.escape_ascii()));
+    stream.shutdown().await.expect("a reader");
+    let mut rest = Vec::new();
+    let read = within("the end", stream.read_to_end(&mut rest)).await;
+    read.expect("an end");
+    transcript.line(format!("the end {}", rest.escape_ascii()));
+}
+
 /// An upload over the application's own limit, which it refuses before it has all of it.
 pub async fn too_much(visitor: &Visitor, transcript: &mut Transcript) {
     transcript.step("an upload that is too large");
