@@ -27,7 +27,7 @@ impl Feed {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
 
