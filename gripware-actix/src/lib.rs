@@ -10,7 +10,7 @@
 //! use actix_web::{App, HttpServer, Responder, web};
 //! use gripware_actix::{
 //!     Grip, GripMiddleware, Hold, HttpStream, Item, KeepAlive, PublishRejection, Publisher,
-//!     WebSocketContext, WebSocketRejection, WsMessage,
+//!     WebSocketContext, WebSocketRejection, WsMessage, websocket,
 //! };
 //!
 //! async fn events() -> Hold {
@@ -45,7 +45,7 @@
 //!     App::new()
 //!         .app_data(web::Data::new(grip.publisher()))
 //!         .route("/events", web::get().to(events))
-//!         .route("/socket", web::to(socket))
+//!         .route("/socket", websocket(socket))
 //!         .route("/tell", web::post().to(tell))
 //!         .wrap(GripMiddleware::new(&grip))
 //! });
@@ -135,7 +135,7 @@
 //! | `Last-Event-ID`, resuming | [`LastEventId`], and [Resuming](gripware_core::manual::resuming) |
 //! | login, cookie, session, token, JWT | [Logins](gripware_core::manual::logins), [`PrivateStream`], [`OnOpening`] |
 //! | `ConnectionInfo`, `peer_addr`, the client's address, `X-Forwarded-For` | above |
-//! | `actix-ws`, upgrade | [`WebSocketContext`]: the proxy has the connection, and the handler gets its messages |
+//! | `actix-ws`, upgrade | [`WebSocketContext`] and [`websocket`]: the proxy has the connection, and the handler gets its messages |
 //! | `Origin`, cross-site, CSRF, CORS | [`AllowedOrigins`], and [Logins](gripware_core::manual::logins) |
 //! | presence, history, who is online | `gripware-state`, in memory and over Redis |
 //! | gzip, compression | the order of middleware, above |
@@ -167,6 +167,7 @@ mod on_opening;
 #[cfg(feature = "quick-ack")]
 mod quick_ack;
 mod read;
+mod routing;
 mod service;
 mod socket;
 
@@ -195,4 +196,5 @@ pub use on_opening::{OnOpening, OnOpeningFuture, OnOpeningInit, OnOpeningService
 #[cfg(feature = "quick-ack")]
 pub use quick_ack::quick_ack;
 pub use respond::{Held, Hold, HoldExt, PublishRejection, SseEvents};
+pub use routing::websocket;
 pub use service::GripService;

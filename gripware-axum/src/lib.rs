@@ -7,10 +7,10 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use axum::{Router, extract::State, routing::{any, get, post}};
+//! use axum::{Router, extract::State, routing::{get, post}};
 //! use gripware_axum::{
 //!     Grip, GripLayer, Hold, HttpStream, Item, KeepAlive, PublishRejection, Publisher,
-//!     WebSocketContext, WebSocketRejection, WsMessage,
+//!     WebSocketContext, WebSocketRejection, WsMessage, websocket,
 //! };
 //!
 //! async fn events() -> Hold {
@@ -40,7 +40,7 @@
 //! let grip = Grip::from_env()?; // GRIP_URL, GRIP_PREFIX, GRIP_PROXY_REQUIRED
 //! let app: Router = Router::new()
 //!     .route("/events", get(events))
-//!     .route("/socket", any(socket))
+//!     .route("/socket", websocket(socket))
 //!     .route("/tell", post(tell))
 //!     .layer(GripLayer::new(&grip))
 //!     .with_state(grip.publisher());
@@ -113,7 +113,7 @@
 //! | `Last-Event-ID`, resuming | [`LastEventId`], and [Resuming](gripware_core::manual::resuming) |
 //! | login, cookie, session, token, JWT | [Logins](gripware_core::manual::logins), [`PrivateStream`], [`OnOpening`] |
 //! | `ConnectInfo`, the client's address, `X-Forwarded-For` | above |
-//! | `WebSocketUpgrade`, upgrade | [`WebSocketContext`]: the proxy has the connection, and the handler gets its messages |
+//! | `WebSocketUpgrade`, upgrade | [`WebSocketContext`] and [`websocket`]: the proxy has the connection, and the handler gets its messages |
 //! | `Origin`, cross-site, CSRF, CORS | [`AllowedOrigins`], and [Logins](gripware_core::manual::logins) |
 //! | presence, history, who is online | `gripware-state`, in memory and over Redis |
 //! | gzip, compression | the order of layers, above |
@@ -127,6 +127,7 @@
 //! | `tls` | yes | publishes to endpoints with `https` |
 //! | `tracing` | yes | says in the log why a request or a hold was refused |
 //! | `aws-lc-rs` | yes | checks signatures with aws-lc-rs |
+//! | `routing` | yes | `websocket`, a route of axum's |
 //! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
 //! | `zeromq` | no | publishes to a Pushpin's ZeroMQ socket |
 //! | `quick-ack` | no | [`QuickAck`], a listener for origins behind Pushpin 1.37 or newer |
@@ -142,6 +143,8 @@ mod layer;
 mod on_opening;
 #[cfg(feature = "quick-ack")]
 mod quick_ack;
+#[cfg(feature = "routing")]
+mod routing;
 mod service;
 mod socket;
 
@@ -168,4 +171,6 @@ pub use on_opening::{OnOpening, OnOpeningFuture, OnOpeningService};
 #[cfg(feature = "quick-ack")]
 pub use quick_ack::{QuickAck, QuickAckStream};
 pub use respond::{Hold, PublishRejection, SseEvents};
+#[cfg(feature = "routing")]
+pub use routing::websocket;
 pub use service::GripService;

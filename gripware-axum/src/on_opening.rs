@@ -28,8 +28,10 @@ use crate::socket::OpenSocket;
 ///
 /// ```
 /// use axum::{Extension, Router, extract::Request, http::StatusCode, middleware::{Next, from_fn},
-///     response::Response, routing::any};
-/// use gripware_axum::{Grip, GripLayer, OnOpening, WebSocketContext, WebSocketRejection};
+///     response::Response};
+/// use gripware_axum::{
+///     Grip, GripLayer, OnOpening, WebSocketContext, WebSocketRejection, websocket,
+/// };
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Clone, Deserialize, Serialize)]
@@ -68,7 +70,7 @@ use crate::socket::OpenSocket;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let grip = Grip::builder().build()?;
 /// let app: Router = Router::new()
-///     .route("/room", any(room))
+///     .route("/room", websocket(room))
 ///     .layer(OnOpening::new(from_fn(authenticate)))
 ///     .layer(GripLayer::new(&grip));
 /// # Ok(())

@@ -20,7 +20,7 @@ use actix_web::{
 };
 use gripware_actix::{
     GripContext, GripMiddleware, Hold, HoldExt, KeepAlive, PublishError, Publisher, Recovery,
-    WebSocketContext, WebSocketError,
+    WebSocketContext, WebSocketError, websocket,
 };
 use gripware_hub::Hub;
 use gripware_state::{History, State, StateError, resume::SocketError};
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .app_data(people.clone())
             .app_data(history.clone())
             .route("/", web::get().to(page))
-            .route("/chat", web::to(chat))
+            .route("/chat", websocket(chat))
             .route("/people", web::get().to(people_here))
             .wrap(GripMiddleware::new(&grip))
     })

@@ -15,11 +15,11 @@ use axum::{
     extract::{Query, State},
     http::StatusCode,
     response::{Html, IntoResponse, Response},
-    routing::{any, get},
+    routing::get,
 };
 use gripware_axum::{
     GripContext, GripLayer, Hold, KeepAlive, PublishError, Publisher, Recovery, WebSocketContext,
-    WebSocketError,
+    WebSocketError, websocket,
 };
 use gripware_hub::Hub;
 use gripware_state::{History, StateError, resume::SocketError};
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "/",
             get(|| async { Html(include_str!("../page/index.html")) }),
         )
-        .route("/chat", any(chat))
+        .route("/chat", websocket(chat))
         .route("/people", get(people_here))
         .layer(GripLayer::new(&grip))
         .with_state(App {

@@ -28,9 +28,9 @@ use axum::{
     Router,
     middleware::from_fn_with_state,
     response::Html,
-    routing::{any, get, post},
+    routing::{get, post},
 };
-use gripware_axum::{GripLayer, OnOpening, Publisher};
+use gripware_axum::{GripLayer, OnOpening, Publisher, websocket};
 use gripware_hub::Hub;
 use gripware_state::{History, Presence, Records, State};
 use tokio::net::TcpListener;
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let presence = app.presence.clone();
     let sweeping = tokio::spawn(async move { presence.run(end::told_to_end()).await });
     let routes = Router::new()
-        .route("/socket", any(socket::socket))
+        .route("/socket", websocket(socket::socket))
         // At the opening alone: a token is good for no more than that.
         .route_layer(OnOpening::new(from_fn_with_state(
             app.clone(),

@@ -11,7 +11,8 @@ use super::{WebSocketFuture, WebSocketRejection};
 ///
 /// As an extractor it reads the events of the request; as a response it sends the answers back.
 /// Its methods are those of [`gripware_core::ws::WebSocketContext`]. It takes the body of a request
-/// that carries WebSocket events, and leaves that of any other to the extractors after it.
+/// that carries WebSocket events, and leaves that of any other to the extractors after it. A route takes
+/// GET and POST: [`websocket`](crate::websocket) makes one.
 ///
 /// A conversation is one request after the other, each of them any instance's: what is to be
 /// remembered goes into the connection's meta, which the proxy keeps.

@@ -24,7 +24,8 @@ use crate::socket::OpenSocket;
 /// As an extractor it reads the events of the request; as a response it sends the answers back.
 /// Its methods are those of [`gripware_core::ws::WebSocketContext`]. It takes the body, so it stands
 /// last among a handler's arguments. `Option<WebSocketContext>` is `None` where the request is no
-/// WebSocket's, so that one route can serve pages and sockets.
+/// WebSocket's, so that one route can serve pages and sockets. A route takes GET and POST:
+/// [`websocket`](crate::websocket) makes one.
 ///
 /// A conversation is one request after the other, each of them any instance's: what is to be
 /// remembered goes into the connection's meta, which the proxy keeps.
@@ -36,8 +37,8 @@ use crate::socket::OpenSocket;
 /// [`Limits`](gripware_core::Limits), 500 where the layer is missing.
 ///
 /// ```
-/// use axum::{Router, body::Body, http::Request, routing::any};
-/// use gripware_axum::{Grip, GripLayer, WebSocketContext, WebSocketRejection};
+/// use axum::{Router, body::Body, http::Request};
+/// use gripware_axum::{Grip, GripLayer, WebSocketContext, WebSocketRejection, websocket};
 /// use tower::ServiceExt;
 ///
 /// async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
@@ -53,7 +54,7 @@ use crate::socket::OpenSocket;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let app: Router = Router::new()
-///     .route("/echo", any(echo))
+///     .route("/echo", websocket(echo))
 ///     .layer(GripLayer::new(&Grip::builder().build()?));
 ///
 /// // Events that nobody signed could be anybody's.
