@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_core::ws::Event;
-use http::{Method, Request, Response, StatusCode, request::Parts};
+use http::{Method, Request, Response, StatusCode, Version, request::Parts};
 use tokio::time::sleep;
 
 use super::{
@@ -68,7 +68,8 @@ pub(super) async fn consent<S: Origin>(
             }
             Opening::Refused(response) => {
                 opening.is_known = false;
-                return Err(Denied(response));
+                let refused = no_websocket(exchange, response.status());
+                return Err(Denied(refused.unwrap_or(response)));
             }
             Opening::Invalid(why) => {
                 gateway.holder.metrics().bad_gateway.add(1);
@@ -83,6 +84,13 @@ pub(super) async fn consent<S: Origin>(
             }
         }
     }
+}
+
+/// Returns what a client gets in place of an answer that would be a WebSocket to it: over HTTP/2 any
+/// 2xx accepts (RFC 8441, section 5), and what comes behind it would be read as frames.
+pub(super) fn no_websocket(exchange: &Exchange, status: StatusCode) -> Option<Response<Bytes>> {
+    let accepts = exchange.version == Version::HTTP_2 && status.is_success();
+    accepts.then(|| refusal(StatusCode::NOT_IMPLEMENTED, "There is no WebSocket here.\n"))
 }
 
 async fn send_open<S: Origin>(

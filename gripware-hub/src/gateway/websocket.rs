@@ -12,7 +12,7 @@ use hyper::{body::Incoming, ext::Protocol, upgrade::OnUpgrade};
 use super::{
     acceptance::{Acceptance, Agreed},
     body_prefix::OriginBody,
-    consent::{Denied, Opened, consent},
+    consent::{Denied, Opened, consent, no_websocket},
     disposition::Disposition,
     error_response::{busy, head_too_large},
     exchange::Exchange,
@@ -278,6 +278,11 @@ impl Handshake<'_> {
         gateway: &Gateway<S>,
         response: Response<OriginBody>,
     ) -> Outcome<Counted<S::Body>> {
+        if let Some(refused) = no_websocket(&self.exchange, response.status()) {
+            self.exchange.log(refused.status(), "none");
+            return refused.into();
+        }
+        let exchange = self.exchange.clone();
         let disposition = Disposition {
             holder: &gateway.holder,
             origin_client: &gateway.origin_client,
@@ -286,6 +291,13 @@ impl Handshake<'_> {
             exchange: self.exchange,
             rest: None,
         };
-        disposition.make(response).await.boxed()
+        let outcome = disposition.make(response).await;
+        // An instruction may have set another status.
+        if let Outcome::Answer(response) = &outcome
+            && let Some(refused) = no_websocket(&exchange, response.status())
+        {
+            return refused.into();
+        }
+        outcome.boxed()
     }
 }

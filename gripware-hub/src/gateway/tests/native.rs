@@ -78,6 +78,14 @@ fn speaking() -> Router {
             routing::any(async || (StatusCode::FORBIDDEN, "who are you?")),
         )
         .route("/page", routing::get(async || "a page"))
+        .route("/pages", routing::any(async || "a page"))
+        .route(
+            "/pieces",
+            routing::any(async || {
+                let body = http_body_util::Full::<Bytes>::from("a page of no length");
+                AxumBody::from_stream(body.into_data_stream())
+            }),
+        )
         .fallback(async |method: axum::http::Method| {
             (StatusCode::NOT_FOUND, format!("no {method}"))
         })
@@ -282,29 +290,34 @@ async fn other_protocols_pass_and_http_2_without_tls_does_not() {
     assert!(!request.contains("upgrade"), "{request}");
 }
 
+/// Asks for a WebSocket over HTTP/2.
+async fn connect(address: SocketAddr, path: &str) -> http::Response<hyper::body::Incoming> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    // The server's settings say that it may be asked for: a request's answer comes behind them.
+    let plain = Request::builder().uri("http://h/page");
+    let plain = plain.body(String::new()).unwrap();
+    client.send_request(plain).await.unwrap();
+    let mut request = Request::builder()
+        .method("CONNECT")
+        .uri(format!("http://h{path}"))
+        .header("sec-websocket-version", "13")
+        .body(String::new())
+        .unwrap();
+    let protocol = hyper::ext::Protocol::from_static("websocket");
+    request.extensions_mut().insert(protocol);
+    client.send_request(request).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_native_websocket_over_http_2_is_an_extended_connect() {
     let caught = Caught::new(false);
     for address in either(&caught).await {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let (mut client, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-                .await
-                .unwrap();
-        tokio::spawn(connection);
-        // The server's settings say that it may be asked for: a request's answer comes behind them.
-        let plain = Request::builder().uri("http://h/page");
-        let plain = plain.body(String::new()).unwrap();
-        client.send_request(plain).await.unwrap();
-        let mut request = Request::builder()
-            .method("CONNECT")
-            .uri("http://h/native")
-            .header("sec-websocket-version", "13")
-            .body(String::new())
-            .unwrap();
-        let protocol = hyper::ext::Protocol::from_static("websocket");
-        request.extensions_mut().insert(protocol);
-        let answer = client.send_request(request).await.unwrap();
+        let answer = connect(address, "/native").await;
         assert_eq!(answer.status(), 200);
         for gone in ["sec-websocket-accept", "upgrade", "connection"] {
             assert!(!answer.headers().contains_key(gone), "{gone}");
@@ -317,6 +330,24 @@ async fn a_native_websocket_over_http_2_is_an_extended_connect() {
         assert_eq!(caught.passed.len(), 1);
         drop(socket);
         eventually("it is no longer listed", || caught.passed.len() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_no_websocket_over_http_2() {
+    let caught = Caught::new(false);
+    let [within, front] = either(&caught).await;
+    let native = by_address(&caught, Handshakes::Native).await;
+    let events = by_address(&caught, Handshakes::Events).await;
+    for address in [within, front, native, events] {
+        for path in ["/pages", "/pieces"] {
+            let answer = connect(address, path).await;
+            assert_eq!(answer.status(), 501, "{path}");
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "There is no WebSocket here.\n");
+        }
+        let answer = connect(address, "/denied").await;
+        assert_eq!(answer.status(), 403);
     }
 }
 
