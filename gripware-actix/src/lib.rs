@@ -61,6 +61,7 @@
 //! same lines serve the application behind Pushpin or Fastly.
 //!
 //! ```ignore
+//! // actix-web, gripware-actix, gripware-hub, and tokio with its feature `macros`.
 //! let hub = gripware_hub::Hub::from_env()?;
 //! let grip = hub.grip();
 //! let (listener, front) = hub.front("127.0.0.1:8080").await?;

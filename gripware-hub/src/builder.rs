@@ -175,7 +175,8 @@ impl HubBuilder {
         self.grip_with(|grip| grip.prefix(prefix))
     }
 
-    /// Changes how [`Hub::grip`] is built: whether a proxy is required, the limits, or what else is
+    /// Changes how [`Hub::grip`] is built: whether a proxy is required, the
+    /// [key](GripBuilder::link_key) of private streams, the limits, or what else is
     /// published to. A publisher that is given there has no effect: it is the hub's own, and so are the limits of
     /// channels and meta, which are [`max_channels`](Self::max_channels) and
     /// [`max_meta`](Self::max_meta).

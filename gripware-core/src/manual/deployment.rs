@@ -25,7 +25,8 @@
 //! - A held connection is an open file: the limit of 1024 that many systems start with is 1000
 //!   clients.
 //! - `TimeoutStopSec` is longer than the hub's `drain` (5 s), so that streams end properly and
-//!   WebSockets get their 1001. The application has to listen for SIGTERM: the examples show how.
+//!   WebSockets get their 1001. The application has to listen for SIGTERM: `Serve::with_graceful_shutdown` and the
+//!   examples show how.
 //! - What is published reaches the clients of this process. Several processes need more: see
 //!   [below](#several-processes).
 //! - After a restart all clients come back at once. An event source waits as long as `retry:` says,

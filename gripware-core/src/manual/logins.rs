@@ -10,7 +10,10 @@
 //! So a private stream has a second route, whose path ends with a capability: signed by the
 //! application, for one user and one channel, good for an hour.
 //!
-//! 1. Give the application a key, from 32 random bytes: `Grip::builder().env()?.link_key(key)`.
+//! 1. Give the application a key, [`LinkKey::new`](crate::LinkKey::new) with 32 random bytes that
+//!    outlive a restart. With the hub inside that is
+//!    `Hub::builder().grip_with(|grip| grip.link_key(key)).from_env()?`, without it
+//!    `Grip::builder().env()?.link_key(key)`.
 //! 2. Make the link with `cx.private_link("/notifications", user, channel)` in place of a path.
 //! 3. Serve `/notifications/{capability}` with a handler that takes a `PrivateStream`, and no login.
 //!
@@ -35,6 +38,12 @@
 //! ([`insert_meta_json`](crate::ws::WebSocketContext::insert_meta_json)), and it is there in every later
 //! request ([`meta_json`](crate::ws::WebSocketContext::meta_json)). Meta is stored by the proxy and
 //! comes with its signature; a client can neither set nor see it.
+//!
+//! A page cannot set headers for a WebSocket. Its login is the cookie, which comes by itself, or a
+//! token in the query (`new WebSocket("/rooms/blue?token=…")`), which stands in logs of requests:
+//! let it be good for a minute, made by a route with the login. In a subprotocol it is in no
+//! path; the handler then names another that the page offers, by
+//! [`select_protocol`](crate::ws::WebSocketContext::select_protocol).
 //!
 //! # The two kinds of meta
 //! A connection has meta of two kinds, which know nothing of each other:

@@ -49,14 +49,37 @@
 //!
 //! # A WebSocket
 //! The proxy speaks WebSocket with the client, and `POST`s with the origin. A body of type
-//! `application/websocket-events` is a list of events:
+//! `application/websocket-events` is a list of events, each with the length of its content in bytes,
+//! in hexadecimal:
 //!
 //! ```text
+//! POST /chat HTTP/1.1
+//! Content-Type: application/websocket-events
+//! Connection-Id: 5c384ad4
+//! Sec-WebSocket-Extensions: grip
+//!
 //! OPEN\r\n
 //! TEXT 5\r\nhello\r\n
 //! ```
 //!
-//! The answer is a list of events too. Messages to the client start with `m:`, control messages
-//! to the proxy with `c:` (`c:{"type":"subscribe","channel":"room"}`). Between two requests the
-//! origin remembers nothing; what it wants back it stores as the connection's meta. A
+//! The answer is a list of events too. `OPEN` in it accepts the client; any answer of another
+//! status or type refuses it.
+//!
+//! ```text
+//! HTTP/1.1 200 OK
+//! Content-Type: application/websocket-events
+//! Sec-WebSocket-Extensions: grip
+//!
+//! OPEN\r\n
+//! TEXT 27\r\nc:{"type":"subscribe","channel":"room"}\r\n
+//! TEXT 7\r\nm:HELLO\r\n
+//! ```
+//!
+//! With the extension `grip`, which the answer to `OPEN` has to name, messages to the client start
+//! with `m:` and control messages to the proxy with `c:`; without it the client gets both as they
+//! stand. A `PING` is answered with a `PONG` of the same content, and a `CLOSE` with a `CLOSE`; a
+//! request without events asks whether there is something to send.
+//!
+//! Between two requests the origin remembers nothing; what it wants back it stores as the
+//! connection's meta (`Set-Meta-User: anna` in an answer, `Meta-User: anna` in later requests). A
 //! [`WebSocketContext`](crate::ws::WebSocketContext) is one such turn.
