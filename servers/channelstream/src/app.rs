@@ -102,8 +102,7 @@ impl App {
     }
 
     /// Keeps a frame of a channel, and adds the items that it is made of. With `only_for` it is for
-    /// these users where they are in the channel: by the channels that are theirs, of which the
-    /// proxy's filter lets pass what is for somebody in the channel.
+    /// these users where they are in the channel.
     pub(crate) async fn to_channel(
         &self,
         channel: &Channel,
@@ -115,11 +114,38 @@ impl App {
         items.extend(kept.into_item().map(|item| (grip.clone(), item)));
         let is_kept_from = |user: &&String| frame.not_for.contains(*user);
         for user in frame.only_for.iter().filter(|user| !is_kept_from(user)) {
-            let item = Item::new()
-                .ws_message(WsMessage::text(format!("[{}]", frame.json)))
-                .http_response(HttpResponse::hint())
-                .require_sub(grip.as_str());
-            items.push((name::user_channel(user), item));
+            if self.settings().addresses_sockets {
+                self.to_connections_in(channel, user, frame, items).await?;
+                continue;
+            }
+            // The proxy's filter lets pass what is for somebody in the channel.
+            let item = frame.live().http_response(HttpResponse::hint());
+            items.push((name::user_channel(user), item.require_sub(grip.as_str())));
+        }
+        Ok(())
+    }
+
+    /// Adds items for each connection that a user has in a channel, by the channels of sockets and
+    /// polls.
+    async fn to_connections_in(
+        &self,
+        channel: &Channel,
+        user: &str,
+        frame: &Addressed,
+        items: &mut Items,
+    ) -> Result<(), StateError> {
+        for id in self.store().connections_of(user).await? {
+            let digest = name::digest(&id);
+            let loaded = self.store().connection(&digest).await?;
+            let connection = loaded.map(|loaded| loaded.connection);
+            let Some(connection) = connection.filter(|it| it.channels.contains_key(&channel.name))
+            else {
+                continue;
+            };
+            items.push(match &connection.socket {
+                Some(socket) => (name::socket(socket), frame.live()),
+                None => (name::poll(&digest), HttpResponse::hint().into()),
+            });
         }
         Ok(())
     }

@@ -55,6 +55,7 @@ impl ChannelStream {
                 state: State::memory(),
                 admin: None,
                 has_demo: false,
+                addresses_sockets: false,
             },
         }
     }
@@ -209,6 +210,14 @@ impl ChannelStreamBuilder {
     /// Whether there is a chat at `/demo`, for everybody. Default: there is not.
     pub fn demo(mut self, has_demo: bool) -> Self {
         self.settings.has_demo = has_demo;
+        self
+    }
+
+    /// Whether a private message in a channel goes to each socket of its users, and not by the
+    /// proxy's filter `require-sub`: for Pushpin, which does not apply that one to WebSockets. It
+    /// reads all connections of these users. Default: it goes by the filter.
+    pub fn address_sockets(mut self, addresses: bool) -> Self {
+        self.settings.addresses_sockets = addresses;
         self
     }
 

@@ -115,6 +115,10 @@
 //! the hub is inside of each, a relay joins the hubs. The state has to be this application's alone:
 //! it takes what expires in it.
 //!
+//! A private message in a channel goes by the proxy's filter `require-sub`, which Pushpin does not
+//! apply to WebSockets: behind it, [`address_sockets`](ChannelStreamBuilder::address_sockets). The
+//! program does so behind any proxy that is not inside.
+//!
 //! Behind Pushpin raise `connection_subscription_max`, which is 20, to two more than a connection has
 //! channels.
 //!

@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) state: State,
     pub(crate) admin: Option<Admin>,
     pub(crate) has_demo: bool,
+    /// Whether private messages in a channel go by the channels of sockets, and not by a filter.
+    pub(crate) addresses_sockets: bool,
 }
 
 /// Who may look at everything.

@@ -99,6 +99,11 @@ impl Kept {
 }
 
 impl Addressed {
+    /// The item of the frame for sockets alone, which nobody keeps.
+    pub(crate) fn live(&self) -> Item {
+        WsMessage::text(format!("[{}]", self.json)).into()
+    }
+
     /// The item of the frame, as it is kept and published. A long poll is told to look, as there may
     /// be more than one frame for it.
     fn item(&self, sent: Moment) -> Item {

@@ -55,7 +55,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         Some(state) => builder.state(state),
         None => builder,
     };
-    let channelstream = configured(builder, &options).build();
+    // Another proxy may be a Pushpin.
+    let builder = configured(builder, &options).address_sockets(!hub.is_embedded());
+    let channelstream = builder.build();
     let listening = |error| wrong("--listen", error);
     let listener = TcpListener::bind(options.address())
         .await
