@@ -2,16 +2,18 @@
 
 use std::{fmt, io, sync::Arc};
 
+use gripware_axum::{Grip, GripLayer};
 use gripware_topics::{
     Auth,
     auth::{Kind, ReplayStore, Verifier},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     Settings, Targets,
     deliver::{Deliverer, missed},
     dial,
+    socket::{Sockets, spawn_sweep},
     store::{MemoryStore, Store, StoreError},
 };
 
@@ -42,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// One permit is a KiB.
     pub(crate) buffers: Arc<Semaphore>,
+    /// Around the route of WebSockets, where there is one.
+    pub(crate) layer: Option<GripLayer>,
+    /// Most bytes of the answer to a turn of a WebSocket.
+    pub(crate) answer_limit: usize,
 }
 
 impl Broadcaster {
@@ -52,7 +58,19 @@ impl Broadcaster {
             store: Arc::new(MemoryStore::default()),
             targets: Targets::public(),
             settings: Settings::default(),
+            grip: None,
         }
+    }
+
+    /// Takes room for a message before it comes, or returns `None` if there is none.
+    pub(crate) fn reserve(&self, length: usize) -> Option<OwnedSemaphorePermit> {
+        let kibs = u32::try_from(length.div_ceil(1024)).ok()?;
+        let buffers = Arc::clone(&self.0.buffers);
+        buffers.try_acquire_many_owned(kibs).ok()
+    }
+
+    pub(crate) fn sockets(&self) -> &Arc<Sockets> {
+        self.0.deliverer.sockets()
     }
 
     /// Calls the store where it may wait for the disk.
@@ -91,6 +109,7 @@ pub struct BroadcasterBuilder {
     store: Arc<dyn Store>,
     targets: Targets,
     settings: Settings,
+    grip: Option<Grip>,
 }
 
 impl BroadcasterBuilder {
@@ -112,6 +131,17 @@ impl BroadcasterBuilder {
         self
     }
 
+    /// Serves subscribers over WebSockets too, whose connections a proxy holds: a hub in this process
+    /// (`Hub::grip`), or one that `GRIP_URL` names. Default: over HTTP alone.
+    ///
+    /// The router then has to be served by that proxy. Behind several processes each connection has to
+    /// stay with the one that it was opened at. With secrets for Standard Webhooks there are no
+    /// WebSockets: what they would get has no signature of theirs.
+    pub fn grip(mut self, grip: &Grip) -> Self {
+        self.grip = Some(grip.clone());
+        self
+    }
+
     /// Builds it, and starts to tell subscribers what they have missed, until the last clone is
     /// gone.
     ///
@@ -126,6 +156,7 @@ impl BroadcasterBuilder {
             store,
             targets,
             settings,
+            grip,
         } = self;
         let Auth {
             to_broadcaster,
@@ -138,11 +169,18 @@ impl BroadcasterBuilder {
         if to_subscriber.kind() == Kind::StandardWebhooks {
             tracing::info!("subscribers are webhooks, whose status is their confirmation");
         }
+        let grip = grip.filter(|_| to_subscriber.kind() != Kind::StandardWebhooks);
+        let sockets = grip.as_ref().map(|grip| Sockets::new(grip.publisher()));
+        let sockets = Arc::new(sockets.unwrap_or_default());
+        if grip.is_some() {
+            spawn_sweep(&sockets);
+        }
         let deliverer = Arc::new(Deliverer::new(
             Arc::clone(&store),
             Arc::clone(&to_broadcaster),
             to_subscriber,
             dial::sender(targets.clone())?,
+            sockets,
             settings,
         ));
         missed::spawn(&deliverer);
@@ -154,6 +192,8 @@ impl BroadcasterBuilder {
             targets,
             settings,
             buffers: Arc::new(Semaphore::new(kibs.min(Semaphore::MAX_PERMITS))),
+            layer: grip.as_ref().map(GripLayer::new),
+            answer_limit: grip.map_or(0, |grip| grip.policy().limits().websocket_body),
         })))
     }
 }

@@ -9,6 +9,9 @@
 //! It speaks the protocol of the Python packages `lonelypsc` and `lonelypss`, in place of the latter:
 //! as an axum router ([`Broadcaster::router`]), and as the program `gripware-topics`.
 //!
+//! A subscriber that is busy keeps a WebSocket instead ([`BroadcasterBuilder::grip`]), which a proxy
+//! holds: a hub in the same process, or Pushpin.
+//!
 //! ```sh
 //! gripware-topics --setup . --to-broadcasters-auth hmac --to-subscribers-auth hmac
 //! gripware-topics --secrets broadcaster-secrets.json --db sqlite:topics.db --allow-target 127.0.0.1
@@ -28,9 +31,28 @@
 //! | `sqlite` | yes | [`SqliteStore`] |
 //! | `program` | yes | the program, and the module `program` |
 //!
+//! # WebSockets
+//! A connection begins with CONFIGURE, and each signature depends on its nonce and a counter, so that
+//! none is good a second time or in another order. At most three sends of at most 16 MiB together are
+//! not acknowledged; up to 255 messages wait behind them, for as long as a delivery may take. What is
+//! late or does not fit was missed, and MISSED says so: the connection of a subscriber that has missed
+//! messages of more than 255 topics ends, as does one that is late in the middle of a message.
+//!
+//! A message is confirmed, and counts as delivered, when CONFIRM_RECEIVE has come. The protocol has no
+//! answer that refuses: what is malformed, refused or too much ends the connection, with 1007, 1008, 1009
+//! or, where there is no room now, 1013.
+//!
+//! Messages that are larger than an answer of the proxy may be go out in parts. `lonelypsc` takes 4 MiB
+//! at a time, and under hmac no message in parts. Compression is refused, which is what a broadcaster
+//! does that has it off.
+//!
+//! What waits for a connection is in the process that it was opened at, which therefore has to have all
+//! its turns.
+//!
 //! # What it does otherwise than the original
 //! - Deliveries go out at the same time, not one after the other.
 //! - A subscriber gets a message once, however many of its patterns match.
+//! - A message over a WebSocket counts when the subscriber has confirmed it, not when it was sent.
 //! - Missed messages are told with waits that double up to two hours, for three days, and what is
 //!   confirmed is forgotten. A subscriber that is not reached for so long is unsubscribed.
 //! - `set_subscriptions` changes recovery URLs of what is there as well.
@@ -52,6 +74,7 @@ mod guard;
 pub mod program;
 mod routes;
 mod settings;
+mod socket;
 mod store;
 
 #[cfg(feature = "sqlite")]

@@ -32,7 +32,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Served, builder, client, serve};
+use crate::support::{Served, builder, client, serve, serve_with_hub};
 
 /// Starting Python takes seconds where there is much else to do.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -70,11 +70,16 @@ struct Original {
 
 impl Original {
     async fn start(broadcaster: &str, auth: &Auth, folder: &TempDir) -> Self {
+        Self::over("http", broadcaster, auth, folder).await
+    }
+
+    async fn over(transport: &str, broadcaster: &str, auth: &Auth, folder: &TempDir) -> Self {
         let secrets = folder.path().join("subscriber-secrets.json");
         std::fs::write(&secrets, auth.to_json()).unwrap();
         let mut child = python("topics_client.py")
             .arg(broadcaster)
             .arg(secrets)
+            .arg(transport)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -160,6 +165,79 @@ async fn their_client_publishes_to_and_receives_from_our_broadcaster() {
         });
         assert_eq!(sent.unwrap().subscribers, 1);
         assert!(message.is_some());
+    }
+}
+
+/// Publishes until somebody is there: over a WebSocket their client does not wait until it is
+/// subscribed.
+async fn notify_one(ours: &Client, topic: &Topic, length: usize) {
+    loop {
+        let sent = ours.notify(topic.clone(), vec![7; length]).await.unwrap();
+        if sent.subscribers == 1 {
+            return;
+        }
+        assert_eq!(sent.subscribers, 0);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn their_client_publishes_and_receives_over_a_websocket() {
+    for (kind, _) in KINDS {
+        let auth = Auth::generate(kind, kind).unwrap();
+        let broadcaster = serve_with_hub(&auth, |builder| builder).await;
+        let folder = tempfile::tempdir().unwrap();
+        let mut theirs = Original::over("websocket", &broadcaster.url, &auth, &folder).await;
+        let ours = client(&auth, &broadcaster).await;
+        let binary = b"\x00\xfe\xff";
+        theirs
+            .subscribe(json!({"exact": STANDARD.encode(binary)}))
+            .await;
+        theirs.subscribe(json!({"glob": "foo/*"})).await;
+
+        // Ours, over HTTP, to theirs.
+        for (topic, length) in [(&binary[..], 5), (b"foo/bar", 800_000), (b"foo/bar", 0)] {
+            let topic = Topic::try_from(topic).unwrap();
+            patiently(notify_one(&ours, &topic, length)).await;
+            theirs.expect_message(topic.as_bytes(), length).await;
+        }
+
+        // Theirs, over the WebSocket that it waits at itself, to both.
+        let mut subscription = ours.subscribe_exact("foo/baz").await.unwrap();
+        for times in [1, 100_000] {
+            let question = json!({
+                "notify": STANDARD.encode("foo/baz"), "data": STANDARD.encode("hello"),
+                "times": times
+            });
+            theirs.say(question).await;
+            let message = patiently(subscription.next()).await.unwrap();
+            assert_eq!(message.data().len(), 5 * times);
+            drop(message);
+            theirs.expect_message(b"foo/baz", 5 * times).await;
+            assert_eq!(theirs.expect("notified").await["notified"], 2);
+        }
+
+        // Many at a time.
+        let topic = Topic::try_from("foo/many").unwrap();
+        let sent: Vec<_> = (0..50)
+            .map(|_| {
+                let (ours, topic) = (ours.clone(), topic.clone());
+                tokio::spawn(async move { ours.notify(topic, "x").await.unwrap().subscribers })
+            })
+            .collect();
+        for one in sent {
+            assert_eq!(patiently(one).await.unwrap(), 1);
+            theirs.expect_message(b"foo/many", 1).await;
+        }
+
+        // It goes without a word, and is not waited for.
+        theirs.child.kill().await.unwrap();
+        let gone = async {
+            while ours.notify("foo/bar", "x").await.unwrap().subscribers > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        patiently(gone).await;
     }
 }
 

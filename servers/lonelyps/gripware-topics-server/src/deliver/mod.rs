@@ -28,6 +28,7 @@ use crate::{
     broadcaster::blocking,
     clock::now,
     dial::Sender,
+    socket::Sockets,
     store::{Match, Missed, Store, StoreError},
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct Deliverer {
     to_broadcaster: Arc<Verifier>,
     to_subscriber: Credential,
     sender: Sender,
+    sockets: Arc<Sockets>,
     lanes: Lanes,
     all: Semaphore,
     settings: Settings,
@@ -62,6 +64,7 @@ impl Deliverer {
         to_broadcaster: Arc<Verifier>,
         to_subscriber: Credential,
         sender: Sender,
+        sockets: Arc<Sockets>,
         settings: Settings,
     ) -> Self {
         let all = settings.deliveries.clamp(1, Semaphore::MAX_PERMITS);
@@ -70,6 +73,7 @@ impl Deliverer {
             to_broadcaster,
             to_subscriber,
             sender,
+            sockets,
             lanes: Lanes::new(&settings),
             all: Semaphore::new(all),
             settings,
@@ -80,20 +84,30 @@ impl Deliverer {
         &self.to_subscriber
     }
 
+    pub(crate) fn sockets(&self) -> &Arc<Sockets> {
+        &self.sockets
+    }
+
     /// Delivers a message, and returns for how many subscribers it was confirmed.
     pub(crate) async fn deliver(self: Arc<Self>, message: Message) -> u32 {
         let matches = self.store.matching(&message.topic);
+        let message = Arc::new(message);
+        let over_sockets = self.sockets.deliver(&message).await;
         // One alone needs no task of its own.
-        if let [only] = matches.as_slice() {
+        if let [only] = matches.as_slice()
+            && over_sockets.is_empty()
+        {
             return self.deliver_to(only, &message).await;
         }
-        let message = Arc::new(message);
         let mut under_way = JoinSet::new();
         for to in matches {
             let (this, message) = (Arc::clone(&self), Arc::clone(&message));
             under_way.spawn(async move { this.deliver_to(&to, &message).await });
         }
-        let mut confirmed = 0_u32;
+        // The message is theirs alone now, and gone with the last of them.
+        drop(message);
+        let time = self.settings.delivery_timeout;
+        let mut confirmed = self.sockets.confirmed(over_sockets, time).await;
         while let Some(done) = under_way.join_next().await {
             confirmed = confirmed.saturating_add(done.unwrap_or(0));
         }

@@ -16,7 +16,8 @@
 //! wrong setting with a line on standard error and status 2.
 //!
 //! Requests come in through a [`Hub`](gripware_hub::Hub) in the same process: HTTP/1.1 and HTTP/2, with
-//! its limits for heads and idle connections. Where `GRIP_URL` names a proxy, that one is in front.
+//! its limits for heads and idle connections, and WebSockets. Where `GRIP_URL` names a proxy, that one is
+//! in front, and WebSockets carry what it lets pass.
 
 mod options;
 mod run;

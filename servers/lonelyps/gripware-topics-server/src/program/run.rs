@@ -14,6 +14,10 @@ use crate::{Broadcaster, SqliteStore, StoreLimits, Targets};
 /// How long what is under way may take when the program ends.
 const DRAIN: Duration = Duration::from_secs(3);
 
+/// Most turns of WebSockets at a time that clients of one address have: many subscribers may be behind
+/// one.
+const MAX_TURNS: usize = 768;
+
 /// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
 /// off by then.
 const CUT_OFF: Duration = Duration::from_secs(4);
@@ -23,6 +27,9 @@ const CUT_OFF: Duration = Duration::from_secs(4);
 /// memory has a limit of its own ([`Settings::max_buffered`](crate::Settings::max_buffered)).
 const MAX_REQUESTS: usize = 16_384;
 
+/// The largest message over a WebSocket that fits a turn.
+const MAX_SOCKET_MESSAGE: usize = 900_000;
+
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
@@ -30,6 +37,8 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let hub = Hub::builder()
         .drain(DRAIN)
         .max_client_requests(MAX_REQUESTS)
+        .max_turns_per_address(MAX_TURNS)
+        .max_message(MAX_SOCKET_MESSAGE)
         .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
@@ -53,7 +62,15 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     };
     let targets = options.allow_target.into_iter();
     let targets = targets.fold(Targets::public(), Targets::allow);
-    let mut builder = Broadcaster::builder(auth).targets(targets);
+    let mut builder = Broadcaster::builder(auth)
+        .targets(targets)
+        .grip(&hub.grip());
+    if !hub.is_embedded() {
+        tracing::warn!(
+            "WebSockets carry what the proxy lets pass: behind Pushpin messages over about 16 KiB to a \
+             subscriber stall, and 200 000 bytes from one end its connection"
+        );
+    }
     if let Db::Sqlite(path) = options.db {
         let store = SqliteStore::open(path, StoreLimits::default());
         builder = builder.store(store.map_err(|error| wrong("--db", ErrorChain(&error)))?);

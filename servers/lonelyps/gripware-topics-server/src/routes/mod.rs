@@ -7,8 +7,9 @@ mod subscriptions;
 use axum::{
     Router,
     body::Body,
+    extract::DefaultBodyLimit,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{any, post},
 };
 use gripware_core::ErrorChain;
 use gripware_topics::{
@@ -21,12 +22,24 @@ use gripware_topics::{
 };
 use http::{HeaderMap, StatusCode, header};
 
-use crate::{Broadcaster, clock::now, store::StoreError};
+use crate::{
+    Broadcaster,
+    clock::now,
+    socket::{WEBSOCKET, turn},
+    store::StoreError,
+};
 
 impl Broadcaster {
-    /// Returns the routes: `/v1/subscribe/exact` and the others. They may be nested anywhere.
+    /// Returns the routes: `/v1/subscribe/exact` and the others, and `/v1/websocket` where there is
+    /// a [proxy](crate::BroadcasterBuilder::grip). They may be nested anywhere.
     pub fn router(&self) -> Router {
-        Router::new()
+        let mut router = Router::new();
+        if let Some(layer) = &self.0.layer {
+            // The layer has bounds of its own.
+            let turn = any(turn).layer(DefaultBodyLimit::disable());
+            router = router.route(WEBSOCKET, turn).layer(layer.clone());
+        }
+        router
             .route(SUBSCRIBE_EXACT, post(subscriptions::subscribe_exact))
             .route(SUBSCRIBE_GLOB, post(subscriptions::subscribe_glob))
             .route(UNSUBSCRIBE_EXACT, post(subscriptions::unsubscribe_exact))
@@ -55,7 +68,7 @@ impl Broadcaster {
     }
 
     /// Signs an answer without tracing.
-    fn sign(&self, signed: &Signed<'_>) -> Option<Authorization> {
+    pub(crate) fn sign(&self, signed: &Signed<'_>) -> Option<Authorization> {
         self.sign_traced(signed, &Tracing::default())
     }
 

@@ -11,7 +11,6 @@ use gripware_topics::{
     trace::{Trace, TraceEvent},
 };
 use http::HeaderMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Failure, answer, body::Pieces};
 use crate::{Broadcaster, clock::since_1970, deliver::Message};
@@ -42,7 +41,8 @@ pub(super) async fn notify(
     if length > settings.max_message {
         return Err(Failure::TooLarge);
     }
-    let room = reserve(&broadcaster.0.buffers, length)?;
+    let busy = Failure::Busy("the messages that are delivered now leave no room");
+    let room = broadcaster.reserve(length).ok_or(busy)?;
     let body = message(&mut pieces, arrived.slice(head_length..), length).await?;
     if Digest::of(&body) != digest {
         return Err(Failure::Broken("the message has another digest"));
@@ -85,16 +85,6 @@ pub(super) async fn notify(
         notified,
         identifier,
     }))
-}
-
-/// Takes room for a message before it comes.
-fn reserve(buffers: &Arc<Semaphore>, length: usize) -> Result<OwnedSemaphorePermit, Failure> {
-    let busy = Failure::Busy("the messages that are delivered now leave no room");
-    let Ok(kibs) = u32::try_from(length.div_ceil(1024)) else {
-        return Err(busy);
-    };
-    let room = Arc::clone(buffers).try_acquire_many_owned(kibs);
-    room.map_err(|_| busy)
 }
 
 async fn message(pieces: &mut Pieces, first: Bytes, length: usize) -> Result<Bytes, Failure> {

@@ -1,27 +1,44 @@
 //! Subscriptions in memory, so that those of a topic are found without looking at all.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::Hash,
+};
 
 use gripware_topics::{Address, Glob, Pattern, SubscriptionList, Topic};
 
-use super::{Match, StoreError, StoreLimits};
+use super::{StoreError, StoreLimits};
 
-type Subscribers = BTreeMap<Address, Option<Address>>;
+/// Who is subscribed, and where each is told of missed messages.
+type Subscribers<K> = BTreeMap<K, Option<Address>>;
 
 /// Topics by name, and patterns by the characters before their first wildcard: for a topic only those
-/// patterns are tried whose beginning it has.
-#[derive(Debug, Default)]
-pub(super) struct Index {
-    exact: HashMap<Topic, Subscribers>,
-    globs: HashMap<Box<str>, BTreeMap<Glob, Subscribers>>,
+/// patterns are tried whose beginning it has. Subscribers are URLs, or connections.
+#[derive(Debug)]
+pub(crate) struct Index<K = Address> {
+    exact: HashMap<Topic, Subscribers<K>>,
+    globs: HashMap<Box<str>, BTreeMap<Glob, Subscribers<K>>>,
     /// How many beginnings there are of each length in bytes.
     lengths: BTreeMap<usize, usize>,
-    urls: HashMap<Address, SubscriptionList>,
+    lists: HashMap<K, SubscriptionList>,
     len: usize,
 }
 
-impl Index {
-    pub(super) fn matching(&self, topic: &Topic) -> Vec<Match> {
+impl<K> Default for Index<K> {
+    fn default() -> Self {
+        Self {
+            exact: HashMap::new(),
+            globs: HashMap::new(),
+            lengths: BTreeMap::new(),
+            lists: HashMap::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<K: Clone + Hash + Ord> Index<K> {
+    /// Returns who is to get messages of a topic, each once, and where each is told of missed ones.
+    pub(crate) fn matching(&self, topic: &Topic) -> Vec<(K, Option<Address>)> {
         let mut found = Vec::new();
         if let Some(subscribers) = self.exact.get(topic) {
             found.extend(subscribers.iter().map(to_match));
@@ -29,9 +46,9 @@ impl Index {
         let Some(text) = topic.as_str().filter(|_| !self.globs.is_empty()) else {
             return found;
         };
-        let mut at: HashMap<Address, usize> = (0..)
+        let mut at: HashMap<K, usize> = (0..)
             .zip(&found)
-            .map(|(at, one)| (one.url.clone(), at))
+            .map(|(at, (key, _))| (key.clone(), at))
             .collect();
         let beginnings = self
             .lengths
@@ -45,9 +62,7 @@ impl Index {
                 let next = found.len();
                 let at = *at.entry(subscriber.0.clone()).or_insert(next);
                 match found.get_mut(at) {
-                    Some(known) if known.recovery.is_none() => {
-                        known.recovery.clone_from(subscriber.1);
-                    }
+                    Some((_, recovery)) if recovery.is_none() => recovery.clone_from(subscriber.1),
                     Some(_) => (),
                     None => found.push(to_match(subscriber)),
                 }
@@ -56,38 +71,38 @@ impl Index {
         found
     }
 
-    pub(super) fn list(&self, url: &Address) -> SubscriptionList {
-        self.urls.get(url).cloned().unwrap_or_default()
+    pub(crate) fn list(&self, key: &K) -> SubscriptionList {
+        self.lists.get(key).cloned().unwrap_or_default()
     }
 
-    pub(super) fn contains(&self, url: &Address, pattern: &Pattern) -> bool {
-        self.urls.get(url).is_some_and(|list| match pattern {
+    pub(crate) fn contains(&self, key: &K, pattern: &Pattern) -> bool {
+        self.lists.get(key).is_some_and(|list| match pattern {
             Pattern::Exact(topic) => list.topics.contains_key(topic),
             Pattern::Glob(glob) => list.globs.contains_key(glob),
         })
     }
 
     /// Whether there is room for one more of a URL.
-    pub(super) fn check_room(&self, url: &Address, limits: &StoreLimits) -> Result<(), StoreError> {
-        let own = self.urls.get(url).map_or(0, SubscriptionList::len);
+    pub(crate) fn check_room(&self, key: &K, limits: &StoreLimits) -> Result<(), StoreError> {
+        let own = self.lists.get(key).map_or(0, SubscriptionList::len);
         check(own, 1, limits.per_url, "subscriptions of this URL")?;
         check(self.len, 1, limits.subscriptions, "subscriptions")
     }
 
     /// Whether there is room for a list in place of what a URL has.
-    pub(super) fn check_replace(
+    pub(crate) fn check_replace(
         &self,
-        url: &Address,
+        key: &K,
         list: &SubscriptionList,
         limits: &StoreLimits,
     ) -> Result<(), StoreError> {
-        let own = self.urls.get(url).map_or(0, SubscriptionList::len);
+        let own = self.lists.get(key).map_or(0, SubscriptionList::len);
         check(0, list.len(), limits.per_url, "subscriptions of this URL")?;
         let others = self.len.saturating_sub(own);
         check(others, list.len(), limits.subscriptions, "subscriptions")
     }
 
-    pub(super) fn insert(&mut self, url: &Address, pattern: &Pattern, recovery: Option<&Address>) {
+    pub(crate) fn insert(&mut self, key: &K, pattern: &Pattern, recovery: Option<&Address>) {
         let subscribers = match pattern {
             Pattern::Exact(topic) => self.exact.entry(topic.clone()).or_default(),
             Pattern::Glob(glob) => {
@@ -99,26 +114,26 @@ impl Index {
                 globs.entry(glob.clone()).or_default()
             }
         };
-        if subscribers.insert(url.clone(), recovery.cloned()).is_none() {
+        if subscribers.insert(key.clone(), recovery.cloned()).is_none() {
             self.len += 1;
         }
-        let list = self.urls.entry(url.clone()).or_default();
+        let list = self.lists.entry(key.clone()).or_default();
         list.insert(pattern.clone(), recovery.cloned());
     }
 
-    pub(super) fn remove(&mut self, url: &Address, pattern: &Pattern) -> bool {
-        if !self.contains(url, pattern) {
+    pub(crate) fn remove(&mut self, key: &K, pattern: &Pattern) -> bool {
+        if !self.contains(key, pattern) {
             return false;
         }
         self.len -= 1;
         match pattern {
-            Pattern::Exact(topic) => remove_from(&mut self.exact, topic, url),
+            Pattern::Exact(topic) => remove_from(&mut self.exact, topic, key),
             Pattern::Glob(glob) => {
                 let beginning = glob.literal_prefix();
                 let globs = self.globs.get_mut(beginning);
                 let empty = globs.is_some_and(|globs| {
                     if let Some(subscribers) = globs.get_mut(glob) {
-                        subscribers.remove(url);
+                        subscribers.remove(key);
                         if subscribers.is_empty() {
                             globs.remove(glob);
                         }
@@ -136,33 +151,33 @@ impl Index {
                 }
             }
         }
-        if let Some(list) = self.urls.get_mut(url) {
+        if let Some(list) = self.lists.get_mut(key) {
             match pattern {
                 Pattern::Exact(topic) => drop(list.topics.remove(topic)),
                 Pattern::Glob(glob) => drop(list.globs.remove(glob)),
             }
             if list.is_empty() {
-                self.urls.remove(url);
+                self.lists.remove(key);
             }
         }
         true
     }
 
-    pub(super) fn replace(&mut self, url: &Address, list: &SubscriptionList) {
+    pub(crate) fn replace(&mut self, key: &K, list: &SubscriptionList) {
         let kept: HashSet<_> = list.iter().map(|(pattern, _)| pattern).collect();
-        for (pattern, _) in self.list(url).iter() {
+        for (pattern, _) in self.list(key).iter() {
             if !kept.contains(&pattern) {
-                self.remove(url, &pattern);
+                self.remove(key, &pattern);
             }
         }
         for (pattern, recovery) in list.iter() {
-            self.insert(url, &pattern, recovery);
+            self.insert(key, &pattern, recovery);
         }
     }
 }
 
-fn to_match((url, recovery): (&Address, &Option<Address>)) -> Match {
-    Match::new(url.clone(), recovery.clone())
+fn to_match<K: Clone>((key, recovery): (&K, &Option<Address>)) -> (K, Option<Address>) {
+    (key.clone(), recovery.clone())
 }
 
 fn check(there: usize, more: usize, limit: usize, what: &'static str) -> Result<(), StoreError> {
@@ -172,9 +187,9 @@ fn check(there: usize, more: usize, limit: usize, what: &'static str) -> Result<
     }
 }
 
-fn remove_from(exact: &mut HashMap<Topic, Subscribers>, topic: &Topic, url: &Address) {
+fn remove_from<K: Ord>(exact: &mut HashMap<Topic, Subscribers<K>>, topic: &Topic, key: &K) {
     if let Some(subscribers) = exact.get_mut(topic) {
-        subscribers.remove(url);
+        subscribers.remove(key);
         if subscribers.is_empty() {
             exact.remove(topic);
         }

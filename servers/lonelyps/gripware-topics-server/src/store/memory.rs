@@ -74,7 +74,11 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn matching(&self, topic: &Topic) -> Vec<Match> {
-        read(&self.index).matching(topic)
+        let matching = read(&self.index).matching(topic);
+        let matching = matching.into_iter();
+        matching
+            .map(|(url, recovery)| Match::new(url, recovery))
+            .collect()
     }
 
     fn list(&self, url: &Address) -> SubscriptionList {

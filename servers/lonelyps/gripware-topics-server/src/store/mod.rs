@@ -1,6 +1,6 @@
 //! Who is subscribed to what, and who has missed something.
 
-mod index;
+pub(crate) mod index;
 mod memory;
 mod missed;
 #[cfg(feature = "sqlite")]

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use gripware_topics::{Auth, client::Client};
+use gripware_hub::Hub;
+use gripware_topics::{Auth, client::Client, ws::MAX_MESSAGE};
 use gripware_topics_server::{Broadcaster, BroadcasterBuilder, Settings, Targets};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -35,6 +36,20 @@ pub(crate) fn serve_on(broadcaster: &Broadcaster, listener: TcpListener) -> Serv
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = broadcaster.router();
     let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    Served { url, serving }
+}
+
+/// As [`serve`], behind a hub, which holds WebSockets.
+pub(crate) async fn serve_with_hub(
+    auth: &Auth,
+    set: impl FnOnce(BroadcasterBuilder) -> BroadcasterBuilder,
+) -> Served {
+    let hub = Hub::builder().max_message(MAX_MESSAGE).build().unwrap();
+    let broadcaster = set(builder(auth).grip(&hub.grip())).build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = hub.serve(listener, broadcaster.router());
+    let serving = tokio::spawn(async move { serving.await.unwrap() });
     Served { url, serving }
 }
 

@@ -1,0 +1,20 @@
+//! The WebSocket side: subscribers that keep a connection (`/v1/websocket`).
+//!
+//! It is an application of gripware as any other: the proxy holds the connection, and each message of
+//! a client is a turn of a handler. A delivery is put into the *outbox* of each connection that
+//! matches, and a refresh makes a turn for the connection, which takes from the outbox what may be sent
+//! now and signs it. The counters that signatures depend on are in the connection's meta, which the
+//! proxy keeps.
+//!
+//! A turn never waits for a delivery: the confirmation that ends it may be the next turn of the same
+//! connection.
+
+mod fault;
+mod outbox;
+mod registry;
+mod turn;
+
+pub(crate) use self::{
+    registry::{Sockets, spawn_sweep},
+    turn::{WEBSOCKET, turn},
+};

@@ -1,0 +1,265 @@
+//! The connections of this process: which of them want a topic, and how they are woken.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use gripware_axum::{Item, Publisher, WsMessage};
+use gripware_core::ErrorChain;
+use gripware_topics::{Pattern, ws::Joiner};
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::outbox::Outbox;
+use crate::{
+    clock::now,
+    deliver::Message,
+    store::{StoreError, StoreLimits, index::Index},
+};
+
+/// How often the proxy asks by itself, where a refresh may have been lost.
+pub(super) const POLL: Duration = Duration::from_secs(60);
+
+/// After how many seconds without a turn a connection is forgotten: the proxy has gone without a
+/// word, or it would have asked three times.
+const FORGET: u64 = 4 * POLL.as_secs();
+
+/// All connections of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    inner: RwLock<Inner>,
+    /// Without one there are no connections.
+    publisher: Option<Publisher>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    sockets: HashMap<Arc<str>, Arc<Socket>>,
+    index: Index<Arc<str>>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Socket {
+    id: Arc<str>,
+    outbox: Mutex<Outbox>,
+    incoming: Mutex<Incoming>,
+    /// Whether a refresh is on its way whose turn has not begun.
+    is_asked: AtomicBool,
+    /// When its last turn was, in seconds since 1970.
+    heard: AtomicU64,
+}
+
+/// A message of the client that comes in parts, with the room that it takes.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) joiner: Joiner,
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+/// Deliveries to connections that have not been confirmed.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay(Vec<(Arc<Socket>, u64, oneshot::Receiver<u32>)>);
+
+impl UnderWay {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Socket {
+    /// Nothing panics while it is held.
+    pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing panics while it is held.
+    pub(super) fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A turn begins: whatever comes from now on needs another one.
+    pub(super) fn begin_turn(&self) {
+        self.heard.store(now(), Ordering::Relaxed);
+        self.is_asked.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether a refresh is to be published: none is on its way.
+    fn ask(&self) -> bool {
+        !self.is_asked.swap(true, Ordering::SeqCst)
+    }
+
+    /// The channel that this connection alone is subscribed to.
+    pub(super) fn channel(id: &str) -> String {
+        format!("topics-{id}")
+    }
+}
+
+impl Sockets {
+    /// Those of a proxy that what is published by this reaches.
+    pub(crate) fn new(publisher: Publisher) -> Self {
+        Self {
+            publisher: Some(publisher),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn open(&self, id: &str, max_message: usize) {
+        let id: Arc<str> = id.into();
+        let socket = Socket {
+            id: Arc::clone(&id),
+            outbox: Mutex::default(),
+            incoming: Mutex::new(Incoming {
+                joiner: Joiner::new(max_message as u64),
+                room: None,
+            }),
+            is_asked: AtomicBool::new(false),
+            heard: AtomicU64::new(now()),
+        };
+        self.write().sockets.insert(id, Arc::new(socket));
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<Arc<Socket>> {
+        self.read().sockets.get(id).map(Arc::clone)
+    }
+
+    /// Forgets a connection. What was under way to it is not confirmed.
+    pub(super) fn close(&self, id: &str) {
+        let closed = self.write().close(id);
+        if let Some(socket) = closed {
+            // Deliveries may hold the connection, and wait for what is dropped here.
+            *socket.outbox() = Outbox::default();
+        }
+    }
+
+    /// Adds a subscription. `false` if the connection has it.
+    pub(super) fn subscribe(&self, socket: &Socket, pattern: &Pattern) -> Result<bool, StoreError> {
+        let mut inner = self.write();
+        if inner.index.contains(&socket.id, pattern) {
+            return Ok(false);
+        }
+        inner
+            .index
+            .check_room(&socket.id, &StoreLimits::default())?;
+        inner.index.insert(&socket.id, pattern, None);
+        Ok(true)
+    }
+
+    /// Removes a subscription. `false` if there is none.
+    pub(super) fn unsubscribe(&self, socket: &Socket, pattern: &Pattern) -> bool {
+        self.write().index.remove(&socket.id, pattern)
+    }
+
+    /// Gives a message to all connections that match, each once.
+    pub(crate) async fn deliver(&self, message: &Arc<Message>) -> UnderWay {
+        if self.publisher.is_none() {
+            return UnderWay::default();
+        }
+        let sockets: Vec<_> = {
+            let inner = self.read();
+            let matching = inner.index.matching(&message.topic);
+            let ids = matching.iter().map(|(id, _)| id);
+            ids.filter_map(|id| inner.sockets.get(id).cloned())
+                .collect()
+        };
+        let mut under_way = Vec::with_capacity(sockets.len());
+        for socket in &sockets {
+            let pushed = socket.outbox().push(message);
+            let pushed = pushed.map(|(number, done)| (Arc::clone(socket), number, done));
+            under_way.extend(pushed);
+        }
+        self.wake(&sockets).await;
+        UnderWay(under_way)
+    }
+
+    /// Waits until deliveries are confirmed or their time is over, and returns for how many
+    /// subscribers they are.
+    pub(crate) async fn confirmed(&self, under_way: UnderWay, time: Duration) -> u32 {
+        let deadline = Instant::now() + time;
+        let (mut confirmed, mut late) = (0_u32, Vec::new());
+        for (socket, number, done) in under_way.0 {
+            match timeout_at(deadline, done).await {
+                Ok(Ok(subscribers)) => confirmed = confirmed.saturating_add(subscribers),
+                // The connection has ended.
+                Ok(Err(_)) => (),
+                Err(_) => {
+                    let is_missed = socket.outbox().expire(number);
+                    late.extend(is_missed.then_some(socket));
+                }
+            }
+        }
+        self.wake(&late).await;
+        confirmed
+    }
+
+    /// Makes turns for connections. The proxy makes one of several that come before it begins.
+    pub(super) async fn wake(&self, sockets: &[Arc<Socket>]) {
+        let asked = sockets.iter().filter(|socket| socket.ask());
+        let items: Vec<_> = asked
+            .map(|socket| {
+                let channel = Socket::channel(&socket.id);
+                (channel, Item::from(WsMessage::refresh()))
+            })
+            .collect();
+        let Some(publisher) = self.publisher.as_ref().filter(|_| !items.is_empty()) else {
+            return;
+        };
+        if let Err(error) = publisher.publish_all(items).await {
+            tracing::warn!(error = %ErrorChain(&error), "connections are not woken, and wait for a poll");
+            for socket in sockets {
+                socket.is_asked.store(false, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {
+        // Nothing panics while it is held.
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn close(&mut self, id: &str) -> Option<Arc<Socket>> {
+        let socket = self.sockets.remove(id)?;
+        self.index.replace(&socket.id, &Default::default());
+        Some(socket)
+    }
+}
+
+/// Forgets connections whose end was never told of, until nobody has the sockets any more.
+pub(crate) fn spawn_sweep(sockets: &Arc<Sockets>) {
+    let sockets = Arc::downgrade(sockets);
+    tokio::spawn(async move {
+        loop {
+            sleep(POLL).await;
+            let Some(sockets) = sockets.upgrade() else {
+                return;
+            };
+            let before = now().saturating_sub(FORGET);
+            let is_silent = |socket: &&Arc<Socket>| socket.heard.load(Ordering::Relaxed) < before;
+            let silent: Vec<_> = {
+                let inner = sockets.read();
+                let silent = inner.sockets.values().filter(is_silent);
+                silent.map(|socket| Arc::clone(&socket.id)).collect()
+            };
+            for id in &silent {
+                sockets.close(id);
+            }
+            if !silent.is_empty() {
+                let count = silent.len();
+                tracing::warn!(count, "connections ended without a word of the proxy");
+            }
+        }
+    });
+}
