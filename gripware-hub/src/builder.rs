@@ -178,8 +178,8 @@ impl HubBuilder {
     /// Changes how [`Hub::grip`] is built: whether a proxy is required, the
     /// [key](GripBuilder::link_key) of private streams, the limits, or what else is
     /// published to. A publisher that is given there has no effect: it is the hub's own, and so are the limits of
-    /// channels and meta, which are [`max_channels`](Self::max_channels) and
-    /// [`max_meta`](Self::max_meta).
+    /// channels, meta and turns, which are [`max_channels`](Self::max_channels),
+    /// [`max_meta`](Self::max_meta) and [`max_turn`](Self::max_turn).
     pub fn grip_with(mut self, change: impl FnOnce(GripBuilder) -> GripBuilder) -> Self {
         self.grip = change(self.grip);
         self
@@ -209,6 +209,7 @@ impl HubBuilder {
         settings.check()?;
         options.check()?;
         let (max_channels, max_meta) = (settings.max_channels, settings.max_meta);
+        let max_turn = settings.max_turn;
         let key = match key {
             Some(key) => key,
             None => random_key()?,
@@ -237,6 +238,8 @@ impl HubBuilder {
             .limits_with(|limits| {
                 limits.channels = max_channels;
                 limits.meta = max_meta;
+                limits.websocket_body = max_turn;
+                limits.websocket_event = max_turn;
             })
             .publisher_with(|publisher| publisher.sink(sink));
         let grip = match is_unsigned {

@@ -111,6 +111,8 @@
 //! | [`tcp_keep_alive`](HubBuilder::tcp_keep_alive) | time without traffic until TCP asks a client's system | 45 s | |
 //! | [`tcp_user_timeout`](HubBuilder::tcp_user_timeout) | time for a client's system to acknowledge what is sent or asked, and for the client to take any of what waits | 60 s | the client counts as gone |
 //! | [`message_timeout`](HubBuilder::message_timeout) | time for a WebSocket client to go on with a message: 1 KiB more of it, or its end | 60 s | closed with 1008 |
+//! | [`max_turn`](HubBuilder::max_turn) | body of a turn of a WebSocket, either way | 1 000 000 bytes | one message at a time; an answer is an error in the handler, or closes the client with 1011 |
+//! | [`turn_queue_bytes`](HubBuilder::turn_queue_bytes) | what a WebSocket client says and the origin has not taken | 200 000 bytes | not read |
 //! | [`max_item`](HubBuilder::max_item) | an item as JSON, or all items of one request to the control API | 16 MiB | refused: an error, or 400 |
 //! | [`backlog_bytes`](HubBuilder::backlog_bytes) | items accepted and not handed out yet | 16 MiB | whoever publishes waits |
 //! | [`message_wait`](HubBuilder::message_wait) | wait for an item's predecessor | 5 s | the item goes on, and streams ask the next link |
@@ -132,8 +134,7 @@
 //! | items that wait for an earlier one, in one channel | 100 | the gap is given up |
 //! | ids that are remembered, in one channel | 10 000 | the oldest is forgotten |
 //! | answer to a next link | 1 000 000 bytes | the stream is cut off |
-//! | answer to a WebSocket's events | 1 000 000 bytes | closed with 1011 |
-//! | what a WebSocket client says and the origin has not taken | 200 000 bytes, 1024 messages | not read |
+//! | messages of a WebSocket client that the origin has not taken | 1024 | not read |
 //! | what a client sends ahead while it is held by HTTP | 16 KiB | cut off |
 //! | what a WebSocket client sends beyond what the origin has to take | 16 KiB | not read; that it leaves is noticed within a second |
 //! | messages of one WebSocket client in a row | 128 | others have their turn |

@@ -3,7 +3,7 @@
 
 use std::{num::NonZero, thread};
 
-use gripware_core::sig::Signer;
+use gripware_core::{Limits, sig::Signer};
 
 use crate::{
     channels::registry::MAX_SHARDS,
@@ -86,6 +86,18 @@ setting::settings! {
         /// Time in which the hub does not read from it, since the application is slower, does not
         /// count.
         message_timeout: Time = 60 s, at least 1 ms;
+        /// the largest body of a turn of a WebSocket, either way: what the client has said, of which one
+        /// message always fits, and what the application answers, over which the client is closed with
+        /// code 1011.
+        ///
+        /// The limits of [`Hub::grip`](crate::Hub::grip) follow this setting: an application in this
+        /// process takes messages of this size less 64 bytes, so that
+        /// [`max_message`](Self::max_message) should not be more, and gets an error where an answer is
+        /// too large. With axum a route for more than 2 MiB has a `DefaultBodyLimit` of its own.
+        max_turn: Size = 1_000_000, at least 16 KiB;
+        /// from how many bytes on that wait for the application nothing more is read from a WebSocket
+        /// client. One message may always come.
+        turn_queue_bytes: Size = 200_000, at least 1;
     }
 
     "Vanished clients" {
@@ -190,11 +202,21 @@ setting::settings! {
 }
 
 impl Settings {
+    /// What a turn of a WebSocket may have.
+    fn limits_of_turns(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.websocket_body = self.max_turn;
+        limits.websocket_event = self.max_turn;
+        limits
+    }
+
     /// What of them holds for every WebSocket.
     pub(crate) fn websocket(&self) -> WsSettings {
         WsSettings {
             min_keep_alive_interval: self.min_keep_alive_interval,
+            limits: self.limits_of_turns(),
             max_message: self.max_message,
+            queue_bytes: self.turn_queue_bytes,
             message_timeout: self.message_timeout,
             heartbeat: HeartbeatSettings {
                 interval: self.ping_interval,

@@ -6,10 +6,10 @@ use std::{error::Error as _, time::Duration};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     routing::{any, get},
 };
-use gripware_axum::{GripLayer, Hold, WebSocketContext, WsMessage};
+use gripware_axum::{GripLayer, Hold, WebSocketContext, WebSocketRejection, WsMessage};
 use gripware_hub::{Hub, HubError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -173,6 +173,52 @@ async fn a_websocket_with_too_many_channels_is_closed_and_its_handler_told_where
         .unwrap()
         .unwrap();
     assert_eq!(close, [0x88, 2, 0x03, 0xf3], "1011, and nothing before it");
+}
+
+#[tokio::test]
+async fn a_turn_has_the_size_that_is_set_in_both_directions() {
+    async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+        if ws.is_opening() {
+            ws.accept();
+        }
+        while let Some(message) = ws.receive()? {
+            ws.send(message)?;
+        }
+        Ok(ws)
+    }
+
+    const LENGTH: usize = 3 << 20;
+    for (max_turn, first_byte) in [(4 << 20, 0x82), (1 << 20, 0x88)] {
+        let hub = Hub::builder()
+            .max_message(LENGTH)
+            .max_turn(max_turn)
+            .turn_queue_bytes(1)
+            .build()
+            .unwrap();
+        let route = any(echo).layer(DefaultBodyLimit::disable());
+        let app = Router::new()
+            .route("/", route)
+            .layer(GripLayer::new(&hub.grip()));
+        let mut client = serve(&hub, app).await;
+        ask(&mut client, "/", HANDSHAKE).await;
+        reads_until(&mut client, b"\r\n\r\n").await;
+        let mut frame = vec![0x82, 0xff];
+        frame.extend_from_slice(&(LENGTH as u64).to_be_bytes());
+        // A mask of zeros.
+        frame.extend_from_slice(&[0; 4]);
+        frame.extend_from_slice(&vec![7; LENGTH]);
+        client.write_all(&frame).await.unwrap();
+        let mut head = [0; 2];
+        let reading = timeout(PATIENCE, client.read_exact(&mut head)).await;
+        reading.unwrap().unwrap();
+        assert_eq!(head[0], first_byte, "a message, or a close");
+        if first_byte == 0x82 {
+            let mut rest = vec![0; 8 + LENGTH];
+            let reading = timeout(PATIENCE, client.read_exact(&mut rest)).await;
+            reading.unwrap().unwrap();
+            assert!(rest[8..].iter().all(|byte| *byte == 7));
+        }
+    }
 }
 
 #[tokio::test]
