@@ -196,7 +196,7 @@ async fn their_client_publishes_and_receives_over_a_websocket() {
         theirs.subscribe(json!({"glob": "foo/*"})).await;
 
         // Ours, over HTTP, to theirs.
-        for (topic, length) in [(&binary[..], 5), (b"foo/bar", 800_000), (b"foo/bar", 0)] {
+        for (topic, length) in [(&binary[..], 5), (b"foo/bar", 3_000_000), (b"foo/bar", 0)] {
             let topic = Topic::try_from(topic).unwrap();
             patiently(notify_one(&ours, &topic, length)).await;
             theirs.expect_message(topic.as_bytes(), length).await;
@@ -204,7 +204,7 @@ async fn their_client_publishes_and_receives_over_a_websocket() {
 
         // Theirs, over the WebSocket that it waits at itself, to both.
         let mut subscription = ours.subscribe_exact("foo/baz").await.unwrap();
-        for times in [1, 100_000] {
+        for times in [1, 700_000] {
             let question = json!({
                 "notify": STANDARD.encode("foo/baz"), "data": STANDARD.encode("hello"),
                 "times": times
@@ -213,8 +213,10 @@ async fn their_client_publishes_and_receives_over_a_websocket() {
             let message = patiently(subscription.next()).await.unwrap();
             assert_eq!(message.data().len(), 5 * times);
             drop(message);
-            theirs.expect_message(b"foo/baz", 5 * times).await;
-            assert_eq!(theirs.expect("notified").await["notified"], 2);
+            // It says in either order that it has the message and that both have.
+            let heard = [theirs.hear().await, theirs.hear().await];
+            assert!(heard.iter().any(|one| one["length"] == 5 * times));
+            assert!(heard.iter().any(|one| one["notified"] == 2), "{heard:?}");
         }
 
         // Many at a time.

@@ -5,7 +5,7 @@ use std::{fmt::Display, pin::pin, time::Duration};
 use gripware_core::ErrorChain;
 use gripware_hub::{BuildError, Hub};
 use gripware_program::{ConfigError, Failure, Signals, announce};
-use gripware_topics::Auth;
+use gripware_topics::{Auth, ws::MAX_MESSAGE};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use super::options::{Db, Options};
@@ -27,8 +27,8 @@ const CUT_OFF: Duration = Duration::from_secs(4);
 /// memory has a limit of its own ([`Settings::max_buffered`](crate::Settings::max_buffered)).
 const MAX_REQUESTS: usize = 16_384;
 
-/// The largest message over a WebSocket that fits a turn.
-const MAX_SOCKET_MESSAGE: usize = 900_000;
+/// The largest turn of a WebSocket: a message of the largest size, and what a turn has beside it.
+const MAX_TURN: usize = MAX_MESSAGE + 1024 * 1024;
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
@@ -38,7 +38,10 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         .drain(DRAIN)
         .max_client_requests(MAX_REQUESTS)
         .max_turns_per_address(MAX_TURNS)
-        .max_message(MAX_SOCKET_MESSAGE)
+        .max_message(MAX_MESSAGE)
+        .max_turn(MAX_TURN)
+        // What is not acknowledged comes to no more.
+        .queue_bytes(MAX_TURN)
         .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),

@@ -44,7 +44,12 @@ pub(crate) async fn serve_with_hub(
     auth: &Auth,
     set: impl FnOnce(BroadcasterBuilder) -> BroadcasterBuilder,
 ) -> Served {
-    let hub = Hub::builder().max_message(MAX_MESSAGE).build().unwrap();
+    let hub = Hub::builder()
+        .max_message(MAX_MESSAGE)
+        .max_turn(MAX_MESSAGE + 1024 * 1024)
+        .queue_bytes(MAX_MESSAGE + 1024 * 1024)
+        .build()
+        .unwrap();
     let broadcaster = set(builder(auth).grip(&hub.grip())).build().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
