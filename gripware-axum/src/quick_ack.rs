@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A TCP listener for [`axum::serve`] whose connections acknowledge at once what they have read.
+/// A TCP listener for [`axum::serve`](fn@axum::serve) whose connections acknowledge at once what they have read.
 ///
 /// Pushpin from 1.37 on writes the head of a request and then its body, and does not turn off
 /// Nagle's algorithm: the body waits until the head is acknowledged, and systems take their time

@@ -94,4 +94,4 @@
 //! | has the kind of WebSocket in its routes (`over_http`) | asks the application, where that is in its process or in front of it: by `Grip-Offer: websocket-events` on the handshake | an application's own WebSockets work as without a hub |
 //! | speaks HTTP/1.1 | and HTTP/2, on the same port, with WebSockets (RFC 8441) | a browser has six connections for HTTP/1.1, which six streams use up |
 //! | cuts held clients off when it ends | ends streams, closes WebSockets with 1001, gives response holds what was stored | a client that is told comes back at once |
-//! | has routes to several origins, and proxies that it trusts (`upstream_key`) | has one origin | the application's router decides, or a second hub |
+//! | takes the most specific line of its routes, and trusts proxies (`upstream_key`) | takes the first [route](crate::Routes) that fits, and trusts none | the order of lines says what counts |
