@@ -10,8 +10,10 @@
 //! connection.
 
 mod fault;
+mod notify;
 mod outbox;
 mod registry;
+mod send;
 mod turn;
 
 pub(crate) use self::{

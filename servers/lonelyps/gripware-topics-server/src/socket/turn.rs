@@ -6,33 +6,25 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gripware_axum::{CloseCode, Message as WsMessage, WebSocketContext, WebSocketErrorKind};
+use gripware_axum::{CloseCode, Message, WebSocketContext};
 use gripware_core::ErrorChain;
 use gripware_topics::{
-    Authorization, Digest, Identifier, Pattern, Topic, Tracing,
+    Authorization, Pattern, Tracing,
     auth::Signed,
-    ws::{
-        Counter, FromBroadcaster, FromSubscriber, Joined, MAX_MESSAGE, Side, StreamHead,
-        StreamPart, nonce,
-    },
+    ws::{Counter, FromBroadcaster, FromSubscriber, Side, nonce},
 };
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     fault::Fault,
-    outbox::{Next, Part},
     registry::{POLL, Socket},
 };
-use crate::{Broadcaster, clock::now, deliver::Message};
+use crate::{Broadcaster, clock::now};
 
 /// Where subscribers open WebSockets.
 pub(crate) const WEBSOCKET: &str = "/v1/websocket";
 
 /// The connection's meta: its nonce, and the next number of either side.
 const META: &str = "topics";
-
-/// What a part of a message takes beside its payload and its topic.
-const HEADERS: usize = 1024;
 
 /// The handler of [`WEBSOCKET`].
 pub(crate) async fn turn(State(broadcaster): State<Broadcaster>, ws: WebSocketContext) -> Response {
@@ -95,19 +87,19 @@ fn end(broadcaster: &Broadcaster, mut ws: WebSocketContext, id: &str, fault: &Fa
     ws.into_response()
 }
 
-struct Turn {
-    broadcaster: Broadcaster,
-    socket: Arc<Socket>,
+pub(super) struct Turn {
+    pub(super) broadcaster: Broadcaster,
+    pub(super) socket: Arc<Socket>,
     /// Once CONFIGURE was there.
-    configured: Option<Configured>,
-    ws: WebSocketContext,
+    pub(super) configured: Option<Configured>,
+    pub(super) ws: WebSocketContext,
 }
 
 /// What the counters of a connection are made of.
-struct Configured {
+pub(super) struct Configured {
     nonce: String,
     subscriber: Counter,
-    broadcaster: Counter,
+    pub(super) broadcaster: Counter,
 }
 
 impl Configured {
@@ -155,7 +147,7 @@ impl Turn {
         Ok(())
     }
 
-    fn receive(&mut self, message: WsMessage) -> Result<(), Fault> {
+    fn receive(&mut self, message: Message) -> Result<(), Fault> {
         if message.is_text() {
             return Err(Fault::Text);
         }
@@ -315,169 +307,8 @@ impl Turn {
         })
     }
 
-    fn verify_notify(
-        &self,
-        authorization: Option<&Authorization>,
-        tracing: &Tracing,
-        identifier: &Identifier,
-        head: &StreamHead,
-    ) -> Result<(), Fault> {
-        if self.configured.is_none() {
-            return Err(Fault::NotConfigured);
-        }
-        let signed = Signed::Notify {
-            topic: &head.topic,
-            identifier,
-            digest: &head.digest,
-        };
-        self.verify(authorization, &signed, tracing)?;
-        match head.compressor {
-            0 => Ok(()),
-            _ => Err(Fault::Compressed),
-        }
-    }
-
-    fn notify(
-        &self,
-        identifier: Identifier,
-        head: StreamHead,
-        payload: &[u8],
-    ) -> Result<(), Fault> {
-        let room = self.reserve(head.compressed_length)?;
-        if Digest::of(payload) != head.digest {
-            return Err(Fault::Digest);
-        }
-        // It is a part of all that came with this turn, which would be kept with it.
-        let body = payload.to_vec().into();
-        self.publish(identifier, head.topic, head.digest, body, room)
-    }
-
-    fn notify_part(&self, part: StreamPart) -> Result<(), Fault> {
-        let mut incoming = self.socket.incoming();
-        let head = match &part.part {
-            Ok(head) => head.clone(),
-            Err(_) => {
-                let head = incoming.joiner.head().cloned();
-                head.ok_or(gripware_topics::ws::StreamError::NotNext)?
-            }
-        };
-        let authorization = part.authorization.as_ref();
-        self.verify_notify(authorization, &part.tracing, &part.identifier, &head)?;
-        if part.part.is_ok() {
-            incoming.room = Some(self.reserve(head.compressed_length)?);
-        }
-        let payload = part.payload.to_vec().into();
-        match incoming.joiner.push(&part.identifier, part.part, payload)? {
-            Joined::More(number) => {
-                let signed = Signed::ContinueNotify {
-                    identifier: &part.identifier,
-                    part: number,
-                };
-                let authorization = self.broadcaster.sign(&signed);
-                self.answer(FromBroadcaster::ContinueNotify {
-                    identifier: part.identifier,
-                    part: number,
-                    authorization,
-                    tracing: Tracing::default(),
-                })
-            }
-            Joined::Message {
-                head,
-                identifier,
-                message,
-            } => {
-                let room = incoming.room.take().ok_or(Fault::State)?;
-                self.publish(identifier, head.topic, head.digest, message, room)
-            }
-        }
-    }
-
-    /// Takes room for a message.
-    fn reserve(&self, length: u64) -> Result<OwnedSemaphorePermit, Fault> {
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length > self.broadcaster.0.settings.max_message {
-            return Err(Fault::TooLarge);
-        }
-        self.broadcaster.reserve(length).ok_or(Fault::Busy)
-    }
-
-    /// Delivers a message beside this turn, and has another one when it is done.
-    fn publish(
-        &self,
-        identifier: Identifier,
-        topic: Topic,
-        digest: Digest,
-        body: bytes::Bytes,
-        room: OwnedSemaphorePermit,
-    ) -> Result<(), Fault> {
-        let place = self.socket.outbox().reserve().ok_or(Fault::Unanswered)?;
-        let (broadcaster, socket) = (self.broadcaster.clone(), Arc::clone(&self.socket));
-        tokio::spawn(async move {
-            let message = Message {
-                topic: topic.clone(),
-                digest,
-                body,
-            };
-            let deliverer = Arc::clone(&broadcaster.0.deliverer);
-            let subscribers = deliverer.deliver(message).await;
-            drop(room);
-            let signed = Signed::ConfirmNotify {
-                identifier: &identifier,
-                subscribers,
-                topic: &topic,
-                digest: &digest,
-            };
-            let authorization = broadcaster.sign(&signed);
-            let answer = FromBroadcaster::ConfirmNotify {
-                identifier,
-                subscribers: u64::from(subscribers),
-                authorization,
-                tracing: Tracing::default(),
-            };
-            socket.outbox().answer(place, answer);
-            broadcaster.sockets().wake(&[socket]).await;
-        });
-        Ok(())
-    }
-
-    /// Sends what is due, as far as there is room in the answer and the client has acknowledged what
-    /// was sent before.
-    fn flush(&mut self) -> Result<(), Fault> {
-        let limit = self.broadcaster.0.answer_limit;
-        let mut is_first = true;
-        loop {
-            let next = {
-                let outbox = self.socket.outbox();
-                if outbox.is_lost() {
-                    return Err(Fault::Slow);
-                }
-                // The topic may be as long as it can be.
-                let room = MAX_MESSAGE.min(limit.saturating_sub(HEADERS));
-                outbox.peek(room.saturating_sub(gripware_topics::MAX_FIELD + HEADERS))
-            };
-            let Some(next) = next else {
-                return Ok(());
-            };
-            let configured = self.configured.as_mut().ok_or(Fault::NotConfigured)?;
-            let before = configured.broadcaster.clone();
-            let message = message(&self.broadcaster, &mut configured.broadcaster, &next);
-            match self.ws.send_binary(message.encode(true)?) {
-                Ok(()) => self.socket.outbox().pop(&next),
-                Err(error) if is_full(&error) && !is_first => {
-                    // It was not sent, so its number was not used.
-                    configured.broadcaster = before;
-                    let (broadcaster, socket) = (self.broadcaster.clone(), self.socket.clone());
-                    tokio::spawn(async move { broadcaster.sockets().wake(&[socket]).await });
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
-            }
-            is_first = false;
-        }
-    }
-
     /// Puts an answer behind those that are not sent yet.
-    fn answer(&self, answer: FromBroadcaster) -> Result<(), Fault> {
+    pub(super) fn answer(&self, answer: FromBroadcaster) -> Result<(), Fault> {
         let mut outbox = self.socket.outbox();
         let place = outbox.reserve().ok_or(Fault::Unanswered)?;
         outbox.answer(place, answer);
@@ -489,7 +320,7 @@ impl Turn {
         Ok(configured.subscriber.next_url())
     }
 
-    fn verify(
+    pub(super) fn verify(
         &self,
         authorization: Option<&Authorization>,
         signed: &Signed<'_>,
@@ -498,58 +329,5 @@ impl Turn {
         let authorization = authorization.map(Authorization::as_str);
         let verifier = &self.broadcaster.0.to_broadcaster;
         Ok(verifier.verify(authorization, signed, tracing, now())?)
-    }
-}
-
-fn is_full(error: &gripware_axum::WebSocketError) -> bool {
-    matches!(error.kind(), WebSocketErrorKind::ReplyTooLarge { .. })
-}
-
-/// Makes of what is due the message that says it.
-fn message(broadcaster: &Broadcaster, counter: &mut Counter, next: &Next) -> FromBroadcaster {
-    let tracing = Tracing::default();
-    match next {
-        Next::Answer(answer) => answer.clone(),
-        Next::Missed(topic) => {
-            let url = counter.next_url();
-            FromBroadcaster::Missed {
-                authorization: broadcaster.sign(&Signed::Missed { url: &url, topic }),
-                tracing,
-                topic: topic.clone(),
-            }
-        }
-        Next::Part(Part {
-            identifier,
-            number,
-            payload,
-            message,
-        }) => {
-            let url = counter.next_url();
-            let signed = Signed::Receive {
-                url: &url,
-                topic: &message.topic,
-                identifier,
-                digest: &message.digest,
-            };
-            let length = message.body.len() as u64;
-            FromBroadcaster::ReceiveStream(StreamPart {
-                authorization: broadcaster.sign(&signed),
-                tracing,
-                identifier: identifier.clone(),
-                part: std::num::NonZeroU64::new(*number).map_or_else(
-                    || {
-                        Ok(StreamHead {
-                            topic: message.topic.clone(),
-                            compressor: 0,
-                            compressed_length: length,
-                            decompressed_length: length,
-                            digest: message.digest,
-                        })
-                    },
-                    Err,
-                ),
-                payload: payload.clone(),
-            })
-        }
     }
 }
