@@ -50,7 +50,29 @@ impl Serve {
     }
 
     /// Ends when the signal comes: nothing more is accepted, requests that are under way get their
-    /// answers, and holds end as [`Hub::shutdown`](crate::Hub::shutdown) says.
+    /// answers, and holds end as [`Hub::shutdown`](crate::Hub::shutdown) says. Without it a process
+    /// that is told to end cuts its clients off:
+    ///
+    /// ```no_run
+    /// # use axum::Router;
+    /// # use gripware_hub::Hub;
+    /// # use tokio::net::TcpListener;
+    /// # async fn example(hub: Hub, listener: TcpListener, app: Router) -> std::io::Result<()> {
+    /// // Of tokio's feature `signal`: what Ctrl-C sends, and what service managers do.
+    /// use tokio::signal::unix::{SignalKind, signal};
+    ///
+    /// let mut interrupted = signal(SignalKind::interrupt())?;
+    /// let mut terminated = signal(SignalKind::terminate())?;
+    /// hub.serve(listener, app)
+    ///     .with_graceful_shutdown(async move {
+    ///         tokio::select! {
+    ///             _ = interrupted.recv() => {}
+    ///             _ = terminated.recv() => {}
+    ///         }
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     pub fn with_graceful_shutdown(
         mut self,
         signal: impl Future<Output = ()> + Send + 'static,
