@@ -192,7 +192,9 @@ pub enum PrivateStreamError {
     #[error("the link of a private stream has expired")]
     Expired,
     /// The application has no key; see [`Policy::with_link_key`](crate::Policy::with_link_key).
-    #[error("no link key is configured, so no private stream can be followed")]
+    #[error(
+        "no link key is configured (GripBuilder::link_key), so no private stream can be followed"
+    )]
     NoKey,
 }
 

@@ -86,7 +86,9 @@ pub enum HoldError {
     LinkQuery,
     /// A link of a private stream, and no key to sign it with; see
     /// [`Policy::with_link_key`](crate::Policy::with_link_key).
-    #[error("the link of a private stream needs a link key (GripBuilder::link_key)")]
+    #[error(
+        "the link of a private stream needs a link key: GripBuilder::link_key, with the hub inside by HubBuilder::grip_with"
+    )]
     NoLinkKey,
     /// A meta name that is empty, or has a character that no proxy reads back.
     #[error("the meta name {name:?} is not made of letters, digits, `-`, `_` and `.`")]

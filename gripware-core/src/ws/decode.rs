@@ -174,7 +174,7 @@ pub enum DecodeErrorKind {
     #[error("no CR LF")]
     InvalidLineEnd,
     /// The body ends inside an event.
-    #[error("the body ends inside an event")]
+    #[error("the body ends inside an event, whose length is hexadecimal,")]
     Truncated,
     /// An `OPEN` or `DISCONNECT` has content.
     #[error("content in an event that has none")]

@@ -76,10 +76,10 @@ pub(super) async fn consent<S: Origin>(
                 tracing::warn!(
                     target: TARGET,
                     path = exchange.uri.path(),
-                    reason = why,
+                    reason = &*why,
                     "an answer to the opening of a WebSocket cannot be obeyed"
                 );
-                let why = settings.development.then_some(why);
+                let why = settings.development.then_some(&*why);
                 return Err(Denied(bad_gateway(why)));
             }
         }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use gripware_core::{
@@ -12,7 +12,7 @@ use gripware_core::{
         is_instruction, trim_ows, trim_ows_bytes,
     },
     proxy::MessageMode,
-    ws::{EventKind, scan},
+    ws::{DecodeError, EventKind, scan},
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
@@ -39,7 +39,17 @@ pub(crate) enum Opening {
     /// It gets this instead.
     Refused(Response<Bytes>),
     /// It gets a 502: the origin's answer is no answer, for the reason that is said.
-    Invalid(&'static str),
+    Invalid(Cow<'static, str>),
+}
+
+impl Opening {
+    fn invalid(why: &'static str) -> Self {
+        Self::Invalid(why.into())
+    }
+
+    fn no_events(error: DecodeError) -> Self {
+        Self::Invalid(format!("the body is not a list of events: {error}").into())
+    }
 }
 
 /// An origin's consent to a WebSocket.
@@ -113,15 +123,15 @@ pub(crate) fn judge(
     let mut events = scan(&body, &settings.limits_of_answers());
     match events.next() {
         Some(Ok((EventKind::Open, _))) => {}
-        Some(Ok(_)) | None => return Opening::Invalid("the first event is not OPEN"),
-        Some(Err(_)) => return Opening::Invalid("the body is not a list of events"),
+        Some(Ok(_)) | None => return Opening::invalid("the first event is not OPEN"),
+        Some(Err(error)) => return Opening::no_events(error),
     }
-    if events.any(|event| event.is_err()) {
-        return Opening::Invalid("the body is not a list of events");
+    if let Some(Err(error)) = events.find(Result::is_err) {
+        return Opening::no_events(error);
     }
     forget_empty_subprotocol(&mut parts.headers);
     if !is_offered(&parts.headers, client) {
-        return Opening::Invalid("the subprotocol is none that the client offers");
+        return Opening::invalid("the subprotocol is none that the client offers");
     }
     let mode = MessageMode::of(&parts.headers);
     Opening::Accepted(Box::new(Accepted {
@@ -168,10 +178,10 @@ pub(crate) fn interval(poll: u32, settings: &WsSettings) -> Duration {
 
 fn refused(mut response: Response<Bytes>, settings: &WsSettings) -> Opening {
     if response.status().is_informational() {
-        return Opening::Invalid("a status that ends no request");
+        return Opening::invalid("a status that ends no request");
     }
     if response.body().len() > settings.limits.refusal_body {
-        return Opening::Invalid("the body of a refusal is over its limit");
+        return Opening::invalid("the body of a refusal is over its limit");
     }
     let headers = response.headers_mut();
     strip_hop_by_hop(headers);

@@ -206,7 +206,7 @@ fn an_error_says_what_and_where() {
     let error = read(b"OPEN\r\nTEXT 2\r\nhi").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the body ends inside an event at byte 16"
+        "the body ends inside an event, whose length is hexadecimal, at byte 16"
     );
 }
 

@@ -130,6 +130,20 @@ fn what_does_not_open_with_open_is_no_answer() {
 }
 
 #[test]
+fn what_is_wrong_with_an_answer_is_said_with_its_place() {
+    // Whoever writes a length in decimal is told how it is read.
+    let body = "OPEN\r\nTEXT 39\r\nc:{\"type\":\"subscribe\",\"channel\":\"news\"}\r\n";
+    let Opening::Invalid(why) = judged(200, &[TYPE], body) else {
+        panic!("it is longer than its event");
+    };
+    assert_eq!(
+        why,
+        "the body is not a list of events: the body ends inside an event, whose length is \
+         hexadecimal, at byte 56"
+    );
+}
+
+#[test]
 fn the_subprotocol_is_one_of_the_clients_or_none() {
     for protocols in [
         &["p3"][..],
