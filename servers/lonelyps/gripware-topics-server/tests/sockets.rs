@@ -240,3 +240,32 @@ async fn who_does_not_acknowledge_gets_three_and_learns_that_it_missed_the_fourt
         "{heard:?}"
     );
 }
+
+/// Confirms whatever comes.
+async fn confirm_all(mut socket: Socket) {
+    while let Ok(FromBroadcaster::ReceiveStream(part)) = socket.hear().await {
+        let confirm = FromSubscriber::ConfirmReceive {
+            identifier: part.identifier,
+            authorization: None,
+            tracing: Tracing::default(),
+            subscribers: 1,
+        };
+        socket.say(&confirm).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_subscribers_confirms_each_message() {
+    const COUNT: u32 = 200;
+    let broadcaster = serve_with_hub(&Auth::none(), |builder| builder).await;
+    let client = client(&Auth::none(), &broadcaster).await;
+    for _ in 0..COUNT {
+        let mut socket = Socket::configured(&broadcaster).await;
+        socket.subscribe("t").await;
+        tokio::spawn(confirm_all(socket));
+    }
+    for _ in 0..5 {
+        let sent = timeout(SOON, client.notify("t", "x")).await.unwrap();
+        assert_eq!(sent.unwrap().subscribers, COUNT);
+    }
+}
