@@ -3,6 +3,7 @@ use std::fmt;
 use gripware_core::{HttpResponse, HttpStream, Item, ItemError, SseEvent, WsMessage};
 
 use super::Template;
+use crate::EntryId;
 
 /// An item that is yet to get its id, to be appended to a [`History`](super::History).
 ///
@@ -55,6 +56,13 @@ impl Draft {
 
     pub(super) fn idempotency_key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// The item as the entry `id`.
+    pub(super) fn item(&self, id: &EntryId) -> Item {
+        let own = id.to_string();
+        let item = (self.make)(&own);
+        item.id(own).prev_id(id.previous().to_string())
     }
 
     pub(super) fn template(&self, channel: &str, prefix: &str) -> Result<Template, ItemError> {

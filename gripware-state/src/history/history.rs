@@ -2,11 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use gripware_core::{Channel, ChannelError, HttpResponse, HttpStream, Item};
 
-use super::{
-    Appended, Draft, HistoryBackend, MAX_PAGE_ENTRIES, NewEntry, Page,
-    page::{Cursor, decode},
-};
-use crate::{EntryId, Position, StateError, StateErrorKind, resume::Refresher};
+use super::{Appended, Draft, HistoryBackend, MAX_PAGE_ENTRIES, NewEntry, Page, page::Cursor};
+use crate::{EntryId, Position, StateError, resume::Refresher};
 
 /// Entries that a channel keeps where nothing else is set.
 pub const DEFAULT_SIZE: usize = 100;
@@ -115,10 +112,9 @@ impl History {
             ttl: self.ttl,
         };
         let appended = self.backend.append(channel.name(), entry).await?;
-        let entry = decode(&template.fill(&appended.id));
         Ok(Appended {
             id: appended.id,
-            item: entry.ok_or(StateErrorKind::Corrupt)?.item,
+            item: draft.item(&appended.id),
             is_duplicate: appended.is_duplicate,
             is_relayed: relayed.is_some() && !appended.is_duplicate,
         })
