@@ -70,6 +70,10 @@
 //! the addresses of all. History and presence are shared by `GRIPWARE_STATE=redis://…`. The example
 //! `rooms` has all of it, and `examples/rooms/nodes` starts two processes with a relay, Redis and nginx.
 //!
+//! What publishers, clients and nodes see when the broker or a node fails is in a table of the
+//! documentation of `gripware_hub`, under "Several nodes", and what handlers see of the history and
+//! presence when Redis fails in one of `gripware_redis::state`.
+//!
 //! # Routes
 //! Several applications behind one program, or several processes of one: `--route`, which may be
 //! repeated, or `route = ["…"]` in the file; `gripware_hub::Routes` in a library. SIGHUP reads origins

@@ -80,7 +80,7 @@ impl History {
     pub fn refreshing<F, T>(mut self, refresh: F) -> Self
     where
         F: Fn(String) -> T + Send + Sync + 'static,
-        T: Future<Output = Result<(), Failure>> + Send + 'static,
+        T: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         self.refresher = Some(Refresher(Arc::new(Inner {
             refresh: Box::new(move |connection| Box::pin(refresh(connection))),
