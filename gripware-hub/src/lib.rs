@@ -92,7 +92,7 @@
 //!
 //! | setting | what | default | beyond it |
 //! |---|---|---|---|
-//! | [`max_header_size`](HubBuilder::max_header_size) | head of a request, with 33 bytes for each header at least; the origin's answers have 1985 headers at most | 64 KiB | 431 |
+//! | [`max_header_size`](HubBuilder::max_header_size) | head of a request, and in HTTP/1.x 256 headers; the origin's answers have as many at most | 64 KiB | 431 |
 //! | [`header_timeout`](HubBuilder::header_timeout) | time for a head; idle time of a connection that is not held | 60 s | closed |
 //! | [`max_connections`](HubBuilder::max_connections) | connections that are not held | as many as the system allows | wait to be accepted |
 //! | [`max_streams`](HubBuilder::max_streams) | requests in progress on one HTTP/2 connection, holds included | 250 | wait |
@@ -163,7 +163,7 @@
 //! | trailers | in both directions. `TE` is about the connection, so applications at an address that wait for it send none |
 //! | compression | `Accept-Encoding` reaches the application, and a compressed answer the client, as they are. One that is an instruction (a hold, `application/grip-instruct`, events of a WebSocket, a page of a next link) is decompressed within the [limits](#limits-and-defaults): gzip, deflate, brotli and zstd with a window of up to 8 MiB |
 //! | time | a request takes as long as it takes: an upload of a byte a second, a handler that thinks for minutes, an answer that pauses. A limit on the application's silence is [`origin_idle_timeout`](HubBuilder::origin_idle_timeout), which is off by default |
-//! | headers | as many as HTTP/2 lets into 64 KiB, 1985, in both directions; an empty `Sec-WebSocket-Protocol` of the application counts as none |
+//! | headers | 256 in both directions, and in HTTP/2 as many as fit into 64 KiB; an empty `Sec-WebSocket-Protocol` of the application counts as none |
 //! | half-closed clients | a client that closes its sending side after its request (`printf … \| nc -N`) gets its answer, as long as it takes some of it within each [`answer_timeout`](HubBuilder::answer_timeout): TCP does not tell it from one that has left. A client that is held, asks for a WebSocket or follows server-sent events has left: nobody would notice it otherwise until the next item |
 //! | early answers | an answer that comes before the request is whole reaches the client, also where the origin closes behind it. A client that goes on sending is read for up to 10 s, so that no reset overtakes the answer |
 //! | WebSockets of the application's own | under [`Hub::serve`] and [`Hub::front`] the handler decides. A handshake comes as it is, with `Grip-Offer: websocket-events`: whoever answers 101 gets the bytes, with the extension `grip` [the messages](#grip-on-the-applications-own-websockets), and a handler that takes a `WebSocketContext` the conversation. A route that takes no GET (404, 405, 501) is asked once more, by `POST` with `OPEN`. Under [`Hub::forward`] handshakes are events, or all native with [`native_websockets`](HubBuilder::native_websockets), and under [`Hub::forward_by`] as the [route](Routes::parse) says (`native_ws`); the log says so where an opening is refused |

@@ -9,9 +9,9 @@ use thiserror::Error;
 /// connection, and every other call with it.
 pub const MAX_HEAD: usize = 64 * 1024;
 
-/// How many headers a head of HTTP/1.1 may have: as many as fit into [`MAX_HEAD`], the shortest there
-/// are, so that both versions let the same pass. A parser of HTTP/1.1 takes room for them ahead.
-pub(crate) const MAX_HEADERS: usize = MAX_HEAD / 33;
+/// How many headers a head of HTTP/1.1 may have. The parser makes room for all of them before it reads
+/// a head, whatever comes: with as many as fit into [`MAX_HEAD`] that would be half the work of a call.
+pub(crate) const MAX_HEADERS: usize = 256;
 
 /// Times and limits of one end of a pipe.
 ///

@@ -284,7 +284,7 @@ async fn mirror() -> String {
 }
 
 #[tokio::test]
-async fn as_many_headers_pass_as_fit_into_a_head() {
+async fn more_headers_pass_than_a_parser_has_room_for_by_itself() {
     let site = Site::new();
     let (server, address, _serving) = site.server().await;
     let client = site.client_builder("app", address).build().unwrap();
@@ -292,7 +292,7 @@ async fn as_many_headers_pass_as_fit_into_a_head() {
     let _dialling = Running::client(&client, handler);
     within(client.connected()).await;
     let (web, _entrance) = entrance(Entrance::of_server(&server)).await;
-    let headers: Vec<_> = (0..1500).map(|n| format!("x-{n}: 1")).collect();
+    let headers: Vec<_> = (0..240).map(|n| format!("x-{n}: 1")).collect();
     let mut stream = TcpStream::connect(&web).await.unwrap();
     let head = format!(
         "GET /client/app/mirror HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n\r\n",
@@ -305,5 +305,5 @@ async fn as_many_headers_pass_as_fit_into_a_head() {
     let back = answer
         .lines()
         .filter(|line| line.starts_with("x-") && line.ends_with(": 1"));
-    assert_eq!(back.count(), 1500);
+    assert_eq!(back.count(), headers.len());
 }

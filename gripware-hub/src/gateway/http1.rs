@@ -20,7 +20,7 @@ use super::{
     server::{Connected, Gateway, Returning},
 };
 use crate::{
-    handoff::ClientConn, http::header_count::max_headers, log::TARGET, origin::Origin,
+    handoff::ClientConn, http::header_count::MAX_HEADERS, log::TARGET, origin::Origin,
     socket::Socket,
 };
 
@@ -57,7 +57,7 @@ pub(super) async fn serve<S: Origin>(
         .half_close(true)
         .header_read_timeout(options.header_timeout)
         .max_header_size(options.max_header_size)
-        .max_headers(max_headers(options.max_header_size))
+        .max_headers(MAX_HEADERS)
         .serve_connection(Rewind::new(socket, prefix, Arc::clone(&slot)), client);
     let mut is_stopping = false;
     let mut stall = StallTimer::default();

@@ -66,8 +66,8 @@ setting::settings! {
     "Clients" {
         /// how long the head of a request may take, and how long an idle connection is kept.
         header_timeout as head_timeout: Time = 60 s, at least 1 ms;
-        /// the largest head of a request. A larger one gets 431. A header counts for at least 33
-        /// bytes, as in HTTP/2: 64 KiB have room for 1985.
+        /// the largest head of a request. A larger one gets 431, and so does one of HTTP/1.x
+        /// with more than 256 headers. In HTTP/2 a header counts for 32 bytes more than it has.
         max_header_size as max_head: Size = 64 KiB, at least 8 KiB;
         /// how many requests may be in progress on one HTTP/2 connection; clients that are held count.
         /// It is what browsers are told, which let more requests wait.

@@ -14,7 +14,7 @@ use crate::{
     descriptors::DescriptorReserve,
     http::{
         body::Body,
-        header_count::{MAX_HEAD, max_headers},
+        header_count::{MAX_HEAD, MAX_HEADERS},
     },
     log::TARGET,
     origin::{ClientAddr, Origin},
@@ -49,7 +49,7 @@ async fn serve_connection(accepted: Accepted, app: impl Origin, stop: Cancellati
     builder
         .http1()
         .timer(TokioTimer::new())
-        .max_headers(max_headers(MAX_HEAD));
+        .max_headers(MAX_HEADERS);
     builder.http2().max_header_list_size(MAX_HEAD as u32);
     let io = TokioIo::new(QuickAck(accepted.socket));
     let connection = builder.serve_connection_with_upgrades(io, service);

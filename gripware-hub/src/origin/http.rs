@@ -19,7 +19,7 @@ use tower_service::Service;
 use super::{OriginAddress, OriginError, connect::Connector};
 use crate::http::{
     body::Body,
-    header_count::{MAX_HEAD, max_headers},
+    header_count::{MAX_HEAD, MAX_HEADERS},
 };
 
 /// An application behind an HTTP address, over HTTP/1.1 connections that are kept for the next
@@ -47,7 +47,7 @@ impl HttpOrigin {
             .pool_idle_timeout(Self::IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
-            .http1_max_headers(max_headers(MAX_HEAD))
+            .http1_max_headers(MAX_HEADERS)
             .build(connector);
         Self {
             client,

@@ -7,13 +7,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::duplex;
 
 use super::{Origin, OriginError};
-use crate::http::body::Body;
+use crate::http::{body::Body, header_count::MAX_HEADERS};
 
 /// How many bytes may wait in either direction between the hub and an application in this process.
 const BUFFER: usize = 16 * 1024;
-
-/// More headers than any head has that fits into its limit in bytes.
-const MAX_HEADERS: usize = 1024;
 
 /// Asks an application in this process over a connection of its own. A server's frameworks take the
 /// upgrade from the connection that hyper serves, and have no other way to a socket.
