@@ -138,7 +138,7 @@
 //! | `ConnectionInfo`, `peer_addr`, the client's address, `X-Forwarded-For` | above |
 //! | `actix-ws`, upgrade | [`WebSocketContext`] and [`websocket`]: the proxy has the connection, and the handler gets its messages |
 //! | `Origin`, cross-site, CSRF, CORS | [`AllowedOrigins`], and [Logins](gripware_core::manual::logins) |
-//! | presence, history, who is online | `gripware-state`, in memory and over Redis |
+//! | presence, history, who is online | `gripware-state`, in memory and over Redis, with the feature `state` |
 //! | gzip, compression | the order of middleware, above |
 //! | multipart, uploads, large bodies | as without gripware: what is no hold passes through |
 //! | scale, several processes, Redis, NATS | [Deployment](gripware_core::manual::deployment), `gripware-relay` |
@@ -153,6 +153,7 @@
 //! | `rust-crypto` | no | checks signatures in pure Rust; aws-lc-rs is used where both are on |
 //! | `zeromq` | no | publishes to a Pushpin's ZeroMQ socket |
 //! | `quick-ack` | no | [`quick_ack`], for origins behind Pushpin 1.37 or newer |
+//! | `state` | no | a [`WebSocketRejection`] is made of errors of `gripware-state`, and its streams and errors are responses |
 //!
 //! What the protocol is, what is set how and why, and who attacks what is in
 //! [`gripware_core::manual`].

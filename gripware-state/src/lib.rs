@@ -38,11 +38,86 @@
 //! - [`records`]: values under keys, with versions and expiries.
 //! - [`resume`]: handlers of streams, long polls and WebSockets that miss nothing.
 //!
+//! # In handlers
+//! With the feature `state` of `gripware-axum`; that of `gripware-actix` has the same names:
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod application {
+//! use axum::{Router, extract::State, routing::{any, get}};
+//! use gripware_axum::{
+//!     Grip, GripContext, GripLayer, Item, LastEventId, Publisher, SseEvent, WebSocketContext,
+//!     WebSocketRejection, WsMessage,
+//! };
+//! use gripware_state::{Draft, History, Member, Presence, StateError, resume::ResumedStream};
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     publisher: Publisher,
+//!     history: History,
+//!     presence: Presence,
+//! }
+//!
+//! /// Events from where the browser was cut off: those that are kept, then those that are published.
+//! async fn events(
+//!     State(app): State<App>,
+//!     cx: GripContext,
+//!     cursor: LastEventId,
+//! ) -> Result<ResumedStream, StateError> {
+//!     app.history.stream("room", "/events").resume(&cx, &cursor).await
+//! }
+//!
+//! async fn room(
+//!     State(app): State<App>,
+//!     mut ws: WebSocketContext,
+//! ) -> Result<WebSocketContext, WebSocketRejection> {
+//!     if ws.is_opening() {
+//!         ws.accept();
+//!         app.history.socket("room")?.subscribe(&mut ws, None).await?;
+//!         ws.subscribe("room:presence")?;
+//!     }
+//!     let me = Member::new("anna", ws.connection_id().as_str())?;
+//!     app.presence.turn(&mut ws, "room", &me).await?;
+//!     while let Some(said) = ws.receive()? {
+//!         let text = said.into_text()?;
+//!         let draft = Draft::with_id(move |id| {
+//!             let event = SseEvent::new().id(id).data(&text);
+//!             Item::from(event).ws_message(WsMessage::text(&text))
+//!         });
+//!         let appended = app.history.append("room", draft).await?;
+//!         if let Some(item) = appended.into_item() {
+//!             app.publisher.publish("room", item).await?;
+//!         }
+//!     }
+//!     Ok(ws)
+//! }
+//!
+//! /// `grip` is the hub's, or `Grip::from_env()?`.
+//! pub fn application(grip: &Grip) -> Result<Router, gripware_state::ConfigError> {
+//!     let state = gripware_state::State::from_env()?;
+//!     let publisher = grip.publisher();
+//!     let announcer = publisher.clone();
+//!     let presence = state.presence().announcing(move |channel, item| {
+//!         let publisher = announcer.clone();
+//!         async move { Ok(publisher.publish(channel, item).await?) }
+//!     });
+//!     // Without this nobody is found to have gone.
+//!     let running = presence.clone();
+//!     tokio::spawn(async move { running.run(std::future::pending()).await });
+//!     Ok(Router::new()
+//!         .route("/events", get(events))
+//!         .route("/room", any(room))
+//!         .layer(GripLayer::new(grip))
+//!         .with_state(App { publisher, history: state.history(), presence }))
+//! }
+//! # }
+//! ```
+//!
 //! # Features
 //! | feature | default | what it does |
 //! |---|---|---|
-//! | `axum` | no | a resumed stream is a response of axum |
-//! | `actix` | no | a resumed stream is a response of actix-web |
+//! | `axum` | no | a resumed stream is a response of axum, and so is a [`StateError`] |
+//! | `actix` | no | a resumed stream is a response of actix-web, and so is a [`StateError`] |
 //! | `suite` | no | [`suite`]: the tests that every backend passes, for those who write one |
 //! | `tracing` | yes | says in the log what could not be announced, renewed or swept |
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |
@@ -78,6 +153,8 @@ mod namespace;
 pub mod presence;
 mod provider;
 pub mod records;
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod respond;
 pub mod resume;
 mod state;
 #[cfg(feature = "suite")]

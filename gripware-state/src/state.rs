@@ -3,7 +3,7 @@ use std::env;
 use crate::{
     ConfigError, History, Presence, Records,
     namespace::Namespace,
-    provider::{Backends, StateProvider},
+    provider::{Backends, NoProvider, StateProvider},
 };
 
 /// What the URL of the state is read from.
@@ -49,6 +49,15 @@ impl State {
         }
     }
 
+    /// State in memory, for a proxy where the environment says: [`with`](Self::with) nobody who opens
+    /// engines, and [`StateBuilder::from_env`].
+    ///
+    /// # Errors
+    /// Where a variable cannot be used, such as `GRIPWARE_STATE` with the URL of an engine.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::with::<NoProvider>([]).from_env()
+    }
+
     /// State over backends, for a proxy outside of this process.
     #[must_use]
     pub fn new(backends: Backends) -> Self {
@@ -77,7 +86,7 @@ impl State {
     }
 
     /// Who is in channels. Call it once and clone the handle: each call has a node's lease of its
-    /// own.
+    /// own. Let a task run [`Presence::run`], or nobody is found to have gone.
     #[must_use]
     pub fn presence(&self) -> Presence {
         let presence = Presence::new(self.backends.presence.clone());

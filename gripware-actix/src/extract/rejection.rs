@@ -1,5 +1,7 @@
 //! What a client or a proxy is told where an extractor fails.
 
+use std::error::Error as StdError;
+
 use actix_web::{
     HttpResponse, ResponseError, body::BoxBody, error::PayloadError, http::StatusCode,
 };
@@ -8,6 +10,8 @@ use gripware_core::{
     ws::{Reply, WebSocketError},
 };
 use gripware_publish::PublishError;
+#[cfg(feature = "state")]
+use gripware_state::{StateError, resume::SocketError};
 use thiserror::Error;
 
 use crate::{convert, respond::reply};
@@ -32,10 +36,10 @@ impl ResponseError for MiddlewareMissing {
 
 /// Why a request could not be read as WebSocket events, or a conversation went wrong.
 ///
-/// Any [`WebSocketError`] and [`PublishError`] becomes one, so a handler that fails in no other way
-/// may return `Result<WebSocketContext, WebSocketRejection>` and use `?`. As an answer about a
-/// connection that is open it closes the client: with 1007 where a message was not what the handler
-/// took, with 1011 otherwise.
+/// Any [`WebSocketError`] and [`PublishError`] becomes one, so a handler may return
+/// `Result<WebSocketContext, WebSocketRejection>` and use `?`; with the feature `state` those of
+/// `gripware-state` do as well, and errors of anything else go through [`other`](Self::other). As an answer about a connection that is open it closes the client: with
+/// 1007 where a message was not what the handler took, with 1011 otherwise.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WebSocketRejection {
@@ -58,14 +62,42 @@ pub enum WebSocketRejection {
     /// What a client said was not published. 502, or 500 where the item was built wrong.
     #[error("a message could not be published")]
     Publish(#[from] PublishError),
+    /// What else the handler needs has failed, such as a database; made by
+    /// [`other`](Self::other). 500.
+    #[error("the WebSocket events could not be handled")]
+    Other(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl WebSocketRejection {
+    /// Makes one of any error, such as that of a database. The client learns
+    /// nothing of it, and the log has it with its causes.
+    ///
+    /// ```
+    /// use gripware_actix::{WebSocketContext, WebSocketRejection};
+    ///
+    /// async fn look_up() -> Result<String, std::io::Error> {
+    /// #   Ok(String::new())
+    ///     // …
+    /// }
+    ///
+    /// async fn room(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+    ///     ws.accept();
+    ///     let topic = look_up().await.map_err(WebSocketRejection::other)?;
+    ///     ws.send_text(topic)?;
+    ///     Ok(ws)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Other(error.into())
+    }
+
     /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
             Self::MiddlewareMissing(missing) => missing.status_code(),
+            Self::Other(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotWebSocket | Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Unsigned => StatusCode::FORBIDDEN,
             Self::Events(error) => convert::to_status(error.status()),
@@ -80,6 +112,24 @@ impl WebSocketRejection {
                 error.to_reply()
             }
             other => Reply::text(convert::status(other.status()), format!("{other}\n")),
+        }
+    }
+}
+
+#[cfg(feature = "state")]
+impl From<StateError> for WebSocketRejection {
+    fn from(error: StateError) -> Self {
+        Self::other(error)
+    }
+}
+
+#[cfg(feature = "state")]
+impl From<SocketError> for WebSocketRejection {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::WebSocket(error) => Self::Events(error),
+            SocketError::State(error) => error.into(),
+            error => Self::other(error),
         }
     }
 }

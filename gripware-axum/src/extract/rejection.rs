@@ -9,6 +9,8 @@ use gripware_core::{
     ws::{Reply, WebSocketError},
 };
 use gripware_publish::PublishError;
+#[cfg(feature = "state")]
+use gripware_state::{StateError, resume::SocketError};
 use http::StatusCode;
 use thiserror::Error;
 
@@ -33,10 +35,10 @@ impl IntoResponse for LayerMissing {
 
 /// Why a request could not be read as WebSocket events, or a conversation went wrong.
 ///
-/// Any [`WebSocketError`] and [`PublishError`] becomes one, so a handler that fails in no other way
-/// may return `Result<WebSocketContext, WebSocketRejection>` and use `?`. As an answer about a
-/// connection that is open it closes the client: with 1007 where a message was not what the handler
-/// took, with 1011 otherwise.
+/// Any [`WebSocketError`] and [`PublishError`] becomes one, so a handler may return
+/// `Result<WebSocketContext, WebSocketRejection>` and use `?`; with the feature `state` those of
+/// `gripware-state` do as well, and errors of anything else go through [`other`](Self::other). As an answer about a connection that is open it closes the client: with
+/// 1007 where a message was not what the handler took, with 1011 otherwise.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WebSocketRejection {
@@ -59,18 +61,63 @@ pub enum WebSocketRejection {
     /// What a client said was not published. 502, or 500 where the item was built wrong.
     #[error("a message could not be published")]
     Publish(#[from] PublishError),
+    /// What else the handler needs has failed, such as a database; made by
+    /// [`other`](Self::other). 500.
+    #[error("the WebSocket events could not be handled")]
+    Other(#[source] BoxError),
 }
 
 impl WebSocketRejection {
+    /// Makes one of any error, such as that of a database. The client learns
+    /// nothing of it, and the log has it with its causes.
+    ///
+    /// ```
+    /// use gripware_axum::{WebSocketContext, WebSocketRejection};
+    ///
+    /// async fn look_up() -> Result<String, std::io::Error> {
+    /// #   Ok(String::new())
+    ///     // …
+    /// }
+    ///
+    /// async fn room(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+    ///     ws.accept();
+    ///     let topic = look_up().await.map_err(WebSocketRejection::other)?;
+    ///     ws.send_text(topic)?;
+    ///     Ok(ws)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn other(error: impl Into<BoxError>) -> Self {
+        Self::Other(error.into())
+    }
+
     /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::LayerMissing(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::LayerMissing(_) | Self::Other(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotWebSocket | Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Unsigned => StatusCode::FORBIDDEN,
             Self::Events(error) => error.status(),
             Self::Publish(error) => error.status_code(),
+        }
+    }
+}
+
+#[cfg(feature = "state")]
+impl From<StateError> for WebSocketRejection {
+    fn from(error: StateError) -> Self {
+        Self::other(error)
+    }
+}
+
+#[cfg(feature = "state")]
+impl From<SocketError> for WebSocketRejection {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::WebSocket(error) => Self::Events(error),
+            SocketError::State(error) => error.into(),
+            error => Self::other(error),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! A *connection* joins as a *user*. Only a user's first connection is a join, and only its last one
 //! a leave, which waits for a [grace](Presence::grace) so that a page can be reloaded. Connections
 //! that end without a word are found by their *lease*: that of their node where the proxy is in
-//! this process ([`Presence::by_node`]), or a time of their own behind another proxy.
+//! this process ([`Presence::by_node`]), or a time of their own behind another proxy. A task of the
+//! application has to run [`Presence::run`], which looks for what is over: without it leaves are not
+//! told.
 //!
 //! Joins and leaves are entries of the history of the channel `<channel>:presence`, and are
 //! published there, so that whoever follows it misses none: see [`PresenceEvent`].
