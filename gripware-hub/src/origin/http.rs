@@ -17,10 +17,7 @@ use hyper_util::{
 use tower_service::Service;
 
 use super::{OriginAddress, OriginError, connect::Connector};
-use crate::http::{
-    body::Body,
-    header_count::{MAX_HEAD, MAX_HEADERS},
-};
+use crate::http::{body::Body, header_count::MAX_HEADERS};
 
 /// An application behind an HTTP address, over HTTP/1.1 connections that are kept for the next
 /// request.
