@@ -105,7 +105,7 @@ fn turn(stream: &mut TcpStream) -> io::Result<Duration> {
     while !answer.ends_with(BODY) {
         match stream.read(&mut buffer)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            length => answer.extend_from_slice(&buffer[..length]),
+            length => answer.extend(buffer.iter().take(length)),
         }
     }
     Ok(start.elapsed())
@@ -113,5 +113,5 @@ fn turn(stream: &mut TcpStream) -> io::Result<Duration> {
 
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    times[times.len() / 2]
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -47,7 +47,7 @@ impl Opening {
         Self::Invalid(why.into())
     }
 
-    fn no_events(error: DecodeError) -> Self {
+    fn no_events(error: &DecodeError) -> Self {
         Self::Invalid(format!("the body is not a list of events: {error}").into())
     }
 }
@@ -124,10 +124,10 @@ pub(crate) fn judge(
     match events.next() {
         Some(Ok((EventKind::Open, _))) => {}
         Some(Ok(_)) | None => return Opening::invalid("the first event is not OPEN"),
-        Some(Err(error)) => return Opening::no_events(error),
+        Some(Err(error)) => return Opening::no_events(&error),
     }
     if let Some(Err(error)) = events.find(Result::is_err) {
-        return Opening::no_events(error);
+        return Opening::no_events(&error);
     }
     forget_empty_subprotocol(&mut parts.headers);
     if !is_offered(&parts.headers, client) {
