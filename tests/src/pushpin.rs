@@ -103,7 +103,17 @@ impl Pushpin {
     /// # Panics
     /// Where they have not within [`PATIENCE`].
     pub async fn subscriptions(&self, channel: &str, times: usize) {
-        self.logs(&format!(" channel={channel}"), times).await;
+        let end = format!(" channel={channel}");
+        self.subscribes(|line| line.ends_with(&end), times).await;
+    }
+
+    /// Waits until so many subscriptions have been made to channels whose names begin like this.
+    ///
+    /// # Panics
+    /// Where they have not within [`PATIENCE`].
+    pub async fn subscriptions_below(&self, prefix: &str, times: usize) {
+        let part = format!(" channel={prefix}");
+        self.subscribes(|line| line.contains(&part), times).await;
     }
 
     /// Waits until so many requests with a hold on a channel have been sent to the origin a second
@@ -112,7 +122,8 @@ impl Pushpin {
     /// # Panics
     /// Where they have not within [`PATIENCE`].
     pub async fn repeats(&self, channel: &str, times: usize) {
-        self.logs(&format!(" channel={channel} retry"), times).await;
+        let end = format!(" channel={channel} retry");
+        self.subscribes(|line| line.ends_with(&end), times).await;
     }
 
     /// How often the log has this text so far.
@@ -121,21 +132,22 @@ impl Pushpin {
         pushpin.output().matches(text).count()
     }
 
-    async fn logs(&self, end: &str, times: usize) {
+    /// Waits until so many of these lines about subscriptions have been logged.
+    async fn subscribes(&self, is_one: impl Fn(&str) -> bool, times: usize) {
         let [pushpin, _] = &self.processes;
         let start = Instant::now();
         loop {
             let found = pushpin
                 .output()
                 .lines()
-                .filter(|line| line.contains("[handler] subscribe ") && line.ends_with(end))
+                .filter(|line| line.contains("[handler] subscribe ") && is_one(line))
                 .count();
             if found >= times {
                 return;
             }
             assert!(
                 start.elapsed() < PATIENCE,
-                "Pushpin logged{end:?} {found} times, not {times}"
+                "Pushpin logged {found} subscriptions, not {times}"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

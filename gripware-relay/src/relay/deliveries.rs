@@ -29,7 +29,7 @@ impl Deliveries {
         }
     }
 
-    /// Waits for what comes next; `None` once the relay is [closed](Relay::close).
+    /// Waits for what comes next; `None` once the relay is [closed](crate::Relay::close).
     ///
     /// What is not taken from here is not taken from the broker: backpressure. A node that takes
     /// nothing for [`SILENCE`](crate::SILENCE) counts as deaf.

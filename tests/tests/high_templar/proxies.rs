@@ -52,6 +52,8 @@ async fn is_told(server: &Started) {
         };
         assert_eq!(answer, expected, "{n}");
     }
+    let proxy = server.proxy.as_ref().unwrap();
+    proxy.follows(19).await;
     for n in 1..=25 {
         let body = json!({"rooms": [room(&n.to_string())], "data": n}).to_string();
         let answer = Request::new("POST", server.address, "/trigger/")
@@ -91,8 +93,9 @@ async fn is_heard(server: &Started) {
         let answer = subscribes(&mut client, customer, request_id).await;
         assert_eq!(answer, json!({"code": "success"}));
     }
-    let control = server.proxy.as_ref().unwrap().control();
-    let url = GripUrl::parse(&format!("http://{control}/")).unwrap();
+    let proxy = server.proxy.as_ref().unwrap();
+    proxy.follows(3).await;
+    let url = GripUrl::parse(&format!("http://{}/", proxy.control())).unwrap();
     let publisher = Publisher::builder().urls([url]).build().unwrap();
     let data = json!({"percent": "100% %(r0)s", "list": [1, null]});
     let body = json!({"rooms": [room("1"), room("3")], "data": data}).to_string();

@@ -56,6 +56,15 @@ impl Proxy {
             Self::Hub(hub) => hub.control(),
         }
     }
+
+    /// Waits until so many rooms are followed. Pushpin tells a client of success before it follows
+    /// what the answer says.
+    pub(crate) async fn follows(&self, rooms: usize) {
+        match self {
+            Self::Pushpin(pushpin) => pushpin.subscriptions_below("room-", rooms).await,
+            Self::Hub(_) => {}
+        }
+    }
 }
 
 pub(crate) async fn original(place: &Place, backend: SocketAddr, broker: SocketAddr) -> Started {

@@ -25,7 +25,7 @@ pub const DEFAULT_MEMBERS: usize = 200_000;
 /// it.
 ///
 /// A connection over its bound, [`DEFAULT_MEMBERS`] by default, is refused with
-/// [`StateErrorKind::Full`].
+/// [`StateErrorKind::Full`](crate::StateErrorKind::Full).
 #[derive(Clone, Debug)]
 pub struct MemoryPresence {
     history: MemoryHistory,
