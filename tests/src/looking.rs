@@ -4,6 +4,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{PATIENCE, Request};
 
@@ -54,13 +55,17 @@ pub(crate) fn metric(text: &str, name: &str) -> f64 {
         .sum()
 }
 
+/// How long one answer may take: one that a proxy has lost, as Pushpin does while its programs find
+/// each other, never comes.
+const ATTEMPT: Duration = Duration::from_secs(8);
+
 /// Asks until the answer is yes.
 ///
 /// # Panics
 /// Where it is not within [`PATIENCE`].
 pub async fn until(what: &str, mut question: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
-    while !question().await {
+    while !timeout(ATTEMPT, question()).await.unwrap_or(false) {
         assert!(start.elapsed() < PATIENCE, "waited for {what} in vain");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -25,7 +25,11 @@ async fn a_websocket_gets_a_turn_by_its_id_and_by_its_channel() {
     let (origin, mut opened) = origin::start().await;
     let pushpin = Pushpin::start(origin);
     let mut client = Client::connect(&pushpin).await;
-    let id = opened.recv().await.unwrap();
+    let mut id = opened.recv().await.unwrap();
+    // Those before were of clients that came before Pushpin was ready, and were lost.
+    while let Ok(next) = opened.try_recv() {
+        id = next;
+    }
     let commands = CommandSocket::new(&format!("tcp://{}", pushpin.command)).unwrap();
 
     commands.refresh_connection(&id).await.unwrap();
