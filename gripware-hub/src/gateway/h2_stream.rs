@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc, Weak,
@@ -74,8 +75,8 @@ impl H2StreamBody {
 
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         // On the stack, so that an idle stream has no buffer.
-        let mut chunk = [0; CHUNK];
-        let mut buf = ReadBuf::new(&mut chunk);
+        let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+        let mut buf = ReadBuf::uninit(&mut chunk);
         ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
         let data = buf.filled();
         Poll::Ready(if !data.is_empty() {

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -57,8 +58,9 @@ impl Rewind {
 
     fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while !self.socket.inner().has_ended && self.ahead.len() < AHEAD {
-            let mut chunk = [0; CHUNK];
-            let mut buf = ReadBuf::new(&mut chunk);
+            // Zeros would be a tenth of the work of a plain request.
+            let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+            let mut buf = ReadBuf::uninit(&mut chunk);
             let socket = Pin::new(self.socket.inner_mut());
             match socket.poll_read(cx, &mut buf) {
                 Poll::Ready(read) => read?,
