@@ -11,7 +11,7 @@ use http::{
 };
 
 use crate::http::{
-    hop_by_hop::{KEEP_ALIVE, has_connection_token, retain, strip_hop_by_hop},
+    hop_by_hop::{KEEP_ALIVE, has_connection_token, strip_hop_by_hop_and},
     reserved::{is_disguised, is_forwarding, is_reserved},
 };
 
@@ -28,10 +28,9 @@ pub(super) fn clean(
     trust_forwarded: bool,
 ) {
     let headers = &mut parts.headers;
-    strip_hop_by_hop(headers);
-    retain(headers, |name| {
+    strip_hop_by_hop_and(headers, |name| {
         let is_forged = is_reserved(name) || is_disguised(name);
-        !is_forged && *name != EXPECT && (trust_forwarded || !is_forwarding(name))
+        is_forged || *name == EXPECT || (!trust_forwarded && is_forwarding(name))
     });
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
@@ -155,6 +154,24 @@ fn carries_events(headers: &HeaderMap) -> bool {
 }
 
 fn is_host(value: &HeaderValue) -> bool {
+    is_plain_host(value.as_bytes()) || is_other_host(value)
+}
+
+/// Returns `true` for names and IPv4 addresses, with a port or without: what nearly all hosts are, and
+/// what needs no parser that copies it.
+fn is_plain_host(host: &[u8]) -> bool {
+    let mut parts = host.split(|byte| *byte == b':');
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let name = parts.next().unwrap_or_default();
+    let is_port =
+        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    !name.is_empty()
+        && name.iter().all(is_name)
+        && parts.next().is_none_or(is_port)
+        && parts.next().is_none()
+}
+
+fn is_other_host(value: &HeaderValue) -> bool {
     // An empty one is allowed where the target has no authority, but then nobody could be asked
     // again under it.
     Authority::try_from(value.as_bytes()).is_ok_and(|it| !it.as_str().contains('@'))
@@ -181,5 +198,40 @@ pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
         Version::HTTP_11 => !has_connection_token(headers, &CLOSE),
         Version::HTTP_10 => has_connection_token(headers, &KEEP_ALIVE),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_host_is_one_for_the_parser_too(host in "[a-zA-Z0-9.:-]{0,12}") {
+            let value = HeaderValue::try_from(host).unwrap();
+            if is_plain_host(value.as_bytes()) {
+                prop_assert!(is_other_host(&value));
+            }
+        }
+    }
+
+    #[test]
+    fn most_hosts_are_plain_and_the_parser_decides_about_the_others() {
+        for (host, is_plain, is_right) in [
+            ("example.org", true, true),
+            ("127.0.0.1:8080", true, true),
+            ("[::1]:80", false, true),
+            ("a_b", false, true),
+            ("", false, false),
+            ("me@host", false, false),
+            ("a b", false, false),
+            ("a/b", false, false),
+        ] {
+            let value = HeaderValue::from_static(host);
+            assert_eq!(is_plain_host(value.as_bytes()), is_plain, "{host}");
+            assert_eq!(is_host(&value), is_right, "{host}");
+        }
     }
 }

@@ -28,6 +28,11 @@ pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// Removes the headers of the connection, and those that `Connection` names.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    strip_hop_by_hop_and(headers, |_| false);
+}
+
+/// The same, and others with them, in one pass.
+pub(crate) fn strip_hop_by_hop_and(headers: &mut HeaderMap, others: impl Fn(&HeaderName) -> bool) {
     if headers.contains_key(CONNECTION) {
         for name in connection_tokens(headers) {
             // Without a host the origin cannot answer, whatever a client says. And what a proxy in
@@ -41,7 +46,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         // Request smuggling: it was overridden, and would count further on (RFC 9112, section 6.3).
         headers.remove(CONTENT_LENGTH);
     }
-    retain(headers, |name| !is_hop_by_hop(name));
+    retain(headers, |name| !is_hop_by_hop(name) && !others(name));
 }
 
 /// Returns `true` if `Connection` has this token.

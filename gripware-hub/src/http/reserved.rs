@@ -56,18 +56,40 @@ const FORWARDING: &[Pattern] = &[
 
 /// Returns `true` for headers that only GRIP proxies may send, however their words are joined.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
-    is_in(RESERVED, name)
+    const FIRST: u128 = first_letters(RESERVED);
+    may_be_in(FIRST, name) && is_in(RESERVED, name)
 }
 
 /// Returns `true` for headers that name the address of a client, however their words are joined.
 pub(crate) fn is_forwarding(name: &HeaderName) -> bool {
-    is_in(FORWARDING, name)
+    const FIRST: u128 = first_letters(FORWARDING);
+    may_be_in(FIRST, name) && is_in(FORWARDING, name)
 }
 
 /// Returns `true` for such headers with another separator than a hyphen, which no proxy writes.
 pub(crate) fn is_disguised(name: &HeaderName) -> bool {
     let is_other = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'-';
     name.as_str().bytes().any(is_other) && (is_reserved(name) || is_forwarding(name))
+}
+
+/// Returns the letters that names of a table begin with, as bits. Most headers begin with another,
+/// and need not be compared with each pattern.
+const fn first_letters(table: &[Pattern]) -> u128 {
+    let mut letters = 0;
+    let mut rest = table;
+    while let [pattern, others @ ..] = rest {
+        let (Pattern::Name(text) | Pattern::Prefix(text)) = pattern;
+        if let [first @ b'a'..=b'z', ..] = text.as_bytes() {
+            letters |= 1 << *first;
+        }
+        rest = others;
+    }
+    letters
+}
+
+fn may_be_in(first_letters: u128, name: &HeaderName) -> bool {
+    let first = name.as_str().bytes().next();
+    first.is_some_and(|first| first < 128 && first_letters >> first & 1 == 1)
 }
 
 fn is_in(table: &[Pattern], name: &HeaderName) -> bool {
@@ -122,6 +144,17 @@ mod tests {
         ] {
             assert!(!is_reserved(&name(free)), "{free}");
             assert!(!is_disguised(&name(free)), "{free}");
+        }
+    }
+
+    #[test]
+    fn all_names_begin_with_a_letter() {
+        for pattern in RESERVED.iter().chain(FORWARDING) {
+            let (Pattern::Name(text) | Pattern::Prefix(text)) = pattern;
+            assert!(
+                text.starts_with(|first: char| first.is_ascii_lowercase()),
+                "{text}"
+            );
         }
     }
 

@@ -1,6 +1,8 @@
 //! Which requests a route is for.
 
-use http::{Extensions, HeaderMap, Request, Uri, header::HOST, uri::Authority};
+use std::cell::OnceCell;
+
+use http::{Extensions, HeaderMap, HeaderValue, Request, Uri, header::HOST, uri::Authority};
 
 use super::RouteError;
 
@@ -21,11 +23,12 @@ enum Host {
     Below(String),
 }
 
-/// What routes look at of a request.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    host: String,
-    path: String,
+/// What routes look at of a request. Its host is read only where a route asks for one.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    uri: &'a Uri,
+    header: Option<&'a HeaderValue>,
+    host: OnceCell<Option<Authority>>,
     is_tls: bool,
 }
 
@@ -65,34 +68,43 @@ impl Condition {
         Ok(condition)
     }
 
-    pub(super) fn fits(&self, asked: &Asked) -> bool {
+    pub(super) fn fits(&self, asked: &Asked<'_>) -> bool {
         let host = match &self.host {
             Host::Any => true,
-            Host::Is(name) => asked.host == *name,
-            Host::Below(suffix) => asked.host.len() > suffix.len() && asked.host.ends_with(suffix),
+            Host::Is(name) => asked.host().eq_ignore_ascii_case(name),
+            Host::Below(suffix) => {
+                let host = asked.host().as_bytes();
+                let end = host.len().checked_sub(suffix.len()).filter(|end| *end > 0);
+                let end = end.and_then(|end| host.get(end..));
+                end.is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+            }
         };
-        host && asked.path.starts_with(&self.path_beg)
+        host && path(asked.uri).starts_with(&self.path_beg)
             && self.ssl.is_none_or(|ssl| ssl == asked.is_tls)
     }
 }
 
-impl Asked {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+impl<'a> Asked<'a> {
+    pub(super) fn of<B>(request: &'a Request<B>) -> Self {
         Self::new(request.uri(), request.headers(), request.extensions())
     }
 
-    pub(super) fn new(uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Self {
-        let header = headers.get(HOST);
-        let authority = header.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        let host = authority
-            .as_ref()
-            .or(uri.authority())
-            .map_or("", Authority::host);
+    pub(super) fn new(uri: &'a Uri, headers: &'a HeaderMap, extensions: &Extensions) -> Self {
         Self {
-            host: host.to_ascii_lowercase(),
-            path: path(uri).to_owned(),
+            uri,
+            header: headers.get(HOST),
+            host: OnceCell::new(),
             is_tls: uri.scheme_str() == Some("https") || extensions.get::<OverTls>().is_some(),
         }
+    }
+
+    /// Returns the host, without a port, in any case; an empty one if there is none.
+    fn host(&self) -> &str {
+        let read = || Authority::try_from(self.header?.as_bytes()).ok();
+        let authority = self.host.get_or_init(read).as_ref();
+        authority
+            .or(self.uri.authority())
+            .map_or("", Authority::host)
     }
 }
 
@@ -118,14 +130,9 @@ fn host_name(name: &str) -> Result<String, RouteError> {
 mod tests {
     use super::*;
 
-    fn asked(uri: &str, host: &str) -> Asked {
-        Asked::of(
-            &Request::builder()
-                .uri(uri)
-                .header(HOST, host)
-                .body(())
-                .unwrap(),
-        )
+    fn asked(uri: &str, host: &str) -> Request<()> {
+        let request = Request::builder().uri(uri).header(HOST, host);
+        request.body(()).unwrap()
     }
 
     #[test]
@@ -136,6 +143,7 @@ mod tests {
             ("A.example", "/", "a.example", true),
             ("a.example", "/", "b.a.example", false),
             ("*.example", "/", "b.a.example", true),
+            ("*.example", "/", "B.A.EXAMPLE:80", true),
             ("*.example", "/", "example", false),
             ("*.example", "/", "badexample", false),
             ("[::1]", "/", "[::1]:80", true),
@@ -149,7 +157,7 @@ mod tests {
         ] {
             let condition_read = Condition::parse(condition).unwrap();
             assert_eq!(
-                condition_read.fits(&asked(uri, host)),
+                condition_read.fits(&Asked::of(&asked(uri, host))),
                 fits,
                 "{condition} {uri} {host}"
             );
