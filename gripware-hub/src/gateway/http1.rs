@@ -9,11 +9,11 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use hyper::server::conn::http1::Builder;
-use hyper_util::rt::TokioTimer;
 
 use super::{
     forward::{Client, Peer},
     handoff_slot::{HandoffSlot, Leaving},
+    lazy_timer::LazyTimer,
     linger::linger,
     progress::StallTimer,
     rewind::Rewind,
@@ -53,7 +53,7 @@ pub(super) async fn serve<S: Origin>(
     };
     let options = &gateway.options;
     let mut connection = Builder::new()
-        .timer(TokioTimer::new())
+        .timer(LazyTimer::default())
         .half_close(true)
         .header_read_timeout(options.header_timeout)
         .max_header_size(options.max_header_size)

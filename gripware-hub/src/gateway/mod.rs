@@ -21,6 +21,7 @@ mod handoff_slot;
 mod http1;
 mod http2;
 mod http2_io;
+mod lazy_timer;
 mod linger;
 mod native;
 mod options;
