@@ -1,7 +1,13 @@
 //! The way of a request through the gateway: it is checked, cleaned, signed and sent to the origin,
 //! and the response goes to its [`Disposition`].
 
-use std::{convert::Infallible, future::pending, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::pending,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use gripware_core::{ErrorChain, header::trim_ows_bytes};
@@ -236,8 +242,12 @@ async fn forward<S: Origin>(
     let limit = settings.origin_idle_timeout;
     let silence = Silence::new(limit);
     let body = body.with_silence(silence.clone());
-    let answer = origin.send(Request::from_parts(parts, body));
-    let response = match Silence::within(silence.as_deref(), answer).await {
+    let answered = {
+        // Pinned here: whoever took it by value would have room for it twice.
+        let answer = pin!(origin.send(Request::from_parts(parts, body)));
+        Silence::within(silence.as_deref(), answer).await
+    };
+    let response = match answered {
         Ok(response) => response.map(|body| Counted::new(body, in_progress, limit)),
         Err(error) => return unanswered(&**holder, &exchange, &error).into(),
     };

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use http::{
-    Uri,
+    HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use thiserror::Error;
@@ -50,14 +50,52 @@ impl OriginAddress {
             .map_err(|error| OriginError::Failed(error.into()))
     }
 
-    fn join(&self, uri: &Uri) -> Result<Uri, http::Error> {
-        let (scheme, authority) = match &self.place {
+    /// The same without scheme and authority, as it stands in a request; `None` if the URI is that
+    /// already.
+    ///
+    /// # Errors
+    /// If the path leaves the base (path traversal).
+    pub(super) fn origin_form(&self, uri: &Uri) -> Result<Option<Uri>, OriginError> {
+        if self.base.is_empty() && uri.authority().is_none() && uri.path().starts_with('/') {
+            return Ok(None);
+        }
+        let path = self.resolve(uri)?.into_parts().path_and_query;
+        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        Ok(Some(path.into()))
+    }
+
+    /// Returns the URI of the origin itself.
+    pub(super) fn uri(&self) -> Uri {
+        let root = self.join(&Uri::from_static("/"));
+        // Of two parts that were parsed, and a path.
+        root.unwrap_or_default()
+    }
+
+    /// Returns what a request is for that does not say it.
+    pub(super) fn host(&self) -> HeaderValue {
+        let (scheme, authority) = self.scheme_and_authority();
+        let default_port = if scheme == Scheme::HTTP { 80 } else { 443 };
+        let is_default = authority.port_u16() == Some(default_port);
+        let host = if is_default {
+            authority.host()
+        } else {
+            authority.as_str()
+        };
+        HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
+    }
+
+    fn scheme_and_authority(&self) -> (Scheme, Authority) {
+        match &self.place {
             Place::Tcp(authority) => (Scheme::HTTP, authority.clone()),
             #[cfg(feature = "tls")]
             Place::Tls(authority) => (Scheme::HTTPS, authority.clone()),
             // A name for the pool of connections: the connector does not look at it.
             Place::Unix(_) => (Scheme::HTTP, Authority::from_static("localhost")),
-        };
+        }
+    }
+
+    fn join(&self, uri: &Uri) -> Result<Uri, http::Error> {
+        let (scheme, authority) = self.scheme_and_authority();
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let uri_of = Uri::builder().scheme(scheme).authority(authority);
         if self.base.is_empty() && path.starts_with('/') {
@@ -169,6 +207,37 @@ mod tests {
         );
         assert_eq!(resolve("http://h", "*"), "http://h/");
         assert_eq!(resolve("unix:/run/app.sock", "/a"), "http://localhost/a");
+    }
+
+    #[test]
+    fn a_request_says_its_path_alone_and_is_left_as_it_is_where_it_does() {
+        let origin_form = |address: &str, uri: &str| {
+            let address: OriginAddress = address.parse().unwrap();
+            let uri = address.origin_form(&uri.parse().unwrap()).unwrap();
+            uri.map(|uri| uri.to_string())
+        };
+        assert_eq!(origin_form("http://h", "/a?b=c"), None);
+        assert_eq!(
+            origin_form("http://h", "http://x/a?").as_deref(),
+            Some("/a?")
+        );
+        assert_eq!(origin_form("http://h", "http://x").as_deref(), Some("/"));
+        assert_eq!(origin_form("http://h", "*").as_deref(), Some("/"));
+        assert_eq!(origin_form("http://h/b/", "/a").as_deref(), Some("/b/a"));
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_for_that_of_the_address() {
+        for (address, host) in [
+            ("http://h", "h"),
+            ("http://h:80/b", "h"),
+            ("http://h:8000", "h:8000"),
+            ("http://[::1]:81", "[::1]:81"),
+            ("unix:/run/app.sock", "localhost"),
+        ] {
+            let address: OriginAddress = address.parse().unwrap();
+            assert_eq!(address.host(), host);
+        }
     }
 
     #[test]

@@ -8,15 +8,22 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
+use http::{
+    Request, Response, Version,
+    header::{HOST, UPGRADE},
+};
+use http_body::Body as _;
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
 use tower_service::Service;
 
-use super::{OriginAddress, OriginError, connect::Connector};
+use super::{
+    OriginAddress, OriginError,
+    connect::Connector,
+    kept::{KeptBody, KeptConnections},
+};
 use crate::http::{body::Body, header_count::MAX_HEADERS};
 
 /// An application behind an HTTP address, over HTTP/1.1 connections that are kept for the next
@@ -26,8 +33,15 @@ use crate::http::{body::Body, header_count::MAX_HEADERS};
 /// sent twice.
 #[derive(Clone)]
 pub(crate) struct HttpOrigin {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    address: OriginAddress,
+    /// For requests without a body, which are most.
+    kept: Arc<KeptConnections>,
+    /// For those with one, and for upgrades: their connections go on by themselves.
     client: Client<Connector, Body>,
-    address: Arc<OriginAddress>,
 }
 
 impl HttpOrigin {
@@ -45,42 +59,63 @@ impl HttpOrigin {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http1_max_headers(MAX_HEADERS)
-            .build(connector);
+            .build(connector.clone());
+        let kept = KeptConnections::new(connector, address.uri(), Self::IDLE_TIMEOUT);
         Self {
-            client,
-            address: Arc::new(address),
+            shared: Arc::new(Shared {
+                address,
+                kept,
+                client,
+            }),
         }
+    }
+
+    /// Sends a request, with its path below that of the address.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<KeptBody>, OriginError> {
+        let address = &self.shared.address;
+        *request.version_mut() = Version::HTTP_11;
+        if !request.body().is_end_stream() || request.headers().contains_key(UPGRADE) {
+            *request.uri_mut() = address.resolve(request.uri())?;
+            // In a box, since the future of each request would have room for it.
+            let answer = Box::pin(self.shared.client.request(request));
+            return match answer.await {
+                Ok(response) => Ok(response.map(KeptBody::driven)),
+                Err(error) if error.is_connect() => Err(OriginError::Unreached(error.into())),
+                Err(error) => Err(OriginError::Failed(error.into())),
+            };
+        }
+        if let Some(uri) = address.origin_form(request.uri())? {
+            *request.uri_mut() = uri;
+        }
+        if !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, address.host());
+        }
+        self.shared.kept.send(request).await
     }
 }
 
 impl Service<Request<Body>> for HttpOrigin {
-    type Response = Response<Incoming>;
+    type Response = Response<KeptBody>;
     type Error = OriginError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, OriginError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<KeptBody>, OriginError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), OriginError>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let client = self.client.clone();
-        let resolved = self.address.resolve(request.uri());
-        Box::pin(async move {
-            *request.uri_mut() = resolved?;
-            *request.version_mut() = Version::HTTP_11;
-            match client.request(request).await {
-                Ok(response) => Ok(response),
-                Err(error) if error.is_connect() => Err(OriginError::Unreached(error.into())),
-                Err(error) => Err(OriginError::Failed(error.into())),
-            }
-        })
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let origin = self.clone();
+        Box::pin(async move { origin.send(request).await })
     }
 }
 
 impl fmt::Debug for HttpOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpOrigin")
-            .field("address", &self.address)
+            .field("address", &self.shared.address)
             .finish_non_exhaustive()
     }
 }

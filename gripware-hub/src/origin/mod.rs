@@ -14,6 +14,7 @@ mod error;
 mod http;
 #[cfg(feature = "tls")]
 mod https;
+mod kept;
 mod routes;
 mod service;
 mod upgrade;

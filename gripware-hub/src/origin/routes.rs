@@ -4,15 +4,10 @@ mod condition;
 mod services;
 mod target;
 
-use std::{
-    pin::Pin,
-    sync::{Arc, PoisonError, RwLock},
-    task::{Context, Poll},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use http::{Request, Response, request::Parts};
 use thiserror::Error;
-use tower_service::Service;
 
 pub use self::services::RouteServices;
 pub(crate) use self::{condition::OverTls, services::RouteBody};
@@ -20,7 +15,7 @@ use self::{
     condition::{Asked, Condition},
     target::Targets,
 };
-use super::{OriginAddressError, OriginError};
+use super::{Origin, OriginAddressError, OriginError};
 use crate::http::body::Body;
 
 /// Routes by host, path and scheme to origins. Clones are handles to the same table, which can be
@@ -177,7 +172,7 @@ impl Routes {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn find(&self, asked: &Asked) -> Option<Arc<Targets>> {
+    fn find(&self, asked: &Asked<'_>) -> Option<Arc<Targets>> {
         let table = self.table();
         let route = table.iter().find(|route| route.condition.fits(asked))?;
         Some(Arc::clone(&route.targets))
@@ -204,22 +199,11 @@ impl From<Routes> for RoutedOrigin {
     }
 }
 
-impl Service<Request<Body>> for RoutedOrigin {
-    type Response = Response<RouteBody>;
-    type Error = OriginError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<RouteBody>, OriginError>> + Send>>;
+impl Origin for RoutedOrigin {
+    type Body = RouteBody;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), OriginError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    async fn send(self, request: Request<Body>) -> Result<Response<RouteBody>, OriginError> {
         let targets = self.0.find(&Asked::of(&request));
-        Box::pin(async move {
-            match targets {
-                Some(targets) => targets.send(request).await,
-                None => Err(OriginError::NoRoute),
-            }
-        })
+        targets.ok_or(OriginError::NoRoute)?.send(request).await
     }
 }

@@ -5,7 +5,7 @@ use std::{
     future::{Future, poll_fn},
     net::SocketAddr,
     panic::{self, AssertUnwindSafe},
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
 };
 
@@ -39,20 +39,23 @@ where
 
     async fn send(mut self, request: Request<Body>) -> Result<Response<B>, OriginError> {
         let failed = |error: S::Error| OriginError::from(error.into());
-        caught(async move {
+        let work = pin!(async move {
             poll_fn(|cx| self.poll_ready(cx)).await.map_err(failed)?;
             let answering = self.call(request);
             // A service may count itself as busy until it is dropped.
             drop(self);
             answering.await.map_err(failed)
-        })
-        .await
+        });
+        caught(work).await
     }
 }
 
 /// Makes a panic of the application an error, which is that of one request and tells what it was.
-async fn caught<T>(work: impl Future<Output = Result<T, OriginError>>) -> Result<T, OriginError> {
-    let mut work = pin!(work);
+///
+/// It takes a reference, since a future that is taken by value is there twice.
+async fn caught<T>(
+    mut work: Pin<&mut impl Future<Output = Result<T, OriginError>>>,
+) -> Result<T, OriginError> {
     poll_fn(|cx| {
         // It is not polled again, and whoever shares its state sees what any panic leaves.
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));

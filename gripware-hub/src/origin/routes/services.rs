@@ -10,16 +10,15 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Either, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
 use tower_service::Service;
 
 use crate::{
     http::{BoxError, body::Body},
-    origin::{Origin, OriginError},
+    origin::{Origin, OriginError, kept::KeptBody},
 };
 
 /// The body of an answer, from an address or from a service.
-pub(crate) type RouteBody = Either<Incoming, UnsyncBoxBody<Bytes, BoxError>>;
+pub(crate) type RouteBody = Either<KeptBody, UnsyncBoxBody<Bytes, BoxError>>;
 
 type Sending = Pin<Box<dyn Future<Output = Result<Response<RouteBody>, OriginError>> + Send>>;
 

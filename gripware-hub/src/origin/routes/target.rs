@@ -1,6 +1,7 @@
 //! The origins of a route, which take turns.
 
 use std::{
+    pin::pin,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +13,6 @@ use gripware_core::header::{GRIP_FEATURE, GRIP_SIG, is_instruction};
 use http::{Request, Response, header::CONTENT_TYPE};
 use http_body_util::Either;
 use tokio::time::{Instant, timeout};
-use tower_service::Service as _;
 
 use super::{
     RouteError,
@@ -51,7 +51,7 @@ struct Target {
 /// Where a target is.
 #[derive(Debug)]
 enum Application {
-    At(Box<HttpOrigin>),
+    At(HttpOrigin),
     Named(NamedService),
 }
 
@@ -118,6 +118,14 @@ impl Targets {
         if let [only] = &*self.list {
             return only.send(request).await;
         }
+        // In a box, since the future of each request to a single origin would have room for it.
+        Box::pin(self.send_in_turn(request)).await
+    }
+
+    async fn send_in_turn(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<RouteBody>, OriginError> {
         let (parts, mut body) = request.into_parts();
         let mut unreached = OriginError::Ended;
         for target in self.in_turn() {
@@ -160,7 +168,7 @@ impl Target {
             }
             None => {
                 let address = address.parse().map_err(RouteError::Address)?;
-                Application::At(Box::new(HttpOrigin::new(address)))
+                Application::At(HttpOrigin::new(address))
             }
         };
         Ok(Self {
@@ -179,15 +187,15 @@ impl Target {
             headers.remove(GRIP_FEATURE);
             extensions::remove_grip(headers);
         }
-        let answering = async {
+        let answering = pin!(async {
             match &self.application {
                 Application::At(origin) => {
-                    let response = HttpOrigin::clone(origin).call(request).await?;
+                    let response = origin.send(request).await?;
                     Ok(response.map(Either::Left))
                 }
                 Application::Named(service) => service.send(request).await,
             }
-        };
+        });
         let mut response = match self.timeout {
             Some(limit) => timeout(limit, answering)
                 .await

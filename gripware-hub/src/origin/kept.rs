@@ -1,0 +1,291 @@
+//! Connections to an origin for requests without a body, which have no task of their own.
+//!
+//! A connection of hyper is a future. Run as a task it is woken for each request and wakes whoever
+//! asks for each answer, and hyper-util's pool starts one more task that waits until the connection
+//! is free again: a third of what a plain request cost. A request without a body has nothing to send
+//! while its answer is awaited, so whoever awaits the answer drives the connection too.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    mem,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body::{Frame, SizeHint};
+use hyper::{
+    body::Incoming,
+    client::conn::{
+        TrySendError,
+        http1::{Builder, Connection, SendRequest},
+    },
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
+use tower_service::Service as _;
+
+use super::{OriginError, connect::Connector, early_answer::EarlyAnswer};
+use crate::http::{body::Body, header_count::MAX_HEADERS};
+
+/// The connections of one origin, those that are idle. The one that was used last is used next.
+///
+/// There are at most as many as there were requests in progress at once, in the last `idle_timeout`.
+pub(super) struct KeptConnections {
+    connector: Connector,
+    address: Uri,
+    /// How long one is kept for a next request.
+    idle_timeout: Duration,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    connections: Vec<(Box<Exchange>, Instant)>,
+    /// Whether a task closes those that nobody has used for too long.
+    is_swept: bool,
+}
+
+/// A connection, which goes on only as it is polled.
+struct Exchange {
+    sender: SendRequest<Body>,
+    /// `None` once it has ended.
+    connection: Option<Connection<TokioIo<EarlyAnswer>, Body>>,
+}
+
+impl KeptConnections {
+    pub(super) fn new(connector: Connector, address: Uri, idle_timeout: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            connector,
+            address,
+            idle_timeout,
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Sends a request whose body is empty, in origin form.
+    ///
+    /// Dropping the future, or the body of the answer before its end, closes the connection.
+    ///
+    /// # Errors
+    /// If no connection comes about, or it fails. A request that a kept connection has not begun to
+    /// send is sent on another one; no other is sent twice.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Body>,
+    ) -> Result<Response<KeptBody>, OriginError> {
+        loop {
+            let (mut exchange, is_reused) = match self.take().await {
+                Some(exchange) => (exchange, true),
+                None => (self.connect().await?, false),
+            };
+            match exchange.ask(request).await {
+                Ok(response) => {
+                    let kept = Some((exchange, Arc::clone(self)));
+                    return Ok(response.map(|incoming| KeptBody { incoming, kept }));
+                }
+                Err(mut error) => match error.take_message().filter(|_| is_reused) {
+                    Some(unsent) => request = unsent,
+                    None => return Err(OriginError::Failed(error.into_error().into())),
+                },
+            }
+        }
+    }
+
+    /// Takes an idle connection that the origin has not closed.
+    async fn take(&self) -> Option<Box<Exchange>> {
+        let now = Instant::now();
+        loop {
+            let (mut exchange, since) = self.lock().connections.pop()?;
+            if now.saturating_duration_since(since) >= self.idle_timeout {
+                // Those below have been idle for longer.
+                self.lock().connections.clear();
+                return None;
+            }
+            let is_open = poll_fn(|cx| {
+                exchange.poll(cx);
+                Poll::Ready(exchange.is_idle())
+            });
+            if is_open.await {
+                return Some(exchange);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<Exchange>, OriginError> {
+        let mut connector = self.connector.clone();
+        // In a box, since the future of each request would have room for it.
+        let connecting = connector.call(self.address.clone());
+        let socket = connecting.await.map_err(OriginError::Unreached)?;
+        let handshake = Builder::new().max_headers(MAX_HEADERS).handshake(socket);
+        let (sender, connection) = Box::pin(handshake)
+            .await
+            .map_err(|error| OriginError::Unreached(error.into()))?;
+        Ok(Box::new(Exchange {
+            sender,
+            connection: Some(connection),
+        }))
+    }
+
+    /// Keeps a connection whose answer has been read.
+    fn keep(self: Arc<Self>, exchange: Box<Exchange>) {
+        // Where no runtime is, none will use it again.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let mut idle = self.lock();
+        idle.connections.push((exchange, Instant::now()));
+        if !mem::replace(&mut idle.is_swept, true) {
+            runtime.spawn(sweep(Arc::downgrade(&self), self.idle_timeout));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes connections that have been idle for too long, until there is none.
+async fn sweep(all: Weak<KeptConnections>, idle_timeout: Duration) {
+    loop {
+        sleep(idle_timeout / 4).await;
+        let Some(all) = all.upgrade() else {
+            return;
+        };
+        let now = Instant::now();
+        let mut idle = all.lock();
+        let is_old = |since: Instant| now.saturating_duration_since(since) >= idle_timeout;
+        // They are in the order in which they were kept.
+        let old = idle
+            .connections
+            .iter()
+            .take_while(|(_, since)| is_old(*since));
+        let old = old.count();
+        let closed: Vec<_> = idle.connections.drain(..old).collect();
+        idle.is_swept = !idle.connections.is_empty();
+        let is_done = !idle.is_swept;
+        drop(idle);
+        drop(closed);
+        if is_done {
+            return;
+        }
+    }
+}
+
+impl Exchange {
+    /// Sends a request and drives the connection until the head of the answer is there.
+    async fn ask(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+        let answer = self.sender.try_send_request(request);
+        let mut answer = pin!(answer);
+        poll_fn(|cx| {
+            poll(&mut self.connection, cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        poll(&mut self.connection, cx);
+    }
+
+    /// Whether the next request can be sent: the answer of the last one has been read to its end.
+    fn is_idle(&self) -> bool {
+        self.connection.is_some() && self.sender.is_ready()
+    }
+}
+
+/// Goes on with a connection, and drops it when it has ended; whoever waits for it learns that.
+fn poll(connection: &mut Option<Connection<TokioIo<EarlyAnswer>, Body>>, cx: &mut Context<'_>) {
+    if let Some(open) = connection
+        && Pin::new(open).poll(cx).is_ready()
+    {
+        *connection = None;
+    }
+}
+
+/// The body of an answer, which drives its connection, and gives it back at its end.
+pub(crate) struct KeptBody {
+    incoming: Incoming,
+    kept: Option<(Box<Exchange>, Arc<KeptConnections>)>,
+}
+
+impl KeptBody {
+    /// The body of an answer whose connection is a task.
+    pub(super) fn driven(incoming: Incoming) -> Self {
+        let kept = None;
+        Self { incoming, kept }
+    }
+
+    fn give_back(&mut self) {
+        if let Some((exchange, all)) = self.kept.take_if(|(exchange, _)| exchange.is_idle()) {
+            all.keep(exchange);
+        }
+    }
+}
+
+impl http_body::Body for KeptBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let mut frame = Pin::new(&mut self.incoming).poll_frame(cx);
+        if frame.is_pending()
+            && let Some((exchange, _)) = &mut self.kept
+        {
+            // It reads on only where somebody waits for more.
+            exchange.poll(cx);
+            frame = Pin::new(&mut self.incoming).poll_frame(cx);
+        }
+        if let Poll::Ready(None) = frame {
+            if let Some((exchange, _)) = &mut self.kept
+                && !exchange.is_idle()
+            {
+                exchange.poll(cx);
+            }
+            self.give_back();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for KeptBody {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl fmt::Debug for KeptConnections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptConnections").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeptBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptBody").finish_non_exhaustive()
+    }
+}
