@@ -32,7 +32,9 @@
     reason = "a test that cannot go on panics"
 )]
 
+pub mod cursors;
 pub mod history;
+pub mod leases;
 pub mod presence;
 pub mod records;
 
@@ -54,15 +56,17 @@ macro_rules! backend_suite {
             numbers_count_from_one_without_a_gap
             appends_at_once_get_numbers_in_a_row
             the_same_key_gets_the_first_answer
+            an_entry_is_amended_where_it_stands
+            a_removed_entry_leaves_its_number
+            names_and_contents_are_taken_as_they_are
+        }
+        $crate::backend_suite! { @of cursors $fixture;
             a_reader_goes_on_page_by_page
             a_page_ends_before_it_is_too_long
             a_reader_that_missed_too_much_is_told
             entries_end_and_their_numbers_stay
             a_cursor_of_elsewhere_is_not_believed
             a_cleared_channel_begins_a_new_epoch
-            an_entry_is_amended_where_it_stands
-            a_removed_entry_leaves_its_number
-            names_and_contents_are_taken_as_they_are
         }
         $crate::backend_suite! { @of records $fixture;
             of_two_changes_one_holds
@@ -76,14 +80,16 @@ macro_rules! backend_suite {
             a_user_joins_once_and_leaves_once
             a_reload_is_no_leave
             a_grace_ends_once_however_many_sweep
-            a_connection_that_falls_silent_leaves
-            a_touched_connection_stays
-            a_node_that_dies_takes_its_connections_along
-            what_joined_again_under_another_lease_stays
             lists_come_in_pages
             a_crowd_is_counted
             a_connection_changes_hands
             users_are_taken_as_they_are
+        }
+        $crate::backend_suite! { @of leases $fixture;
+            a_connection_that_falls_silent_leaves
+            a_touched_connection_stays
+            a_node_that_dies_takes_its_connections_along
+            what_joined_again_under_another_lease_stays
         }
     };
     (@of $part:ident $fixture:ident; $($test:ident)*) => {
