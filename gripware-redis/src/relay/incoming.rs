@@ -2,8 +2,8 @@ use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gripware_relay::{Backoff, Event, Incoming, NodeId, Task};
-use redis::{RedisError, Value, aio::MultiplexedConnection};
-use tokio::time::sleep;
+use redis::{Pipeline, RedisError, Value, aio::MultiplexedConnection};
+use tokio::time::{Instant, sleep};
 
 use super::{
     broker::Shared,
@@ -13,6 +13,9 @@ use super::{
 
 /// How long a read waits for something to come.
 const BLOCK: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the stream of this node has begun anew.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The most entries of one read.
 const MAX_COUNT: usize = 1000;
@@ -35,6 +38,8 @@ pub(crate) struct RedisIncoming {
     /// The last entry that was read of the items; none before the first connection.
     items: Option<EntryId>,
     node: EntryId,
+    /// When the end of the node's stream was looked at.
+    looked: Instant,
     ready: VecDeque<Bytes>,
     count: usize,
     /// Whether the last read was full, so that there is more, and some may have been trimmed.
@@ -51,6 +56,7 @@ impl RedisIncoming {
             has_failed: false,
             items: None,
             node: EntryId::default(),
+            looked: Instant::now(),
             ready: VecDeque::new(),
             count: FIRST_COUNT,
             is_behind: false,
@@ -90,17 +96,12 @@ impl RedisIncoming {
     async fn connect(&mut self) -> Result<bool, RedisError> {
         let mut connection = client::connect(&self.shared.client, BLOCK).await?;
         let mut pipeline = redis::pipe();
-        let end = |pipeline: &mut redis::Pipeline, command, key: &str, from, to| {
-            let command = pipeline.cmd(command).arg(key).arg(from).arg(to);
-            command.arg("COUNT").arg(1);
-        };
-        end(&mut pipeline, "XRANGE", &self.shared.items, "-", "+");
-        end(&mut pipeline, "XREVRANGE", &self.shared.items, "+", "-");
-        end(&mut pipeline, "XREVRANGE", &self.own, "+", "-");
+        ask_first(&mut pipeline, &self.shared.items);
+        ask_last(&mut pipeline, &self.shared.items);
+        ask_last(&mut pipeline, &self.own);
         let ends: (Value, Value, Value) = pipeline.query_async(&mut connection).await?;
         let first = first_id(&ends.0).unwrap_or_default();
         let last = first_id(&ends.1).unwrap_or_default();
-        let is_empty = last == EntryId::default();
         let resumed = match self.items {
             // It starts with what comes from now on.
             None => {
@@ -109,14 +110,13 @@ impl RedisIncoming {
                 false
             }
             Some(place) if place <= last => first <= place,
-            // A server without its data begins anew, and its clock goes on: nothing of what comes
-            // is before this place.
-            Some(_) if is_empty => false,
+            // A server without its data begins anew, by a clock that may have been set back.
             Some(_) => {
                 self.items = Some(last);
                 false
             }
         };
+        self.look(first_id(&ends.2));
         self.connection = Some(connection);
         Ok(resumed)
     }
@@ -125,9 +125,12 @@ impl RedisIncoming {
     async fn read(&mut self, mut connection: MultiplexedConnection) -> Result<bool, RedisError> {
         let place = self.items.unwrap_or_default();
         let mut pipeline = redis::pipe();
+        let looks = self.looked.elapsed() >= LOOK;
+        if looks {
+            ask_last(&mut pipeline, &self.own);
+        }
         if self.is_behind {
-            let first = pipeline.atomic().cmd("XRANGE").arg(&self.shared.items);
-            first.arg("-").arg("+").arg("COUNT").arg(1);
+            ask_first(pipeline.atomic(), &self.shared.items);
         }
         let read = pipeline.cmd("XREAD").arg("COUNT").arg(self.count);
         if !self.is_behind {
@@ -138,10 +141,14 @@ impl RedisIncoming {
         let mut replies: Vec<Value> = pipeline.query_async(&mut connection).await?;
 
         let reply = replies.pop().unwrap_or_default();
-        let first = replies.pop().as_ref().and_then(first_id);
+        let first = match self.is_behind {
+            true => replies.pop().as_ref().and_then(first_id),
+            false => None,
+        };
         // Where the last entry that was read is gone, those after it may be.
         let is_trimmed = first.is_some_and(|first| first > place);
         let (mut bytes, mut is_full) = (0, false);
+        let node = self.node;
         for Read { key, entries } in streams(reply) {
             is_full |= entries.len() >= self.count;
             let is_own = key == self.own.as_bytes();
@@ -155,6 +162,9 @@ impl RedisIncoming {
             }
         }
         self.is_behind = is_full;
+        if looks && self.node == node {
+            self.look(replies.pop().as_ref().and_then(first_id));
+        }
         if bytes > READ_BYTES {
             self.count = (self.count / 2).max(1);
         } else if is_full && bytes < READ_BYTES / 4 {
@@ -162,6 +172,27 @@ impl RedisIncoming {
         }
         Ok(is_trimmed)
     }
+
+    /// Reads the node's stream from its beginning, if it ends before the place that was read up to:
+    /// it has expired, and goes on by a clock that may have been set back meanwhile.
+    fn look(&mut self, last: Option<EntryId>) {
+        self.looked = Instant::now();
+        if last.unwrap_or_default() < self.node {
+            self.node = EntryId::default();
+        }
+    }
+}
+
+/// Asks for the first entry of a stream.
+fn ask_first(pipeline: &mut Pipeline, key: &str) {
+    let command = pipeline.cmd("XRANGE").arg(key).arg("-").arg("+");
+    command.arg("COUNT").arg(1);
+}
+
+/// Asks for the last entry of a stream.
+fn ask_last(pipeline: &mut Pipeline, key: &str) {
+    let command = pipeline.cmd("XREVRANGE").arg(key).arg("+").arg("-");
+    command.arg("COUNT").arg(1);
 }
 
 impl Incoming for RedisIncoming {

@@ -1,6 +1,6 @@
 //! What happens to nodes when something happens to Redis.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gripware_relay::{
     BrokerError, BrokerErrorKind, Event, LossReason,
@@ -91,6 +91,78 @@ async fn a_server_that_forgot_everything_is_listened_to_all_the_same() {
     from.publish("after").await.unwrap();
     to.until("has both", |it| it.count() == 2).await;
     assert_eq!(to.texts(), ["before", "after"]);
+}
+
+/// An id that a clock an hour ahead gives.
+fn in_an_hour() -> String {
+    let hour = Duration::from_secs(3600);
+    let later = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + hour;
+    format!("{}-0", later.as_millis())
+}
+
+/// Whether a node has an answer of the only other one.
+async fn is_answered(asker: &Member) -> bool {
+    let answers = asker.relay.ask("who?".into()).await;
+    answers.asked == 1 && answers.is_complete()
+}
+
+async fn answered(asker: &Member) {
+    let asking = async { while !is_answered(asker).await {} };
+    let done = timeout(Duration::from_secs(60), asking).await;
+    assert!(done.is_ok(), "nobody answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_clock_was_set_an_hour_back_loses_nothing() {
+    let server = Server::start().await;
+    let from = Member::hearing(server.broker(), "a").await;
+    let to = Member::hearing(server.broker(), "b").await;
+    from.knows(1).await;
+    // What it writes before its clock is set back. The streams of the nodes expire.
+    let item = r#"{"channel":"room","formats":{"ws-message":{"content":"ahead"}}}"#;
+    server.cli(&["XADD", "gw:test:items", &in_an_hour(), "d", item]);
+    for stream in ["gw:test:node:a", "gw:test:node:b"] {
+        server.cli(&["XADD", stream, &in_an_hour(), "d", "of a later version"]);
+    }
+    for member in [&from, &to] {
+        let has_both = |it: &Member| it.count() == 1 && it.relay.counts().refused == 1;
+        member.until("has what came", has_both).await;
+    }
+    for stream in ["gw:test:node:a", "gw:test:node:b"] {
+        assert_eq!(server.cli(&["DEL", stream]), "1\n");
+    }
+    answered(&from).await;
+    from.publish("behind").await.unwrap();
+    to.until("has both", |it| it.count() == 2).await;
+    assert_eq!(to.texts(), ["ahead", "behind"]);
+    assert_eq!(to.losses(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_empty_an_hour_behind_is_listened_to_all_the_same() {
+    let mut server = Server::start().await;
+    let from = Member::hearing(server.broker(), "a").await;
+    let to = Member::hearing(server.broker(), "b").await;
+    let item = r#"{"channel":"room","formats":{"ws-message":{"content":"ahead"}}}"#;
+    server.cli(&["XADD", "gw:test:items", &in_an_hour(), "d", item]);
+    for member in [&from, &to] {
+        member.until("has it", |it| it.count() == 1).await;
+    }
+    server.kill_now();
+    for member in [&from, &to] {
+        member.deaf().await;
+    }
+    server.start_now();
+    for member in [&from, &to] {
+        member.heard().await;
+    }
+    from.publish("behind").await.unwrap();
+    to.until("has both", |it| it.count() == 2).await;
+    from.knows(1).await;
+    answered(&from).await;
+    for member in [&from, &to] {
+        member.until("is told", |it| !it.losses().is_empty()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
