@@ -96,11 +96,7 @@
 //! pub fn application(grip: &Grip) -> Result<Router, gripware_state::ConfigError> {
 //!     let state = gripware_state::State::from_env()?;
 //!     let publisher = grip.publisher();
-//!     let announcer = publisher.clone();
-//!     let presence = state.presence().announcing(move |channel, item| {
-//!         let publisher = announcer.clone();
-//!         async move { Ok(publisher.publish(channel, item).await?) }
-//!     });
+//!     let presence = state.presence().publishing(&publisher);
 //!     // Without this nobody is found to have gone.
 //!     let running = presence.clone();
 //!     tokio::spawn(async move { running.run(std::future::pending()).await });
@@ -118,6 +114,7 @@
 //! |---|---|---|
 //! | `axum` | no | a resumed stream is a response of axum, and so is a [`StateError`] |
 //! | `actix` | no | a resumed stream is a response of actix-web, and so is a [`StateError`] |
+//! | `publish` | no | [`Presence::publishing`]; the adapters have it on with their feature `state` |
 //! | `suite` | no | [`suite`]: the tests that every backend passes, for those who write one |
 //! | `tracing` | yes | says in the log what could not be announced, renewed or swept |
 //! | `aws-lc-rs` | yes | signs with aws-lc-rs; see `gripware-core` |

@@ -38,14 +38,11 @@ struct App {
 }
 
 /// Presence of connections with leases of their own, whose users leave at once.
-fn presence(publisher: Publisher) -> Presence {
-    let presence = State::new(Backends::memory())
+fn presence(publisher: &Publisher) -> Presence {
+    State::new(Backends::memory())
         .presence()
-        .grace(Duration::ZERO);
-    presence.announcing(move |channel, item| {
-        let publisher = publisher.clone();
-        async move { Ok(publisher.publish(channel, item).await?) }
-    })
+        .grace(Duration::ZERO)
+        .publishing(publisher)
 }
 
 fn app(history: &History) -> (Proxy, App) {
@@ -53,7 +50,7 @@ fn app(history: &History) -> (Proxy, App) {
     let proxy = Proxy::new(|grip| {
         let state = App {
             history: history.clone(),
-            presence: presence(grip.publisher()),
+            presence: presence(&grip.publisher()),
             publisher: grip.publisher(),
             in_between: Arc::default(),
         };

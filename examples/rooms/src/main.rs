@@ -81,16 +81,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 impl App {
     fn new(publisher: Publisher, state: &State) -> Self {
-        let announcer = publisher.clone();
-        let presence = state.presence().announcing(move |channel, event| {
-            let publisher = announcer.clone();
-            async move { Ok(publisher.publish(channel, event).await?) }
-        });
         Self {
-            publisher,
             history: state.history(),
-            presence,
+            presence: state.presence().publishing(&publisher),
             records: state.records(),
+            publisher,
         }
     }
 }

@@ -5,10 +5,11 @@
 //! that end without a word are found by their *lease*: that of their node where the proxy is in
 //! this process ([`Presence::by_node`]), or a time of their own behind another proxy. A task of the
 //! application has to run [`Presence::run`], which looks for what is over: without it leaves are not
-//! told.
+//! told. Where nobody has begun to 10 s after the first join, the log says so once, as a warning.
 //!
 //! Joins and leaves are entries of the history of the channel `<channel>:presence`, and are
-//! published there, so that whoever follows it misses none: see [`PresenceEvent`].
+//! published there, by [`Presence::publishing`] or [`Presence::announcing`], so that whoever follows
+//! it misses none: see [`PresenceEvent`].
 //!
 //! ```
 //! use gripware_state::{Member, State};
@@ -45,6 +46,7 @@
 //! and join again each time. Pushpin fetches 10 next links a second at most:
 //! some 200 streaming members are what one bears.
 
+mod announcing;
 mod backend;
 mod event;
 mod lease;
@@ -55,6 +57,7 @@ mod node;
 mod presence;
 mod room;
 mod socket;
+mod sweeping;
 
 pub use self::{
     backend::{Announcement, Change, Count, Joining, Members, PresenceBackend, Present, Swept},
@@ -62,9 +65,10 @@ pub use self::{
     lease::{Lease, LeaseId},
     member::{MAX_INFO_LEN, MAX_USER_LEN, Member},
     memory::{DEFAULT_MEMBERS, MemoryPresence},
-    node::{LEASE_TTL, MAX_NODE_MEMBERS, RENEW_INTERVAL, SWEEP_INTERVAL},
+    node::{LEASE_TTL, MAX_NODE_MEMBERS, RENEW_INTERVAL},
     presence::{
         COUNT_INTERVAL, DEFAULT_GRACE, DEFAULT_MEMBER_TTL, MAX_ANNOUNCED, MAX_LISTED, MAX_TOUCHED,
         Presence, STREAM_INTERVAL,
     },
+    sweeping::SWEEP_INTERVAL,
 };

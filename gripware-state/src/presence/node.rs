@@ -4,9 +4,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 
-use super::{Change, Joining, Lease, LeaseId, Member, Presence, presence::log};
+use super::{Change, Joining, Lease, LeaseId, Member, Presence};
 use crate::{StateError, StateErrorKind};
 
 /// How long a node's lease lasts without being renewed: three renewals may be lost.
@@ -15,20 +15,11 @@ pub const LEASE_TTL: Duration = Duration::from_secs(15);
 /// How often a node renews its lease.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often a node sweeps.
-pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-
 /// The most connections that join under one node's lease, each in each channel.
 pub const MAX_NODE_MEMBERS: usize = 1_000_000;
 
-/// The most that one step of a sweep removes, so that it holds up the engine for less than 5 ms.
-const SWEEP_LIMIT: usize = 100;
-
 /// How often a connection tries to join when its node's lease is lost meanwhile.
 const JOIN_ATTEMPTS: usize = 3;
-
-/// The most steps of one sweep. What is left is swept at the next, after what else there is to do.
-const SWEEP_STEPS: usize = 100;
 
 /// A node's lease, and all that joined under it: they join again where it is lost.
 #[derive(Debug, Default)]
@@ -111,7 +102,7 @@ impl Node {
     }
 
     /// Renews the lease; where it is lost, opens another and lets all members join again.
-    async fn renew(&self, presence: &Presence) -> Result<(), StateError> {
+    pub(super) async fn renew(&self, presence: &Presence) -> Result<(), StateError> {
         let lease = self.lease();
         if let Some(lease) = &lease
             && !presence.backend.renew_lease(lease, LEASE_TTL).await?
@@ -177,70 +168,13 @@ impl Node {
         self.inner().members.contains_key(&key)
     }
 
-    fn lease(&self) -> Option<LeaseId> {
+    pub(super) fn lease(&self) -> Option<LeaseId> {
         self.inner().lease.clone()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics while it is locked.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Presence {
-    /// Renews this node's lease and sweeps, until `stopped` is there; then the lease is ended, so
-    /// that other nodes need not wait for it. Every node of an application runs it, in a task of its
-    /// own: without it nobody is found to have gone.
-    ///
-    /// While the backend fails it goes on, and what has failed is logged.
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the lease ends by itself, after [`LEASE_TTL`].
-    pub async fn run(&self, stopped: impl Future<Output = ()>) {
-        let mut ticks = interval(SWEEP_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut stopped = std::pin::pin!(stopped);
-        let mut renewed: Option<Instant> = None;
-        loop {
-            tokio::select! {
-                () = &mut stopped => break,
-                _ = ticks.tick() => {}
-            }
-            if let Some(node) = &self.node
-                && renewed.is_none_or(|at| at.elapsed() >= RENEW_INTERVAL)
-            {
-                match node.renew(self).await {
-                    Ok(()) => renewed = Some(Instant::now()),
-                    Err(error) => log(&error),
-                }
-            }
-            if let Err(error) = self.sweep().await {
-                log(&error);
-            }
-        }
-        if let Some(lease) = self.node.as_ref().and_then(|node| node.lease())
-            && let Err(error) = self.backend.end_lease(&lease).await
-        {
-            log(&error);
-        }
-    }
-
-    /// Removes who has gone, once: what [`run`](Self::run) does each second. Returns how many
-    /// connections, users and counts were due.
-    ///
-    /// # Errors
-    /// Where the backend fails.
-    pub async fn sweep(&self) -> Result<usize, StateError> {
-        let mut due = 0;
-        for _ in 0..SWEEP_STEPS {
-            let swept = self.backend.sweep(SWEEP_LIMIT, self.grace).await?;
-            due += swept.due;
-            self.announce(&swept.announcements).await;
-            if !swept.has_more {
-                break;
-            }
-        }
-        Ok(due)
     }
 }
 

@@ -1,12 +1,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use gripware_core::{Channel, ChannelError, Item, proxy::decode_items};
+use gripware_core::{Channel, ChannelError};
+use tokio::time::Instant;
 
 use super::{
-    Announcement, Change, Count, Joining, Lease, Member, Members, PresenceBackend, SUFFIX,
-    node::Node,
+    Change, Count, Joining, Lease, Member, Members, PresenceBackend, SUFFIX, announcing::Announcer,
+    node::Node, sweeping::Sweepers,
 };
-use crate::{StateError, Task, history::checked};
+use crate::{StateError, history::checked};
 
 /// How long a user may be without a connection before it leaves, where nothing else is set: enough
 /// to reload a page on a phone.
@@ -33,10 +34,6 @@ pub const MAX_LISTED: usize = 1_000;
 /// The most connections that are touched in one call; more are touched in several.
 pub const MAX_TOUCHED: usize = 500;
 
-type Announce = dyn Fn(String, Item) -> Task<'static, Result<(), Box<dyn std::error::Error + Send + Sync>>>
-    + Send
-    + Sync;
-
 /// Who is in which channel. See the [module](super).
 ///
 /// A handle: clones share the backend and the node's lease.
@@ -44,7 +41,8 @@ type Announce = dyn Fn(String, Item) -> Task<'static, Result<(), Box<dyn std::er
 pub struct Presence {
     pub(super) backend: Arc<dyn PresenceBackend>,
     pub(super) node: Option<Arc<Node>>,
-    announce: Option<Arc<Announce>>,
+    pub(super) announcer: Option<Announcer>,
+    pub(super) sweepers: Arc<Sweepers>,
     pub(super) grace: Duration,
     member_ttl: Duration,
 }
@@ -56,7 +54,8 @@ impl Presence {
         Self {
             backend,
             node: None,
-            announce: None,
+            announcer: None,
+            sweepers: Arc::default(),
             grace: DEFAULT_GRACE,
             member_ttl: DEFAULT_MEMBER_TTL,
         }
@@ -80,23 +79,6 @@ impl Presence {
     #[must_use]
     pub fn by_connection(mut self) -> Self {
         self.node = None;
-        self
-    }
-
-    /// Publishes joins, leaves and counts by `announce`, which gets the channel and the item. What
-    /// fails is logged and not tried again: a client that follows the channel finds the gap by the
-    /// next item's previous id, or at its next link.
-    ///
-    /// Not called for what the backend itself hands to all nodes.
-    #[must_use]
-    pub fn announcing<F, T>(mut self, announce: F) -> Self
-    where
-        F: Fn(String, Item) -> T + Send + Sync + 'static,
-        T: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-    {
-        self.announce = Some(Arc::new(move |channel, item| {
-            Box::pin(announce(channel, item))
-        }));
         self
     }
 
@@ -131,6 +113,7 @@ impl Presence {
         C::Error: Into<ChannelError>,
     {
         let channel = present_channel(channel)?;
+        self.sweepers.used(Instant::now());
         let name = channel.name();
         let change = match &self.node {
             Some(node) => node.join(self, name, member).await?,
@@ -153,6 +136,7 @@ impl Presence {
         C::Error: Into<ChannelError>,
     {
         let channel = present_channel(channel)?;
+        self.sweepers.used(Instant::now());
         if let Some(node) = &self.node {
             node.forget(channel.name(), connection);
         }
@@ -213,30 +197,6 @@ impl Presence {
     {
         self.backend.count(present_channel(channel)?.name()).await
     }
-
-    /// Publishes what has changed.
-    pub(super) async fn announce(&self, announcements: &[Announcement]) {
-        let Some(announce) = &self.announce else {
-            return;
-        };
-        for announcement in announcements
-            .iter()
-            .filter(|announcement| !announcement.is_relayed)
-        {
-            let Some(item) = item(&announcement.json) else {
-                continue;
-            };
-            if let Err(error) = announce(announcement.channel.clone(), item).await {
-                log(&*error);
-            }
-        }
-    }
-}
-
-/// The item of an announcement's JSON.
-fn item(json: &[u8]) -> Option<Item> {
-    let body = [b"{\"items\":[", json, b"]}"].concat();
-    Some(decode_items(&body).ok()?.pop()?.1)
 }
 
 /// Says what could not be announced, renewed or swept.
