@@ -116,16 +116,17 @@ impl Cluster {
         self.node.channels_page(cursor).map(Gathered::alone)
     }
 
-    /// Returns a page of the connections of all nodes.
+    /// Returns a page of the connections of all nodes, or of those that follow a channel.
     pub(crate) async fn connections(
         &self,
+        channel: Option<&str>,
         cursor: Option<&str>,
     ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
         #[cfg(feature = "relay")]
         if let Some(asker) = self.asker() {
-            return asker.connections(cursor).await;
+            return asker.connections(channel, cursor).await;
         }
-        let page = self.node.connections_page(None, cursor).await;
+        let page = self.node.connections_page(channel, cursor).await;
         page.map(Gathered::alone)
     }
 

@@ -204,16 +204,17 @@ impl Node {
         })
     }
 
-    /// Returns the first connections behind a cursor, one more than a page has, each with its own
-    /// cursor.
+    /// Returns the first connections of all, or of a channel, behind a cursor: one more than a page
+    /// has, each with its own cursor.
     #[cfg(feature = "relay")]
     pub(crate) async fn connections_after(
         &self,
+        channel: Option<&str>,
         cursor: Option<&str>,
     ) -> Result<Vec<(String, ConnectionInfo)>, CursorError> {
         let read = |cursor| Seniority::read(cursor, self.started);
         let after = cursor.map(read).transpose()?;
-        let first = self.first_connections(None, after, MAX_PAGE + 1).await;
+        let first = self.first_connections(channel, after, MAX_PAGE + 1).await;
         let with_cursor = |(at, info): (Seniority, _)| (at.to_cursor(self.started), info);
         Ok(first.into_iter().map(with_cursor).collect())
     }

@@ -336,6 +336,31 @@ async fn lists_and_counts_are_those_of_all_nodes() {
     let rest = everywhere.connections(Some("a.0.nonsense")).await;
     assert!(rest.is_err(), "{rest:?}");
 
+    for (channel, held_at) in [("room", &["a", "b"][..]), ("extra", &["b"]), ("empty", &[])] {
+        let of = everywhere.connections_of(channel, None).await.unwrap();
+        assert_eq!(of.nodes.to_string(), "2/2");
+        let held: Vec<_> = of
+            .value
+            .entries
+            .iter()
+            .map(|it| (it.node.as_deref().unwrap(), it.channels.concat()))
+            .collect();
+        let expected: Vec<_> = held_at
+            .iter()
+            .map(|node| (*node, channel.to_owned()))
+            .collect();
+        assert_eq!(held, expected);
+    }
+    // Behind everything of the first node come those of the second.
+    let id = &sites[0].hub.connections().await[0].id;
+    let cursor = format!("a.{}.{id}", u64::MAX);
+    let rest = everywhere.connections_of("room", Some(&cursor)).await;
+    let rest = rest.unwrap().value.entries;
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert_eq!(rest[0].node.as_deref(), Some("b"));
+    let rest = everywhere.connections_of("room", Some("nonsense")).await;
+    assert!(rest.is_err(), "{rest:?}");
+
     let reached = everywhere
         .publish("room", WsMessage::text("all"))
         .await
@@ -460,6 +485,7 @@ async fn where_a_node_does_not_answer_the_rest_is_told_as_partial() {
 
     for (request, status) in [
         ("GET /channels".to_owned(), "200 OK"),
+        ("GET /connections?channel=room".to_owned(), "200 OK"),
         (
             "DELETE /connections?channel=room&count=all".to_owned(),
             "204 No Content",
@@ -475,6 +501,9 @@ async fn where_a_node_does_not_answer_the_rest_is_told_as_partial() {
             "{answer}"
         );
         assert!(answer.contains("grip-nodes: 2/3\r\n"), "{answer}");
+        if request.starts_with("GET /connections") {
+            assert_eq!(answer.matches("\"id\":").count(), 2, "{answer}");
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn nodes(all: &Gathered<Vec<NodeInfo>>) -> Answer {
 }
 
 pub(super) fn channels(page: Gathered<Page<ChannelInfo>>) -> Answer {
-    all_nodes(page, |channel| {
+    list(page, None, |channel| {
         json(&Channel {
             name: &channel.name,
             subscribers: channel.subscribers.into(),
@@ -53,13 +53,9 @@ pub(super) fn channels(page: Gathered<Page<ChannelInfo>>) -> Answer {
     })
 }
 
-pub(super) fn connections(page: Gathered<Page<ConnectionInfo>>) -> Answer {
-    all_nodes(page, connection)
-}
-
-/// The connections of a channel, at this node.
-pub(super) fn connections_of(channel: &str, page: Page<ConnectionInfo>) -> Answer {
-    list(page, Some(channel), connection)
+/// All connections, or those of a channel.
+pub(super) fn connections(page: Gathered<Page<ConnectionInfo>>, channel: Option<&str>) -> Answer {
+    list(page, channel, connection)
 }
 
 fn connection(connection: &ConnectionInfo) -> String {
@@ -74,11 +70,8 @@ fn connection(connection: &ConnectionInfo) -> String {
     })
 }
 
-fn all_nodes<T>(all: Gathered<Page<T>>, entry: impl Fn(&T) -> String) -> Answer {
-    answer::of_nodes(list(all.value, None, entry), all.nodes)
-}
-
-fn list<T>(page: Page<T>, channel: Option<&str>, entry: impl Fn(&T) -> String) -> Answer {
+fn list<T>(all: Gathered<Page<T>>, channel: Option<&str>, entry: impl Fn(&T) -> String) -> Answer {
+    let page = all.value;
     let entries: Vec<_> = page.entries.iter().map(entry).collect();
     let mut answer = answer::list(format!("[{}]\n", entries.join(",\n")));
     let kept = channel.map_or_else(String::new, |channel| {
@@ -91,7 +84,7 @@ fn list<T>(page: Page<T>, channel: Option<&str>, entry: impl Fn(&T) -> String) -
     if let Some(Ok(link)) = link.map(HeaderValue::try_from) {
         answer.headers_mut().insert(LINK, link);
     }
-    answer
+    answer::of_nodes(answer, all.nodes)
 }
 
 #[derive(Serialize)]

@@ -10,7 +10,7 @@
 //! | `GET /nodes` | the nodes of the relay, or this one, and how many connections and channels each has |
 //! | `GET /channels` | the channels that somebody is subscribed to |
 //! | `GET /connections` | the clients that are held |
-//! | `GET /connections?channel=NAME` | those of this node that are subscribed to a channel |
+//! | `GET /connections?channel=NAME` | those that are subscribed to a channel |
 //! | `DELETE /connections?channel=NAME` | ends those: WebSockets are closed with `code` and `reason`, 1000 and nothing unless the query has others, streams end, and the application is asked again for the requests of long polls |
 //! | `DELETE /connections/{id}` | ends one of them |
 //! | `POST /connections/{id}/publish/` | items for one of them, which need no `channel` |

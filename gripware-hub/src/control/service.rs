@@ -121,13 +121,11 @@ impl<T: Target> Control<T> {
                 let closing = Closing::read(parts.uri.query())?;
                 publish::close(target, scope, &closing).await?
             }
-            Route::Connections => match list::channel(parts) {
-                Some(channel) => {
-                    let page = target.connections_of(&channel, list::cursor(parts));
-                    list::connections_of(&channel, page.await?)
-                }
-                None => list::connections(target.connections(list::cursor(parts)).await?),
-            },
+            Route::Connections => {
+                let channel = list::channel(parts);
+                let page = target.connections(channel.as_deref(), list::cursor(parts));
+                list::connections(page.await?, channel.as_deref())
+            }
             Route::Connection(id) => {
                 let found = target.close(read_id(id)?).await;
                 Refused::unless_found(found)?;

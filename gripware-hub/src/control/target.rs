@@ -43,18 +43,12 @@ pub(crate) trait Target: Send + Sync + 'static {
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<Gathered<Page<ChannelInfo>>, CursorError>> + Send;
 
-    /// Returns a page of the connections of all nodes.
+    /// Returns a page of the connections of all nodes, or of those that follow a channel.
     fn connections(
         &self,
+        channel: Option<&str>,
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<Gathered<Page<ConnectionInfo>>, CursorError>> + Send;
-
-    /// Returns a page of the connections of a channel, at this node.
-    fn connections_of(
-        &self,
-        channel: &str,
-        cursor: Option<&str>,
-    ) -> impl Future<Output = Result<Page<ConnectionInfo>, CursorError>> + Send;
 
     /// Ends a connection of whatever node.
     fn close(&self, id: Id) -> impl Future<Output = Found> + Send;
@@ -99,17 +93,10 @@ impl Target for Cluster {
 
     async fn connections(
         &self,
+        channel: Option<&str>,
         cursor: Option<&str>,
     ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
-        self.connections(cursor).await
-    }
-
-    async fn connections_of(
-        &self,
-        channel: &str,
-        cursor: Option<&str>,
-    ) -> Result<Page<ConnectionInfo>, CursorError> {
-        self.node.connections_page(Some(channel), cursor).await
+        self.connections(channel, cursor).await
     }
 
     async fn close(&self, id: Id) -> Found {

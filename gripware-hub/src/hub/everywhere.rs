@@ -81,7 +81,24 @@ impl Everywhere {
         cursor: Option<&str>,
     ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
         match &self.cluster {
-            Some(cluster) => cluster.connections(cursor).await,
+            Some(cluster) => cluster.connections(None, cursor).await,
+            None => Ok(Gathered::alone(Page::default())),
+        }
+    }
+
+    /// Returns a page of up to 1 000 connections that are subscribed to a channel, as
+    /// [`connections`](Self::connections) does of all. Of one at another node the channel may be
+    /// missing among the 100 that are told.
+    ///
+    /// # Errors
+    /// If the cursor is none that a page has named.
+    pub async fn connections_of(
+        &self,
+        channel: &str,
+        cursor: Option<&str>,
+    ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
+        match &self.cluster {
+            Some(cluster) => cluster.connections(Some(channel), cursor).await,
             None => Ok(Gathered::alone(Page::default())),
         }
     }

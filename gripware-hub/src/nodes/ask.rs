@@ -65,15 +65,20 @@ impl Asker<'_> {
         Ok(Gathered::new(page, nodes))
     }
 
+    /// Lists all connections, or those of a channel.
     pub(crate) async fn connections(
         self,
+        channel: Option<&str>,
         cursor: Option<&str>,
     ) -> Result<Gathered<Page<ConnectionInfo>>, CursorError> {
         cursor.map(Cursor::read).transpose()?;
-        let own = respond::connections(self.node, self.relay.node(), cursor, MAX_ANSWER).await;
+        let name = self.relay.node();
+        let own = respond::connections(self.node, name, channel, cursor, MAX_ANSWER).await;
         let own = own.ok_or(CursorError)?;
-        let question = Question::Connections {
-            after: cursor.map(str::to_owned),
+        let after = cursor.map(str::to_owned);
+        let question = match channel.map(str::to_owned) {
+            Some(channel) => Question::ConnectionsOf { channel, after },
+            None => Question::Connections { after },
         };
         let (mut lists, nodes) = self.ask(&question).await;
         lists.push((self.name(), own));

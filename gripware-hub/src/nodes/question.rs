@@ -27,6 +27,12 @@ pub(super) enum Question {
     Channels { after: Option<String> },
     /// Which connections it has behind a cursor of the list of all nodes.
     Connections { after: Option<String> },
+    /// The same of a channel. A question of its own, since a node that does not know a channel here
+    /// would list all.
+    ConnectionsOf {
+        channel: String,
+        after: Option<String>,
+    },
     /// How many subscribers each of these channels has.
     Subscribers { channels: Vec<String> },
     /// To end a connection.

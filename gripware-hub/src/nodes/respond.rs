@@ -26,7 +26,10 @@ pub(crate) async fn respond(
         Question::Node => encode(&describe(node)),
         Question::Channels { after } => encode(&channels(node, after.as_deref(), most)),
         Question::Connections { after } => {
-            encode(&connections(node, name, after.as_deref(), most).await?)
+            encode(&connections(node, name, None, after.as_deref(), most).await?)
+        }
+        Question::ConnectionsOf { channel, after } => {
+            encode(&connections(node, name, Some(&channel), after.as_deref(), most).await?)
         }
         Question::Subscribers { channels } => {
             let subscribers = channels.iter().map(|it| kinds(node.subscribers(it)));
@@ -61,10 +64,11 @@ pub(super) fn channels(node: &Node, after: Option<&str>, most: usize) -> ListAns
     ListAnswer::cut(channels.into_iter().map(ChannelEntry::from), false, most)
 }
 
-/// `None` if the cursor is none.
+/// Lists all connections, or those of a channel. `None` if the cursor is none.
 pub(super) async fn connections(
     node: &Node,
     name: &NodeId,
+    channel: Option<&str>,
     after: Option<&str>,
     most: usize,
 ) -> Option<ListAnswer<ConnectionEntry>> {
@@ -74,7 +78,7 @@ pub(super) async fn connections(
         Some(cursor) if cursor.node == *name => Some(cursor.at.as_str()),
         _ => None,
     };
-    let first: Vec<(String, ConnectionInfo)> = node.connections_after(after).await.ok()?;
+    let first: Vec<(String, ConnectionInfo)> = node.connections_after(channel, after).await.ok()?;
     let entries = first
         .into_iter()
         .map(|(at, it)| ConnectionEntry::new(it, at));
