@@ -58,7 +58,8 @@ impl Cluster {
     }
 
     /// Publishes a valid item at every node. Returns how many subscribers of this one it is for,
-    /// counted before: a long poll that it answers is gone afterwards.
+    /// counted before: a long poll that it answers is gone afterwards. With `local_first` those of
+    /// this node get it first.
     pub(crate) async fn publish(
         &self,
         channel: &Channel,
@@ -67,12 +68,21 @@ impl Cluster {
     ) -> Result<Subscribers, RelayError> {
         #[cfg(feature = "relay")]
         if let Some(member) = &self.member {
-            let here = self.node.subscribers(channel.name()).of_formats(parts);
+            let here = self.here_first(channel, parts).await;
             member.publish(channel, item).await?;
             return Ok(here);
         }
         let _ = item;
         Ok(self.node.publish(channel, parts).await)
+    }
+
+    /// Returns how many subscribers of this node an item is for. With `local_first` they get it now.
+    #[cfg(feature = "relay")]
+    async fn here_first(&self, channel: &Channel, parts: &ItemParts) -> Subscribers {
+        match self.node.settings.local_first {
+            true => self.node.publish(channel, parts).await,
+            false => self.node.subscribers(channel.name()).of_formats(parts),
+        }
     }
 
     /// Publishes a valid item at every node. Returns how many subscribers of all nodes it is for,

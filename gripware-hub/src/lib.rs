@@ -254,7 +254,9 @@
 //!
 //! The clients of a node get its own items by way of the broker too, so that all have one order, and
 //! [`Publisher::publish`](gripware_publish::Publisher::publish) returns once the broker has accepted the
-//! item. During an outage of the broker it is an error, and clients stay where they are.
+//! item. During an outage of the broker it is an error, and clients stay where they are. With
+//! [`HubBuilder::local_first`] the clients of the node that publishes get it before, and during an outage,
+//! and there is no such order.
 //!
 //! A node knows whether it hears the others, and what it has lost; see `gripware_relay`. [`Hub::serve`]
 //! accepts clients once it hears them for the first time, and [`Hub::is_ready`] is `false` while it does

@@ -18,6 +18,14 @@ impl LocalPublisher {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
         Self { cluster }
     }
+
+    /// Hands an item to the clients of this node.
+    fn deliver_here(&self, channel: &Channel, item: &ItemParts) -> Result<(), SinkError> {
+        match self.cluster.node.try_publish(channel, item) {
+            Some(_) => Ok(()),
+            None => Err(SinkError::new("too many items wait to be delivered")),
+        }
+    }
 }
 
 impl Sink for LocalPublisher {
@@ -29,7 +37,12 @@ impl Sink for LocalPublisher {
         #[cfg(feature = "relay")]
         if let Some(member) = self.cluster.member() {
             let relay = member.relay();
-            return (!relay.has_room()).then(|| Box::pin(relay.room()) as _);
+            if !relay.has_room() {
+                return Some(Box::pin(relay.room()));
+            }
+            if !self.cluster.node.settings.local_first {
+                return None;
+            }
         }
         let waiting = self.cluster.node.wait_for_backlog()?;
         Some(Box::pin(waiting))
@@ -49,12 +62,12 @@ impl Sink for LocalPublisher {
             .map_err(|error| SinkError::new(error.to_string()))?;
         #[cfg(feature = "relay")]
         if let Some(member) = self.cluster.member() {
+            if self.cluster.node.settings.local_first {
+                self.deliver_here(channel, item)?;
+            }
             return relayed(member, channel, item).map(Some);
         }
-        match self.cluster.node.try_publish(channel, item) {
-            Some(_) => Ok(None),
-            None => Err(SinkError::new("too many items wait to be delivered")),
-        }
+        self.deliver_here(channel, item).map(|()| None)
     }
 }
 

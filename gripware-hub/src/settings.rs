@@ -182,6 +182,13 @@ setting::settings! {
         /// Streams with a next link ask it, and response holds are asked again, in any case. All of
         /// it is spread over 2 s.
         on_loss: OnLoss = poll;
+        /// whether the clients of this node get what is published here at once, and not by way of the
+        /// broker.
+        ///
+        /// They are spared its round trip, and get it while the broker is out of reach, too; whoever
+        /// publishes is told of that as an error all the same. What it costs is the one order: between
+        /// items of two nodes it may be another one here than elsewhere.
+        local_first: Switch = false;
         /// how long the broker may take to accept an item, after which whoever publishes gets an
         /// error.
         publish_timeout: Time = 5 s, at least 1 ms;
@@ -281,8 +288,8 @@ mod tests {
                 "head_timeout" => "header_timeout",
                 "max_head" => "max_header_size",
                 // None of them is a limit.
-                "native_websockets" | "slow_clients" | "on_loss" | "development" | "shards"
-                | "trust_forwarded" => {
+                "native_websockets" | "slow_clients" | "on_loss" | "local_first"
+                | "development" | "shards" | "trust_forwarded" => {
                     continue;
                 }
                 name => name,

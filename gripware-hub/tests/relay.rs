@@ -159,6 +159,52 @@ async fn during_an_outage_nothing_is_accepted_and_nobody_is_sent_here() {
 }
 
 #[tokio::test]
+async fn with_local_first_the_clients_of_a_node_get_its_items_without_the_broker() {
+    let broker = MemoryBroker::new();
+    let soon = Duration::from_millis(100);
+    let one = node(&broker, |hub| hub.local_first(true).publish_timeout(soon)).await;
+    let other = node(&broker, |hub| hub).await;
+    let mut clients = Vec::new();
+    for site in [&one, &other] {
+        let mut stream = site.get("/stream?channel=news").await;
+        stream.reads_until("[open]\n\r\n").await;
+        site.followed("news", 1).await;
+        clients.push(stream);
+    }
+    let item = |text: &str| Item::from(HttpStream::text(format!("{text}\n")));
+    let publisher = one.hub.grip().publisher();
+    let reached = one.hub.publish("news", item("1")).await.unwrap();
+    assert_eq!(reached.total(), 1);
+    publisher.publish("news", item("2")).await.unwrap();
+    other.hub.publish("news", item("3")).await.unwrap();
+    for client in &mut clients {
+        for text in ["1", "2", "3"] {
+            let chunk = format!("2\r\n{text}\n\r\n");
+            assert_eq!(client.reads_until(&format!("{text}\n\r\n")).await, chunk);
+        }
+    }
+
+    broker.set_reachable(false);
+    until("it is deaf", async || !one.hub.is_ready()).await;
+    assert!(one.hub.publish("news", item("4")).await.is_err());
+    assert!(publisher.publish("news", item("5")).await.is_err());
+    broker.set_reachable(true);
+    for site in [&one, &other] {
+        until("it hears again", async || site.hub.is_ready()).await;
+    }
+    other.hub.publish("news", item("6")).await.unwrap();
+    // Each of them once.
+    for text in ["4", "5", "6"] {
+        let chunk = format!("2\r\n{text}\n\r\n");
+        assert_eq!(
+            clients[0].reads_until(&format!("{text}\n\r\n")).await,
+            chunk
+        );
+    }
+    clients[1].reads_until("6\n\r\n").await;
+}
+
+#[tokio::test]
 async fn after_a_loss_every_client_that_can_recovers() {
     let broker = MemoryBroker::new();
     let mut site = node(&broker, |hub| hub).await;

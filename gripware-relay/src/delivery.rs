@@ -31,14 +31,20 @@ pub struct RelayedItem {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Node(Box<Envelope>),
+    Node {
+        envelope: Box<Envelope>,
+        is_own: bool,
+    },
     Foreign(Box<(Channel, Item)>),
 }
 
 impl RelayedItem {
-    pub(crate) fn of_node(envelope: Envelope) -> Self {
+    pub(crate) fn of_node(envelope: Envelope, is_own: bool) -> Self {
         Self {
-            source: Source::Node(Box::new(envelope)),
+            source: Source::Node {
+                envelope: Box::new(envelope),
+                is_own,
+            },
         }
     }
 
@@ -53,7 +59,7 @@ impl RelayedItem {
     #[must_use]
     pub fn channel(&self) -> &str {
         match &self.source {
-            Source::Node(envelope) => &envelope.channel,
+            Source::Node { envelope, .. } => &envelope.channel,
             Source::Foreign(pair) => pair.0.name(),
         }
     }
@@ -62,9 +68,15 @@ impl RelayedItem {
     #[must_use]
     pub fn has_id(&self) -> bool {
         match &self.source {
-            Source::Node(envelope) => envelope.id.is_some(),
+            Source::Node { envelope, .. } => envelope.id.is_some(),
             Source::Foreign(pair) => pair.1.has_id(),
         }
+    }
+
+    /// Whether this node has published the item, in this run of it.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self.source, Source::Node { is_own: true, .. })
     }
 
     /// Decodes the item, with the limits that the control API has for what is published.
@@ -75,7 +87,7 @@ impl RelayedItem {
     pub fn into_item(self) -> Result<(Channel, Item), RelayedItemError> {
         let envelope = match self.source {
             Source::Foreign(pair) => return Ok(*pair),
-            Source::Node(envelope) => envelope,
+            Source::Node { envelope, .. } => envelope,
         };
         let mut items = decode_message(&envelope.body)?.into_iter();
         match (items.next(), items.next()) {

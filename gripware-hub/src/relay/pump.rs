@@ -72,6 +72,10 @@ async fn answer(relay: Relay, node: Arc<Node>, question: Question, _place: Owned
 }
 
 async fn take(relay: &Relay, node: &Node, item: RelayedItem) {
+    if node.settings.local_first && item.is_own() {
+        // Its clients have it.
+        return;
+    }
     // Without an id it changes nothing for those who come later.
     if !item.has_id() && !node.is_followed(item.channel()) {
         node.metrics.items.add(1);

@@ -32,7 +32,7 @@ impl Exchange {
             Kind::Item => {
                 if self.note(&envelope, false, is_own, now) {
                     self.counts.received += 1;
-                    out.push_back(Delivery::Item(RelayedItem::of_node(envelope)));
+                    out.push_back(Delivery::Item(RelayedItem::of_node(envelope, is_own)));
                 }
             }
             Kind::Hello | Kind::Beat => {
