@@ -76,6 +76,33 @@ impl Cluster {
         Ok(self.node.publish(channel, parts).await)
     }
 
+    /// Publishes items at every node, in their order, as [`publish`](Self::publish) does each. They
+    /// travel together: a round trip to the broker for all of them.
+    pub(crate) async fn publish_all(
+        &self,
+        items: &[(Channel, Item)],
+    ) -> Result<Vec<Subscribers>, RelayError> {
+        let mut each = Vec::with_capacity(items.len());
+        #[cfg(feature = "relay")]
+        if let Some(member) = &self.member {
+            for (channel, item) in items {
+                each.push(match item.parts() {
+                    Ok(parts) => self.here_first(channel, parts).await,
+                    Err(_) => Subscribers::default(),
+                });
+            }
+            member.publish_all(items).await?;
+            return Ok(each);
+        }
+        for (channel, item) in items {
+            each.push(match item.parts() {
+                Ok(parts) => self.node.publish(channel, parts).await,
+                Err(_) => Subscribers::default(),
+            });
+        }
+        Ok(each)
+    }
+
     /// Returns how many subscribers of this node an item is for. With `local_first` they get it now.
     #[cfg(feature = "relay")]
     async fn here_first(&self, channel: &Channel, parts: &ItemParts) -> Subscribers {

@@ -486,6 +486,43 @@ async fn one_connection_is_reached_wherever_it_is() {
 }
 
 /// Asks the control API; the line may have headers behind it.
+#[tokio::test]
+async fn items_of_one_request_travel_together_and_in_their_order() {
+    let broker = MemoryBroker::new();
+    let (one, other) = nodes(&broker).await;
+    let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = control.local_addr().unwrap();
+    tokio::spawn(one.hub.control(control).into_future());
+    let mut stream = other.get("/stream?channel=news").await;
+    stream.reads_until("[open]\n\r\n").await;
+    let _here = one.get("/stream?channel=news").await;
+    for site in [&one, &other] {
+        site.followed("news", 1).await;
+    }
+    let items: Vec<_> = (100..200)
+        .map(|n| {
+            format!(
+                "{{\"channel\":\"news\",\"formats\":{{\"http-stream\":{{\"content\":\"{n}\\n\"}}}}}}"
+            )
+        })
+        .collect();
+    let body = format!("{{\"items\":[{}]}}", items.join(","));
+    let head = format!("POST /publish/ HTTP/1.1\r\nContent-Length: {}", body.len());
+    let answer = ask(address, &head, &body).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("grip-subscribers: 100\r\n"), "{answer}");
+    for n in 100..200 {
+        let text = stream.reads_until(&format!("{n}\n\r\n")).await;
+        assert_eq!(text, format!("4\r\n{n}\n\r\n"));
+    }
+
+    // None is accepted while the broker is away.
+    broker.set_reachable(false);
+    until("it is deaf", async || !one.hub.is_ready()).await;
+    let answer = ask(address, &head, &body).await;
+    assert!(answer.starts_with("HTTP/1.1 50"), "{answer}");
+}
+
 async fn ask(address: SocketAddr, line: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n{body}");

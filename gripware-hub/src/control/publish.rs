@@ -14,7 +14,7 @@ use super::{
     count::{self, Scope},
     target::Target,
 };
-use crate::connection_id::Id;
+use crate::{connection_id::Id, inspect::Subscribers};
 
 /// Publishes items and tells how many subscribers they are for.
 pub(super) async fn publish(
@@ -24,17 +24,18 @@ pub(super) async fn publish(
     items: &[(Channel, Item)],
 ) -> Result<Answer, Refused> {
     let everywhere = scope.count(target, items).await?;
-    let mut counts = Vec::with_capacity(items.len());
-    for (channel, item) in items {
-        let published = target.publish(channel, item).await;
-        let here = published.map_err(|error| Refused::not_relayed(&error))?;
-        counts.push(here.total());
-    }
+    let published = target.publish(items).await;
+    let here = published.map_err(|error| Refused::not_relayed(&error))?;
     let answer = answer::done(form, "Published");
     Ok(match everywhere {
         Some(all) => answer::of_nodes(count::write(answer, &all.value), all.nodes),
-        None => count::write(answer, &counts),
+        None => count::write(answer, &totals(&here)),
     })
+}
+
+/// How many subscribers each item is for.
+fn totals(each: &[Subscribers]) -> Vec<usize> {
+    each.iter().map(Subscribers::total).collect()
 }
 
 /// Ends the connections of a channel.
@@ -45,12 +46,12 @@ pub(super) async fn close(
 ) -> Result<Answer, Refused> {
     let item = [(closing.channel.clone(), closing.item.clone())];
     let everywhere = scope.count(target, &item).await?;
-    let published = target.publish(&closing.channel, &closing.item).await;
+    let published = target.publish(&item).await;
     let here = published.map_err(|error| Refused::not_relayed(&error))?;
     let answer = answer::no_content();
     Ok(match everywhere {
         Some(all) => answer::of_nodes(count::write_total(answer, &all.value), all.nodes),
-        None => count::write_total(answer, &[here.total()]),
+        None => count::write_total(answer, &totals(&here)),
     })
 }
 

@@ -14,11 +14,11 @@ use crate::{
 
 /// What the control API acts on: a hub, or in tests what notes the calls.
 pub(crate) trait Target: Send + Sync + 'static {
+    /// Publishes valid items in their order. Returns for how many subscribers of this node each is.
     fn publish(
         &self,
-        channel: &Channel,
-        item: &Item,
-    ) -> impl Future<Output = Result<Subscribers, RelayError>> + Send;
+        items: &[(Channel, Item)],
+    ) -> impl Future<Output = Result<Vec<Subscribers>, RelayError>> + Send;
 
     /// Returns how many subscribers each channel has at all nodes.
     fn subscribers(
@@ -61,11 +61,8 @@ pub(crate) trait Target: Send + Sync + 'static {
 }
 
 impl Target for Cluster {
-    async fn publish(&self, channel: &Channel, item: &Item) -> Result<Subscribers, RelayError> {
-        match item.parts() {
-            Ok(parts) => self.publish(channel, item, parts).await,
-            Err(_) => Ok(Subscribers::default()),
-        }
+    async fn publish(&self, items: &[(Channel, Item)]) -> Result<Vec<Subscribers>, RelayError> {
+        self.publish_all(items).await
     }
 
     async fn subscribers(&self, channels: &[&str]) -> Gathered<Vec<Subscribers>> {

@@ -75,17 +75,20 @@ impl Noting {
 }
 
 impl Target for Noting {
-    async fn publish(&self, channel: &Channel, item: &Item) -> Result<Subscribers, RelayError> {
-        let subscribers = Subscribers {
-            stream: if channel.name() == "room" { 2 } else { 0 },
-            ..Subscribers::default()
-        };
-        if channel.name() == "full" {
-            self.is_full.notify_one();
-            self.room.notified().await;
+    async fn publish(&self, items: &[(Channel, Item)]) -> Result<Vec<Subscribers>, RelayError> {
+        let mut each = Vec::new();
+        for (channel, item) in items {
+            each.push(Subscribers {
+                stream: if channel.name() == "room" { 2 } else { 0 },
+                ..Subscribers::default()
+            });
+            if channel.name() == "full" {
+                self.is_full.notify_one();
+                self.room.notified().await;
+            }
+            self.note(format!("publish {} {}", channel.name(), id(item)));
         }
-        self.note(format!("publish {} {}", channel.name(), id(item)));
-        Ok(subscribers)
+        Ok(each)
     }
 
     async fn subscribers(&self, channels: &[&str]) -> Gathered<Vec<Subscribers>> {

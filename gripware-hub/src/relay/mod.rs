@@ -55,6 +55,26 @@ impl Member {
         self.relay.publish(channel, item).await
     }
 
+    /// Publishes items at every node, in their order, and returns when the broker has accepted all.
+    /// Where it has not, it has accepted those before the first that it has not.
+    pub(crate) async fn publish_all(&self, items: &[(Channel, Item)]) -> Result<(), PublishError> {
+        let mut receipts = Vec::with_capacity(items.len());
+        let mut refused = Ok(());
+        for (channel, item) in items {
+            match self.relay.submit(channel, item).await {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) => {
+                    refused = Err(error);
+                    break;
+                }
+            }
+        }
+        for receipt in receipts {
+            receipt.wait().await?;
+        }
+        refused
+    }
+
     /// Takes an item to be published, without waiting.
     pub(crate) fn enqueue(&self, channel: &Channel, item: &Item) -> Result<Receipt, PublishError> {
         self.relay.enqueue(channel, item)

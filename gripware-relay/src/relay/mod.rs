@@ -72,12 +72,23 @@ impl Relay {
     /// # Cancel safety
     /// When the future is dropped, the item is sent, or it is not.
     pub async fn publish(&self, channel: &Channel, item: &Item) -> Outcome {
+        self.submit(channel, item).await?.wait().await
+    }
+
+    /// Takes an item to be sent as soon as there is room for it. Several items that are submitted
+    /// before the first of them is awaited travel together.
+    ///
+    /// # Errors
+    /// Where it can never be sent, or the relay is closed.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the item is sent, or it is not.
+    pub async fn submit(&self, channel: &Channel, item: &Item) -> Result<Receipt, PublishError> {
         loop {
             self.room().await;
             match self.enqueue(channel, item) {
                 Err(PublishError::Full { .. }) => {}
-                Err(error) => return Err(error),
-                Ok(receipt) => return receipt.wait().await,
+                taken => return taken,
             }
         }
     }
