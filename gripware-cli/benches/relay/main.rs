@@ -1,5 +1,6 @@
 //! What a relay costs, with the real program and real brokers: two nodes that take 10 000 items a
-//! second, and the time from publishing at one to a client of the other.
+//! second, the time from publishing at one to a client of the other, and what the same items cost a
+//! third node where nobody follows them.
 //!
 //! ```sh
 //! cargo bench -p gripware-cli --bench relay
@@ -75,17 +76,33 @@ async fn figures(kind: Kind, origin: SocketAddr, alone: Duration) {
     );
 
     let reading = tokio::spawn(stream.drain());
-    let before = [&a, &b].map(|hub| cpu(hub.id()));
-    let received = b.metric("gripware_relay_received_total").await;
+    load(kind, &[("a", &a), ("b", &b)]).await;
+    let c = Hub::start("c", origin, &broker).await;
+    load(
+        kind,
+        &[("a", &a), ("b", &b), ("c, where nobody follows", &c)],
+    )
+    .await;
+    reading.abort();
+}
+
+/// Publishes at the first node for a while, and prints what that costs each.
+async fn load(kind: Kind, nodes: &[(&str, &Hub)]) {
+    let [(_, first), .., (_, last)] = nodes else {
+        return;
+    };
+    let before: Vec<_> = nodes.iter().map(|(_, hub)| cpu(hub.id())).collect();
+    let received = last.metric("gripware_relay_received_total").await;
     let begin = Instant::now();
-    load::run(a.control, LOAD).await;
+    load::run(first.control, LOAD).await;
     let took = begin.elapsed().as_secs_f64();
-    let received = b.metric("gripware_relay_received_total").await - received;
+    let received = last.metric("gripware_relay_received_total").await - received;
     println!(
-        "{kind:?}: {:.0} items/s, from one node to both",
-        received as f64 / took
+        "{kind:?}: {:.0} items/s, from one node to {}",
+        received as f64 / took,
+        nodes.len()
     );
-    for (name, hub, before) in [("a", &a, before[0]), ("b", &b, before[1])] {
+    for ((name, hub), before) in nodes.iter().zip(before) {
         let now = cpu(hub.id());
         let share = |now: Duration, before: Duration| (now - before).as_secs_f64() / took * 100.0;
         println!(
@@ -96,7 +113,6 @@ async fn figures(kind: Kind, origin: SocketAddr, alone: Duration) {
         let missed = hub.metric("gripware_relay_missed_total").await;
         assert_eq!(missed, 0, "{name} has missed items");
     }
-    reading.abort();
 }
 
 /// Publishes one item after another, each when the one before has come.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::LONG;
@@ -55,6 +56,10 @@ impl Broker {
         }
     }
 
+    pub(crate) fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -68,6 +73,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        // One that is stopped can be killed as well.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -91,11 +91,13 @@ impl Hub {
 
     /// Publishes a line of the feed. Returns whether it was accepted.
     pub(crate) async fn publish(&self, number: u64) -> bool {
-        let body = format!(
-            "{{\"items\":[{{\"channel\":\"feed\",\"id\":\"{number}\",\"prev-id\":\"{}\",\
-             \"formats\":{{\"http-stream\":{{\"content\":\"{number}\\n\"}}}}}}]}}",
-            number - 1
-        );
+        self.publish_lines(number, number).await
+    }
+
+    /// Publishes lines of the feed together. Returns whether all were accepted.
+    pub(crate) async fn publish_lines(&self, first: u64, last: u64) -> bool {
+        let items: Vec<_> = (first..=last).map(item).collect();
+        let body = format!("{{\"items\":[{}]}}", items.join(","));
         let answer = self.request("POST /publish/", &body).await;
         let refused = ["HTTP/1.1 503 ", "HTTP/1.1 504 "];
         let is_accepted = answer.starts_with("HTTP/1.1 200 ");
@@ -137,6 +139,15 @@ impl Hub {
     fn errors(&self) -> PathBuf {
         self.folder.path().join("errors")
     }
+}
+
+/// A line of the feed, as an item.
+fn item(number: u64) -> String {
+    format!(
+        "{{\"channel\":\"feed\",\"id\":\"{number}\",\"prev-id\":\"{}\",\
+         \"formats\":{{\"http-stream\":{{\"content\":\"{number}\\n\"}}}}}}",
+        number - 1
+    )
 }
 
 impl Drop for Hub {

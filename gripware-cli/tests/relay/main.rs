@@ -14,6 +14,7 @@ mod broker;
 mod client;
 mod hub;
 mod origin;
+mod sizes;
 
 use std::{
     net::SocketAddr,
@@ -226,6 +227,11 @@ async fn a_node_is_killed_and_its_clients_go_to_the_other(kind: Kind) {
 }
 
 async fn holds_that_open_while_the_other_node_publishes_miss_nothing(kind: Kind) {
+    holds_that_open_miss_nothing(kind, HOLDS).await;
+}
+
+/// Opens so many holds at one node while the other one publishes.
+async fn holds_that_open_miss_nothing(kind: Kind, holds: usize) {
     let Site {
         broker: _broker,
         feed,
@@ -243,7 +249,7 @@ async fn holds_that_open_while_the_other_node_publishes_miss_nothing(kind: Kind)
     let opening = async {
         let mut openers = JoinSet::new();
         for _ in 0..OPENERS {
-            openers.spawn_local(open(feed.clone(), b.front));
+            openers.spawn_local(open(feed.clone(), b.front, holds / OPENERS));
         }
         while let Some(opener) = openers.join_next().await {
             opener.unwrap();
@@ -258,8 +264,8 @@ async fn holds_that_open_while_the_other_node_publishes_miss_nothing(kind: Kind)
 
 /// Opens one hold after another. Each goes on from the last line that there is, and goes once it has
 /// some more.
-async fn open(feed: Feed, front: SocketAddr) {
-    for _ in 0..HOLDS / OPENERS {
+async fn open(feed: Feed, front: SocketAddr, holds: usize) {
+    for _ in 0..holds {
         let from = feed.last();
         let client = Client::connect(front, from).await;
         client.has(feed.last() + 2).await;
