@@ -64,6 +64,21 @@
 //! It comes once the node hears again, so that asking the origin then misses nothing. Until then the
 //! node is *deaf* and [`Relay::hears`] is `false`: a load balancer should send it no clients.
 //!
+//! # Why every node receives every item
+//! A subject for each channel would spare a node the items that nobody there follows. It is not
+//! offered, as it would take more than it spares:
+//!
+//! - A subscription would count only once the broker knows of it, so each hold that opens would have to
+//!   wait for a round trip, or miss what is published meanwhile.
+//! - Numbers show a gap only to whoever receives all of them. A node that chooses its channels could
+//!   not tell an item that was lost from one that was not for it.
+//! - A node remembers the last id of channels that nobody follows yet, so that a hold that opens behind
+//!   it asks the origin at once.
+//!
+//! An item that nobody follows is dropped by its envelope. 10 000 of them a second took a node 4 % of a
+//! core over Redis and 3 % over NATS, as `cargo bench -p gripware-cli --bench relay` measures. An
+//! application that outgrows that divides its channels over several clusters.
+//!
 //! # From other languages
 //! A message that begins with `{` is no envelope but an item of a program that is no node: in the
 //! JSON of Pushpin's control API, one item or `{"items":[…]}`.

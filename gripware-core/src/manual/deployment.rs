@@ -59,11 +59,12 @@
 //! on SIGTERM.
 //!
 //! # Several processes
-//! A client of one process gets what another publishes in one of two ways:
+//! A client of one process gets what another publishes in one of three ways:
 //!
 //! | | where clients connect | each process has |
 //! |---|---|---|
 //! | a relay | to any process, by a load balancer; each has a hub inside | the hub's feature `relay`, `.brokers([gripware_redis::broker()])` (or `gripware_nats`), and `GRIPWARE_RELAY=redis://…`; no `GRIP_URL` |
+//! | a relay of programs | to any program, by a load balancer; each is in front of one process or several | `GRIP_URL` with the control address of one of the programs, each of which has `--relay redis://… --cluster NAME` |
 //! | one proxy | to the program, or to Pushpin, which spreads requests over the processes | `GRIP_URL` with the proxy's control address, which turns the hub inside off |
 //!
 //! Several proxies with no relay between them get each item from whoever publishes: `GRIP_URL` has
