@@ -269,7 +269,7 @@
 //! | the broker stops, and comes back | an error within [`publish_timeout`](HubBuilder::publish_timeout); with an id, publishing again is safe | nothing until it is back; then, over Redis, what they missed, and over NATS recovery | not ready until it is back |
 //! | the broker is restarted empty | the same | recovery | the same |
 //! | the broker hangs | the same | recovery | deaf after 3 s, and not ready |
-//! | one node stands still | those of others: nothing | its own, when it goes on: over Redis, what they missed, and over NATS recovery; those of others: nothing | its load balancer notices; lists and counts are partial for up to 3 s, and then without it |
+//! | one node stands still | those of others: nothing | its own, when it goes on: over Redis, what they missed, or recovery if it is behind for a minute, and over NATS recovery; those of others: nothing | its load balancer notices; lists and counts are partial for up to 3 s, and then without it |
 //! | one node is killed | its own go with it; those of others: nothing | its own connect again, to another node; those of others: nothing | lists and counts are partial for up to 3 s |
 //! | one node does not answer, but beats | nothing | nothing | lists and counts are partial after [`ask_timeout`](HubBuilder::ask_timeout), and a connection that nobody has found is [`Found::Partial`], or 504 |
 //! | the broker drops what a slow node has not taken | nothing | of that node: recovery | it counts a loss (`gripware_relay_losses_total`, and `gripware_relay_missed_total` by how much) |

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::{
     LossReason,
-    settings::{BEAT, SILENCE, START_ANEW},
+    settings::{BEAT, CATCH_UP, SILENCE, START_ANEW},
 };
 
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Hearing {
     next_beat: Instant,
     /// When to begin to receive anew, where it is still deaf.
     anew: Instant,
+    /// Until when that is put off by what comes.
+    catches_up: Instant,
     /// When a beat came back last.
     heard: Instant,
     /// Since when it has heard without a break.
@@ -57,6 +59,7 @@ impl Hearing {
             proof: u64::MAX,
             next_beat: now,
             anew: now + START_ANEW,
+            catches_up: now + CATCH_UP,
             heard: now,
             since: now,
             loss: None,
@@ -79,6 +82,7 @@ impl Hearing {
         self.proof = self.sent + 1;
         self.next_beat = now;
         self.anew = now + START_ANEW;
+        self.catches_up = now + CATCH_UP;
         if !resumed {
             self.lost(LossReason::Reconnected);
         }
@@ -126,6 +130,13 @@ impl Hearing {
         self.next_beat = self.next_beat.min(now);
     }
 
+    /// Something came: a node that is deaf may be behind, and reads on.
+    pub(crate) fn came(&mut self, now: Instant) {
+        if now < self.catches_up {
+            self.anew = self.anew.max(now + START_ANEW);
+        }
+    }
+
     /// A beat of this node came back. Whether it hears from now on.
     pub(crate) fn heard(&mut self, beat: u64, now: Instant) -> bool {
         if beat < self.proof {
@@ -151,7 +162,6 @@ impl Hearing {
                 self.deafen(now);
                 Change::BecameDeaf
             }
-            // After a break of the process itself, what came meanwhile has its time to be read.
             State::Deaf(_) if self.is_connected && now >= self.anew => {
                 self.anew = now + START_ANEW;
                 Change::StartAnew
@@ -163,7 +173,9 @@ impl Hearing {
     fn deafen(&mut self, now: Instant) {
         if self.hears() {
             self.state = State::Deaf(now);
+            // After a break of the process itself, what came meanwhile has its time to be read.
             self.anew = now + START_ANEW;
+            self.catches_up = now + CATCH_UP;
         }
     }
 }
@@ -217,6 +229,22 @@ mod tests {
         assert!(hearing.heard(beat, now));
         assert_eq!(hearing.take_loss(), Some(LossReason::Silence));
         assert_eq!(hearing.take_loss(), None);
+    }
+
+    #[test]
+    fn what_still_comes_is_read_for_a_while_before_it_starts_anew() {
+        let (mut hearing, start) = hearing();
+        let deaf = start + Duration::from_secs(30);
+        assert_eq!(hearing.tick(deaf), Change::BecameDeaf);
+        let step = START_ANEW / 2;
+        for count in 1..=CATCH_UP.as_secs() / 2 {
+            let now = deaf + step * u32::try_from(count).unwrap();
+            hearing.came(now);
+            assert_eq!(hearing.tick(now), Change::None);
+        }
+        let end = deaf + CATCH_UP;
+        hearing.came(end);
+        assert_eq!(hearing.tick(end + START_ANEW), Change::StartAnew);
     }
 
     #[test]

@@ -14,9 +14,14 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 /// A node that others have not heard for so long is not asked.
 pub const GONE_AFTER: Duration = Duration::from_secs(3);
 
-/// A node that stays deaf for so long though its broker seems connected begins to receive anew. A
+/// A node that stays deaf and gets nothing for so long though its broker seems connected begins to
+/// receive anew. A
 /// healthy connection to a server that passes nothing on shows in no other way.
 pub(crate) const START_ANEW: Duration = Duration::from_secs(3);
+
+/// A node that is deaf since it is behind, as after a break of its process, reads on for so long
+/// before it begins to receive anew, from the present on.
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(60);
 
 /// How long the sender waits for its own messages to come back, before it sends them again.
 pub(crate) const ECHO: Duration = Duration::from_secs(1);

@@ -12,6 +12,7 @@ use crate::{
 
 impl Exchange {
     pub(super) fn message(&mut self, message: &Bytes, now: Instant, out: &mut VecDeque<Delivery>) {
+        self.hearing.came(now);
         if message.first() == Some(&b'{') {
             return self.foreign(message, out);
         }
