@@ -11,7 +11,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `client` | a client over HTTP, with the feature of that name |
+//! | `client` | a client over HTTP or a WebSocket, with the feature of that name |
 //! | [`http`] | the messages over HTTP |
 //! | [`ws`] | the messages over a WebSocket, and messages in parts |
 //! | [`auth`] | signatures: none, token, hmac; replay protection; the file with the secrets |
@@ -25,6 +25,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `client` | no | the module `client`, with sockets and a clock |
+//! | `tls` | no, and with `client` | the module `tls`, for who connects over TLS |
+//! | `zstd` | no, and with `client` | the module `ws::zstd`, compression over WebSockets |
 //!
 //! # What it does otherwise than the original
 //! - A fragment in a subscriber's address is part of what both ends sign.
@@ -43,6 +45,8 @@ mod digest;
 mod etag;
 pub mod glob;
 pub mod http;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod topic;
 pub mod trace;
 pub mod webhook;

@@ -1,15 +1,21 @@
 use std::{sync::Arc, time::Duration};
 
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::sync::Mutex;
 
 use super::{
-    BuildError, Client, Here, Shared, reconcile,
+    BuildError, Client, Here, Link, Shared,
+    broadcasters::Broadcasters,
+    reconcile,
     registry::Registry,
     send::{Retries, Sender},
+    socket::{Dial, Keys, Limits, Socket},
 };
 use crate::{
     Address, AddressError, Auth,
     auth::{Kind, ReplayStore, Verifier},
+    tls::Tls,
+    ws::MAX_PAYLOAD,
 };
 
 /// Builds a [`Client`].
@@ -17,11 +23,15 @@ use crate::{
 #[must_use]
 pub struct ClientBuilder {
     auth: Auth,
-    broadcasters: Vec<(u32, Address)>,
+    broadcasters: Broadcasters,
     host: Option<Address>,
+    is_websocket: bool,
+    compression: bool,
+    tls: Tls,
     retries: Retries,
     reconcile_every: Duration,
     max_message: usize,
+    max_payload: usize,
     queue: usize,
 }
 
@@ -29,11 +39,15 @@ impl ClientBuilder {
     pub(super) fn new(auth: Auth) -> Self {
         Self {
             auth,
-            broadcasters: Vec::new(),
+            broadcasters: Broadcasters::default(),
             host: None,
+            is_websocket: false,
+            compression: true,
+            tls: Tls::default(),
             retries: Retries::default(),
             reconcile_every: Duration::from_secs(300),
             max_message: 64 * 1024 * 1024,
+            max_payload: MAX_PAYLOAD,
             queue: 64,
         }
     }
@@ -56,7 +70,7 @@ impl ClientBuilder {
         url: &str,
         priority: u32,
     ) -> Result<Self, AddressError> {
-        self.broadcasters.push((priority, Address::new(url)?));
+        self.broadcasters.push(priority, Address::new(url)?);
         Ok(self)
     }
 
@@ -68,6 +82,26 @@ impl ClientBuilder {
     pub fn host(mut self, url: &str) -> Result<Self, AddressError> {
         self.host = Some(Address::new(url)?);
         Ok(self)
+    }
+
+    /// Keeps a WebSocket to a broadcaster, and sends and receives everything over it: for who has much
+    /// to say, or cannot be reached. There is no [`host`](Self::host) then.
+    pub fn websocket(mut self) -> Self {
+        self.is_websocket = true;
+        self
+    }
+
+    /// Whether messages over a WebSocket may be compressed with zstd, where the broadcaster says so too.
+    /// Default: `true`.
+    pub fn compression(mut self, allow: bool) -> Self {
+        self.compression = allow;
+        self
+    }
+
+    /// Whom it trusts, and by which certificate it is known, where broadcasters are reached over TLS.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// How often all broadcasters are tried. Default: 2. Between two rounds it waits 1 s, 2 s, 4 s and
@@ -103,6 +137,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Most bytes of a message that are sent at a time over a WebSocket; what is larger goes out in parts.
+    /// Default, and at most: [`MAX_PAYLOAD`]. A proxy in front of the broadcaster may take less.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = bytes.clamp(1, MAX_PAYLOAD);
+        self
+    }
+
     /// Most messages that wait in a subscription; the broadcaster waits with what comes then.
     /// Default: 64.
     pub fn queue(mut self, messages: usize) -> Self {
@@ -124,22 +165,56 @@ impl ClientBuilder {
         if self.auth.to_subscriber.kind() == Kind::StandardWebhooks {
             return Err(BuildError::Webhook);
         }
-        let to_broadcaster = Arc::new(Verifier::new(
-            self.auth.to_broadcaster,
-            ReplayStore::default(),
-        ));
-        let sender = Sender::new(self.broadcasters, self.retries, Arc::clone(&to_broadcaster))
-            .map_err(BuildError::Certificates)?;
+        if self.is_websocket && self.host.is_some() {
+            return Err(BuildError::HostAndWebSocket);
+        }
+        let shared = |credential| Arc::new(Verifier::new(credential, ReplayStore::default()));
+        let to_broadcaster = shared(self.auth.to_broadcaster);
+        let to_subscriber = shared(self.auth.to_subscriber);
+        let registry = Arc::new(Registry::new(self.queue));
+        let mut http = HttpConnector::new();
+        // Over TLS too.
+        http.enforce_http(false);
+        // Whatever is sent is sent whole.
+        http.set_nodelay(true);
+        let connector = self.tls.wrap(http)?;
+        let link = match self.is_websocket {
+            true => {
+                let dial = Dial {
+                    broadcasters: self.broadcasters,
+                    connector,
+                    retries: self.retries,
+                    limits: Limits {
+                        message: self.max_message,
+                        payload: self.max_payload,
+                    },
+                    zstd: self.compression,
+                };
+                let keys = Keys {
+                    to_broadcaster: Arc::clone(&to_broadcaster),
+                    to_subscriber: Arc::clone(&to_subscriber),
+                };
+                Link::Socket(Socket::spawn(dial, keys, Arc::clone(&registry)))
+            }
+            false => Link::Http {
+                sender: Box::new(Sender::new(
+                    self.broadcasters,
+                    self.retries,
+                    Arc::clone(&to_broadcaster),
+                    connector,
+                )),
+                here: self.host.as_ref().map(Here::new),
+            },
+        };
         let client = Client(Arc::new(Shared {
             to_broadcaster,
-            to_subscriber: Verifier::new(self.auth.to_subscriber, ReplayStore::default()),
-            sender,
-            here: self.host.as_ref().map(Here::new),
-            registry: Registry::new(self.queue),
+            to_subscriber,
+            link,
+            registry,
             talking: Mutex::new(()),
             max_message: self.max_message,
         }));
-        if client.0.here.is_some() {
+        if client.here().is_some() {
             reconcile::spawn(&client, self.reconcile_every);
         }
         Ok(client)

@@ -2,7 +2,7 @@ use std::{convert::Infallible, error::Error, io};
 
 use thiserror::Error;
 
-use crate::{AddressError, WireError, auth::Refusal};
+use crate::{AddressError, WireError, auth::Refusal, tls::TlsError};
 
 /// Why a client cannot be built.
 #[derive(Debug, Error)]
@@ -17,9 +17,12 @@ pub enum BuildError {
     /// Secrets for Standard Webhooks are for receivers that are no client of this protocol.
     #[error("the secrets are for webhook receivers")]
     Webhook,
-    /// The system's certificates cannot be read.
-    #[error("the system's certificates cannot be read")]
-    Certificates(#[source] io::Error),
+    /// A client is reached at its host, or keeps a WebSocket.
+    #[error("a client with a WebSocket has no host")]
+    HostAndWebSocket,
+    /// Connections over TLS cannot be made.
+    #[error("connections over TLS cannot be made")]
+    Tls(#[from] TlsError),
 }
 
 /// Why something was not done.
@@ -27,7 +30,7 @@ pub enum BuildError {
 #[non_exhaustive]
 pub enum ClientError {
     /// The client has no address that messages could be sent to.
-    #[error("the client has no host: see ClientBuilder::host")]
+    #[error("the client has neither a host nor a WebSocket: see ClientBuilder::host")]
     NoHost,
     /// A topic or a pattern is none.
     #[error("it cannot be sent")]

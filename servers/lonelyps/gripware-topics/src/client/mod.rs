@@ -1,6 +1,6 @@
-//! A client over HTTP: publishes, and is a subscriber.
+//! A client, over HTTP or over a WebSocket: publishes, and is a subscriber.
 //!
-//! The broadcaster POSTs messages to this process: [`Client::router`] is mounted where
+//! Over HTTP the broadcaster POSTs messages to this process: [`Client::router`] is mounted where
 //! [`host`](ClientBuilder::host) says, or [`Client::serve`] has a listener of its own. One that only
 //! publishes needs neither.
 //!
@@ -39,12 +39,38 @@
 //! # }
 //! ```
 //!
+//! # Over a WebSocket
+//! With [`websocket`](ClientBuilder::websocket) in place of a host the client keeps one connection to one
+//! broadcaster, for who has much to say or cannot be reached. Everything above is the same but for the
+//! router. A connection that is lost is made again, with one broadcaster after the other; what this end
+//! is subscribed to is subscribed to again, and each subscription gets [`Event::Missed`]. At most 64
+//! messages are published and not confirmed at a time, of 16 MiB together, or one; what is over 16 MiB
+//! goes out and comes in parts.
+//!
+//! ```no_run
+//! # use gripware_topics::{Auth, client::Client};
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder(Auth::from_file("subscriber-secrets.json")?)
+//!     .broadcaster("https://topics.example")?
+//!     .websocket()
+//!     .build()?;
+//! let mut subscription = client.subscribe_glob("foo/*").await?;
+//! # let _ = subscription.next().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Confirmations have the order of messages there: a subscription that is not read keeps all others of
+//! its client waiting, as soon as three messages are not confirmed. A message that waits for too long at
+//! the broadcaster was missed.
+//!
 //! # What is confirmed when
 //! A message is confirmed to the broadcaster, and so to whoever has published it, when it was taken
 //! from its subscription and dropped: who keeps a [`Message`] while working on it makes the publisher
 //! wait (backpressure). Where the broadcaster has stopped waiting, the subscription gets
 //! [`Event::Missed`] later on.
 
+mod broadcasters;
 mod builder;
 mod error;
 mod notify;
@@ -52,6 +78,8 @@ mod receive;
 mod reconcile;
 mod registry;
 mod send;
+mod socket;
+mod subscribe;
 mod subscription;
 
 use std::{fmt, sync::Arc};
@@ -64,7 +92,7 @@ pub use self::{
     notify::Notified,
     subscription::{Event, Message, Subscription, TimedOut},
 };
-use self::{registry::Registry, send::Sender};
+use self::{registry::Registry, send::Sender, socket::Socket};
 use crate::{
     Address, Auth, Glob, Pattern, Topic,
     auth::Verifier,
@@ -77,16 +105,24 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     to_broadcaster: Arc<Verifier>,
-    to_subscriber: Verifier,
-    sender: Sender,
-    /// Where it gets messages, and where it is told that it has missed some.
-    here: Option<Here>,
-    registry: Registry,
+    to_subscriber: Arc<Verifier>,
+    link: Link,
+    registry: Arc<Registry>,
     /// What is said to broadcasters about subscriptions, one thing after the other.
     talking: Mutex<()>,
     max_message: usize,
 }
 
+/// How broadcasters are reached, and how they reach this client.
+enum Link {
+    Http {
+        sender: Box<Sender>,
+        here: Option<Here>,
+    },
+    Socket(Socket),
+}
+
+/// Where it gets messages, and where it is told that it has missed some.
 #[derive(Clone, Debug)]
 struct Here {
     receive: Address,
@@ -150,15 +186,18 @@ impl Client {
         list.iter().map(|(pattern, _)| pattern).collect()
     }
 
-    fn here(&self) -> Result<&Here, ClientError> {
-        self.0.here.as_ref().ok_or(ClientError::NoHost)
+    fn here(&self) -> Option<&Here> {
+        match &self.0.link {
+            Link::Http { here, .. } => here.as_ref(),
+            Link::Socket(_) => None,
+        }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("here", &self.0.here)
+            .field("here", &self.here())
             .field("registry", &self.0.registry)
             .finish_non_exhaustive()
     }

@@ -11,9 +11,9 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 
 use super::{
-    Client, ClientError,
+    Client, ClientError, Link,
     receive::now,
-    send::{PIECE, Source},
+    send::{PIECE, Sender, Source},
 };
 use crate::{
     Authorization, Digest, Hasher, Identifier, Topic, Tracing,
@@ -42,10 +42,12 @@ impl Client {
         self.notify_bytes(topic.try_into()?, data.into()).await
     }
 
-    /// Publishes the content of a file, which is read twice: its digest goes ahead of it.
+    /// Publishes the content of a file. Over HTTP it is read twice, as its digest goes ahead of it;
+    /// over a WebSocket it is kept in memory.
     ///
     /// # Errors
-    /// As [`notify`](Self::notify), and where the file cannot be read.
+    /// As [`notify`](Self::notify), and where the file cannot be read, or over a WebSocket has more
+    /// bytes than [`max_message`](super::ClientBuilder::max_message).
     pub async fn notify_file<T>(
         &self,
         topic: T,
@@ -57,12 +59,15 @@ impl Client {
     {
         let topic = topic.try_into()?;
         let path = path.as_ref().to_owned();
+        let Link::Http { sender, .. } = &self.0.link else {
+            let most = self.0.max_message;
+            let data = blocking(move || read(&path, most)).await?;
+            return self.notify_bytes(topic, data).await;
+        };
         let hashed = path.clone();
-        let hashed = tokio::task::spawn_blocking(move || hash(&hashed)).await;
-        let hashed = hashed.unwrap_or_else(|error| Err(io::Error::other(error)));
-        let (digest, length) = hashed.map_err(ClientError::Message)?;
+        let (digest, length) = blocking(move || hash(&hashed)).await?;
         let source = |head| Source::File(head, path, length);
-        self.publish(topic, digest, length, source).await
+        self.publish(sender, topic, digest, length, source).await
     }
 
     /// Publishes what comes from a stream. It is kept in memory until it is complete, as its digest
@@ -86,8 +91,7 @@ impl Client {
         while let Some(piece) = data.next().await {
             let piece = piece.map_err(ClientError::Message)?;
             if whole.len() + piece.len() > self.0.max_message {
-                let error = io::Error::from(io::ErrorKind::FileTooLarge);
-                return Err(ClientError::Message(error));
+                return Err(ClientError::Message(too_large()));
             }
             whole.extend_from_slice(&piece);
         }
@@ -95,6 +99,16 @@ impl Client {
     }
 
     async fn notify_bytes(&self, topic: Topic, data: Bytes) -> Result<Notified, ClientError> {
+        let sender = match &self.0.link {
+            Link::Http { sender, .. } => sender,
+            Link::Socket(_) if data.len() > self.0.max_message => {
+                return Err(ClientError::Message(too_large()));
+            }
+            Link::Socket(socket) => {
+                let subscribers = socket.notify(topic, data).await?;
+                return Ok(Notified { subscribers });
+            }
+        };
         let digest = Digest::of(&data);
         let length = data.len() as u64;
         let source = |head: Bytes| {
@@ -103,11 +117,12 @@ impl Client {
             whole.extend_from_slice(&data);
             Source::Bytes(whole.freeze())
         };
-        self.publish(topic, digest, length, source).await
+        self.publish(sender, topic, digest, length, source).await
     }
 
     async fn publish(
         &self,
+        sender: &Sender,
         topic: Topic,
         digest: Digest,
         length: u64,
@@ -128,7 +143,6 @@ impl Client {
             identifier: &identifier,
             digest: &digest,
         };
-        let sender = &self.0.sender;
         let source = source(head);
         let reply = sender.send(NOTIFY, &signed, &tracing, &source);
         match reply.await? {
@@ -153,6 +167,31 @@ impl Client {
             }
             _ => Err(ClientError::Answer("it is one to something else".into())),
         }
+    }
+}
+
+fn too_large() -> io::Error {
+    io::ErrorKind::FileTooLarge.into()
+}
+
+/// Does what waits for a disk where that is allowed.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, ClientError> {
+    let done = tokio::task::spawn_blocking(read).await;
+    let done = done.unwrap_or_else(|error| Err(io::Error::other(error)));
+    done.map_err(ClientError::Message)
+}
+
+/// Reads a file of at most `most` bytes.
+fn read(path: &Path, most: usize) -> io::Result<Bytes> {
+    let mut data = Vec::new();
+    // One byte more says that it is too long.
+    let file = std::fs::File::open(path)?.take((most as u64).saturating_add(1));
+    io::BufReader::new(file).read_to_end(&mut data)?;
+    match data.len() > most {
+        true => Err(too_large()),
+        false => Ok(data.into()),
     }
 }
 

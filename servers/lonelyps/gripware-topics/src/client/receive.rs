@@ -13,18 +13,16 @@ use axum::{
     routing::post,
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::{
     net::TcpListener,
-    sync::oneshot,
     time::{Instant, timeout_at},
 };
 
 use super::{Client, Here, subscription::Queued};
 use crate::{
-    Digest, Topic, Tracing, WireError,
+    Digest, Tracing, WireError,
     auth::{Refusal, Signed},
     http::{CONTENT_TYPE, MAX_HEAD, Missed, RECEIVE, RECOVER, ReceiveHead, Reply},
 };
@@ -62,7 +60,7 @@ impl Client {
         &self,
         listener: TcpListener,
     ) -> impl Future<Output = std::io::Result<()>> + Send + use<> {
-        let path = self.0.here.as_ref().map(|here| {
+        let path = self.here().map(|here| {
             let path = here.receive.uri();
             path.path().trim_end_matches(RECEIVE).to_owned()
         });
@@ -88,36 +86,7 @@ impl Client {
     }
 
     fn here_or_gone(&self) -> Result<&Here, Failure> {
-        self.0.here.as_ref().ok_or(Failure::Unwanted)
-    }
-
-    /// Hands a message to all that want it, and waits until they have worked on it. For how many
-    /// subscribers it is confirmed: one, or none.
-    async fn hand_out(&self, topic: &Topic, data: &Bytes) -> Result<u32, Failure> {
-        let wanting = self.0.registry.wanting(Some(topic));
-        if wanting.is_empty() {
-            return Err(Failure::Unwanted);
-        }
-        // At the same time: one that does not read keeps no other one waiting for the message.
-        let handed = wanting.into_iter().map(|subscription| async move {
-            let (taken, worked_on) = oneshot::channel();
-            let queued = Queued::Message {
-                topic: topic.clone(),
-                data: data.clone(),
-                taken,
-            };
-            // A subscription that ends with the message in its queue has not worked on it.
-            let sent = subscription.send(queued).await;
-            match (sent, worked_on.await) {
-                (Ok(()), Ok(done)) => {
-                    let _ = done.await;
-                    true
-                }
-                _ => false,
-            }
-        });
-        let handed = join_all(handed).await;
-        Ok(u32::from(handed.contains(&true)))
+        self.here().ok_or(Failure::Unwanted)
     }
 }
 
@@ -171,7 +140,8 @@ async fn receive(
             "the message has another length or digest",
         ));
     }
-    let subscribers = client.hand_out(&head.topic, &data).await?;
+    let handed = client.0.registry.hand_out(&head.topic, &data).await;
+    let subscribers = u32::from(handed.ok_or(Failure::Unwanted)?);
     let signed = Signed::ConfirmReceive {
         identifier: &head.identifier,
         subscribers,

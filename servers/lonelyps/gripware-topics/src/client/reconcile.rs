@@ -1,12 +1,12 @@
-//! What is said to broadcasters about subscriptions, and whether they still mean the same.
+//! What is said to broadcasters about subscriptions over HTTP, and whether they still mean the same.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Client, ClientError, receive::now, subscription::Queued};
+use super::{Client, ClientError, Here, Link, receive::now, send::Sender};
 use crate::{
-    Address, Authorization, Pattern, Tracing,
+    Authorization, Pattern, Tracing,
     auth::Signed,
     http::{
         CHECK_SUBSCRIPTIONS, CheckSubscriptions, Reply, SET_SUBSCRIPTIONS, SetSubscriptions,
@@ -34,10 +34,16 @@ impl Client {
     /// where it does not: its store may have been lost. Whether it had to; subscriptions get
     /// [`Event::Missed`](super::Event::Missed) then.
     ///
+    /// Over a WebSocket there is nothing to look at: what a broadcaster knows is that of the
+    /// connection.
+    ///
     /// # Errors
-    /// Where no broadcaster has answered.
+    /// Where no broadcaster has answered, or the client has no [`host`](super::ClientBuilder::host).
     pub async fn reconcile(&self) -> Result<bool, ClientError> {
-        let here = self.here()?;
+        let Link::Http { sender, here } = &self.0.link else {
+            return Ok(false);
+        };
+        let here = here.as_ref().ok_or(ClientError::NoHost)?;
         let _talking = self.0.talking.lock().await;
         let (list, _) = self.0.registry.list(Some(&here.recover));
         let etag = list.etag(&here.receive);
@@ -47,7 +53,6 @@ impl Client {
         };
         let url = here.receive.as_str();
         let signed = Signed::CheckSubscriptions { url };
-        let sender = &self.0.sender;
         let reply = sender
             .send_bytes(CHECK_SUBSCRIPTIONS, &signed, &check.tracing, check.encode())
             .await?;
@@ -72,48 +77,28 @@ impl Client {
             .send_bytes(SET_SUBSCRIPTIONS, &signed, &set.tracing, set.encode())
             .await?;
         self.generic(reply, &Signed::Set { etag: &etag })?;
-        for subscription in self.0.registry.wanting(None) {
-            // One whose queue is full has other things to do first, and learns that much from it.
-            let _ = subscription.try_send(Queued::Missed(None));
-        }
+        self.0.registry.note_missed(None);
         Ok(true)
     }
 
-    pub(super) async fn add(&self, id: u64, pattern: Pattern) -> Result<(), ClientError> {
-        let here = self.here()?;
-        let _talking = self.0.talking.lock().await;
-        // Before the broadcaster knows: what it sends at once is wanted already.
-        if !self.0.registry.add(id, &pattern) {
-            return Ok(());
-        }
-        let said = self
-            .say_subscribe(&here.receive, &here.recover, &pattern)
-            .await;
-        if said.is_err() {
-            self.0.registry.remove(id, &pattern);
-        }
-        said
-    }
-
-    async fn say_subscribe(
+    pub(super) async fn post_subscribe(
         &self,
-        url: &Address,
-        recovery: &Address,
+        sender: &Sender,
+        here: &Here,
         pattern: &Pattern,
     ) -> Result<(), ClientError> {
         let subscribe = Subscribe {
-            url: url.clone(),
+            url: here.receive.clone(),
             pattern: pattern.clone(),
-            recovery: Some(recovery.clone()),
+            recovery: Some(here.recover.clone()),
             tracing: Tracing::default(),
         };
-        let (url, recovery) = (url.as_str(), Some(recovery.as_str()));
+        let (url, recovery) = (here.receive.as_str(), Some(here.recover.as_str()));
         let signed = Signed::Subscribe {
             url,
             recovery,
             pattern,
         };
-        let sender = &self.0.sender;
         let reply = sender.send_bytes(
             subscribe.path(),
             &signed,
@@ -135,20 +120,23 @@ impl Client {
         }
     }
 
-    pub(super) async fn say_unsubscribe(&self, pattern: &Pattern) -> Result<(), ClientError> {
-        let url = &self.here()?.receive;
+    pub(super) async fn post_unsubscribe(
+        &self,
+        sender: &Sender,
+        here: &Here,
+        pattern: &Pattern,
+    ) -> Result<(), ClientError> {
         let unsubscribe = Unsubscribe {
-            url: url.clone(),
+            url: here.receive.clone(),
             pattern: pattern.clone(),
             tracing: Tracing::default(),
         };
-        let (url, recovery) = (url.as_str(), None);
+        let (url, recovery) = (here.receive.as_str(), None);
         let signed = Signed::Subscribe {
             url,
             recovery,
             pattern,
         };
-        let sender = &self.0.sender;
         let reply = sender.send_bytes(
             unsubscribe.path(),
             &signed,
@@ -168,22 +156,6 @@ impl Client {
             Err(ClientError::Refused { status: 409, .. }) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Takes back what nobody at this end wants any more.
-    pub(super) async fn say_gone(&self, patterns: Vec<Pattern>) -> Result<(), ClientError> {
-        let _talking = self.0.talking.lock().await;
-        let mut said = Ok(());
-        for pattern in patterns {
-            // Somebody may have come meanwhile.
-            if self.0.registry.has(&pattern) {
-                continue;
-            }
-            if let Err(error) = self.say_unsubscribe(&pattern).await {
-                said = Err(error);
-            }
-        }
-        said
     }
 
     fn generic(&self, reply: Reply, signed: &Signed<'_>) -> Result<(), ClientError> {

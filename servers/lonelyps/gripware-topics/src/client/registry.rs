@@ -5,7 +5,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::mpsc;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::sync::{mpsc, oneshot};
 
 use super::subscription::Queued;
 use crate::{Address, Pattern, SubscriptionList, Topic};
@@ -98,6 +100,42 @@ impl Registry {
         let inner = self.lock();
         let wanting = inner.subscriptions.values().filter(wants);
         wanting.map(|local| local.sender.clone()).collect()
+    }
+
+    /// Hands a message to all that want it, and waits until they have worked on it. Returns whether
+    /// one of them has, or `None` if nobody wants it.
+    pub(super) async fn hand_out(&self, topic: &Topic, data: &Bytes) -> Option<bool> {
+        let wanting = self.wanting(Some(topic));
+        if wanting.is_empty() {
+            return None;
+        }
+        // At the same time: one that does not read keeps no other one waiting for the message.
+        let handed = wanting.into_iter().map(|subscription| async move {
+            let (taken, worked_on) = oneshot::channel();
+            let queued = Queued::Message {
+                topic: topic.clone(),
+                data: data.clone(),
+                taken,
+            };
+            // A subscription that ends with the message in its queue has not worked on it.
+            let sent = subscription.send(queued).await;
+            match (sent, worked_on.await) {
+                (Ok(()), Ok(done)) => {
+                    let _ = done.await;
+                    true
+                }
+                _ => false,
+            }
+        });
+        Some(join_all(handed).await.contains(&true))
+    }
+
+    /// Tells those that want a topic that messages of it may have been missed. `None`: all, of any.
+    pub(super) fn note_missed(&self, topic: Option<&Topic>) {
+        for subscription in self.wanting(topic) {
+            // One whose queue is full has other things to do first, and learns that much from it.
+            let _ = subscription.try_send(Queued::Missed(topic.cloned()));
+        }
     }
 
     /// Returns what the broadcaster has to know, and how many patterns it is.

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -18,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::ClientError;
+use super::{ClientError, broadcasters::Broadcasters};
 use crate::{
     Address, Tracing,
     auth::{Signed, Verifier, random_bytes},
@@ -33,6 +33,9 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// How much of a file is read at a time.
 pub(super) const PIECE: usize = 64 * 1024;
+
+/// What dials broadcasters.
+pub(super) type Connector = HttpsConnector<HttpConnector>;
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -96,11 +99,19 @@ impl Default for Retries {
     }
 }
 
+/// How long to wait before round `round`, from 1: 1 s, 2 s, 4 s and so on up to 64 s, and at random up
+/// to a second more.
+pub(super) fn backoff(round: u32) -> Duration {
+    let [random] = random_bytes::<1>();
+    let seconds = 1_u64 << round.saturating_sub(1).min(6);
+    Duration::from_secs(seconds) + Duration::from_millis(u64::from(random) * 4)
+}
+
 pub(super) struct Sender {
-    broadcasters: Vec<(u32, Address)>,
+    broadcasters: Broadcasters,
     retries: Retries,
     to_broadcaster: Arc<Verifier>,
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Client<Connector, Body>,
 }
 
 /// Why one broadcaster has not done it.
@@ -115,16 +126,12 @@ enum Failed {
 
 impl Sender {
     pub(super) fn new(
-        broadcasters: Vec<(u32, Address)>,
+        broadcasters: Broadcasters,
         retries: Retries,
         to_broadcaster: Arc<Verifier>,
-    ) -> io::Result<Self> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Ok(Self {
+        connector: Connector,
+    ) -> Self {
+        Self {
             broadcasters,
             retries,
             to_broadcaster,
@@ -132,7 +139,7 @@ impl Sender {
                 .pool_idle_timeout(IDLE)
                 .pool_timer(TokioTimer::new())
                 .build(connector),
-        })
+        }
     }
 
     /// Sends what `body` makes, for each try anew, to one broadcaster after the other until one has
@@ -147,12 +154,9 @@ impl Sender {
         let mut last: Box<dyn Error + Send + Sync> = "there is none".into();
         for round in 0..self.retries.rounds {
             if round > 0 {
-                let [random] = random_bytes::<1>();
-                let seconds = 1_u64 << (round - 1).min(6);
-                let jitter = Duration::from_millis(u64::from(random) * 4);
-                sleep(Duration::from_secs(seconds) + jitter).await;
+                sleep(backoff(round)).await;
             }
-            for broadcaster in self.in_turn() {
+            for broadcaster in self.broadcasters.in_turn() {
                 let body = source.body().await.map_err(ClientError::Message)?;
                 let request = self.request(broadcaster, path, signed, tracing, body);
                 let sent = timeout(self.retries.timeout, self.try_one(request?)).await;
@@ -178,17 +182,6 @@ impl Sender {
         body: Bytes,
     ) -> Result<Reply, ClientError> {
         self.send(path, signed, tracing, &Source::Bytes(body)).await
-    }
-
-    /// Those of the lowest priority first, and those of one in random order.
-    fn in_turn(&self) -> impl Iterator<Item = &Address> {
-        let mut order: Vec<_> = self
-            .broadcasters
-            .iter()
-            .map(|(priority, url)| (*priority, random_bytes::<8>(), url))
-            .collect();
-        order.sort_unstable_by_key(|(priority, random, _)| (*priority, *random));
-        order.into_iter().map(|(_, _, url)| url)
     }
 
     fn request(

@@ -123,11 +123,7 @@ impl Subscription {
     /// # Errors
     /// Where no broadcaster has confirmed it. No messages of it come even so.
     pub async fn unsubscribe(&mut self, pattern: &Pattern) -> Result<(), ClientError> {
-        let _talking = self.client.0.talking.lock().await;
-        match self.client.0.registry.remove(self.id, pattern) {
-            true => self.client.say_unsubscribe(pattern).await,
-            false => Ok(()),
-        }
+        self.client.remove(self.id, pattern).await
     }
 
     /// Returns the next message. What was missed is skipped: see [`next_event`](Self::next_event).

@@ -13,6 +13,9 @@
 //! | [`RECEIVE`] behind its own | [`ReceiveHead`], then the message | [`Reply::ConfirmReceive`] or [`Reply::UnsubscribeImmediate`] |
 //! | [`RECOVER`] behind its own | [`Missed`] | [`Reply::ConfirmMissed`] |
 //!
+//! Of several broadcasters with one store, each gets what its WebSockets want from the others, as a
+//! subscriber does, at [`RECEIVE_FOR_WEBSOCKETS`] and [`MISSED_FOR_WEBSOCKETS`].
+//!
 //! A message with a body has a *head* that is decoded from what has arrived, so that its signature
 //! is checked before its body is read.
 //!
@@ -71,6 +74,10 @@ pub const WEBSOCKET: &str = "/v1/websocket";
 pub const RECEIVE: &str = "/v1/receive";
 /// Where a subscriber is told that it has missed messages, behind its own path.
 pub const RECOVER: &str = "/v1/recover";
+/// Where a broadcaster gets messages for its WebSockets from other broadcasters.
+pub const RECEIVE_FOR_WEBSOCKETS: &str = "/v1/receive_for_websockets";
+/// Where a broadcaster is told by others that its WebSockets have missed messages.
+pub const MISSED_FOR_WEBSOCKETS: &str = "/v1/missed_for_websockets";
 /// The type of all bodies.
 pub const CONTENT_TYPE: &str = "application/octet-stream";
 

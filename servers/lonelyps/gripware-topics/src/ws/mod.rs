@@ -28,6 +28,8 @@ mod from_broadcaster;
 mod from_subscriber;
 mod stream;
 mod url;
+#[cfg(feature = "zstd")]
+pub mod zstd;
 
 pub use self::{
     frame::Header,
@@ -42,6 +44,10 @@ pub const MAX_IDENTIFIER: usize = 64;
 
 /// Most bytes of a message over a WebSocket, 16 MiB. What is larger is sent in parts.
 pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// Most bytes of a payload, so that its message is within [`MAX_MESSAGE`] with the longest topic and
+/// token. What is larger is sent in parts of so many bytes.
+pub const MAX_PAYLOAD: usize = MAX_MESSAGE - crate::MAX_FIELD - 8192;
 
 #[cfg(test)]
 mod tests;

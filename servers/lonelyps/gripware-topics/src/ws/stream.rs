@@ -190,6 +190,12 @@ impl Joiner {
         Self { limit, open: None }
     }
 
+    /// Returns the most bytes of a message.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// Returns what the first part said of the message that is not complete yet.
     #[must_use]
     pub fn head(&self) -> Option<&StreamHead> {
