@@ -87,7 +87,7 @@ def over_websocket(broadcaster, auth):
         broadcasters=[{"host": broadcaster}],
         outgoing_initial_connect_retries=2,
         outgoing_min_reconnect_interval=1.0,
-        max_websocket_message_size=1024 * 1024 * 4,
+        max_websocket_message_size=1024 * 1024 * 16,
         websocket_open_timeout=60,
         websocket_close_timeout=5,
         websocket_heartbeat_interval=20,

@@ -1,11 +1,12 @@
 //! What all requests share.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use gripware_axum::{Grip, GripLayer};
 use gripware_topics::{
-    Auth,
+    Address, Auth,
     auth::{Kind, ReplayStore, Verifier},
+    tls::{Tls, TlsError},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,7 +14,7 @@ use crate::{
     Settings, Targets,
     deliver::{Deliverer, missed},
     dial,
-    socket::{Sockets, spawn_sweep},
+    socket::{Peer, Sockets, spawn_sweep},
     store::{MemoryStore, Store, StoreError},
 };
 
@@ -24,7 +25,7 @@ use crate::{
 /// use gripware_topics_server::{Broadcaster, Targets};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::io::Result<()> {
+/// # async fn main() -> Result<(), gripware_topics::tls::TlsError> {
 /// let broadcaster = Broadcaster::builder(Auth::none()) // or Auth::from_file("broadcaster-secrets.json")?
 ///     .targets(Targets::public().allow("127.0.0.1".parse().expect("a network")))
 ///     .build()?;
@@ -48,6 +49,15 @@ pub(crate) struct Shared {
     pub(crate) layer: Option<GripLayer>,
     /// Most bytes of the answer to a turn of a WebSocket.
     pub(crate) answer_limit: usize,
+    /// Where there are other broadcasters.
+    pub(crate) peer: Option<PeerSide>,
+}
+
+/// What other broadcasters know this one as, and what their deliveries are signed with.
+#[derive(Debug)]
+pub(crate) struct PeerSide {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) verifier: Verifier,
 }
 
 impl Broadcaster {
@@ -59,6 +69,8 @@ impl Broadcaster {
             targets: Targets::public(),
             settings: Settings::default(),
             grip: None,
+            host: None,
+            tls: Tls::default(),
         }
     }
 
@@ -110,6 +122,8 @@ pub struct BroadcasterBuilder {
     targets: Targets,
     settings: Settings,
     grip: Option<Grip>,
+    host: Option<Address>,
+    tls: Tls,
 }
 
 impl BroadcasterBuilder {
@@ -122,6 +136,13 @@ impl BroadcasterBuilder {
     /// Where it may POST to. Default: public addresses.
     pub fn targets(mut self, targets: Targets) -> Self {
         self.targets = targets;
+        self
+    }
+
+    /// Whom it trusts, and by which certificate subscribers know it, where they are reached over TLS.
+    /// Default: the system's authorities, and no certificate.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -142,21 +163,32 @@ impl BroadcasterBuilder {
         self
     }
 
+    /// Where other broadcasters reach this one, which share its store (`RecordsStore`): the URL whose path
+    /// the router is mounted at. They POST to it what its WebSockets want, and it POSTs to them, so that
+    /// [`targets`](Self::targets) has to allow their addresses. All have the same secrets. Default: there
+    /// are no others.
+    pub fn host(mut self, url: Address) -> Self {
+        self.host = Some(url);
+        self
+    }
+
     /// Builds it, and starts to tell subscribers what they have missed, until the last clone is
     /// gone.
     ///
     /// # Errors
-    /// Where the system's certificates cannot be read.
+    /// Where the certificate for [`tls`](Self::tls) or the system's cannot be used.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
-    pub fn build(self) -> io::Result<Broadcaster> {
+    pub fn build(self) -> Result<Broadcaster, TlsError> {
         let Self {
             auth,
             store,
             targets,
             settings,
             grip,
+            host,
+            tls,
         } = self;
         let Auth {
             to_broadcaster,
@@ -170,16 +202,25 @@ impl BroadcasterBuilder {
             tracing::info!("subscribers are webhooks, whose status is their confirmation");
         }
         let grip = grip.filter(|_| to_subscriber.kind() != Kind::StandardWebhooks);
-        let sockets = grip.as_ref().map(|grip| Sockets::new(grip.publisher()));
+        let peer = host.filter(|_| grip.is_some()).map(|host| PeerSide {
+            peer: Arc::new(Peer::new(&host, Arc::clone(&store))),
+            verifier: Verifier::new(to_subscriber.clone(), ReplayStore::new(settings.replays)),
+        });
+        let sockets = grip.as_ref().map(|grip| {
+            let peer = peer.as_ref().map(|side| Arc::clone(&side.peer));
+            Sockets::new(grip.publisher(), peer)
+        });
         let sockets = Arc::new(sockets.unwrap_or_default());
         if grip.is_some() {
             spawn_sweep(&sockets);
+            // What an earlier process has left in the store goes.
+            sockets.announce_later(Vec::new());
         }
         let deliverer = Arc::new(Deliverer::new(
             Arc::clone(&store),
             Arc::clone(&to_broadcaster),
             to_subscriber,
-            dial::sender(targets.clone())?,
+            dial::sender(targets.clone(), tls)?,
             sockets,
             settings,
         ));
@@ -194,6 +235,7 @@ impl BroadcasterBuilder {
             buffers: Arc::new(Semaphore::new(kibs.min(Semaphore::MAX_PERMITS))),
             layer: grip.as_ref().map(GripLayer::new),
             answer_limit: grip.map_or(0, |grip| grip.policy().limits().websocket_body),
+            peer,
         })))
     }
 }

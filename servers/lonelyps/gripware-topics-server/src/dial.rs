@@ -11,9 +11,10 @@ use std::{
 };
 
 use bytes::{Bytes, buf::Chain};
+use gripware_topics::tls::{Tls, TlsError};
 use http::Uri;
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -36,18 +37,12 @@ pub(crate) type Body = Full<Chain<Bytes, Bytes>>;
 
 pub(crate) type Sender = Client<HttpsConnector<Dialler>, Body>;
 
-/// Makes what POSTs to subscribers: over HTTP/1.1, and TLS with the system's certificates. It follows
-/// no redirect and asks no proxy.
-pub(crate) fn sender(targets: Targets) -> io::Result<Sender> {
-    let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(Dialler(targets));
+/// Makes what POSTs to subscribers: over HTTP/1.1, and TLS. It follows no redirect and asks no proxy.
+pub(crate) fn sender(targets: Targets, tls: Tls) -> Result<Sender, TlsError> {
     Ok(Client::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE)
         .pool_timer(TokioTimer::new())
-        .build(connector))
+        .build(tls.wrap(Dialler(targets))?))
 }
 
 /// Dials what is permitted.

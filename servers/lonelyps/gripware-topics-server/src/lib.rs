@@ -20,7 +20,7 @@
 //! | | |
 //! |---|---|
 //! | [`Broadcaster`] | the router, and what it shares |
-//! | [`Store`], [`MemoryStore`], [`SqliteStore`] | who is subscribed to what |
+//! | [`Store`], [`MemoryStore`], [`SqliteStore`], [`RecordsStore`] | who is subscribed to what |
 //! | [`Targets`] | where it may POST to, so that a subscription is no way into a network (SSRF) |
 //! | [`Settings`], [`StoreLimits`] | all bounds |
 //! | [`program`] | the program as a function |
@@ -28,6 +28,7 @@
 //! # Features
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `records` | yes | [`RecordsStore`] |
 //! | `sqlite` | yes | [`SqliteStore`] |
 //! | `program` | yes | the program, and the module `program` |
 //!
@@ -43,11 +44,23 @@
 //! or, where there is no room now, 1013.
 //!
 //! Messages that are larger than an answer of the proxy may be go out in parts. `lonelypsc` takes 4 MiB
-//! at a time, and under hmac no message in parts. Compression is refused, which is what a broadcaster
-//! does that has it off.
+//! at a time, and under hmac no message in parts. With [`Settings::compression`] those of 16 KiB or more
+//! are compressed with zstd, once for all who ask for that; there are no trained dictionaries.
 //!
 //! What waits for a connection is in the process that it was opened at, which therefore has to have all
 //! its turns.
+//!
+//! # Several broadcasters
+//! Those that share a [`RecordsStore`] and have the same secrets are as one. Whoever is reached delivers a
+//! message to all HTTP subscribers by itself. For WebSockets it is as in the original: a broadcaster with
+//! a [`host`](BroadcasterBuilder::host) subscribes itself to what its connections want, at
+//! `/v1/receive_for_websockets`, and its confirmation says for how many connections it is; so the count
+//! of who was reached is that of all. A message goes from broadcaster to broadcaster once, of any size and
+//! signed, and needs no relay, whose items are of at most 1 MiB.
+//!
+//! A subscription counts at all of them as soon as it is confirmed. One that is gone takes its connections
+//! with it, which come back elsewhere; what it had in the store is in its way only until it is not reached
+//! for three days.
 //!
 //! # What it does otherwise than the original
 //! - Deliveries go out at the same time, not one after the other.
@@ -77,6 +90,8 @@ mod settings;
 mod socket;
 mod store;
 
+#[cfg(feature = "records")]
+pub use self::store::RecordsStore;
 #[cfg(feature = "sqlite")]
 pub use self::store::SqliteStore;
 pub use self::{

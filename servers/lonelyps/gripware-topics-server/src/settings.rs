@@ -27,6 +27,7 @@ pub struct Settings {
     pub(crate) body_timeout: Duration,
     pub(crate) missed_for: Duration,
     pub(crate) replays: usize,
+    pub(crate) compression: bool,
 }
 
 impl Default for Settings {
@@ -43,6 +44,7 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(60),
             missed_for: Duration::from_secs(3 * 24 * 60 * 60),
             replays: ReplayStore::CAPACITY,
+            compression: false,
         }
     }
 }
@@ -90,4 +92,7 @@ setters! {
     /// Most signatures that are remembered for replay protection. Default: 2 097 152; see
     /// [`ReplayStore`].
     replays: usize,
+    /// Whether messages over WebSockets are compressed with zstd, and its standard dictionary, where the
+    /// subscriber asks for it too and they have 16 KiB or more. Default: `false`.
+    compression: bool,
 }

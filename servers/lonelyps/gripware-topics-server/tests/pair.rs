@@ -27,18 +27,7 @@ use gripware_topics_server::{Broadcaster, MemoryStore, Settings, Store, Targets}
 use http::{HeaderMap, StatusCode};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
-use crate::support::{SOON, Served, broadcaster, builder, client, serve, serve_on};
-
-fn kinds() -> impl Iterator<Item = Auth> {
-    let kinds = [Kind::None, Kind::Token, Kind::Hmac];
-    kinds
-        .into_iter()
-        .map(|kind| Auth::generate(kind, kind).unwrap())
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(SOON, future).await.expect("it takes too long")
-}
+use crate::support::{Served, broadcaster, builder, client, kinds, serve, serve_on, soon};
 
 #[tokio::test]
 async fn a_message_reaches_exact_subscribers_and_those_whose_pattern_matches() {

@@ -6,10 +6,10 @@ mod support;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::Output,
 };
 
 use bytes::Bytes;
@@ -19,15 +19,7 @@ use gripware_topics::{
 };
 use tokio::time::timeout;
 
-use crate::support::{SOON, Served, client};
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gripware-topics"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GRIP")) {
-        command.env_remove(name);
-    }
-    command
-}
+use crate::support::{Running, SOON, Served, client, program};
 
 fn setup(folder: &Path, to_broadcasters: &str, to_subscribers: &str) -> Output {
     program()
@@ -37,36 +29,6 @@ fn setup(folder: &Path, to_broadcasters: &str, to_subscribers: &str) -> Output {
         .args(["--to-subscribers-auth", to_subscribers])
         .output()
         .unwrap()
-}
-
-struct Running(Child, String);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .args(["--listen", "127.0.0.1:0", "--log", "off"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let address = line.trim_ascii_end().strip_prefix("listening on ").unwrap();
-        let address = address.to_owned();
-        Self(child, address)
-    }
-
-    fn end(mut self) -> i32 {
-        let id = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        self.0.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-    }
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl Deliverer {
     /// Tells those who are due.
     async fn tell_all(self: &Arc<Self>, now: u64) {
         let mut under_way = JoinSet::new();
-        for missed in self.store.due(now, BATCH) {
+        let due = blocking(&self.store, move |store| Ok(store.due(now, BATCH))).await;
+        for missed in due.unwrap_or_default() {
             let this = Arc::clone(self);
             under_way.spawn(async move { this.tell(missed, now).await });
         }

@@ -7,18 +7,19 @@
 
 mod attempt;
 mod lane;
+mod message;
 pub(crate) mod missed;
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use gripware_core::ErrorChain;
 use gripware_topics::{
-    Digest, Pattern, Topic,
+    Pattern, Topic,
     auth::{Credential, Verifier},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use self::message::{Encoded, LEVEL, Message};
 use self::{
     attempt::{DeliveryError, Outcome},
     lane::Lanes,
@@ -31,14 +32,6 @@ use crate::{
     socket::Sockets,
     store::{Match, Missed, Store, StoreError},
 };
-
-/// A message to be delivered.
-#[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) topic: Topic,
-    pub(crate) digest: Digest,
-    pub(crate) body: Bytes,
-}
 
 pub(crate) struct Deliverer {
     store: Arc<dyn Store>,
@@ -90,7 +83,11 @@ impl Deliverer {
 
     /// Delivers a message, and returns for how many subscribers it was confirmed.
     pub(crate) async fn deliver(self: Arc<Self>, message: Message) -> u32 {
-        let matches = self.store.matching(&message.topic);
+        if let Some(refresh) = self.store.refresh() {
+            refresh.await;
+        }
+        let mut matches = self.store.matching(&message.topic);
+        matches.retain(|to| !self.sockets.are_at(&to.url));
         let message = Arc::new(message);
         let over_sockets = self.sockets.deliver(&message).await;
         // One alone needs no task of its own.

@@ -4,7 +4,10 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 use gripware_program::{LogFilter, parse};
-use gripware_topics::auth::{Kind, SecretError};
+use gripware_topics::{
+    Address,
+    auth::{Kind, SecretError},
+};
 
 use crate::Network;
 
@@ -25,9 +28,15 @@ pub(super) struct Options {
     /// Where subscriptions are kept: memory, or sqlite:PATH
     #[arg(long, value_name = "DB", default_value = "memory")]
     pub(super) db: Db,
+    /// Where other broadcasters with the same GRIPWARE_STATE reach this one, for its WebSockets
+    #[arg(long, value_name = "URL", value_parser = |url: &str| Address::new(url))]
+    pub(super) host: Option<Address>,
     /// A network that it may POST to, beside public addresses; repeatable
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub(super) allow_target: Vec<Network>,
+    /// Compress messages over WebSockets, for subscribers that ask for it too
+    #[arg(long)]
+    pub(super) compression: bool,
     /// What is logged to stderr: error, warn, info, debug, trace, or targets with levels
     #[arg(long, value_name = "FILTER", default_value = "info", value_parser = LogFilter::parse)]
     pub(super) log: LogFilter,

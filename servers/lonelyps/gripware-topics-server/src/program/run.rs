@@ -1,15 +1,16 @@
 //! Serving, until a signal.
 
-use std::{fmt::Display, pin::pin, time::Duration};
+use std::{env, fmt::Display, pin::pin, time::Duration};
 
 use gripware_core::ErrorChain;
 use gripware_hub::{BuildError, Hub};
 use gripware_program::{ConfigError, Failure, Signals, announce};
+use gripware_state::State;
 use gripware_topics::{Auth, ws::MAX_MESSAGE};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use super::options::{Db, Options};
-use crate::{Broadcaster, SqliteStore, StoreLimits, Targets};
+use crate::{Broadcaster, RecordsStore, Settings, SqliteStore, StoreLimits, Targets};
 
 /// How long what is under way may take when the program ends.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -30,6 +31,9 @@ const MAX_REQUESTS: usize = 16_384;
 /// The largest turn of a WebSocket: a message of the largest size, and what a turn has beside it.
 const MAX_TURN: usize = MAX_MESSAGE + 1024 * 1024;
 
+/// The variable with the URL of what several broadcasters share.
+const STATE: &str = "GRIPWARE_STATE";
+
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
@@ -42,9 +46,11 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         .max_turn(MAX_TURN)
         // What is not acknowledged comes to no more.
         .queue_bytes(MAX_TURN)
+        .brokers([gripware_redis::broker()])
         .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
+            BuildError::Relay(error) => wrong("GRIPWARE_RELAY", ErrorChain(&error)),
             error => Failure::other(ErrorChain(&error)),
         })?;
     let listening = |error| wrong("--listen", error);
@@ -66,6 +72,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let targets = options.allow_target.into_iter();
     let targets = targets.fold(Targets::public(), Targets::allow);
     let mut builder = Broadcaster::builder(auth)
+        .settings(Settings::default().compression(options.compression))
         .targets(targets)
         .grip(&hub.grip());
     if !hub.is_embedded() {
@@ -74,13 +81,29 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
              subscriber stall, and 200 000 bytes from one end its connection"
         );
     }
-    if let Db::Sqlite(path) = options.db {
-        let store = SqliteStore::open(path, StoreLimits::default());
-        builder = builder.store(store.map_err(|error| wrong("--db", ErrorChain(&error)))?);
+    builder = match (state()?, options.db) {
+        (Some(_), Db::Sqlite(_)) => {
+            let text = format_args!("a file is of one broadcaster, and {STATE} is of several");
+            return Err(wrong("--db", text));
+        }
+        (Some(state), Db::Memory) => {
+            let store = RecordsStore::open(state.records(), StoreLimits::default()).await;
+            builder.store(store.map_err(|error| Failure::other(ErrorChain(&error)))?)
+        }
+        (None, Db::Sqlite(path)) => {
+            let store = SqliteStore::open(path, StoreLimits::default());
+            builder.store(store.map_err(|error| wrong("--db", ErrorChain(&error)))?)
+        }
+        (None, Db::Memory) => builder,
+    };
+    if let Some(host) = options.host {
+        builder = builder.host(host);
     }
     #[cfg(unix)]
     raise_open_files();
-    let broadcaster = builder.build().map_err(Failure::other)?;
+    let broadcaster = builder
+        .build()
+        .map_err(|error| Failure::other(ErrorChain(&error)))?;
 
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = hub
@@ -102,6 +125,17 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         tracing::warn!("what was still under way is cut off");
     }
     Ok(())
+}
+
+/// What several broadcasters share, if they do.
+fn state() -> Result<Option<State>, Failure> {
+    if env::var_os(STATE).is_none_or(|url| url.is_empty()) {
+        return Ok(None);
+    }
+    let state = State::with([gripware_redis::state()]).from_env();
+    state
+        .map(Some)
+        .map_err(|error| wrong(STATE, ErrorChain(&error)))
 }
 
 fn wrong(name: &str, error: impl Display) -> Failure {

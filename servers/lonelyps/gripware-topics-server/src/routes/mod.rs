@@ -2,6 +2,7 @@
 
 mod body;
 mod notify;
+mod peer;
 mod subscriptions;
 
 use axum::{
@@ -14,16 +15,19 @@ use axum::{
 use gripware_core::ErrorChain;
 use gripware_topics::{
     Authorization, Tracing, WireError,
-    auth::{Nonce, Refusal, Signed},
+    auth::{Nonce, Refusal, Signed, Verifier},
     http::{
-        CHECK_SUBSCRIPTIONS, CONTENT_TYPE, NOTIFY, Reply, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT,
-        SUBSCRIBE_GLOB, UNSUBSCRIBE_EXACT, UNSUBSCRIBE_GLOB,
+        CHECK_SUBSCRIPTIONS, CONTENT_TYPE, MISSED_FOR_WEBSOCKETS, NOTIFY, RECEIVE_FOR_WEBSOCKETS,
+        Reply, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT, SUBSCRIBE_GLOB, UNSUBSCRIBE_EXACT,
+        UNSUBSCRIBE_GLOB,
     },
 };
 use http::{HeaderMap, StatusCode, header};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     Broadcaster,
+    broadcaster::PeerSide,
     clock::now,
     socket::{WEBSOCKET, turn},
     store::StoreError,
@@ -38,6 +42,11 @@ impl Broadcaster {
             // The layer has bounds of its own.
             let turn = any(turn).layer(DefaultBodyLimit::disable());
             router = router.route(WEBSOCKET, turn).layer(layer.clone());
+        }
+        if self.0.peer.is_some() {
+            router = router
+                .route(RECEIVE_FOR_WEBSOCKETS, post(peer::receive))
+                .route(MISSED_FOR_WEBSOCKETS, post(peer::missed));
         }
         router
             .route(SUBSCRIBE_EXACT, post(subscriptions::subscribe_exact))
@@ -57,14 +66,19 @@ impl Broadcaster {
         signed: &Signed<'_>,
         tracing: &Tracing,
     ) -> Result<(), Failure> {
-        let given = headers.get(header::AUTHORIZATION);
-        let given = given
-            .map(|value| value.to_str().map_err(|_| Refusal::Malformed))
-            .transpose()?;
-        self.0
-            .to_broadcaster
-            .verify(given, signed, tracing, now())?;
-        Ok(())
+        verify(&self.0.to_broadcaster, headers, signed, tracing)
+    }
+
+    /// Takes room for a message before it comes.
+    fn room(&self, length: usize) -> Result<OwnedSemaphorePermit, Failure> {
+        let busy = Failure::Busy("the messages that are delivered now leave no room");
+        self.reserve(length).ok_or(busy)
+    }
+
+    /// What others know this broadcaster as. Without it these routes are not there.
+    fn peer_side(&self) -> Result<&PeerSide, Failure> {
+        let none = Failure::Broken("this broadcaster has no others");
+        self.0.peer.as_ref().ok_or(none)
     }
 
     /// Signs an answer without tracing.
@@ -77,6 +91,19 @@ impl Broadcaster {
         let credential = self.0.deliverer.to_subscriber();
         credential.sign(signed, tracing, now(), &Nonce::random())
     }
+}
+
+fn verify(
+    verifier: &Verifier,
+    headers: &HeaderMap,
+    signed: &Signed<'_>,
+    tracing: &Tracing,
+) -> Result<(), Failure> {
+    let given = headers.get(header::AUTHORIZATION);
+    let given = given
+        .map(|value| value.to_str().map_err(|_| Refusal::Malformed))
+        .transpose()?;
+    Ok(verifier.verify(given, signed, tracing, now())?)
 }
 
 fn answer(reply: &Reply) -> Response {

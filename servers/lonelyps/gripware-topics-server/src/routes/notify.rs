@@ -41,17 +41,12 @@ pub(super) async fn notify(
     if length > settings.max_message {
         return Err(Failure::TooLarge);
     }
-    let busy = Failure::Busy("the messages that are delivered now leave no room");
-    let room = broadcaster.reserve(length).ok_or(busy)?;
+    let room = broadcaster.room(length)?;
     let body = message(&mut pieces, arrived.slice(head_length..), length).await?;
     if Digest::of(&body) != digest {
         return Err(Failure::Broken("the message has another digest"));
     }
-    let message = Message {
-        topic: topic.clone(),
-        digest,
-        body,
-    };
+    let message = Message::new(topic.clone(), digest, body);
     let deliverer = Arc::clone(&broadcaster.0.deliverer);
     // Who has sent it may go: what was accepted is delivered.
     let delivery = tokio::spawn(async move {
@@ -87,7 +82,12 @@ pub(super) async fn notify(
     }))
 }
 
-async fn message(pieces: &mut Pieces, first: Bytes, length: usize) -> Result<Bytes, Failure> {
+/// Reads a message of so many bytes, of which the first ones have come.
+pub(super) async fn message(
+    pieces: &mut Pieces,
+    first: Bytes,
+    length: usize,
+) -> Result<Bytes, Failure> {
     let other = Failure::Broken("the message has another length");
     // What has come whole is not copied.
     if first.len() == length {

@@ -1,5 +1,7 @@
 //! Why a connection ends.
 
+use std::io;
+
 use gripware_axum::{CloseCode, WebSocketError};
 use gripware_topics::{WireError, auth::Refusal, ws::StreamError};
 use thiserror::Error;
@@ -35,6 +37,8 @@ pub(super) enum Fault {
     Digest,
     #[error("a message is compressed, which was not agreed on")]
     Compressed,
+    #[error("a message is not of the size that it was said to have")]
+    Decompress(#[source] io::Error),
     #[error("a message is over the limit")]
     TooLarge,
     #[error("it is too slow for what it is subscribed to")]
@@ -71,7 +75,9 @@ impl Fault {
     pub(super) fn code(&self) -> CloseCode {
         match self {
             Self::Text => CloseCode::UNSUPPORTED_DATA,
-            Self::Wire(_) | Self::Stream(_) | Self::Digest => CloseCode::INVALID_PAYLOAD,
+            Self::Wire(_) | Self::Stream(_) | Self::Digest | Self::Decompress(_) => {
+                CloseCode::INVALID_PAYLOAD
+            }
             Self::TooLarge => CloseCode::MESSAGE_TOO_BIG,
             Self::Busy | Self::Store(_) => CloseCode::TRY_AGAIN_LATER,
             Self::WebSocket(_) | Self::State => CloseCode::INTERNAL_ERROR,

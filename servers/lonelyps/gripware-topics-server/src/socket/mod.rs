@@ -9,14 +9,17 @@
 //! A turn never waits for a delivery: the confirmation that ends it may be the next turn of the same
 //! connection.
 
+mod configured;
 mod fault;
 mod notify;
 mod outbox;
+mod peer;
 mod registry;
 mod send;
 mod turn;
 
 pub(crate) use self::{
+    peer::Peer,
     registry::{Sockets, spawn_sweep},
     turn::{WEBSOCKET, turn},
 };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_topics::{
-    Authorization, Digest, Identifier, Topic, Tracing,
+    Authorization, Digest, Identifier, Tracing,
     auth::Signed,
-    ws::{FromBroadcaster, Joined, StreamError, StreamHead, StreamPart},
+    ws::{FromBroadcaster, Joined, StreamError, StreamHead, StreamPart, zstd},
 };
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -21,9 +21,7 @@ impl Turn {
         identifier: &Identifier,
         head: &StreamHead,
     ) -> Result<(), Fault> {
-        if self.configured.is_none() {
-            return Err(Fault::NotConfigured);
-        }
+        let configured = self.configured.as_ref().ok_or(Fault::NotConfigured)?;
         let signed = Signed::Notify {
             topic: &head.topic,
             identifier,
@@ -32,6 +30,9 @@ impl Turn {
         self.verify(authorization, &signed, tracing)?;
         match head.compressor {
             0 => Ok(()),
+            compressor if configured.is_compressed && compressor == u64::from(zstd::STANDARD) => {
+                Ok(())
+            }
             _ => Err(Fault::Compressed),
         }
     }
@@ -42,13 +43,13 @@ impl Turn {
         head: StreamHead,
         payload: &[u8],
     ) -> Result<(), Fault> {
-        let room = self.reserve(head.compressed_length)?;
+        let room = self.reserve(&head)?;
         if Digest::of(payload) != head.digest {
             return Err(Fault::Digest);
         }
         // It is a part of all that came with this turn, which would be kept with it.
         let body = payload.to_vec().into();
-        self.publish(identifier, head.topic, head.digest, body, room)
+        self.publish(identifier, head, body, room)
     }
 
     pub(super) fn notify_part(&self, part: StreamPart) -> Result<(), Fault> {
@@ -63,7 +64,7 @@ impl Turn {
         let authorization = part.authorization.as_ref();
         self.verify_notify(authorization, &part.tracing, &part.identifier, &head)?;
         if part.part.is_ok() {
-            incoming.room = Some(self.reserve(head.compressed_length)?);
+            incoming.room = Some(self.reserve(&head)?);
         }
         let payload = part.payload.to_vec().into();
         match incoming.joiner.push(&part.identifier, part.part, payload)? {
@@ -86,13 +87,14 @@ impl Turn {
                 message,
             } => {
                 let room = incoming.room.take().ok_or(Fault::State)?;
-                self.publish(identifier, head.topic, head.digest, message, room)
+                self.publish(identifier, head, message, room)
             }
         }
     }
 
     /// Takes room for a message.
-    fn reserve(&self, length: u64) -> Result<OwnedSemaphorePermit, Fault> {
+    fn reserve(&self, head: &StreamHead) -> Result<OwnedSemaphorePermit, Fault> {
+        let length = head.compressed_length.max(head.decompressed_length);
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > self.broadcaster.0.settings.max_message {
             return Err(Fault::TooLarge);
@@ -104,19 +106,30 @@ impl Turn {
     fn publish(
         &self,
         identifier: Identifier,
-        topic: Topic,
-        digest: Digest,
-        body: Bytes,
+        head: StreamHead,
+        sent: Bytes,
         room: OwnedSemaphorePermit,
     ) -> Result<(), Fault> {
+        let StreamHead {
+            topic,
+            compressor,
+            decompressed_length,
+            // The confirmation names what was sent.
+            digest: sent_digest,
+            ..
+        } = head;
+        let (digest, body) = match compressor {
+            0 => (sent_digest, sent),
+            _ => {
+                let body = zstd::decompress(&sent, decompressed_length);
+                let body = body.map_err(Fault::Decompress)?;
+                (Digest::of(&body), body)
+            }
+        };
         let place = self.socket.outbox().reserve().ok_or(Fault::Unanswered)?;
         let (broadcaster, socket) = (self.broadcaster.clone(), Arc::clone(&self.socket));
         tokio::spawn(async move {
-            let message = Message {
-                topic: topic.clone(),
-                digest,
-                body,
-            };
+            let message = Message::new(topic.clone(), digest, body);
             let deliverer = Arc::clone(&broadcaster.0.deliverer);
             let subscribers = deliverer.deliver(message).await;
             drop(room);
@@ -124,7 +137,7 @@ impl Turn {
                 identifier: &identifier,
                 subscribers,
                 topic: &topic,
-                digest: &digest,
+                digest: &sent_digest,
             };
             let authorization = broadcaster.sign(&signed);
             let answer = FromBroadcaster::ConfirmNotify {

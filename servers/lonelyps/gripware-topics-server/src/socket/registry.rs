@@ -11,13 +11,13 @@ use std::{
 
 use gripware_axum::{Item, Publisher, WsMessage};
 use gripware_core::ErrorChain;
-use gripware_topics::{Pattern, ws::Joiner};
+use gripware_topics::{Address, Pattern, SubscriptionList, Topic, ws::Joiner};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::{Instant, sleep, timeout_at},
 };
 
-use super::outbox::Outbox;
+use super::{outbox::Outbox, peer::Peer};
 use crate::{
     clock::now,
     deliver::Message,
@@ -37,6 +37,8 @@ pub(crate) struct Sockets {
     inner: RwLock<Inner>,
     /// Without one there are no connections.
     publisher: Option<Publisher>,
+    /// Where other broadcasters have to know what the connections want.
+    peer: Option<Arc<Peer>>,
 }
 
 #[derive(Debug, Default)]
@@ -104,9 +106,10 @@ impl Socket {
 
 impl Sockets {
     /// Those of a proxy that what is published by this reaches.
-    pub(crate) fn new(publisher: Publisher) -> Self {
+    pub(crate) fn new(publisher: Publisher, peer: Option<Arc<Peer>>) -> Self {
         Self {
             publisher: Some(publisher),
+            peer,
             ..Self::default()
         }
     }
@@ -131,12 +134,54 @@ impl Sockets {
     }
 
     /// Forgets a connection. What was under way to it is not confirmed.
-    pub(super) fn close(&self, id: &str) {
+    pub(super) fn close(self: &Arc<Self>, id: &str) {
         let closed = self.write().close(id);
-        if let Some(socket) = closed {
+        if let Some((socket, patterns)) = closed {
             // Deliveries may hold the connection, and wait for what is dropped here.
             *socket.outbox() = Outbox::default();
+            if !patterns.is_empty() {
+                self.announce_later(patterns);
+            }
         }
+    }
+
+    /// Tells other broadcasters, where there are any, whether connections want these patterns.
+    pub(super) async fn announce(&self, patterns: Vec<Pattern>) -> Result<(), StoreError> {
+        match &self.peer {
+            Some(peer) => {
+                let is_wanted = |pattern: &Pattern| self.read().index.has(pattern);
+                peer.announce(patterns, is_wanted).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// As [`announce`](Self::announce), in the background.
+    pub(crate) fn announce_later(self: &Arc<Self>, patterns: Vec<Pattern>) {
+        if self.peer.is_none() {
+            return;
+        }
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = this.announce(patterns).await {
+                let error = ErrorChain(&error);
+                tracing::warn!(%error, "other broadcasters do not know that connections have ended");
+            }
+        });
+    }
+
+    /// Whether others send to this address what the connections here want.
+    pub(crate) fn are_at(&self, url: &Address) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.receive == *url)
+    }
+
+    /// Tells all connections that match that messages of a topic were missed.
+    pub(crate) async fn note_missed(&self, topic: &Topic) {
+        let sockets = self.matching(topic);
+        for socket in &sockets {
+            socket.outbox().note_missed(topic.clone());
+        }
+        self.wake(&sockets).await;
     }
 
     /// Adds a subscription. `false` if the connection has it.
@@ -157,18 +202,23 @@ impl Sockets {
         self.write().index.remove(&socket.id, pattern)
     }
 
+    fn matching(&self, topic: &Topic) -> Vec<Arc<Socket>> {
+        let inner = self.read();
+        let matching = inner.index.matching(topic);
+        let ids = matching.iter().map(|(id, _)| id);
+        ids.filter_map(|id| inner.sockets.get(id).cloned())
+            .collect()
+    }
+
     /// Gives a message to all connections that match, each once.
     pub(crate) async fn deliver(&self, message: &Arc<Message>) -> UnderWay {
         if self.publisher.is_none() {
             return UnderWay::default();
         }
-        let sockets: Vec<_> = {
-            let inner = self.read();
-            let matching = inner.index.matching(&message.topic);
-            let ids = matching.iter().map(|(id, _)| id);
-            ids.filter_map(|id| inner.sockets.get(id).cloned())
-                .collect()
-        };
+        let sockets = self.matching(&message.topic);
+        if sockets.iter().any(|socket| socket.outbox().is_compressed()) {
+            message.compress().await;
+        }
         let mut under_way = Vec::with_capacity(sockets.len());
         for socket in &sockets {
             let pushed = socket.outbox().push(message);
@@ -230,10 +280,13 @@ impl Sockets {
 }
 
 impl Inner {
-    fn close(&mut self, id: &str) -> Option<Arc<Socket>> {
+    /// Removes a connection, and returns it and what it was subscribed to.
+    fn close(&mut self, id: &str) -> Option<(Arc<Socket>, Vec<Pattern>)> {
         let socket = self.sockets.remove(id)?;
-        self.index.replace(&socket.id, &Default::default());
-        Some(socket)
+        let list = self.index.list(&socket.id);
+        self.index.replace(&socket.id, &SubscriptionList::default());
+        let patterns = list.iter().map(|(pattern, _)| pattern).collect();
+        Some((socket, patterns))
     }
 }
 

@@ -4,9 +4,9 @@ use std::num::NonZeroU64;
 
 use gripware_axum::{WebSocketError, WebSocketErrorKind};
 use gripware_topics::{
-    MAX_FIELD, Tracing,
+    Tracing,
     auth::Signed,
-    ws::{Counter, FromBroadcaster, MAX_MESSAGE, StreamHead, StreamPart},
+    ws::{Counter, FromBroadcaster, MAX_MESSAGE, MAX_PAYLOAD, StreamHead, StreamPart},
 };
 
 use super::{
@@ -16,8 +16,9 @@ use super::{
 };
 use crate::Broadcaster;
 
-/// What a part of a message takes beside its payload and its topic.
-const HEADERS: usize = 1024;
+/// What a message may take beside its payload: the longest topic and token, and what a turn has beside
+/// the message.
+const HEADERS: usize = MAX_MESSAGE - MAX_PAYLOAD + 1024;
 
 impl Turn {
     /// Sends what is due, as far as there is room in the answer and the client has acknowledged what
@@ -31,9 +32,7 @@ impl Turn {
                 if outbox.is_lost() {
                     return Err(Fault::Slow);
                 }
-                // The topic may be as long as it can be.
-                let room = MAX_MESSAGE.min(limit.saturating_sub(HEADERS));
-                outbox.peek(room.saturating_sub(MAX_FIELD + HEADERS))
+                outbox.peek(MAX_PAYLOAD.min(limit.saturating_sub(HEADERS)))
             };
             let Some(next) = next else {
                 return Ok(());
@@ -79,15 +78,15 @@ fn message(broadcaster: &Broadcaster, counter: &mut Counter, next: &Next) -> Fro
             number,
             payload,
             message,
+            whole,
         }) => {
             let url = counter.next_url();
             let signed = Signed::Receive {
                 url: &url,
                 topic: &message.topic,
                 identifier,
-                digest: &message.digest,
+                digest: &whole.digest,
             };
-            let length = message.body.len() as u64;
             FromBroadcaster::ReceiveStream(StreamPart {
                 authorization: broadcaster.sign(&signed),
                 tracing,
@@ -96,10 +95,10 @@ fn message(broadcaster: &Broadcaster, counter: &mut Counter, next: &Next) -> Fro
                     || {
                         Ok(StreamHead {
                             topic: message.topic.clone(),
-                            compressor: 0,
-                            compressed_length: length,
-                            decompressed_length: length,
-                            digest: message.digest,
+                            compressor: u64::from(whole.compressor),
+                            compressed_length: whole.body.len() as u64,
+                            decompressed_length: message.body.len() as u64,
+                            digest: whole.digest,
                         })
                     },
                     Err,

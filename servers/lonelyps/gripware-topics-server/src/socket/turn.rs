@@ -9,16 +9,18 @@ use axum::{
 use gripware_axum::{CloseCode, Message, WebSocketContext};
 use gripware_core::ErrorChain;
 use gripware_topics::{
-    Authorization, Pattern, Tracing,
-    auth::Signed,
-    ws::{Counter, FromBroadcaster, FromSubscriber, Side, nonce},
+    Authorization, Identifier, Pattern, Tracing,
+    auth::{Compressor, Signed},
+    ws::{FromBroadcaster, FromSubscriber, nonce, zstd},
 };
 
 use super::{
+    configured::Configured,
     fault::Fault,
+    outbox::Acknowledged,
     registry::{POLL, Socket},
 };
-use crate::{Broadcaster, clock::now};
+use crate::{Broadcaster, clock::now, deliver::LEVEL};
 
 /// Where subscribers open WebSockets.
 pub(crate) const WEBSOCKET: &str = "/v1/websocket";
@@ -54,12 +56,20 @@ pub(crate) async fn turn(State(broadcaster): State<Broadcaster>, ws: WebSocketCo
         broadcaster,
         socket,
         configured: None,
+        changes: Vec::new(),
         ws,
     };
-    let fault = turn.run().err();
+    let mut fault = turn.run().err();
     let Turn {
-        broadcaster, ws, ..
+        broadcaster,
+        ws,
+        changes,
+        ..
     } = turn;
+    // Before the answers go out: what is confirmed counts at all broadcasters.
+    if fault.is_none() && !changes.is_empty() {
+        fault = sockets.announce(changes).await.err().map(Fault::from);
+    }
     match fault {
         Some(fault) => end(&broadcaster, ws, &id, &fault),
         None => {
@@ -92,36 +102,9 @@ pub(super) struct Turn {
     pub(super) socket: Arc<Socket>,
     /// Once CONFIGURE was there.
     pub(super) configured: Option<Configured>,
+    /// What was subscribed to or taken back.
+    changes: Vec<Pattern>,
     pub(super) ws: WebSocketContext,
-}
-
-/// What the counters of a connection are made of.
-pub(super) struct Configured {
-    nonce: String,
-    subscriber: Counter,
-    pub(super) broadcaster: Counter,
-}
-
-impl Configured {
-    fn new(nonce: String, subscriber: u64, broadcaster: u64) -> Self {
-        Self {
-            subscriber: Counter::resume(&nonce, Side::Subscriber, subscriber),
-            broadcaster: Counter::resume(&nonce, Side::Broadcaster, broadcaster),
-            nonce,
-        }
-    }
-
-    fn from_meta(meta: &str) -> Option<Self> {
-        let mut fields = meta.split(' ');
-        let nonce = fields.next()?.to_owned();
-        let mut number = || u64::from_str_radix(fields.next()?, 16).ok();
-        Some(Self::new(nonce, number()?, number()?))
-    }
-
-    fn to_meta(&self) -> String {
-        let (subscriber, broadcaster) = (self.subscriber.peek(), self.broadcaster.peek());
-        format!("{} {subscriber:x} {broadcaster:x}", self.nonce)
-    }
 }
 
 impl Turn {
@@ -167,7 +150,7 @@ impl Turn {
                     initial_dict,
                 };
                 self.verify(authorization.as_ref(), &signed, &tracing)?;
-                self.configure(&nonce)
+                self.configure(&nonce, zstd)
             }
             FromSubscriber::Subscribe {
                 authorization,
@@ -196,14 +179,8 @@ impl Turn {
                 authorization,
                 tracing,
             } => {
-                let url = self.subscriber_url()?;
-                let signed = Signed::ContinueReceive {
-                    identifier: &identifier,
-                    part,
-                    url: &url,
-                };
-                self.verify(authorization.as_ref(), &signed, &tracing)?;
-                Ok(self.socket.outbox().proceed(&identifier, part)?)
+                let what = Acknowledged::Part(part);
+                self.acknowledge(&identifier, what, authorization.as_ref(), &tracing)
             }
             FromSubscriber::ConfirmReceive {
                 identifier,
@@ -211,21 +188,16 @@ impl Turn {
                 tracing,
                 subscribers,
             } => {
-                let url = self.subscriber_url()?;
-                let signed = Signed::ConfirmReceive {
-                    identifier: &identifier,
-                    subscribers,
-                    url: &url,
-                };
-                self.verify(authorization.as_ref(), &signed, &tracing)?;
-                Ok(self.socket.outbox().confirm(&identifier, subscribers)?)
+                let what = Acknowledged::Message(subscribers);
+                self.acknowledge(&identifier, what, authorization.as_ref(), &tracing)
             }
             // The codec has no other messages of a subscriber now.
             _ => Err(Fault::Unexpected),
         }
     }
 
-    fn configure(&mut self, subscriber: &[u8; 32]) -> Result<(), Fault> {
+    /// `zstd`: whether the client takes compressed messages.
+    fn configure(&mut self, subscriber: &[u8; 32], zstd: bool) -> Result<(), Fault> {
         if self.configured.is_some() {
             return Err(Fault::Configured);
         }
@@ -237,7 +209,34 @@ impl Turn {
             authorization: self.broadcaster.sign(&signed),
             tracing: Tracing::default(),
         })?;
-        self.configured = Some(Configured::new(nonce(subscriber, &own), 1, 1));
+        let is_compressed = zstd && self.broadcaster.0.settings.compression;
+        let mut configured = Configured::new(nonce(subscriber, &own), 1, 1, is_compressed);
+        if is_compressed {
+            // Behind the confirmation, with which it goes out.
+            let url = configured.broadcaster.next_url();
+            self.enable_compression(&url)?;
+        }
+        self.configured = Some(configured);
+        Ok(())
+    }
+
+    fn enable_compression(&self, url: &str) -> Result<(), Fault> {
+        let compressor = Compressor {
+            id: zstd::STANDARD,
+            level: LEVEL,
+            min_size: zstd::MIN_SIZE,
+            max_size: u64::MAX,
+        };
+        let signed = Signed::EnablePreset {
+            url,
+            compressor: &compressor,
+        };
+        self.answer(FromBroadcaster::EnablePreset {
+            authorization: self.broadcaster.sign(&signed),
+            compressor,
+            tracing: Tracing::default(),
+        })?;
+        self.socket.outbox().enable_compression();
         Ok(())
     }
 
@@ -257,6 +256,7 @@ impl Turn {
         if !sockets.subscribe(&self.socket, &pattern)? {
             return Err(Fault::Subscribed);
         }
+        self.changes.push(pattern.clone());
         self.answer(FromBroadcaster::ConfirmSubscribe {
             authorization: self.confirm_pattern(&url, &pattern),
             pattern,
@@ -275,6 +275,7 @@ impl Turn {
         if !sockets.unsubscribe(&self.socket, &pattern) {
             return Err(Fault::NotSubscribed);
         }
+        self.changes.push(pattern.clone());
         self.answer(FromBroadcaster::ConfirmUnsubscribe {
             authorization: self.confirm_pattern(&url, &pattern),
             pattern,
@@ -318,6 +319,31 @@ impl Turn {
     fn subscriber_url(&mut self) -> Result<String, Fault> {
         let configured = self.configured.as_mut().ok_or(Fault::NotConfigured)?;
         Ok(configured.subscriber.next_url())
+    }
+
+    fn acknowledge(
+        &mut self,
+        identifier: &Identifier,
+        what: Acknowledged,
+        authorization: Option<&Authorization>,
+        tracing: &Tracing,
+    ) -> Result<(), Fault> {
+        let url = self.subscriber_url()?;
+        let url = url.as_str();
+        let signed = match what {
+            Acknowledged::Part(part) => Signed::ContinueReceive {
+                identifier,
+                part,
+                url,
+            },
+            Acknowledged::Message(subscribers) => Signed::ConfirmReceive {
+                identifier,
+                subscribers,
+                url,
+            },
+        };
+        self.verify(authorization, &signed, tracing)?;
+        Ok(self.socket.outbox().acknowledge(identifier, what)?)
     }
 
     pub(super) fn verify(

@@ -75,6 +75,23 @@ impl<K: Clone + Hash + Ord> Index<K> {
         self.lists.get(key).cloned().unwrap_or_default()
     }
 
+    /// Returns all that are subscribed to something.
+    #[cfg(feature = "records")]
+    pub(crate) fn keys(&self) -> Vec<K> {
+        self.lists.keys().cloned().collect()
+    }
+
+    /// Whether anybody is subscribed to it.
+    pub(crate) fn has(&self, pattern: &Pattern) -> bool {
+        match pattern {
+            Pattern::Exact(topic) => self.exact.contains_key(topic),
+            Pattern::Glob(glob) => {
+                let globs = self.globs.get(glob.literal_prefix());
+                globs.is_some_and(|globs| globs.contains_key(glob))
+            }
+        }
+    }
+
     pub(crate) fn contains(&self, key: &K, pattern: &Pattern) -> bool {
         self.lists.get(key).is_some_and(|list| match pattern {
             Pattern::Exact(topic) => list.topics.contains_key(topic),

@@ -40,7 +40,7 @@ impl MemoryStore {
 }
 
 /// What a store that keeps this in memory asks before it writes.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "records", feature = "sqlite"))]
 impl MemoryStore {
     /// Whether a subscription could be added: `false` if the URL has it.
     pub(super) fn may_subscribe(
@@ -63,10 +63,18 @@ impl MemoryStore {
         read(&self.index).check_replace(url, list, &self.limits)
     }
 
+    /// Returns all URLs that are subscribed to something.
+    #[cfg(feature = "records")]
+    pub(super) fn urls(&self) -> Vec<Address> {
+        read(&self.index).keys()
+    }
+
+    #[cfg(feature = "sqlite")]
     pub(super) fn has(&self, url: &Address, pattern: &Pattern) -> bool {
         read(&self.index).contains(url, pattern)
     }
 
+    #[cfg(feature = "sqlite")]
     pub(super) fn is_missed(&self, missed: &Missed) -> bool {
         read(&self.missed).contains(missed)
     }

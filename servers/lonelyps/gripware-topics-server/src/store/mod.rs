@@ -3,25 +3,36 @@
 pub(crate) mod index;
 mod memory;
 mod missed;
+#[cfg(feature = "records")]
+mod records;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, future::Future, pin::Pin};
 
 use gripware_topics::{Address, Pattern, SubscriptionList, Topic};
 use thiserror::Error;
 
 pub use self::memory::MemoryStore;
+#[cfg(feature = "records")]
+pub use self::records::RecordsStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 
 /// Where subscriptions are kept, and what is to be said to subscribers that have missed something.
 ///
 /// What writes may take as long as a disk does: the broadcaster calls it where blocking is allowed.
-/// [`matching`](Self::matching) is called for each message and answers from memory.
+/// [`matching`](Self::matching) is called for each message and answers from memory, behind
+/// [`refresh`](Self::refresh).
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Returns who is to get messages of a topic: each URL once, however many of its patterns match.
     fn matching(&self, topic: &Topic) -> Vec<Match>;
+
+    /// Takes over what other broadcasters have changed in the store, before a message is delivered.
+    /// `None`, as by default, if there are no others.
+    fn refresh(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        None
+    }
 
     /// Returns what a URL is subscribed to.
     fn list(&self, url: &Address) -> SubscriptionList;
@@ -57,10 +68,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Where there is no room, or it cannot be kept.
     fn missed(&self, missed: &Missed) -> Result<bool, StoreError>;
 
-    /// Returns at most `most` of those that are due at `now`, the longest due first.
+    /// Returns at most `most` of those that are due at `now`, the longest due first. Where several
+    /// broadcasters share the store, each is returned to one of them.
     fn due(&self, now: u64, most: usize) -> Vec<Missed>;
 
-    /// Changes how often it was tried, and when it is due again. What is not there stays away.
+    /// Changes how often it was tried, and when it is due again. What was forgotten stays away.
     ///
     /// # Errors
     /// Where it cannot be kept.

@@ -12,7 +12,7 @@ use gripware_topics::{
 };
 use tokio::sync::oneshot;
 
-use crate::deliver::Message;
+use crate::deliver::{Encoded, Message};
 
 /// Most sends that are not acknowledged, as in the original. They come to no more than
 /// [`MAX_MESSAGE`] bytes, or are one.
@@ -43,6 +43,8 @@ pub(super) struct Part {
     pub(super) number: u64,
     pub(super) payload: Bytes,
     pub(super) message: Arc<Message>,
+    /// What is sent in all parts.
+    pub(super) whole: Encoded,
 }
 
 /// A message that is not sent completely.
@@ -50,6 +52,7 @@ pub(super) struct Part {
 struct Waiting {
     number: u64,
     message: Arc<Message>,
+    whole: Encoded,
     /// How many parts and bytes of it are sent.
     parts: u64,
     sent: usize,
@@ -72,6 +75,15 @@ enum Ack {
     Message(oneshot::Sender<u32>),
 }
 
+/// What a client acknowledges.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Acknowledged {
+    /// A part: it wants the next one.
+    Part(u64),
+    /// A message, for so many subscribers.
+    Message(u32),
+}
+
 /// A client acknowledges what was not sent, or not next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unexpected;
@@ -86,9 +98,19 @@ pub(super) struct Outbox {
     expected: VecDeque<Expected>,
     next: u64,
     is_lost: bool,
+    is_compressed: bool,
 }
 
 impl Outbox {
+    /// Messages that are added from now on go out compressed, where they were.
+    pub(super) fn enable_compression(&mut self) {
+        self.is_compressed = true;
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.is_compressed
+    }
+
     /// Adds a message for the client. Its number, and what comes when it is confirmed: for how many
     /// subscribers. `None` where as many wait as may: it is missed then.
     pub(super) fn push(&mut self, message: &Arc<Message>) -> Option<(u64, oneshot::Receiver<u32>)> {
@@ -101,6 +123,7 @@ impl Outbox {
         self.waiting.push_back(Waiting {
             number,
             message: Arc::clone(message),
+            whole: message.encoded(self.is_compressed),
             parts: 0,
             sent: 0,
             done,
@@ -158,7 +181,7 @@ impl Outbox {
             return Some(Next::Missed(topic.clone()));
         }
         let waiting = waiting?;
-        let body = &waiting.message.body;
+        let body = &waiting.whole.body;
         let end = body.len().min(waiting.sent.saturating_add(most.max(1)));
         let payload = body.slice(waiting.sent..end);
         let unacknowledged: usize = self.expected.iter().map(|one| one.length).sum();
@@ -171,6 +194,7 @@ impl Outbox {
                 number: waiting.parts,
                 payload,
                 message: Arc::clone(&waiting.message),
+                whole: waiting.whole.clone(),
             })
         })
     }
@@ -195,7 +219,7 @@ impl Outbox {
         };
         waiting.sent += part.payload.len();
         waiting.parts += 1;
-        if waiting.sent < waiting.message.body.len() {
+        if waiting.sent < waiting.whole.body.len() {
             self.waiting.push_front(waiting);
         } else {
             expected.ack = Ack::Message(waiting.done);
@@ -203,37 +227,27 @@ impl Outbox {
         self.expected.push_back(expected);
     }
 
-    /// The client has confirmed a message for so many subscribers.
-    pub(super) fn confirm(
+    /// The client acknowledges what was sent, strictly in order.
+    pub(super) fn acknowledge(
         &mut self,
         identifier: &Identifier,
-        subscribers: u32,
+        what: Acknowledged,
     ) -> Result<(), Unexpected> {
-        match self.acknowledge(identifier)? {
+        let expected = self.expected.pop_front();
+        let expected = expected.filter(|expected| expected.identifier == *identifier);
+        match (expected.ok_or(Unexpected)?.ack, what) {
             // Who has sent it may have stopped waiting.
-            Ack::Message(done) => drop(done.send(subscribers)),
-            Ack::Part(_) => return Err(Unexpected),
-        }
-        Ok(())
-    }
-
-    /// The client wants the part behind this one.
-    pub(super) fn proceed(&mut self, identifier: &Identifier, part: u64) -> Result<(), Unexpected> {
-        match self.acknowledge(identifier)? {
-            Ack::Part(number) if number == part => Ok(()),
+            (Ack::Message(done), Acknowledged::Message(subscribers)) => {
+                let _ = done.send(subscribers);
+                Ok(())
+            }
+            (Ack::Part(number), Acknowledged::Part(part)) if number == part => Ok(()),
             _ => Err(Unexpected),
         }
     }
 
-    /// Acknowledgements come strictly in order.
-    fn acknowledge(&mut self, identifier: &Identifier) -> Result<Ack, Unexpected> {
-        match self.expected.pop_front() {
-            Some(expected) if expected.identifier == *identifier => Ok(expected.ack),
-            _ => Err(Unexpected),
-        }
-    }
-
-    fn note_missed(&mut self, topic: Topic) {
+    /// Messages of a topic were missed, which the client is told.
+    pub(super) fn note_missed(&mut self, topic: Topic) {
         self.missed.insert(topic);
         self.is_lost |= self.missed.len() > MAX_WAITING;
     }
@@ -250,137 +264,4 @@ fn identifier(number: u64) -> Identifier {
 }
 
 #[cfg(test)]
-mod tests {
-    use gripware_topics::Digest;
-
-    use super::*;
-
-    fn message(topic: &str, body: &'static [u8]) -> Arc<Message> {
-        Arc::new(Message {
-            topic: Topic::try_from(topic).unwrap(),
-            digest: Digest::of(body),
-            body: Bytes::from_static(body),
-        })
-    }
-
-    /// Sends all that may be sent: topics and payloads.
-    fn drain(outbox: &mut Outbox, most: usize) -> Vec<(String, Identifier)> {
-        std::iter::from_fn(|| {
-            let next = outbox.peek(most)?;
-            outbox.pop(&next);
-            Some(match next {
-                Next::Answer(answer) => (format!("answer {}", answer.kind()), identifier(0)),
-                Next::Missed(topic) => (format!("missed {topic}"), identifier(0)),
-                Next::Part(part) => (
-                    format!("{} {:?}", part.number, part.payload),
-                    part.identifier,
-                ),
-            })
-        })
-        .collect()
-    }
-
-    fn texts(sent: &[(String, Identifier)]) -> Vec<&str> {
-        sent.iter().map(|(text, _)| text.as_str()).collect()
-    }
-
-    #[test]
-    fn three_are_unacknowledged_at_a_time_and_acknowledged_in_order() {
-        let mut outbox = Outbox::default();
-        let mut confirmed: Vec<_> = [&b"a"[..], b"b", b"c", b"d"]
-            .into_iter()
-            .map(|body| outbox.push(&message("t", body)).unwrap().1)
-            .collect();
-        let sent = drain(&mut outbox, 100);
-        assert_eq!(texts(&sent), ["0 b\"a\"", "0 b\"b\"", "0 b\"c\""]);
-        outbox.confirm(&sent[0].1, 1).unwrap();
-        assert_eq!(confirmed[0].try_recv(), Ok(1));
-        assert_eq!(texts(&drain(&mut outbox, 100)), ["0 b\"d\""]);
-        assert_eq!(outbox.confirm(&sent[2].1, 1), Err(Unexpected));
-    }
-
-    #[test]
-    fn a_message_in_parts_is_acknowledged_part_by_part() {
-        let mut outbox = Outbox::default();
-        let (_, mut confirmed) = outbox.push(&message("t", b"hello, world")).unwrap();
-        outbox.push(&message("t", b"")).unwrap();
-        let sent = drain(&mut outbox, 4);
-        assert_eq!(
-            texts(&sent),
-            ["0 b\"hell\"", "1 b\"o, w\"", "2 b\"orld\""],
-            "the next message waits"
-        );
-        let id = &sent[0].1;
-        outbox.proceed(id, 0).unwrap();
-        outbox.proceed(id, 1).unwrap();
-        assert!(confirmed.try_recv().is_err());
-        outbox.confirm(id, 2).unwrap();
-        assert_eq!(confirmed.try_recv(), Ok(2));
-        assert_eq!(texts(&drain(&mut outbox, 4)), ["0 b\"\""]);
-        assert_eq!(outbox.proceed(id, 2), Err(Unexpected));
-    }
-
-    #[test]
-    fn what_is_late_is_missed_unless_it_was_sent() {
-        let mut outbox = Outbox::default();
-        let numbers: Vec<_> = ["a", "b", "c", "d", "e"]
-            .into_iter()
-            .map(|topic| outbox.push(&message(topic, b"x")).unwrap().0)
-            .collect();
-        drain(&mut outbox, 100);
-        assert!(!outbox.expire(numbers[0]), "it was sent");
-        assert!(outbox.expire(numbers[3]));
-        assert_eq!(texts(&drain(&mut outbox, 100)), ["missed d"]);
-        assert!(!outbox.is_lost());
-    }
-
-    #[test]
-    fn a_connection_that_is_late_in_the_middle_of_a_message_is_lost() {
-        let mut outbox = Outbox::default();
-        let (number, _) = outbox.push(&message("t", b"hello, world, hello")).unwrap();
-        drain(&mut outbox, 4);
-        assert!(outbox.expire(number));
-        assert!(outbox.is_lost());
-    }
-
-    #[test]
-    fn what_waits_is_bounded_and_what_is_more_is_missed() {
-        let mut outbox = Outbox::default();
-        let one = message("t", b"x");
-        for _ in 0..MAX_WAITING {
-            assert!(outbox.push(&one).is_some());
-        }
-        assert!(outbox.push(&one).is_none());
-        assert_eq!(
-            texts(&drain(&mut outbox, 100)),
-            ["missed t", "0 b\"x\"", "0 b\"x\"", "0 b\"x\""]
-        );
-        for topic in 0..=MAX_WAITING {
-            assert!(!outbox.is_lost(), "{topic}");
-            while outbox.waiting.len() < MAX_WAITING {
-                outbox.push(&one);
-            }
-            outbox.push(&message(&topic.to_string(), b"x"));
-        }
-        assert!(outbox.is_lost());
-    }
-
-    #[test]
-    fn answers_keep_their_order() {
-        let missed = |topic: &str| FromBroadcaster::Missed {
-            authorization: None,
-            tracing: gripware_topics::Tracing::default(),
-            topic: Topic::try_from(topic).unwrap(),
-        };
-        let mut outbox = Outbox::default();
-        let (first, second) = (outbox.reserve().unwrap(), outbox.reserve().unwrap());
-        outbox.answer(second, missed("2"));
-        assert!(drain(&mut outbox, 100).is_empty());
-        outbox.answer(first, missed("1"));
-        assert_eq!(drain(&mut outbox, 100).len(), 2);
-        for _ in 0..MAX_UNANSWERED {
-            outbox.reserve().unwrap();
-        }
-        assert_eq!(outbox.reserve(), None);
-    }
-}
+mod tests;

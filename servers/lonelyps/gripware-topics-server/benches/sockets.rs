@@ -1,0 +1,199 @@
+//! How long a message takes to subscribers that keep WebSockets, beside PyPI's `lonelypss` in one run.
+//!
+//! ```text
+//! tests/peers                                                    installs lonelypss
+//! cargo bench -p gripware-topics-server --bench sockets          both, two minutes
+//! cargo bench -p gripware-topics-server --bench sockets -- ours  ours alone
+//! ```
+//!
+//! 1 000 subscribers in this process confirm at once: they sign, and do not verify. One message of 100
+//! bytes a second goes to all of them; the time is that from its being sent to its being read by each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is a benchmark"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use gripware_topics::{
+    Auth, Authorization, Pattern, Topic, Tracing,
+    auth::{Kind, Nonce, Signed},
+    client::Client,
+    http::WEBSOCKET,
+    ws::{Counter, FromBroadcaster, FromSubscriber, Side, nonce},
+};
+use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+
+use crate::support::{Broadcaster, now, percentile};
+
+const SUBSCRIBERS: usize = 1000;
+
+/// A subscriber.
+struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    auth: Auth,
+    counter: Counter,
+}
+
+impl Socket {
+    async fn open(broadcaster: &Broadcaster) -> Self {
+        let address = broadcaster.url.trim_start_matches("http://");
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let url = format!("ws://{address}{WEBSOCKET}");
+        let (stream, _) = client_async(url, stream).await.unwrap();
+        let mut socket = Self {
+            stream,
+            auth: broadcaster.auth.clone(),
+            counter: Counter::new("", Side::Subscriber),
+        };
+        let own = [7; 32];
+        let signed = Signed::Configure {
+            nonce: &own,
+            zstd: false,
+            training: false,
+            initial_dict: 0,
+        };
+        let configure = FromSubscriber::Configure {
+            nonce: own,
+            zstd: false,
+            training: false,
+            initial_dict: 0,
+            authorization: socket.sign(&signed),
+            tracing: Tracing::default(),
+        };
+        socket.say(&configure).await;
+        let FromBroadcaster::ConfirmConfigure { nonce: theirs, .. } = socket.hear().await else {
+            panic!("it is not configured");
+        };
+        socket.counter = Counter::new(&nonce(&own, &theirs), Side::Subscriber);
+        socket
+    }
+
+    async fn subscribe(&mut self, topic: &str) {
+        let pattern = Pattern::Exact(Topic::try_from(topic).unwrap());
+        let url = self.counter.next_url();
+        let signed = Signed::Subscribe {
+            url: &url,
+            recovery: None,
+            pattern: &pattern,
+        };
+        let authorization = self.sign(&signed);
+        self.say(&FromSubscriber::Subscribe {
+            authorization,
+            tracing: Tracing::default(),
+            pattern,
+        })
+        .await;
+        let heard = self.hear().await;
+        assert!(matches!(heard, FromBroadcaster::ConfirmSubscribe { .. }));
+    }
+
+    /// Says when each message came, and confirms it.
+    async fn confirm_all(mut self, came: mpsc::UnboundedSender<Instant>) {
+        loop {
+            let FromBroadcaster::ReceiveStream(part) = self.hear().await else {
+                panic!("it is no message");
+            };
+            let _ = came.send(Instant::now());
+            let url = self.counter.next_url();
+            let signed = Signed::ConfirmReceive {
+                identifier: &part.identifier,
+                subscribers: 1,
+                url: &url,
+            };
+            let authorization = self.sign(&signed);
+            self.say(&FromSubscriber::ConfirmReceive {
+                identifier: part.identifier,
+                authorization,
+                tracing: Tracing::default(),
+                subscribers: 1,
+            })
+            .await;
+        }
+    }
+
+    fn sign(&self, signed: &Signed<'_>) -> Option<Authorization> {
+        let credential = &self.auth.to_broadcaster;
+        credential.sign(signed, &Tracing::default(), now(), &Nonce::random())
+    }
+
+    async fn say(&mut self, message: &FromSubscriber) {
+        let message = message.encode(true).unwrap();
+        self.stream.send(Message::Binary(message)).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> FromBroadcaster {
+        loop {
+            match self.stream.next().await.unwrap().unwrap() {
+                Message::Binary(bytes) => return FromBroadcaster::decode(bytes).unwrap(),
+                Message::Close(frame) => panic!("{frame:?}"),
+                _ => (),
+            }
+        }
+    }
+}
+
+async fn measure(broadcaster: &Broadcaster, messages: u32) -> Vec<Duration> {
+    let (sender, mut came) = mpsc::unbounded_channel();
+    // They end with this function, before the broadcaster does.
+    let mut subscribers = JoinSet::new();
+    for _ in 0..SUBSCRIBERS {
+        let mut socket = Socket::open(broadcaster).await;
+        socket.subscribe("t").await;
+        subscribers.spawn(socket.confirm_all(sender.clone()));
+    }
+    let publisher = Client::builder(broadcaster.auth.clone())
+        .broadcaster(&broadcaster.url)
+        .unwrap()
+        .build()
+        .unwrap();
+    let mut times = Vec::new();
+    for _ in 0..messages {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sent = Instant::now();
+        let publisher = publisher.clone();
+        let notified = tokio::spawn(async move { publisher.notify("t", vec![b'x'; 100]).await });
+        for _ in 0..SUBSCRIBERS {
+            times.push(came.recv().await.unwrap().duration_since(sent));
+        }
+        notified.await.unwrap().unwrap();
+    }
+    times.sort();
+    times
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let only = |name: &str| arguments.iter().any(|argument| argument == name);
+    let messages = arguments.iter().find_map(|argument| argument.parse().ok());
+    let messages = messages.unwrap_or(10);
+    println!("| broadcaster | authentication | sockets | p50 | p99 | last |");
+    println!("|---|---|---:|---:|---:|---:|");
+    for (name, kind) in [
+        ("original", Kind::None),
+        ("ours", Kind::None),
+        ("ours", Kind::Hmac),
+    ] {
+        if only("ours") != only("original") && !only(name) {
+            continue;
+        }
+        let broadcaster = match name {
+            "ours" => Broadcaster::ours(kind),
+            _ => Broadcaster::original(kind),
+        };
+        let times = measure(&broadcaster, messages).await;
+        let [p50, p99, last] = [50, 99, 100].map(|part| percentile(&times, part));
+        let kind = kind.as_str();
+        println!("| {name} | {kind} | {SUBSCRIBERS} | {p50:.1?} | {p99:.1?} | {last:.1?} |");
+    }
+}

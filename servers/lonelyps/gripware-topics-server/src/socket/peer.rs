@@ -1,0 +1,76 @@
+//! What other broadcasters have to know of the connections of this one.
+//!
+//! Several broadcasters share a store. One whose connections want messages subscribes itself to them, at
+//! an address of its own, and hands out what the others POST there: each message goes to it once, and its
+//! confirmation says for how many connections it is.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use gripware_topics::{
+    Address, Pattern, SubscriptionList,
+    http::{MISSED_FOR_WEBSOCKETS, RECEIVE_FOR_WEBSOCKETS},
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    broadcaster::blocking,
+    store::{Store, StoreError},
+};
+
+/// This broadcaster as others see it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) receive: Address,
+    pub(crate) missed: Address,
+    store: Arc<dyn Store>,
+    /// What is in the store. `None` until what an earlier process has left there is gone.
+    announced: Mutex<Option<BTreeSet<Pattern>>>,
+}
+
+impl Peer {
+    pub(crate) fn new(host: &Address, store: Arc<dyn Store>) -> Self {
+        Self {
+            receive: host.join(RECEIVE_FOR_WEBSOCKETS),
+            missed: host.join(MISSED_FOR_WEBSOCKETS),
+            store,
+            announced: Mutex::new(None),
+        }
+    }
+
+    /// Subscribes this broadcaster to those patterns that connections want now, and unsubscribes it
+    /// from the others.
+    pub(super) async fn announce(
+        &self,
+        patterns: Vec<Pattern>,
+        is_wanted: impl Fn(&Pattern) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut announced = self.announced.lock().await;
+        let announced = match &mut *announced {
+            Some(announced) => announced,
+            none => {
+                let url = self.receive.clone();
+                let empty = SubscriptionList::default();
+                blocking(&self.store, move |store| store.replace(&url, &empty)).await?;
+                none.insert(BTreeSet::new())
+            }
+        };
+        for pattern in patterns {
+            let is_added = is_wanted(&pattern);
+            if is_added == announced.contains(&pattern) {
+                continue;
+            }
+            let (url, missed) = (self.receive.clone(), self.missed.clone());
+            let changed = pattern.clone();
+            blocking(&self.store, move |store| match is_added {
+                true => store.subscribe(&url, &changed, Some(&missed)),
+                false => store.unsubscribe(&url, &changed),
+            })
+            .await?;
+            match is_added {
+                true => announced.insert(pattern),
+                false => announced.remove(&pattern),
+            };
+        }
+        Ok(())
+    }
+}
