@@ -42,6 +42,7 @@ mod error;
 mod file;
 mod listen;
 mod log;
+mod log_time;
 pub mod parse;
 mod run;
 mod settings;

@@ -2,6 +2,8 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::log_time::LogTime;
+
 /// What is logged to standard error: a level, or targets with levels.
 #[derive(Clone, Debug)]
 pub struct LogFilter(String);
@@ -24,6 +26,7 @@ impl LogFilter {
         let _ = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(&self.0))
             .with_ansi(io::stderr().is_terminal())
+            .with_timer(LogTime::default())
             .with_writer(io::stderr)
             .try_init();
     }
