@@ -16,10 +16,12 @@ pub mod signature;
 
 mod case;
 mod operation;
+#[cfg(feature = "times")]
 mod timing;
 
 pub use case::{Case, Limit, Target};
 pub use operation::Operation;
+#[cfg(feature = "times")]
 pub use timing::time;
 
 /// Why a case cannot be set up.

@@ -32,7 +32,12 @@ impl Operation {
 
     /// Does it once, inside of `around`.
     pub fn once(&mut self, around: &mut dyn FnMut(&mut dyn FnMut())) {
-        self.0.once(around);
+        self.0.repeat(1, around);
+    }
+
+    /// Does it so many times, inside of one `around`.
+    pub fn repeat(&mut self, times: u32, around: &mut dyn FnMut(&mut dyn FnMut())) {
+        self.0.repeat(times, around);
     }
 }
 
@@ -44,7 +49,7 @@ impl fmt::Debug for Operation {
 
 trait Repeat {
     fn time(&mut self, times: u64) -> Duration;
-    fn once(&mut self, around: &mut dyn FnMut(&mut dyn FnMut()));
+    fn repeat(&mut self, times: u32, around: &mut dyn FnMut(&mut dyn FnMut()));
 }
 
 struct Plain<R>(R);
@@ -58,8 +63,8 @@ impl<R: FnMut()> Repeat for Plain<R> {
         start.elapsed()
     }
 
-    fn once(&mut self, around: &mut dyn FnMut(&mut dyn FnMut())) {
-        around(&mut self.0);
+    fn repeat(&mut self, times: u32, around: &mut dyn FnMut(&mut dyn FnMut())) {
+        around(&mut || (0..times).for_each(|_| self.0()));
     }
 }
 
@@ -86,10 +91,10 @@ impl<I, S: FnMut() -> I, R: FnMut(I)> Repeat for WithInput<S, R> {
         time
     }
 
-    fn once(&mut self, around: &mut dyn FnMut(&mut dyn FnMut())) {
-        let mut input = Some((self.setup)());
+    fn repeat(&mut self, times: u32, around: &mut dyn FnMut(&mut dyn FnMut())) {
+        let mut inputs: Vec<_> = (0..times).map(|_| (self.setup)()).collect();
         around(&mut || {
-            if let Some(input) = input.take() {
+            for input in inputs.drain(..) {
                 (self.run)(input);
             }
         });

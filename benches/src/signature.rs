@@ -18,7 +18,9 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use gripware_core::sig::{Key, Signer, Verifier};
+#[cfg(feature = "times")]
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+#[cfg(feature = "times")]
 use serde::Deserialize;
 
 use crate::{Case, Error, Operation, Target};
@@ -74,12 +76,14 @@ fn hs256() -> Result<Vec<Case>, Error> {
         Case::new("HS256 at first sight", first_sight()?)
             .beside("HMAC alone", bare)
             .target(Target::Within(600.0)),
+        #[cfg(feature = "times")]
         Case::new("HS256 at first sight, again", first_sight()?)
             .beside("jsonwebtoken", jsonwebtoken(&token)?)
             .target(Target::Faster(2.5)),
     ])
 }
 
+#[cfg(feature = "times")]
 #[expect(clippy::disallowed_methods, reason = "this build chooses a backend")]
 fn jsonwebtoken(token: &str) -> Result<Operation, Error> {
     #[derive(Deserialize)]

@@ -1,0 +1,101 @@
+//! What is counted as calls of a function, in a process of its own.
+
+use std::{hint::black_box, path::Path};
+
+use gripware_benches::{Case, codec, instructions, middleware, signature};
+
+use crate::{Error, Figure, callgrind::Callgrind};
+
+/// The argument that makes this program the one that is counted.
+pub(crate) const ARGUMENT: &str = "--count-calls";
+
+/// How often each is done. Hash maps have another order in each run, which this evens out.
+const TIMES: u32 = 100;
+
+/// The figures, and the cases of the benchmarks that they are of.
+const FIGURES: &[(&str, &str)] = &[
+    ("decode 200 small events", "read small events"),
+    ("encode 200 small events", "write small events"),
+    ("verify a token at first sight", "HS256 at first sight"),
+    (
+        "verify a token seen before",
+        "the newest token, seen before",
+    ),
+    ("headers of a hold", "headers of a stream"),
+    ("the layer, not proxied", "not proxied"),
+    ("the layer, proxied", "proxied, token seen before"),
+    ("the layer, a hold", "proxied, and held"),
+    (
+        "the layer, a WebSocket message",
+        "a WebSocket message echoed",
+    ),
+];
+
+/// A router and a layer that does nothing, without which a request is the layer's.
+const ROUTER: &str = "a layer that does nothing";
+
+/// Counts all that are asked for.
+pub(crate) fn measure(
+    callgrind: &Callgrind,
+    is_asked_for: impl Fn(&str) -> bool,
+) -> Result<Vec<Figure>, Error> {
+    const RUN: &str = "calls";
+    if !names().any(&is_asked_for) {
+        return Ok(Vec::new());
+    }
+    let program = std::env::current_exe()?;
+    let mut command = callgrind.command(Path::new(&program), RUN, Some("gate::calls::counted"));
+    let status = command.arg(ARGUMENT).status()?;
+    if !status.success() {
+        return Err(format!("the counting failed: {status}").into());
+    }
+    let mut figures = Vec::new();
+    for (index, name) in names().enumerate() {
+        let count = callgrind.of_call(RUN, index + 1)? / u64::from(TIMES);
+        if is_asked_for(name) {
+            figures.push((name, count));
+        }
+    }
+    Ok(figures)
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let names = FIGURES.iter().map(|(name, _)| *name);
+    names.chain([ROUTER])
+}
+
+/// Does what is to be counted, in the order of the names.
+pub(crate) fn run() -> Result<(), Error> {
+    let mut cases = Vec::new();
+    for made in [
+        codec::cases(),
+        signature::cases(),
+        instructions::cases(),
+        middleware::cases(),
+    ] {
+        cases.extend(made.map_err(|error| error.to_string())?);
+    }
+    for (_, case) in FIGURES {
+        count(&mut find(&mut cases, case)?.ours);
+    }
+    let limit = find(&mut cases, "not proxied")?.limit.as_mut();
+    count(&mut limit.ok_or("no router")?.operation);
+    Ok(())
+}
+
+fn find<'a>(cases: &'a mut [Case], name: &str) -> Result<&'a mut Case, Error> {
+    let found = cases.iter_mut().find(|case| case.name == name);
+    found.ok_or_else(|| format!("no such case: {name}").into())
+}
+
+fn count(operation: &mut gripware_benches::Operation) {
+    // What is set up at the first use has been.
+    operation.once(&mut |run| run());
+    operation.repeat(TIMES, &mut |run| counted(run));
+}
+
+/// What callgrind is told to count, by its name.
+#[inline(never)]
+fn counted(run: &mut dyn FnMut()) {
+    black_box(&mut *run)();
+}
