@@ -86,7 +86,7 @@
 //! | passes on `application/websocket-events` of a client | 403 | the origin would take it for a turn of a WebSocket, signed as it is |
 //! | passes on a path that leaves the base of a route by dot segments | 400, in every spelling | whatever is beside the base is not for clients |
 //! | takes escapes out of a target that need not be there | leaves the target as it is | a signature over it is not the proxy's to break |
-//! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, `TE` among it, and keeps these two | the rest is the origin's to know |
+//! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, and of `TE` all but `trailers`, and keeps these two | the rest is the origin's to know |
 //! | offers the extension `grip` on a native WebSocket, and none of the client's | offers it behind the client's; an application that takes both is asked once more with `grip` alone | an application's own WebSockets go on compressing |
 //! | passes fragments on in a native WebSocket, looks for the prefix in the first, and leaves out what a ping says | puts messages together, up to 1 000 000 bytes, and passes pings on as they are | a prefix in two fragments is one |
 //! | tells the application's own WebSocket of an item's close at once, without its code | tells it the client's answer | an application sees one kind of end, by events and by frames |

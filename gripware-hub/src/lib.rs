@@ -160,7 +160,7 @@
 //! | addresses of clients | `X-Forwarded-For` names them everywhere; under [`Hub::serve`] `ConnectInfo<SocketAddr>` as well, with the feature `axum` |
 //! | files in ranges, uploads, cookies, methods, targets | as they are. What is about the connection (RFC 9110, section 7.6.1) is the hub's own, and a host in the target becomes the header `Host` |
 //! | server-sent events of the application's own | each is sent on as it comes. A client that sends no more has left, and the application is told so at once |
-//! | trailers | in both directions. `TE` is about the connection, so applications at an address that wait for it send none |
+//! | trailers | in both directions. `TE: trailers` of a client reaches the application; transfer codings in it are between the client and the hub |
 //! | compression | `Accept-Encoding` reaches the application, and a compressed answer the client, as they are. One that is an instruction (a hold, `application/grip-instruct`, events of a WebSocket, a page of a next link) is decompressed within the [limits](#limits-and-defaults): gzip, deflate, brotli and zstd with a window of up to 8 MiB |
 //! | time | a request takes as long as it takes: an upload of a byte a second, a handler that thinks for minutes, an answer that pauses. A limit on the application's silence is [`origin_idle_timeout`](HubBuilder::origin_idle_timeout), which is off by default |
 //! | headers | 256 in both directions, and in HTTP/2 as many as fit into 64 KiB; an empty `Sec-WebSocket-Protocol` of the application counts as none |

@@ -83,7 +83,7 @@ differences! {
     CLIENT_HEADERS {
         about: "headers of a client's request",
         pushpin: "empty ones and `Content-Encoding` are left out, and `TE` goes to the origin",
-        hub: "only what is about the connection is left out, `TE` among it",
+        hub: "only what is about the connection is left out, and of `TE` all but `trailers`",
         why: "the rest is the origin's to know",
     }
     NO_RESPONSE {

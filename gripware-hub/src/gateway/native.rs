@@ -7,7 +7,7 @@ use bytes::Bytes;
 use gripware_core::header::{CONNECTION_ID, GRIP_OFFER, OFFERED_EVENTS};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Version,
-    header::{CONNECTION, SEC_WEBSOCKET_KEY, UPGRADE},
+    header::{CONNECTION, SEC_WEBSOCKET_KEY, TE, UPGRADE},
     request::Parts,
 };
 use http_body_util::BodyExt as _;
@@ -53,6 +53,8 @@ pub(super) async fn ask<S: Origin>(
 ) -> Result<Response<OriginBody>, OriginError> {
     parts.version = Version::HTTP_11;
     let headers = &mut parts.headers;
+    // A 101 has no trailers.
+    headers.remove(TE);
     if protocol == handshake::WEBSOCKET {
         // HTTP/2 has none.
         let key = headers.entry(SEC_WEBSOCKET_KEY);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use gripware_core::header::{WEBSOCKET_EVENTS, trim_ows_bytes};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{CONTENT_TYPE, COOKIE, EXPECT, HOST, TRANSFER_ENCODING},
+    header::{CONTENT_TYPE, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING},
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
@@ -18,6 +18,8 @@ use crate::http::{
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+
 /// Turns a client's request into the one that goes to the origin, but for the signature.
 ///
 /// `address` is that of the client, as [`forwarded_for`] makes it.
@@ -28,10 +30,14 @@ pub(super) fn clean(
     trust_forwarded: bool,
 ) {
     let headers = &mut parts.headers;
+    let takes_trailers = takes_trailers(headers);
     strip_hop_by_hop_and(headers, |name| {
         let is_forged = is_reserved(name) || is_disguised(name);
         is_forged || *name == EXPECT || (!trust_forwarded && is_forwarding(name))
     });
+    if takes_trailers {
+        headers.insert(TE, TRAILERS);
+    }
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
     }
@@ -41,6 +47,14 @@ pub(super) fn clean(
     let scheme = HeaderValue::from_static(if is_tls { "https" } else { "http" });
     headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
     parts.extensions.clear();
+}
+
+/// Returns `true` if the client takes trailers, which the hub passes on; transfer codings are between
+/// the client and the hub (RFC 9110, section 10.1.4).
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).into_iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| trim_ows_bytes(coding).eq_ignore_ascii_case(TRAILERS.as_bytes()))
 }
 
 /// Makes one header of the pieces that HTTP/2 allows, which applications do not expect (RFC 9113,

@@ -1,7 +1,11 @@
 //! The request of a client that is held, from which the hub makes its own to the origin.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Uri, header::ACCEPT_ENCODING, request::Parts};
+use http::{
+    HeaderMap, Method, Request, Uri,
+    header::{ACCEPT_ENCODING, TE},
+    request::Parts,
+};
 
 use super::compact_headers::CompactHeaders;
 
@@ -9,7 +13,7 @@ use super::compact_headers::CompactHeaders;
 /// again (GRIP 1.8, 2.2).
 ///
 /// It is what goes to the origin, without `Grip-Sig` and `Grip-Feature`, which are added anew each
-/// time, and without `Accept-Encoding`: the hub reads what is answered then.
+/// time, and without `Accept-Encoding` and `TE`: the hub reads what is answered then.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplayRequest {
     method: Method,
@@ -22,7 +26,7 @@ impl ReplayRequest {
     /// Stores a request. Its URI has to be absolute, as it goes to the origin.
     pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
         let headers = parts.headers.iter();
-        let headers = headers.filter(|(name, _)| **name != ACCEPT_ENCODING);
+        let headers = headers.filter(|(name, _)| ![ACCEPT_ENCODING, TE].contains(name));
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
@@ -111,8 +115,11 @@ mod tests {
         let (mut parts, ()) = request.into_parts();
         let reads_gzip = HeaderValue::from_static("gzip");
         parts.headers.insert(ACCEPT_ENCODING, reads_gzip);
+        let trailers = HeaderValue::from_static("trailers");
+        parts.headers.insert(TE, trailers);
         let kept = ReplayRequest::new(&parts, Bytes::from("body"));
         parts.headers.remove(ACCEPT_ENCODING);
+        parts.headers.remove(TE);
         let again = kept.to_request();
         assert_eq!(again.method(), Method::POST);
         assert_eq!(again.uri(), "http://example.org/a?b=c");

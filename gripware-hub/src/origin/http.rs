@@ -9,8 +9,8 @@ use std::{
 };
 
 use http::{
-    Request, Response, Version,
-    header::{HOST, UPGRADE},
+    HeaderValue, Request, Response, Version,
+    header::{CONNECTION, HOST, TE, UPGRADE},
 };
 use http_body::Body as _;
 use hyper_util::{
@@ -77,6 +77,11 @@ impl HttpOrigin {
     ) -> Result<Response<KeptBody>, OriginError> {
         let address = &self.shared.address;
         *request.version_mut() = Version::HTTP_11;
+        if request.headers().contains_key(TE) {
+            // Who does not know it has to leave it here (RFC 9110, section 10.1.4).
+            let te = HeaderValue::from_static("te");
+            request.headers_mut().insert(CONNECTION, te);
+        }
         if !request.body().is_end_stream() || request.headers().contains_key(UPGRADE) {
             *request.uri_mut() = address.resolve(request.uri())?;
             // In a box, since the future of each request would have room for it.

@@ -61,22 +61,6 @@ pub const BY_HUB: Difference = of(
     "the application's own server sees who connects to it, which is the hub",
 );
 
-/// `TE`, which says what a connection can carry.
-pub const TE: Difference = of(
-    &["trailers"],
-    &["| te Some(\"trailers\"), trailers {\"x-checksum\": \"abc\"}, body b\"body\""],
-    &["| te None, trailers {\"x-checksum\": \"abc\"}, body b\"body\""],
-    "it is about the connection (RFC 9110, section 7.6.1)",
-);
-
-/// Trailers of an answer, which the application's own server leaves out without `TE`.
-pub const NO_TRAILERS: Difference = of(
-    &["trailers"],
-    &["trailer x-after: all"],
-    &[],
-    "the hub does not say TE to an address",
-);
-
 /// A client that closes its sending side.
 pub const HALF_CLOSED: Difference = of(
     &["a client that has said all"],

@@ -14,14 +14,14 @@ const OF_HTTP1: &[Difference] = &[HALF_CLOSED, CONNECTION, EXPECT, TARGET];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_serve_http1() {
-    let differences = [SIGNED, FORWARDED, TOLD, TE, CHUNKS];
+    let differences = [SIGNED, FORWARDED, TOLD, CHUNKS];
     compare(Around::Serve, HTTP_11, &[&differences, OF_HTTP1].concat()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_serve_http2() {
     let targets = [HTTP2_TARGETS, HTTP2_TARGETS_WITHIN, HTTP2_FOLDER];
-    let differences = [SIGNED, FORWARDED, TOLD, TE, HTTP2_REFUSAL];
+    let differences = [SIGNED, FORWARDED, TOLD, HTTP2_REFUSAL];
     compare(
         Around::Serve,
         HTTP_2,
@@ -31,7 +31,7 @@ async fn under_serve_http2() {
 }
 
 /// What the hub does alike in front of any address.
-const ELSEWHERE: &[Difference] = &[SIGNED, FORWARDED, TOLD, FROM_HUB, TE, NO_TRAILERS];
+const ELSEWHERE: &[Difference] = &[SIGNED, FORWARDED, TOLD, FROM_HUB];
 const ELSEWHERE_HTTP2: &[Difference] = &[
     HTTP2_TARGETS,
     HTTP2_TARGETS_ELSEWHERE,

@@ -95,6 +95,31 @@ async fn trailers_are_no_way_around_what_is_removed_of_headers() {
 }
 
 #[tokio::test]
+async fn the_origin_is_told_that_a_client_takes_trailers_and_of_no_transfer_coding() {
+    for (said, is_told) in [
+        ("TE: trailers\r\nConnection: TE\r\n", true),
+        ("TE: gzip;q=0.5, Trailers\r\n", true),
+        ("TE: gzip\r\nTE: trailers\r\n", true),
+        ("TE: gzip\r\nConnection: TE\r\n", false),
+        ("TE: trailers;q=0\r\n", false),
+        ("", false),
+    ] {
+        let (origin, mut told) = answering(EMPTY).await;
+        let address = gateway(&Caught::new(false), origin).await;
+        let mut client = Client::connect(address).await;
+        client
+            .send(&format!("GET / HTTP/1.1\r\nHost: a\r\n{said}\r\n"))
+            .await;
+        client.until("\r\n\r\n").await;
+        let request = told.recv().await.unwrap();
+        let has = ["\r\nte: trailers\r\n", "\r\nconnection: te\r\n"];
+        let has = has.map(|line| request.to_lowercase().contains(line));
+        assert_eq!(has, [is_told; 2], "{said}: {request}");
+        assert!(!request.contains("gzip"), "{request}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_cannot_send_websocket_events_itself() {
     let (origin, mut told) = answering(EMPTY).await;
     let caught = Caught::new(false);
