@@ -4,16 +4,17 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Extension, Router,
     extract::ConnectInfo,
     response::{IntoResponse, Response},
     routing::{any, get},
+    serve::ListenerExt as _,
 };
 use gripware_axum::{Channel, GripContext, GripLayer, Hold, WebSocketContext};
-use gripware_hub::{ClientAddr, Hub};
+use gripware_hub::{ClientAddr, Hub, Listener};
 use support::Client;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -38,7 +39,30 @@ async fn poll(ConnectInfo(address): Address, cx: GripContext) -> Response {
     Hold::response(channel).into_response()
 }
 
-async fn served() -> (Hub, SocketAddr) {
+/// A listener of tokio, one of axum's shape, and one of any other.
+async fn listeners() -> [(SocketAddr, Listener); 3] {
+    let [plain, axums, other] = {
+        let bind = || TcpListener::bind("127.0.0.1:0");
+        [
+            bind().await.unwrap(),
+            bind().await.unwrap(),
+            bind().await.unwrap(),
+        ]
+    };
+    let [first, second, third] = [&plain, &axums, &other].map(|it| it.local_addr().unwrap());
+    let axums = Listener::axum(axums.tap_io(|stream| stream.set_nodelay(true).unwrap()));
+    let other = Arc::new(other);
+    let other = Listener::from_fn(move || {
+        let other = Arc::clone(&other);
+        async move {
+            let (stream, peer) = other.accept().await?;
+            Ok((tokio::io::BufStream::new(stream), Some(peer)))
+        }
+    });
+    [(first, plain.into()), (second, axums), (third, other)]
+}
+
+async fn served(listener: Listener) -> Hub {
     let hub = Hub::new();
     let app = Router::new()
         .route(
@@ -53,32 +77,34 @@ async fn served() -> (Hub, SocketAddr) {
         .route("/socket", any(socket))
         .route("/poll", get(poll))
         .layer(GripLayer::new(&hub.grip()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     tokio::spawn(hub.serve(listener, app).into_future());
-    (hub, address)
+    hub
 }
 
 #[tokio::test]
 async fn a_plain_request_and_every_turn_of_a_websocket_have_it() {
-    let (_hub, address) = served().await;
-    let stream = TcpStream::connect(address).await.unwrap();
-    let own = stream.local_addr().unwrap().to_string();
-    let mut client = Client::new(stream);
-    client.asks("/plain").await;
-    let answer = client.reads_until("\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert_eq!(client.reads_until("\n").await, format!("{own}\n"));
-    client.upgrades("/socket").await;
-    for _ in 0..2 {
-        client.sends_frame(1, b"who am I").await;
-        assert_eq!(client.frame().await, (1, own.clone().into_bytes()));
+    for (address, listener) in listeners().await {
+        let _hub = served(listener).await;
+        let stream = TcpStream::connect(address).await.unwrap();
+        let own = stream.local_addr().unwrap().to_string();
+        let mut client = Client::new(stream);
+        client.asks("/plain").await;
+        let answer = client.reads_until("\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(client.reads_until("\n").await, format!("{own}\n"));
+        client.upgrades("/socket").await;
+        for _ in 0..2 {
+            client.sends_frame(1, b"who am I").await;
+            assert_eq!(client.frame().await, (1, own.clone().into_bytes()));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_long_poll_that_is_asked_again_has_it() {
-    let (hub, address) = served().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let hub = served(listener.into()).await;
     let stream = TcpStream::connect(address).await.unwrap();
     let own = stream.local_addr().unwrap().to_string();
     let mut client = Client::new(stream);

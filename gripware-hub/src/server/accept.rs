@@ -58,7 +58,7 @@ impl Server {
     /// all tasks have ended, those of [`spawn`](Self::spawn) included.
     pub(crate) async fn serve<F>(
         &self,
-        listener: Listener,
+        mut listener: Listener,
         mut connection: impl FnMut(Accepted) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
