@@ -21,11 +21,11 @@ use axum::{
 };
 use gripware_axum::WsMessage;
 use gripware_hub::{ConnectionKind, Hub, Routes};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use hyper::{client::conn::http2::handshake, ext::Protocol, upgrade::Upgraded};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::{Client, PATIENCE};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     time::{sleep, timeout},
@@ -143,8 +143,42 @@ impl Site {
     async fn open(&mut self) -> (Client, Socket) {
         let mut client = Client::new(TcpStream::connect(self.address).await.unwrap());
         client.upgrades("/ws").await;
+        (client, self.opened().await)
+    }
+
+    /// The same by an extended CONNECT (RFC 8441).
+    async fn open_over_http2(&mut self) -> (Client<TokioIo<Upgraded>>, Socket) {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        // The hub's settings say that it may be asked for: they have come with an answer.
+        let plain = hyper::Request::builder().uri("http://h/plain");
+        let plain = client.send_request(plain.body(String::new()).unwrap());
+        plain.await.unwrap();
+        let request = hyper::Request::builder()
+            .method("CONNECT")
+            .uri("http://h/ws")
+            .header("sec-websocket-version", "13")
+            .extension(Protocol::from_static("websocket"));
+        let request = client.send_request(request.body(String::new()).unwrap());
+        let answer = request.await.unwrap();
+        assert_eq!(answer.status(), 200);
+        for gone in [
+            "sec-websocket-accept",
+            "sec-websocket-extensions",
+            "upgrade",
+        ] {
+            assert!(!answer.headers().contains_key(gone), "{gone}");
+        }
+        let stream = hyper::upgrade::on(answer).await.unwrap();
+        (Client::new(TokioIo::new(stream)), self.opened().await)
+    }
+
+    async fn opened(&mut self) -> Socket {
         let socket = timeout(PATIENCE, self.opened.recv()).await;
-        (client, socket.unwrap().unwrap())
+        socket.unwrap().unwrap()
     }
 
     async fn followed(&self, count: usize) {
@@ -167,36 +201,66 @@ impl Site {
 async fn it_is_obeyed_and_what_is_published_comes_in_between() {
     for way in [Way::Inside, Way::Front, Way::Route] {
         let mut site = Site::start(way).await;
-        let (mut client, mut socket) = site.open().await;
-        socket
-            .sends(r#"c:{"type":"subscribe","channel":"news"}"#)
-            .await;
-        socket.sends("m:hello").await;
-        assert_eq!(client.frame().await, (TEXT, b"hello".to_vec()), "{way:?}");
-        site.followed(1).await;
-        assert_eq!(
-            site.hub
-                .publish("news", WsMessage::text("item"))
-                .await
-                .unwrap()
-                .websocket,
-            1
-        );
-        assert_eq!(client.frame().await, (TEXT, b"item".to_vec()));
-        client.sends_frame(TEXT, b"what the client says").await;
-        assert_eq!(socket.frame().await.unwrap().1, b"what the client says");
-        let [info] = &site.hub.connections().await[..] else {
-            panic!("one is held");
-        };
-        assert_eq!(info.kind, ConnectionKind::WebSocket);
-        assert_eq!(info.channels, ["news"]);
-        assert!(site.hub.close(&info.id).await);
-        assert_eq!(client.frame().await, (CLOSE, b"\x03\xe8".to_vec()));
-        client.sends_frame(CLOSE, b"\x03\xe8").await;
-        assert_eq!(socket.frame().await.unwrap(), (CLOSE, b"\x03\xe8".to_vec()));
-        assert!(socket.frame().await.is_none());
-        site.followed(0).await;
+        let (client, socket) = site.open().await;
+        is_obeyed(&site, client, socket).await;
     }
+}
+
+#[tokio::test]
+async fn it_is_obeyed_for_clients_over_http_2() {
+    for way in [Way::Inside, Way::Front, Way::Route] {
+        let mut site = Site::start(way).await;
+        let (client, socket) = site.open_over_http2().await;
+        is_obeyed(&site, client, socket).await;
+    }
+}
+
+async fn is_obeyed<S>(site: &Site, mut client: Client<S>, mut socket: Socket)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    socket
+        .sends(r#"c:{"type":"subscribe","channel":"news"}"#)
+        .await;
+    socket.sends("m:hello").await;
+    assert_eq!(client.frame().await, (TEXT, b"hello".to_vec()));
+    site.followed(1).await;
+    assert_eq!(
+        site.hub
+            .publish("news", WsMessage::text("item"))
+            .await
+            .unwrap()
+            .websocket,
+        1
+    );
+    assert_eq!(client.frame().await, (TEXT, b"item".to_vec()));
+    client.sends_frame(TEXT, b"what the client says").await;
+    assert_eq!(socket.frame().await.unwrap().1, b"what the client says");
+    let [info] = &site.hub.connections().await[..] else {
+        panic!("one is held");
+    };
+    assert_eq!(info.kind, ConnectionKind::WebSocket);
+    assert_eq!(info.channels, ["news"]);
+    assert!(site.hub.close(&info.id).await);
+    assert_eq!(client.frame().await, (CLOSE, b"\x03\xe8".to_vec()));
+    client.sends_frame(CLOSE, b"\x03\xe8").await;
+    assert_eq!(socket.frame().await.unwrap(), (CLOSE, b"\x03\xe8".to_vec()));
+    assert!(socket.frame().await.is_none());
+    site.followed(0).await;
+}
+
+#[tokio::test]
+async fn a_client_over_http_2_that_leaves_and_an_application_that_does_are_noticed() {
+    let mut site = Site::start(Way::Route).await;
+    let (client, mut socket) = site.open_over_http2().await;
+    drop(client);
+    assert!(socket.frame().await.is_none());
+
+    let (mut client, mut socket) = site.open_over_http2().await;
+    socket.sends("m:last").await;
+    assert_eq!(client.frame().await, (TEXT, b"last".to_vec()));
+    drop(socket);
+    assert_eq!(client.reads_to_end().await, "");
 }
 
 #[tokio::test]

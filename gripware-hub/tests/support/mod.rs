@@ -24,7 +24,7 @@ use gripware_axum::{
 use gripware_hub::{Hub, HubBuilder};
 use serde::Deserialize;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     time::timeout,
@@ -229,14 +229,14 @@ async fn resuming(
     ws
 }
 
-/// A client on a bare socket.
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+/// A client on a bare socket, or on a stream of HTTP/2.
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     read: Vec<u8>,
 }
 
-impl Client {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn new(stream: S) -> Self {
         let read = Vec::new();
         Self { stream, read }
     }
