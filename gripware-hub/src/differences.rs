@@ -89,6 +89,10 @@
 //! | leaves empty headers and `Content-Encoding` out, and passes `TE` on | leaves out what is about the connection, and of `TE` all but `trailers`, and keeps these two | the rest is the origin's to know |
 //! | offers the extension `grip` on a native WebSocket, and none of the client's | offers it behind the client's; an application that takes both is asked once more with `grip` alone | an application's own WebSockets go on compressing |
 //! | passes fragments on in a native WebSocket, looks for the prefix in the first, and leaves out what a ping says | puts messages together, up to 1 000 000 bytes, and passes pings on as they are | a prefix in two fragments is one |
+//! | passes a client's `Meta-` headers on to an application that speaks WebSocket itself | removes them | they are the proxy's to say |
+//! | gives a client whose native handshake is refused the status and the body | the headers as well | a redirect or a challenge is nothing without them |
+//! | may lose what the application has said on its own WebSocket just before its close | delivers it first | |
+//! | answers the close of a client whose application has detached from its own WebSocket with 1000 | with the client's own code | it is the answer that the protocol has |
 //! | tells the application's own WebSocket of an item's close at once, without its code | tells it the client's answer | an application sees one kind of end, by events and by frames |
 //! | leaves a client without a close whose close the application does not answer | answers it after 10 s | the client knows that it has ended |
 //! | has the kind of WebSocket in its routes (`over_http`) | asks the application, where that is in its process or in front of it: by `Grip-Offer: websocket-events` on the handshake | an application's own WebSockets work as without a hub |

@@ -158,6 +158,24 @@ differences! {
         hub: "the client is closed with 1011, or refused with 502",
         why: "half a message is a wrong one",
     }
+    NATIVE_META {
+        about: "`Meta-` headers in a client's handshake to an origin that speaks WebSocket itself",
+        pushpin: "they go to the origin",
+        hub: "they are left out",
+        why: "they are the proxy's to say",
+    }
+    NATIVE_REFUSALS {
+        about: "a handshake that an origin which speaks WebSocket itself refuses",
+        pushpin: "the client gets the status and the body",
+        hub: "the client gets the headers as well",
+        why: "a redirect or a challenge is nothing without them",
+    }
+    NATIVE_DETACHED_CLOSES {
+        about: "the close of a client whose origin speaks WebSocket itself, and has detached",
+        pushpin: "it is answered with 1000",
+        hub: "it is answered with the client's own code",
+        why: "it is the answer that the protocol has (RFC 6455, section 5.5.1)",
+    }
     DETACHED_PINGS {
         about: "the pings of a detached client",
         pushpin: "nobody answers them",

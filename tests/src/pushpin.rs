@@ -44,6 +44,28 @@ impl Pushpin {
         origin: SocketAddr,
         debug: bool,
     ) -> Self {
+        Self::routing(place, client, control, &over_http(origin), debug)
+    }
+
+    /// The same, with another origin for what is below `/native`, which speaks WebSocket itself.
+    pub(crate) fn start_with_native(
+        place: Place,
+        client: SocketAddr,
+        control: SocketAddr,
+        [origin, native]: [SocketAddr; 2],
+        debug: bool,
+    ) -> Self {
+        let routes = format!("*,path_beg=/native {native}\n{}", over_http(origin));
+        Self::routing(place, client, control, &routes, debug)
+    }
+
+    fn routing(
+        place: Place,
+        client: SocketAddr,
+        control: SocketAddr,
+        routes: &str,
+        debug: bool,
+    ) -> Self {
         let configuration = Configuration {
             pull: place.free_address(),
             command: place.free_address(),
@@ -52,7 +74,7 @@ impl Pushpin {
             control,
             debug,
         };
-        configuration.write(origin);
+        configuration.write(routes);
         let processes = configuration.start();
         Self {
             processes,
@@ -163,6 +185,11 @@ impl Pushpin {
     }
 }
 
+/// The route of everything, to an origin that gets WebSockets by events.
+fn over_http(origin: SocketAddr) -> String {
+    format!("* {origin},over_http\n")
+}
+
 impl Drop for Pushpin {
     fn drop(&mut self) {
         let [pushpin, _] = &self.processes;
@@ -176,15 +203,13 @@ impl Drop for Pushpin {
 }
 
 impl Configuration {
-    fn write(&self, origin: SocketAddr) {
+    fn write(&self, routes: &str) {
         let directory = self.place.directory().display().to_string();
         assert!(
             directory.len() < 70,
             "a socket's path has at most 107 bytes, and {directory} is too long a start"
         );
-        let _ = self
-            .place
-            .write("routes", &format!("* {origin},over_http\n"));
+        let _ = self.place.write("routes", routes);
         let fill = |template: &str| {
             template
                 .replace("@dir@", &directory)

@@ -20,6 +20,7 @@ pub struct SiteBuilder {
     loses: bool,
     script: Option<Scripted>,
     origin: Option<SocketAddr>,
+    native: Option<SocketAddr>,
 }
 
 impl SiteBuilder {
@@ -32,6 +33,7 @@ impl SiteBuilder {
             loses: false,
             script: None,
             origin: None,
+            native: None,
         }
     }
 
@@ -78,6 +80,14 @@ impl SiteBuilder {
     #[must_use]
     pub fn origin_at(mut self, address: SocketAddr) -> Self {
         self.origin = Some(address);
+        self
+    }
+
+    /// Sends what is below `/native` to another origin, which speaks WebSocket itself. The proxy is
+    /// Pushpin or the program.
+    #[must_use]
+    pub fn native(mut self, address: SocketAddr) -> Self {
+        self.native = Some(address);
         self
     }
 
@@ -129,20 +139,29 @@ impl SiteBuilder {
                 address = started.address();
                 recorder = Some(started);
             }
-            let further: &[&str] = if self.debug { &["--development"] } else { &[] };
+            let route = self.native.map(native_route);
+            let debug = self.debug.then_some("--development");
+            let further: Vec<_> = debug.into_iter().chain(route.as_deref()).collect();
             let mut proxy = match self.layout.front {
-                Front::Pushpin => {
-                    Proxy::Pushpin(Pushpin::start(place, client, control, address, self.debug))
-                }
+                Front::Pushpin => Proxy::Pushpin(match self.native {
+                    Some(native) => Pushpin::start_with_native(
+                        place,
+                        client,
+                        control,
+                        [address, native],
+                        self.debug,
+                    ),
+                    None => Pushpin::start(place, client, control, address, self.debug),
+                }),
                 Front::HubPipe => {
-                    Proxy::Pipe(HubPipe::start(place, client, control, address, further).await)
+                    Proxy::Pipe(HubPipe::start(place, client, control, address, &further).await)
                 }
                 Front::HubNodes => {
-                    let nodes = HubNodes::start(place, client, control, address, further);
+                    let nodes = HubNodes::start(place, client, control, address, &further);
                     Proxy::Nodes(Box::new(nodes.await))
                 }
                 Front::HubProgram | Front::HubLibrary => Proxy::Program(
-                    HubProgram::start(place, client, control, address, further).await,
+                    HubProgram::start(place, client, control, address, &further).await,
                 ),
             };
             proxy.is_ready(&prefix).await;
@@ -161,6 +180,11 @@ impl SiteBuilder {
             origin_settings: settings,
         }
     }
+}
+
+/// What tells the program of an origin that speaks WebSocket itself.
+fn native_route(origin: SocketAddr) -> String {
+    format!("--route=*,path_beg=/native http://{origin},native_ws")
 }
 
 /// Starts the conformance server of a layout, at this address or at a free one.

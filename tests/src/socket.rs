@@ -16,7 +16,7 @@ use tokio_tungstenite::{
 
 use crate::{Answer, ConnectionError, PATIENCE, Request};
 
-/// A client's WebSocket.
+/// One end of a WebSocket: a client's, or that of an [origin](crate::NativeOrigin) which speaks it.
 #[derive(Debug)]
 pub struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
@@ -131,6 +131,16 @@ impl Socket {
             protocol,
             headers,
         }))
+    }
+
+    /// The end of an origin that has accepted a handshake.
+    pub(crate) async fn of_origin(upgraded: Upgraded) -> Self {
+        let io = TokioIo::new(upgraded);
+        Self {
+            stream: WebSocketStream::from_raw_socket(io, Role::Server, None).await,
+            protocol: None,
+            headers: HeaderMap::new(),
+        }
     }
 
     /// Whether a message comes back within this time.

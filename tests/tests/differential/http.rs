@@ -115,20 +115,30 @@ async fn answers_reach_the_client_but_for_instructions() {
 /// What differs in each request of a client as it comes to the origin.
 pub(crate) fn expected<'a>() -> Vec<Expected<'a>> {
     let mut expected = of_the_proxy();
-    let forwarded = &["  x-forwarded-for: 127.0.0.1", "  x-forwarded-proto: http"];
-    expected.push(Expected::of_hub(Difference::FORWARDED, without(forwarded)));
+    expected.push(forwarded());
     expected
 }
 
-/// What differs in each request that a proxy sends to the origin by itself.
-pub(crate) fn of_the_proxy<'a>() -> Vec<Expected<'a>> {
+/// Who asks.
+pub(crate) fn forwarded<'a>() -> Expected<'a> {
+    let forwarded = &["  x-forwarded-for: 127.0.0.1", "  x-forwarded-proto: http"];
+    Expected::of_hub(Difference::FORWARDED, without(forwarded))
+}
+
+/// What a proxy can do.
+pub(crate) fn features<'a>() -> Expected<'a> {
     let features = replaced(
         "grip-feature: status, session, link:next, filter:",
         "grip-feature: status, link:next, link:gone, filter:",
     );
+    Expected::of_pushpin(Difference::FEATURES, features)
+}
+
+/// What differs in each request that a proxy sends to the origin by itself.
+pub(crate) fn of_the_proxy<'a>() -> Vec<Expected<'a>> {
     let accept = &["  accept-encoding: deflate", "  accept: */*"];
     vec![
-        Expected::of_pushpin(Difference::FEATURES, features),
+        features(),
         Expected::of_pushpin(Difference::ACCEPT, without(accept)),
     ]
 }

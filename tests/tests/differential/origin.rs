@@ -7,6 +7,9 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 /// Where what [`say`] says is said as well, in a folder that links lead out of.
 pub(crate) const LINKING: &str = "/a/b/say";
 
+/// How the path begins of an origin that speaks WebSocket itself.
+const NATIVE: &str = "/native";
+
 /// How the path ends of an answer that ends a stream.
 const LINKED: &str = "/n";
 
@@ -49,6 +52,12 @@ pub(crate) fn socket(headers: &[(&str, &str)], bodies: &[(&str, &str)]) -> Strin
     format!("/say-ws?x=1{bodies}{}", listed(headers))
 }
 
+/// The same of an origin that speaks WebSocket itself: a path that is routed to it. With 101 and these
+/// headers it accepts.
+pub(crate) fn native(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    format!("{NATIVE}{}", say(status, headers, body))
+}
+
 /// A text as it stands in a query. Nothing is escaped that need not be: Pushpin takes such escapes
 /// away.
 fn escaped(text: &str) -> String {
@@ -76,7 +85,7 @@ pub(crate) fn answer(request: &Recorded) -> Option<Response<Bytes>> {
     }
     let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let mut response = match path {
-        "/say" | LINKING => {
+        "/say" | "/native/say" | LINKING => {
             let mut response = Response::new(Bytes::from(field("body")));
             let status = field("status").parse().unwrap_or(200);
             *response.status_mut() = StatusCode::from_u16(status).expect("a status");

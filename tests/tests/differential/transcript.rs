@@ -37,6 +37,16 @@ impl Transcript {
     /// Writes a whole answer.
     pub(crate) async fn answer(&mut self, what: &str, answer: Answer) {
         self.head(what, &answer);
+        self.body(answer).await;
+    }
+
+    /// Writes headers and body of an answer.
+    pub(crate) async fn rest(&mut self, answer: Answer) {
+        self.headers(answer.headers());
+        self.body(answer).await;
+    }
+
+    async fn body(&mut self, answer: Answer) {
         let end = match answer.try_bytes().await {
             Ok(body) => text(&body),
             Err(body) => format!("{} and then a cut", text(&body)),
@@ -50,15 +60,20 @@ impl Transcript {
         self.headers(socket.headers());
     }
 
-    /// Writes the next frame.
+    /// Writes the next frame that a client gets.
     pub(crate) async fn frame(&mut self, what: &str, socket: &mut Socket) {
+        self.frame_of("client", what, socket).await;
+    }
+
+    /// Writes the next frame of one end.
+    pub(crate) async fn frame_of(&mut self, who: &str, what: &str, socket: &mut Socket) {
         let frame = match socket.next().await {
             Frame::Binary(content) => format!("Binary {}", text(&content)),
             Frame::Ping(content) => format!("Ping {}", text(&content)),
             Frame::Pong(content) => format!("Pong {}", text(&content)),
             frame => format!("{frame:?}"),
         };
-        self.note(format!("client {what}: {frame}"));
+        self.note(format!("{who} {what}: {frame}"));
     }
 
     /// Writes what the origin was asked, and ends.
@@ -71,7 +86,8 @@ impl Transcript {
         std::mem::take(&mut self.text)
     }
 
-    fn request(&mut self, request: &Recorded) {
+    /// Writes a request as the origin gets it.
+    pub(crate) fn request(&mut self, request: &Recorded) {
         self.note(format!("origin < {} {}", request.method, request.path));
         self.headers(&request.headers);
         self.note(format!("  body {}", text(&request.body)));
