@@ -7,21 +7,21 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gripware_axum::{Grip, GripLayer, Item, PublishError, Publisher, WsMessage};
+use gripware_axum::{Grip, GripLayer, PublishError, Publisher};
 use gripware_core::webhook::{ReplayCache, ReplayError, WebhookKey};
+use gripware_publish::CommandSocket;
 use gripware_state::{State, StateError};
 use http::HeaderMap;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::{
     Backend, DeliverError, HeaderMapping, Hooks, Rooms, Status, Trigger,
-    backend::BackendError,
-    connection::{Slot, unix_seconds},
+    backend::{BackendError, Bootstrap},
+    connection::unix_seconds,
     counts::Counts,
-    hex::short_hex,
     hook_runner::{HookRunner, UserEvent},
+    recheck::{self, Recheck},
     room::Room,
     sessions::Sessions,
 };
@@ -46,6 +46,9 @@ pub(crate) struct Settings {
     /// As many as the proxy's limits allow where there is none.
     pub(crate) max_subscriptions: Option<usize>,
     pub(crate) session_cookie: String,
+    /// Where the id of a user is in what the backend says of them. Empty: nowhere.
+    pub(crate) user_id_path: Vec<String>,
+    pub(crate) command_sockets: Vec<CommandSocket>,
     pub(crate) request_ids_in_replies: bool,
     pub(crate) state: Option<State>,
 }
@@ -191,28 +194,18 @@ impl App {
 
     /// Has the connections of a user, or those that hear a room, ask the backend again.
     pub(crate) async fn recheck(&self, whose: &Recheck) -> Result<(), DeliverError> {
-        let channels: Vec<String> = match whose {
-            Recheck::Cookie(value) => vec![cookie_channel(value)],
-            Recheck::Room(room) => {
-                let rooms = self.sessions().matching(std::slice::from_ref(room)).await?;
-                rooms
-                    .iter()
-                    .flat_map(Slot::all)
-                    .map(|slot| slot.channel)
-                    .collect()
-            }
-        };
-        let items = channels
-            .into_iter()
-            .map(|channel| (channel, Item::from(WsMessage::refresh())));
-        Ok(self.0.publisher.publish_all(items).await?)
+        let channels = whose.channels(self.sessions()).await?;
+        let sockets = &self.settings().command_sockets;
+        recheck::refresh(&self.0.publisher, sockets, channels).await
     }
 
     /// Asks the backend what the user of a handshake may hear.
-    pub(crate) async fn bootstrap(&self, headers: HeaderMap) -> Result<Vec<Room>, BackendError> {
+    pub(crate) async fn bootstrap(&self, headers: HeaderMap) -> Result<Bootstrap, BackendError> {
         // It is never closed.
         let _permit = self.0.bootstraps.acquire().await;
-        self.settings().backend.bootstrap(headers).await
+        let settings = self.settings();
+        let path = &settings.user_id_path;
+        settings.backend.bootstrap(headers, path).await
     }
 
     /// Whether the backend is told of users.
@@ -298,19 +291,4 @@ pub(crate) enum AcceptError {
     Replay(#[from] ReplayError),
     #[error(transparent)]
     State(#[from] StateError),
-}
-
-/// Whose permissions are asked for again.
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Recheck {
-    /// The value of the session cookie.
-    Cookie(String),
-    Room(Room),
-}
-
-/// The channel of all connections with one session cookie. A channel is named in logs and lists, so
-/// its name does not tell the cookie.
-pub(crate) fn cookie_channel(value: &str) -> String {
-    format!("session-{}", short_hex(&Sha256::digest(value)))
 }

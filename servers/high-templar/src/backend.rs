@@ -20,6 +20,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::time::timeout;
 use tower_service::Service;
@@ -29,7 +30,7 @@ use crate::room::Room;
 /// The longest answer of the backend, in bytes.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// How long the backend may take for an answer.
+/// How long the backend may take for an answer, unless it is said.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -40,6 +41,8 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> 
 #[derive(Clone)]
 pub struct Backend {
     base: Arc<str>,
+    query: Arc<str>,
+    timeout: Duration,
     call: Arc<dyn Fn(Request<Bytes>) -> Answering + Send + Sync>,
 }
 
@@ -58,11 +61,19 @@ pub enum BackendAddressError {
     Certificates(#[source] io::Error),
 }
 
+/// What the backend says of a user.
+#[derive(Debug)]
+pub(crate) struct Bootstrap {
+    pub(crate) allowed: Vec<Room>,
+    /// A text or a number.
+    pub(crate) user_id: Option<Value>,
+}
+
 /// Why the backend has not said what a user may hear.
 #[derive(Debug, Error)]
 pub(crate) enum BackendError {
-    #[error("the backend did not answer within {ANSWER_TIME:?}")]
-    Late,
+    #[error("the backend did not answer within {0:?}")]
+    Late(Duration),
     #[error("the backend cannot be reached")]
     Unreachable(#[source] BoxError),
     /// Which is how a backend refuses a user.
@@ -133,12 +144,34 @@ impl Backend {
     fn new(base: &str, call: impl Fn(Request<Bytes>) -> Answering + Send + Sync + 'static) -> Self {
         Self {
             base: base.into(),
+            query: "".into(),
+            timeout: ANSWER_TIME,
             call: Arc::new(call),
         }
     }
 
-    /// Asks what the user of a handshake may hear.
-    pub(crate) async fn bootstrap(&self, headers: HeaderMap) -> Result<Vec<Room>, BackendError> {
+    /// Sets how long the backend may take for an answer, from the connection to its last byte, as
+    /// aiohttp's `timeout` in high-templar's `REQUEST_KWARGS`. Default: 30 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Adds a parameter to the query of each request, as aiohttp's `params` there. Default: none.
+    #[must_use]
+    pub fn param(mut self, name: &str, value: &str) -> Self {
+        let mut query = form_urlencoded::Serializer::new(self.query.to_string());
+        self.query = query.append_pair(name, value).finish().into();
+        self
+    }
+
+    /// Asks what the user of a handshake may hear, and who it is, by the path to the id in the answer.
+    pub(crate) async fn bootstrap(
+        &self,
+        headers: HeaderMap,
+        user_id_path: &[String],
+    ) -> Result<Bootstrap, BackendError> {
         #[derive(Deserialize)]
         struct Answer {
             allowed_rooms: Option<Box<serde_json::value::RawValue>>,
@@ -148,12 +181,17 @@ impl Backend {
         if answer.status() != StatusCode::OK {
             return Err(BackendError::Status(answer.status()));
         }
-        let answer: Answer =
-            serde_json::from_slice(answer.body()).map_err(BackendError::NotJson)?;
-        match answer.allowed_rooms {
-            Some(rooms) => serde_json::from_str(rooms.get()).map_err(BackendError::NotRooms),
-            None => Ok(Vec::new()),
-        }
+        let body = answer.body();
+        let answer: Answer = serde_json::from_slice(body).map_err(BackendError::NotJson)?;
+        let allowed = match answer.allowed_rooms {
+            Some(rooms) => serde_json::from_str(rooms.get()).map_err(BackendError::NotRooms)?,
+            None => Vec::new(),
+        };
+        let user_id = match user_id_path {
+            [] => None,
+            path => user_id(body, path).map_err(BackendError::NotJson)?,
+        };
+        Ok(Bootstrap { allowed, user_id })
     }
 
     /// Tells the backend something of a user.
@@ -173,12 +211,13 @@ impl Backend {
     ) -> Result<Response<Bytes>, BackendError> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = method;
-        *request.uri_mut() = format!("{}{path}", self.base)
+        let mark = if self.query.is_empty() { "" } else { "?" };
+        *request.uri_mut() = format!("{}{path}{mark}{}", self.base, self.query)
             .parse()
             .map_err(|error: http::uri::InvalidUri| BackendError::Unreachable(error.into()))?;
         *request.headers_mut() = headers;
-        let answer = timeout(ANSWER_TIME, (self.call)(request)).await;
-        let answer = answer.map_err(|_| BackendError::Late)?;
+        let answer = timeout(self.timeout, (self.call)(request)).await;
+        let answer = answer.map_err(|_| BackendError::Late(self.timeout))?;
         let answer = answer.map_err(BackendError::Unreachable)?;
         Ok(answer)
     }
@@ -188,6 +227,16 @@ impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Backend").finish_non_exhaustive()
     }
+}
+
+/// Follows names of members, and numbers in lists, to the id of a user.
+fn user_id(answer: &[u8], path: &[String]) -> serde_json::Result<Option<Value>> {
+    let answer: Value = serde_json::from_slice(answer)?;
+    let id = path.iter().try_fold(&answer, |value, name| match value {
+        Value::Array(all) => all.get(name.parse::<usize>().ok()?),
+        value => value.get(name),
+    });
+    Ok(id.filter(|id| id.is_string() || id.is_number()).cloned())
 }
 
 fn absolute(url: &str) -> Result<Uri, BackendAddressError> {
@@ -251,4 +300,71 @@ where
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MAX_ANSWER).collect().await?;
     Ok(Response::from_parts(head, body.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, time::Duration};
+
+    use http::{HeaderMap, Request, Response};
+    use http_body_util::Full;
+    use serde_json::{Value, json};
+    use tokio::time::Instant;
+    use tower::service_fn;
+
+    use super::{Backend, BackendError, user_id};
+
+    #[test]
+    fn a_user_is_found_where_the_path_leads() {
+        let answer = json!({"user": {"data": [{"id": 7, "name": "anna", "list": []}]}, "id": true});
+        let answer = answer.to_string();
+        let id = |path: &[&str]| {
+            let path: Vec<_> = path.iter().map(|name| (*name).to_owned()).collect();
+            user_id(answer.as_bytes(), &path).unwrap()
+        };
+        assert_eq!(id(&["user", "data", "0", "id"]), Some(json!(7)));
+        assert_eq!(id(&["user", "data", "0", "name"]), Some(json!("anna")));
+        for path in [
+            &["user", "data", "1", "id"][..],
+            &["user", "data", "id"],
+            &["user", "data", "0", "list"],
+            &["user", "none"],
+            &["id"],
+            &["id", "id"],
+        ] {
+            assert_eq!(id(path), None::<Value>, "{path:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backend_has_as_long_as_is_said() {
+        let silent = service_fn(|_: Request<Full<bytes::Bytes>>| async {
+            std::future::pending::<Result<Response<Full<bytes::Bytes>>, io::Error>>().await
+        });
+        let backend = Backend::service(silent);
+        for (backend, limit) in [
+            (backend.clone(), 30),
+            (backend.timeout(Duration::from_secs(2)), 2),
+        ] {
+            let start = Instant::now();
+            let answer = backend.bootstrap(HeaderMap::new(), &[]).await;
+            assert!(matches!(answer, Err(BackendError::Late(_))), "{answer:?}");
+            assert_eq!(start.elapsed().as_secs(), limit);
+        }
+    }
+
+    #[tokio::test]
+    async fn parameters_are_in_the_query_of_each_request() {
+        let shown = service_fn(|request: Request<Full<bytes::Bytes>>| async move {
+            let rooms = json!({"allowed_rooms": [{"uri": request.uri().to_string()}]});
+            Ok::<_, io::Error>(Response::new(Full::<bytes::Bytes>::from(rooms.to_string())))
+        });
+        let backend = Backend::service(shown).param("a b", "1&2").param("c", "d");
+        let answer = backend.bootstrap(HeaderMap::new(), &[]).await.unwrap();
+        let shown = serde_json::to_value(&answer.allowed).unwrap();
+        assert_eq!(
+            shown,
+            json!([{"uri": "http://backend/bootstrap/?a+b=1%262&c=d"}])
+        );
+    }
 }

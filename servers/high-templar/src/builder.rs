@@ -9,6 +9,7 @@ use axum::{
 };
 use gripware_axum::Grip;
 use gripware_core::webhook::{WebhookKey, WebhookKeyError};
+use gripware_publish::CommandSocket;
 use gripware_state::{State, StateError};
 
 use crate::{
@@ -60,6 +61,8 @@ impl Templar {
                 idle: Duration::from_secs(300),
                 max_subscriptions: None,
                 session_cookie: "sessionid".to_owned(),
+                user_id_path: Vec::new(),
+                command_sockets: Vec::new(),
                 request_ids_in_replies: false,
                 state: None,
             },
@@ -153,7 +156,8 @@ impl TemplarBuilder {
     }
 
     /// How many subscriptions a connection may have; a client that wants more is told so. Default: as
-    /// many as the proxy allows channels, less the one of the session, and meta, and at most 1000.
+    /// many as the proxy allows channels, less those of the session and the user, and meta, and at most
+    /// 1000.
     ///
     /// What a proxy allows is known from the limits of the [`Grip`]: the hub's `max_channels` and
     /// `max_meta`, which are 20 and 64 unless they are raised, or for another proxy those of
@@ -168,6 +172,24 @@ impl TemplarBuilder {
     /// `sessionid`, as Django has it.
     pub fn session_cookie(mut self, name: impl Into<String>) -> Self {
         self.settings.session_cookie = name.into();
+        self
+    }
+
+    /// Where the id of a user is in the backend's answer to `bootstrap/`, by the names of members: with
+    /// `["user", "data", "id"]` it is 7 in `{"user": {"data": {"id": 7}}, …}`, and in a list a name is a
+    /// number. It is a text or a number, and the backend may name the user by it whose permissions have
+    /// changed. Each connection has one channel more then. Default: empty, and there is none.
+    ///
+    /// It is high-templar's `USER_ID_PATH`, of which versions 3 make nothing.
+    pub fn user_id_path<T: Into<String>>(mut self, path: impl IntoIterator<Item = T>) -> Self {
+        self.settings.user_id_path = path.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Has permissions asked for again by the command socket of a Pushpin, and no longer by an item,
+    /// which Pushpin refuses before 1.38. May be called again where there are several. Default: none.
+    pub fn command_socket(mut self, commands: CommandSocket) -> Self {
+        self.settings.command_sockets.push(commands);
         self
     }
 
@@ -197,11 +219,13 @@ impl TemplarBuilder {
     pub fn build(self) -> Result<Templar, BuildError> {
         let limits = self.grip.policy().limits();
         let (channels, meta) = (limits.channels, limits.meta);
-        let allowed = channels.saturating_sub(1).min(meta);
+        let own_channels = 1 + usize::from(!self.settings.user_id_path.is_empty());
+        let allowed = channels.saturating_sub(own_channels).min(meta);
         let max = match self.settings.max_subscriptions {
             Some(max) if max > allowed => {
                 return Err(BuildError::TooManySubscriptions {
                     max,
+                    own_channels,
                     channels,
                     meta,
                 });
@@ -311,8 +335,10 @@ mod tests {
             Ok(2000)
         );
         assert_eq!(max(allowing(20, 64).max_subscriptions(5)), Ok(5));
+        assert_eq!(max(allowing(20, 64).user_id_path(["user", "id"])), Ok(18));
         let too_many = BuildError::TooManySubscriptions {
             max: 20,
+            own_channels: 1,
             channels: 20,
             meta: 64,
         };

@@ -43,7 +43,7 @@
 //! | client | `{"type": "unsubscribe", "requestId": …}` | the same |
 //! | client | `{"type": "status", "key": KEY}` | [`Status`], for whoever has a trigger key |
 //! | backend | `{"rooms": [{…}, …], "data": …}` to RabbitMQ's exchange `hightemplar` with the routing key `*`, or to `POST /trigger/` | each subscription of the rooms gets `{"type": "publish", "data": …, "requestId": …}` |
-//! | backend | `{"recheck": {"cookie": …}}` or `{"recheck": {"room": {…}}}` to `POST /trigger/` | permissions of the user with that session cookie, or of whoever hears the room, are asked for again; a subscription that is no longer allowed ends with `{"type": "unsubscribed", "requestId": …, "room": {…}}` |
+//! | backend | `{"recheck": {"cookie": …}}`, `{"recheck": {"user": …}}` or `{"recheck": {"room": {…}}}` to `POST /trigger/` | permissions of the user with that session cookie or [id](TemplarBuilder::user_id_path), or of whoever hears the room, are asked for again; a subscription that is no longer allowed ends with `{"type": "unsubscribed", "requestId": …, "room": {…}}` |
 //!
 //! A permission allows a room that has the same members, each with the permission's value, or any
 //! if that is `"*"`. A refusal is one of `room-not-found`, `no-request-id`, `not-subscribed`,
@@ -84,6 +84,8 @@
 //! | `online_since` in words | in Unix seconds | a machine reads it |
 //! | `X-Real-IP` of whoever connects is believed | the hub's own knowledge, unless `--trust-forwarded` | a client could say anything |
 //! | a redirect of the backend is followed | it is a refusal | cookies stay where they belong |
+//! | `REQUEST_KWARGS` has any argument of aiohttp | `timeout` and `params`; the program names each other one that would do nothing, and ends | a setting that does nothing misleads |
+//! | `USER_ID_PATH` is not read in versions 3, nor `FORWARD_IP` | the one names a user whose permissions have changed; the other is `X-Forwarded-For`, as in versions 2 | they stand in the settings of whoever comes from there |
 //!
 //! # Limits
 //! | what | limit | beyond it |
@@ -115,8 +117,10 @@
 //! Behind Pushpin a connection may have 19 subscriptions, as one may have 20 channels there: it drops
 //! the others in silence. For more raise its `connection_subscription_max`, and the limits of the
 //! [`Grip`](gripware_axum::Grip) by
-//! [`limits_with`](gripware_axum::gripware_publish::GripBuilder::limits_with) as well. Behind Pushpin
-//! 1.36 expect no effect of `recheck`: it refuses the item that it is made of.
+//! [`limits_with`](gripware_axum::gripware_publish::GripBuilder::limits_with) as well.
+//!
+//! `recheck` is made of an item that Pushpin knows from 1.38 on. An older one refuses it, which is a
+//! 502 for the backend, and needs its [command socket](TemplarBuilder::command_socket).
 //!
 //! # Who is online
 //! [`Hooks`] tell the backend, and [`NotifyOnline`] is that of high-templar. Each user who was told of as
@@ -150,6 +154,7 @@ mod handshake;
 mod hex;
 mod hook_runner;
 mod hooks;
+mod recheck;
 mod room;
 mod sessions;
 mod trigger;

@@ -17,12 +17,13 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error as ThisError;
 
 use crate::{
-    app::{App, cookie_channel},
-    backend::BackendError,
+    app::App,
+    backend::{BackendError, Bootstrap},
     connection::{Connection, Subscription},
     frame::{ClientFrame, Refusal, ServerFrame},
     handshake::cookie,
     hook_runner::UserEvent,
+    recheck::{cookie_channel, user_channel},
     room::Room,
 };
 
@@ -123,8 +124,8 @@ impl Turn {
 
     /// Asks the backend who this is. Whether the client is let in.
     async fn open(&mut self, id: &str) -> Result<bool, TurnError> {
-        let allowed = match self.ask().await {
-            Ok(allowed) => allowed,
+        let Bootstrap { allowed, user_id } = match self.ask().await {
+            Ok(bootstrap) => bootstrap,
             Err(error) if is_refusal(&error) => {
                 self.ws.accept();
                 self.ws.send_json(&ServerFrame::UNWELCOME)?;
@@ -150,6 +151,9 @@ impl Turn {
             let channel = cookie_channel(session);
             self.ws.subscribe(channel)?;
         }
+        if let Some(id) = user_id {
+            self.ws.subscribe(user_channel(&id))?;
+        }
         self.connection = Connection::new(allowed, SystemTime::now());
         self.app.counts().frames_sent.add(1);
         self.app.run_hook(id, &self.headers, UserEvent::Connect);
@@ -165,8 +169,8 @@ impl Turn {
             return Ok(false);
         }
         match self.ask().await {
-            Ok(allowed) => {
-                let ended = self.connection.allow(allowed);
+            Ok(bootstrap) => {
+                let ended = self.connection.allow(bootstrap.allowed);
                 self.revoke(&ended)?;
             }
             Err(error) if is_refusal(&error) && !is_failure(&error) => {
@@ -289,7 +293,7 @@ impl Turn {
         Ok(self.ws.send_json(frame)?)
     }
 
-    async fn ask(&self) -> Result<Vec<Room>, BackendError> {
+    async fn ask(&self) -> Result<Bootstrap, BackendError> {
         self.app.bootstrap(self.headers.clone()).await
     }
 }

@@ -289,6 +289,29 @@ async fn permissions_are_asked_for_again_when_the_backend_says_so() {
 }
 
 #[tokio::test]
+async fn a_user_is_named_by_the_id_that_the_backend_gives() {
+    let site = Site::with(|templar| templar.user_id_path(["user", "data", "id"])).await;
+    let mut clients = Vec::new();
+    for id in [json!(7), json!("7"), json!(8)] {
+        site.api.identify(json!({"data": {"id": id}}));
+        site.api.allow(json!([room("1")]));
+        let mut client = site.welcome().await;
+        client.subscribes(room("1"), "a").await;
+        clients.push(client);
+    }
+    site.api.allow(json!([]));
+    let key = format!("Bearer {KEY}");
+    let body = json!({"recheck": {"user": 7}}).to_string();
+    let answer = site.posts(&[("authorization", &key)], &body).await;
+    assert_eq!(answer, (200, "publish success".to_owned()));
+    let ended = json!({"type": "unsubscribed", "requestId": "a", "room": room("1")});
+    assert_eq!(clients[0].reads().await, ended);
+    for other in &mut clients[1..] {
+        other.hears_nothing().await;
+    }
+}
+
+#[tokio::test]
 async fn a_silent_client_is_closed_and_one_that_pings_is_not() {
     let site = Site::with(|templar| templar.idle(Duration::from_secs(6))).await;
     let (mut silent, mut lively) = (site.welcome().await, site.welcome().await);

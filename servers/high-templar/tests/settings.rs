@@ -153,6 +153,80 @@ async fn the_environment_says_which_headers_the_api_sees() {
     assert_eq!(headers["authorization"], "Bearer t");
 }
 
+#[tokio::test]
+async fn the_address_of_a_client_is_forwarded_as_high_templar_2_did() {
+    let (api, url) = api().await;
+    let of_templar = [("API_URL", url.as_str()), ("FORWARD_IP", "HTTP_X_REAL_IP")];
+    let headers = Running::start(&[], &of_templar).shows(&api).await;
+    assert_eq!(headers["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(headers["x-real-ip"], "127.0.0.1");
+
+    let (api, url) = self::api().await;
+    let of_templar = [("API_URL", url.as_str()), ("FORWARD_IP", "HTTP_COOKIE")];
+    let headers = Running::start(&[], &of_templar).shows(&api).await;
+    assert_eq!(headers["x-forwarded-for"], "sessionid=me; theme=dark");
+}
+
+#[tokio::test]
+async fn the_api_is_asked_with_the_arguments_that_are_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("templar.toml");
+    let (api, url) = api().await;
+    let kwargs = "timeout = 20\nssl = true\nparams = { tenant = \"a b\" }";
+    fs::write(
+        &file,
+        format!("API_URL = \"{url}\"\n[REQUEST_KWARGS]\n{kwargs}\n"),
+    )
+    .unwrap();
+    let running = Running::start(&["--config", file.to_str().unwrap()], &[]);
+    running.shows(&api).await;
+    assert_eq!(api.queries(), ["tenant=a+b"]);
+    drop(running);
+
+    let of_templar = [
+        ("API_URL", url.as_str()),
+        ("REQUEST_KWARGS", r#"{"params": {"n": 1}}"#),
+    ];
+    let running = Running::start(&[], &of_templar);
+    let mut client = Client::connect(running.address, "a=b").await.unwrap();
+    assert_eq!(client.reads().await["is_authorized"], true);
+    assert_eq!(api.queries(), ["tenant=a+b", "n=1"]);
+}
+
+#[tokio::test]
+async fn the_path_to_the_id_of_a_user_is_set_as_with_high_templar() {
+    let (api, url) = api().await;
+    let rooms = json!([{"target": "m"}]);
+    api.identify(json!({"id": "anna"}));
+    let of_templar = [
+        ("API_URL", url.as_str()),
+        ("USER_ID_PATH", r#"["user", "id"]"#),
+    ];
+    let key = ["--trigger-key", "key"];
+    let of_flag = [
+        "--trigger-key",
+        "key",
+        "--api-url",
+        &url,
+        "--user-id-path",
+        "user.id",
+    ];
+    for running in [
+        Running::start(&key, &of_templar),
+        Running::start(&of_flag, &[]),
+    ] {
+        api.allow(rooms.clone());
+        let mut client = Client::connect(running.address, "a=b").await.unwrap();
+        assert_eq!(client.reads().await["allowed_rooms"], rooms);
+        api.allow(json!(null));
+        let body = r#"{"recheck": {"user": "anna"}}"#;
+        let answer = support::post(running.address, &[("authorization", "Bearer key")], body).await;
+        assert_eq!(answer, (200, "publish success".to_owned()));
+        assert_eq!(client.reads().await["is_authorized"], false);
+        assert_eq!(client.reads().await, json!({"closed": 1000}));
+    }
+}
+
 /// What the program says of settings that are wrong.
 fn refused(flags: &[&str], variables: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_gripware-templar"))
@@ -184,6 +258,24 @@ fn what_is_wrong_with_a_setting_of_high_templar_is_told_by_its_name() {
             !errors.contains("s3cret") && !errors.contains("53"),
             "{errors}"
         );
+    }
+    for (variable, text, what) in [
+        ("REQUEST_KWARGS", r#"{"ssl": false}"#, "ssl: certificates"),
+        (
+            "REQUEST_KWARGS",
+            r#"{"proxy": "http://s3cret/"}"#,
+            "proxy: it would do nothing",
+        ),
+        ("REQUEST_KWARGS", "[]", "a JSON object"),
+        ("USER_ID_PATH", r#"{"s3cret": 1}"#, "a JSON list"),
+        ("FORWARD_IP", "X-Real-IP", "HTTP_X_REAL_IP"),
+    ] {
+        let errors = refused(&[], &[(variable, text)]);
+        assert!(
+            errors.contains(variable) && errors.contains(what),
+            "{errors}"
+        );
+        assert!(!errors.contains("s3cret"), "{errors}");
     }
     let headers = refused(&[], &[("CONNECTION_HEADERS", r#"{"x-a": {"none": 1}}"#)]);
     assert!(headers.contains("CONNECTION_HEADERS: x-a"), "{headers}");

@@ -94,9 +94,12 @@ fn cookie(headers: &HeaderMap) -> String {
 
 async fn bootstrap(State(seen): State<Seen>, headers: HeaderMap) -> Response {
     let who = cookie(&headers);
-    seen.lock()
-        .unwrap()
-        .push(("/bootstrap/".to_owned(), headers));
+    let is_again = {
+        let mut seen = seen.lock().unwrap();
+        let is_again = seen.iter().any(|(_, headers)| cookie(headers) == who);
+        seen.push(("/bootstrap/".to_owned(), headers));
+        is_again
+    };
     let json = |body: Value| ([("content-type", "application/json")], body.to_string());
     if who.contains("who=nobody") {
         StatusCode::FORBIDDEN.into_response()
@@ -104,6 +107,8 @@ async fn bootstrap(State(seen): State<Seen>, headers: HeaderMap) -> Response {
         "hello".into_response()
     } else if who.contains("who=strange") {
         json(json!({"allowed_rooms": "x"})).into_response()
+    } else if who.contains("who=leaving") && is_again {
+        json(json!({"allowed_rooms": [{"target": "m", "customer": "2"}]})).into_response()
     } else {
         let any = json!({"target": "m", "customer": "*"});
         json(json!({"allowed_rooms": [any, {"target": "one", "customer": 1}]})).into_response()

@@ -18,8 +18,16 @@ const WITH_KEY: Setup<'_> = Setup {
     broker: None,
     redis: None,
     further: &["--trigger-key", "key"],
+    commands: false,
     environment: &[],
 };
+
+/// Tells the rooms something with the key, and returns the status of the answer.
+async fn told(server: &Started, body: &Value) -> u16 {
+    let request = Request::new("POST", server.address, "/trigger/");
+    let request = request.header("authorization", "Bearer key");
+    request.body(body.to_string()).send().await.status()
+}
 
 fn published(data: &Value, request_id: &str) -> Value {
     json!({"type": "publish", "data": data, "requestId": request_id})
@@ -55,13 +63,8 @@ async fn is_told(server: &Started) {
     let proxy = server.proxy.as_ref().unwrap();
     proxy.follows(19).await;
     for n in 1..=25 {
-        let body = json!({"rooms": [room(&n.to_string())], "data": n}).to_string();
-        let answer = Request::new("POST", server.address, "/trigger/")
-            .header("authorization", "Bearer key")
-            .body(body)
-            .send()
-            .await;
-        assert_eq!(answer.status(), 200);
+        let body = json!({"rooms": [room(&n.to_string())], "data": n});
+        assert_eq!(told(server, &body).await, 200);
         if n <= 19 {
             let heard = hears(&mut client).await;
             assert_eq!(heard, published(&json!(n), &n.to_string()));
@@ -70,6 +73,62 @@ async fn is_told(server: &Started) {
     // Nothing came of the others.
     client.sends("ping").await;
     client.receives("pong").await;
+}
+
+#[tokio::test]
+async fn permissions_are_asked_for_again_by_the_command_socket_of_pushpin() {
+    let (place, backend) = (Place::new(), Backend::start().await);
+    let setup = Setup {
+        commands: true,
+        ..WITH_KEY
+    };
+    let server = behind_pushpin(&place, backend.address, setup).await;
+    are_asked_for_again(&server).await;
+}
+
+#[tokio::test]
+async fn permissions_are_asked_for_again_behind_the_hub() {
+    let (place, backend) = (Place::new(), Backend::start().await);
+    let server = behind_hub(&place, backend.address, &[], WITH_KEY).await;
+    are_asked_for_again(&server).await;
+}
+
+/// By cookie and by room, a user loses one of two rooms and keeps the other.
+async fn are_asked_for_again(server: &Started) {
+    let mut subscribed = 0;
+    for (session, whose) in [
+        ("one", json!({"cookie": "one"})),
+        ("two", json!({"room": room("1")})),
+    ] {
+        let cookie = format!("sessionid={session}; who=leaving-{session}");
+        let headers = [("cookie", cookie.as_str())];
+        let mut client = Socket::open_with(server.address, "/ws/", &headers).await;
+        assert_eq!(hears(&mut client).await["is_authorized"], true);
+        for (customer, request_id) in [("1", "a"), ("2", "b")] {
+            let answer = subscribes(&mut client, customer, request_id).await;
+            assert_eq!(answer, json!({"code": "success"}));
+        }
+        subscribed += 2;
+        let proxy = server.proxy.as_ref().unwrap();
+        proxy.follows(subscribed).await;
+        assert_eq!(told(server, &json!({"recheck": whose})).await, 200);
+        let ended = json!({"type": "unsubscribed", "requestId": "a", "room": room("1")});
+        assert_eq!(hears(&mut client).await, ended);
+        // Who follows nothing of it is no reason to fail.
+        let nobody = json!({"recheck": {"cookie": "nobody"}});
+        assert_eq!(told(server, &nobody).await, 200);
+        let both = json!({"rooms": [room("1"), room("2")], "data": "x"});
+        assert_eq!(told(server, &both).await, 200);
+        assert_eq!(hears(&mut client).await, published(&json!("x"), "b"));
+    }
+}
+
+#[tokio::test]
+async fn without_the_command_socket_the_backend_is_told_that_an_older_pushpin_refuses() {
+    let (place, backend) = (Place::new(), Backend::start().await);
+    let server = behind_pushpin(&place, backend.address, WITH_KEY).await;
+    let recheck = json!({"recheck": {"cookie": "me"}});
+    assert_eq!(told(&server, &recheck).await, 502);
 }
 
 #[tokio::test]

@@ -92,6 +92,8 @@ pub(crate) struct Setup<'a> {
     /// there.
     pub(crate) redis: Option<&'a str>,
     pub(crate) further: &'a [&'a str],
+    /// Whether it knows the command socket of the Pushpin in front of it.
+    pub(crate) commands: bool,
     pub(crate) environment: &'a [(&'a str, &'a str)],
 }
 
@@ -116,6 +118,9 @@ async fn behind(
     arguments.push(format!("--listen={listen}"));
     arguments.push(format!("--api-url=http://{backend}/"));
     arguments.push("--notify-online".to_owned());
+    if let (true, Some(Proxy::Pushpin(pushpin))) = (setup.commands, &proxy) {
+        arguments.push(format!("--command-socket=tcp://{}", pushpin.command()));
+    }
     if let Some(broker) = setup.broker {
         arguments.push(format!("--amqp=amqp://guest:guest@{broker}/%2f"));
     }

@@ -50,7 +50,9 @@ pub(crate) struct Api(Arc<Mutex<Asked>>);
 #[derive(Default)]
 struct Asked {
     allowed: Option<Value>,
+    user: Value,
     requests: Vec<(String, HeaderMap)>,
+    queries: Vec<String>,
 }
 
 impl Api {
@@ -71,6 +73,16 @@ impl Api {
     /// What everybody may hear from now on; `Value::Null` refuses, and a number is a status.
     pub(crate) fn allow(&self, rooms: Value) {
         self.0.lock().unwrap().allowed = Some(rooms);
+    }
+
+    /// Who everybody is from now on who is let in as [`allow`](Self::allow) says.
+    pub(crate) fn identify(&self, user: Value) {
+        self.0.lock().unwrap().user = user;
+    }
+
+    /// The queries with which it was asked who may hear what.
+    pub(crate) fn queries(&self) -> Vec<String> {
+        self.0.lock().unwrap().queries.clone()
     }
 
     /// Waits until a path was asked for `times` times, and returns the headers of the last.
@@ -94,6 +106,7 @@ impl Api {
 async fn bootstrap(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
     let mut asked = api.0.lock().unwrap();
     asked.requests.push((uri.path().to_owned(), headers));
+    asked.queries.extend(uri.query().map(ToOwned::to_owned));
     match &asked.allowed {
         Some(Value::Null) => StatusCode::FORBIDDEN.into_response(),
         Some(Value::Number(status)) => {
@@ -101,7 +114,7 @@ async fn bootstrap(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Resp
             StatusCode::from_u16(status).unwrap().into_response()
         }
         Some(Value::String(text)) => text.clone().into_response(),
-        Some(rooms) => Json(json!({ "allowed_rooms": rooms })).into_response(),
+        Some(rooms) => Json(json!({ "allowed_rooms": rooms, "user": asked.user })).into_response(),
         None => Json(json!({"allowed_rooms": [{"target": "m", "customer": "*"}]})).into_response(),
     }
 }
@@ -196,25 +209,34 @@ impl Site {
 
     /// Posts to `/trigger/`: the status and the text.
     pub(crate) async fn posts(&self, headers: &[(&str, &str)], body: &str) -> (u16, String) {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-        let headers: String = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        let request = format!(
-            "POST /trigger/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let reading = stream.read_to_string(&mut answer);
-        timeout(PATIENCE, reading).await.unwrap().unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head[9..12].parse().unwrap(), body.to_owned())
+        post(self.address, headers, body).await
     }
+}
+
+/// Posts to `/trigger/` of an address: the status and the text.
+pub(crate) async fn post(
+    address: SocketAddr,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let request = format!(
+        "POST /trigger/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let reading = stream.read_to_string(&mut answer);
+    timeout(PATIENCE, reading).await.unwrap().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), body.to_owned())
 }
 
 pub(crate) struct Client(WebSocketStream<TcpStream>);

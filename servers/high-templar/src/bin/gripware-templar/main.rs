@@ -3,6 +3,7 @@
 mod older;
 mod options;
 mod rabbitmq;
+mod request_kwargs;
 mod run;
 
 use std::{env, process::ExitCode};

@@ -6,17 +6,41 @@ use gripware_program::{ConfigError, Given};
 use serde_json::{Map, Value};
 
 /// Those that are one text.
-const TEXTS: [(&str, &str); 2] = [("API_URL", "api-url"), ("API_SOCKET", "api-socket")];
+const TEXTS: [(&str, &str); 3] = [
+    ("API_URL", "api-url"),
+    ("API_SOCKET", "api-socket"),
+    ("FORWARD_IP", "forward-ip"),
+];
 
 /// Those that have entries: JSON objects, of which each entry becomes a line of TOML.
-const OBJECTS: [(&str, &str); 2] = [("RABBITMQ", "rabbitmq"), ("CONNECTION_HEADERS", "headers")];
+const OBJECTS: [(&str, &str); 3] = [
+    ("RABBITMQ", "rabbitmq"),
+    ("CONNECTION_HEADERS", "headers"),
+    ("REQUEST_KWARGS", "request-kwargs"),
+];
+
+/// Those that are several texts: JSON lists.
+const LISTS: [(&str, &str); 1] = [("USER_ID_PATH", "user-id-path")];
+
+/// How the text of a variable is read; `None` if it is not what it has to be.
+type Reader = fn(&str) -> Option<Vec<String>>;
 
 /// What is set of them, by the names of flags.
 pub(crate) fn read() -> Result<HashMap<String, Given>, ConfigError> {
     let mut older = HashMap::new();
-    let texts = TEXTS.map(|(variable, flag)| (variable, flag, false));
-    let objects = OBJECTS.map(|(variable, flag)| (variable, flag, true));
-    for (variable, flag, has_entries) in texts.into_iter().chain(objects) {
+    let texts: (&[_], Reader, _) = (&TEXTS, |text| Some(vec![text.to_owned()]), "a text");
+    let objects: (&[_], Reader, _) = (
+        &OBJECTS,
+        lines,
+        "a JSON object of texts, numbers, booleans and such objects",
+    );
+    let lists: (&[_], Reader, _) = (&LISTS, names, "a JSON list of texts");
+    let kinds = [texts, objects, lists];
+    let all = kinds.iter().flat_map(|(settings, read, what)| {
+        let setting = move |(variable, flag): &(_, _)| (*variable, *flag, read, what);
+        settings.iter().map(setting)
+    });
+    for (variable, flag, read, what) in all {
         let text = match env::var(variable) {
             Ok(text) if !text.is_empty() => text,
             Err(env::VarError::NotUnicode(_)) => {
@@ -26,15 +50,9 @@ pub(crate) fn read() -> Result<HashMap<String, Given>, ConfigError> {
             }
             _ => continue,
         };
-        let texts = match has_entries {
-            true => lines(&text).ok_or_else(|| {
-                // A value is not shown: it may be a password.
-                ConfigError::new(format_args!(
-                    "{variable}: it has to be a JSON object of texts, numbers, booleans and such objects"
-                ))
-            })?,
-            false => vec![text],
-        };
+        // A value is not shown: it may be a password.
+        let texts = read(&text)
+            .ok_or_else(|| ConfigError::new(format_args!("{variable}: it has to be {what}")))?;
         let given = Given {
             texts,
             source: variable.to_owned(),
@@ -47,6 +65,10 @@ pub(crate) fn read() -> Result<HashMap<String, Given>, ConfigError> {
 fn lines(json: &str) -> Option<Vec<String>> {
     let object: Map<String, Value> = serde_json::from_str(json).ok()?;
     object.iter().map(entry).collect()
+}
+
+fn names(json: &str) -> Option<Vec<String>> {
+    serde_json::from_str(json).ok()
 }
 
 fn entry((name, value): (&String, &Value)) -> Option<String> {

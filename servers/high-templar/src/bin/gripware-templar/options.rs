@@ -9,11 +9,15 @@ use gripware_core::{
     ws::{AllowedOriginError, AllowedOrigins},
 };
 use gripware_program::{LogFilter, parse};
+use gripware_publish::CommandSocket;
 use gripware_templar::{HeaderSource, Rooms};
 use http::HeaderName;
 use serde::Deserialize;
 
-use crate::rabbitmq::{self, RabbitmqEntry};
+use crate::{
+    rabbitmq::{self, RabbitmqEntry},
+    request_kwargs::{self, RequestArgument},
+};
 
 /// One less than the channels that a hub has for a connection at most.
 const MAX_SUBSCRIPTIONS: i64 = 9_999;
@@ -24,8 +28,9 @@ of --config is TOML and has the same names as the flags. A flag wins over its va
 those of high-templar, those over the file.
 
 Settings of high-templar are read by their own names from the environment and the file: API_URL,
-API_SOCKET, RABBITMQ (host, username, password, exchange_name, enabled) and CONNECTION_HEADERS. The
-last two are JSON objects in the environment, and tables in the file.
+API_SOCKET, RABBITMQ (host, username, password, exchange_name, enabled), CONNECTION_HEADERS,
+REQUEST_KWARGS (timeout, params), USER_ID_PATH and FORWARD_IP. RABBITMQ, CONNECTION_HEADERS and
+REQUEST_KWARGS are JSON objects in the environment, and tables in the file; USER_ID_PATH is a list.
 
 With GRIP_URL set it works behind that proxy; otherwise the proxy is inside. With GRIPWARE_STATE set
 (redis://HOST) any of several processes may have the next turn of a connection.
@@ -71,6 +76,20 @@ pub(crate) struct Options {
     /// is a table of them. Repeatable
     #[arg(long, alias = "connection-headers", value_name = "HEADER", value_parser = header)]
     pub(crate) headers: Vec<Header>,
+    /// An entry of high-templar's REQUEST_KWARGS, as a line of TOML
+    #[arg(long, value_name = "ENTRY", hide = true, value_parser = request_kwargs::argument)]
+    pub(crate) request_kwargs: Vec<RequestArgument>,
+    /// high-templar's FORWARD_IP: where the address comes from that the API sees as X-Forwarded-For
+    #[arg(long, value_name = "NAME", hide = true, value_parser = forward_ip)]
+    pub(crate) forward_ip: Option<HeaderSource>,
+    /// Where the id of a user is in the API's answer to bootstrap/, as names with dots between them:
+    /// user.data.id. The API may name the user by it whose permissions have changed
+    #[arg(long, value_name = "PATH", value_parser = parse::text)]
+    pub(crate) user_id_path: Vec<String>,
+    /// Where a Pushpin older than 1.38 takes commands, tcp://HOST:PORT, by which permissions are
+    /// asked for again when the API says so. Repeatable
+    #[arg(long, value_name = "ADDR", value_parser = CommandSocket::new)]
+    pub(crate) command_socket: Vec<CommandSocket>,
     /// Whether answers to frames repeat their requestId
     #[arg(long, value_name = "BOOL", default_value = "false", value_parser = parse::switch)]
     pub(crate) request_ids_in_replies: bool,
@@ -178,6 +197,20 @@ fn header(text: &str) -> Result<Header, String> {
             .parse()
             .map_err(|_| wrong("no header can have this name"))?,
     })
+}
+
+/// A name of WSGI: the client's address by any of its names, or else a header.
+fn forward_ip(text: &str) -> Result<HeaderSource, &'static str> {
+    if let "REMOTE_ADDR" | "HTTP_X_REAL_IP" | "HTTP_X_FORWARDED_FOR" = text {
+        return Ok(HeaderSource::Address);
+    }
+    let header = text
+        .strip_prefix("HTTP_")
+        .map(|name| name.replace('_', "-"));
+    header
+        .filter(|name| HeaderName::try_from(name.as_str()).is_ok())
+        .map(HeaderSource::Key)
+        .ok_or("it has to be REMOTE_ADDR, or HTTP_ and the name of a header: HTTP_X_REAL_IP")
 }
 
 fn origins(text: &str) -> Result<AllowedOrigins, AllowedOriginError> {

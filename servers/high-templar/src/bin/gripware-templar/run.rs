@@ -7,11 +7,13 @@ use gripware_hub::{BuildError, Hub};
 use gripware_program::{ConfigError, Failure, Signals, announce};
 use gripware_state::State;
 use gripware_templar::{Backend, Broker, HeaderMapping, NotifyOnline, Templar, TemplarBuilder};
+use http::HeaderName;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
     options::{Options, RoomsMode, Secret},
     rabbitmq::Rabbitmq,
+    request_kwargs::asked_with,
 };
 
 /// How long clients and requests may take when the program ends.
@@ -24,8 +26,7 @@ const CUT_OFF: Duration = Duration::from_secs(4);
 /// How many subscriptions a connection may have with the hub inside, where it is not said.
 const MAX_SUBSCRIPTIONS: usize = 1000;
 
-/// The session of each connection has a channel as well.
-const SESSION_CHANNEL: usize = 1;
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The variable with the URL of what several processes share.
 const STATE: &str = "GRIPWARE_STATE";
@@ -35,9 +36,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let origins = options.allowed_origins.clone();
     let max_subscriptions = options.max_subscriptions.map(usize::from);
     let of_hub = max_subscriptions.unwrap_or(MAX_SUBSCRIPTIONS);
+    // The session of each connection has a channel as well, and so has its user.
+    let own_channels = 1 + usize::from(!options.user_id_path.is_empty());
     let hub = Hub::builder()
         .drain(DRAIN)
-        .max_channels(of_hub + SESSION_CHANNEL)
+        .max_channels(of_hub + own_channels)
         .max_meta(of_hub)
         .trust_forwarded(options.trust_forwarded)
         .grip_with(move |grip| {
@@ -45,7 +48,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             match max_subscriptions {
                 // Another proxy is said to allow as many.
                 Some(max) => grip.limits_with(|limits| {
-                    limits.channels = max + SESSION_CHANNEL;
+                    limits.channels = max + own_channels;
                     limits.meta = max;
                 }),
                 None => grip,
@@ -75,7 +78,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         tracing::warn!(
             "the proxy has to allow {} channels for one connection: Pushpin's \
              connection_subscription_max, or the hub's --max-channels and --max-meta",
-            max + SESSION_CHANNEL
+            max + own_channels
         );
     }
     let listening = |error| wrong("--listen", error);
@@ -128,7 +131,8 @@ fn backend(options: &Options) -> Result<Backend, Failure> {
             return Err(ConfigError::new("--api-url is required, or --api-socket").into());
         }
     };
-    backend.map_err(|error| wrong("--api-url", ErrorChain(&error)))
+    let backend = backend.map_err(|error| wrong("--api-url", ErrorChain(&error)))?;
+    Ok(asked_with(backend, &options.request_kwargs))
 }
 
 fn broker(options: &Options) -> Result<Option<Broker>, Failure> {
@@ -151,18 +155,27 @@ fn broker(options: &Options) -> Result<Option<Broker>, Failure> {
 }
 
 fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuilder, Failure> {
-    let headers = options.headers.iter().cloned();
-    let headers = headers.fold(HeaderMapping::default(), |mapping, header| {
-        mapping.with(header.name, header.source)
-    });
+    let mut headers = HeaderMapping::default();
+    if let Some(source) = &options.forward_ip {
+        headers = headers.with(X_FORWARDED_FOR, source.clone());
+    }
+    for header in &options.headers {
+        headers = headers.with(header.name.clone(), header.source.clone());
+    }
+    let user_id_path = options.user_id_path.iter();
+    let user_id_path = user_id_path.flat_map(|names| names.split('.'));
     let mut builder = builder
         .headers(headers)
         .rooms(options.rooms.into())
         .idle(options.idle)
         .session_cookie(&options.session_cookie)
+        .user_id_path(user_id_path)
         .request_ids_in_replies(options.request_ids_in_replies);
     if let Some(max) = options.max_subscriptions {
         builder = builder.max_subscriptions(usize::from(max));
+    }
+    for commands in &options.command_socket {
+        builder = builder.command_socket(commands.clone());
     }
     for key in options.trigger_key.iter().flat_map(|keys| &keys.0) {
         let added = builder.trigger_key(&key.0);
