@@ -43,6 +43,7 @@
 //! | skips an event of a type that does not exist | refuses the answer likewise | a body that is half understood is better refused |
 //! | ends the connection when some 200 000 bytes wait for the origin | does not read from it until the origin has caught up; one message may have [`max_message`](crate::HubBuilder::max_message), and a larger one is closed with 1009 | nothing that was sent is lost, unless the client leaves before the origin has caught up: that is noticed within a second |
 //! | stalls on messages above some 16 kB to the client (until 1.38) | sends them, in one frame | |
+//! | compresses no messages | compresses them for clients that offer it, where [`permessage_deflate`](crate::HubBuilder::permessage_deflate) is set | text becomes a fraction of its length, and an item is compressed once for all |
 //! | passes a text on that is not UTF-8 | closes with 1011; in an item it is a 400 | the client would fail and blame the proxy |
 //! | passes a subprotocol on that the client has not offered | 502 | the client would fail the handshake |
 //! | leaves the pings of a detached client without an answer | answers them; of many that wait, the latest | nobody else would, and clients give up; a flood of them is no reason for a queue of pongs |

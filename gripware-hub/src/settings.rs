@@ -77,6 +77,22 @@ setting::settings! {
         /// the least time between two polls of an idle WebSocket; an application that asks for less
         /// gets this (GRIP 2.3).
         min_keep_alive_interval as keep_alive_min: Time = 20 s, at least 1 ms;
+        /// whether messages of WebSockets are compressed, in both directions, for clients that offer it
+        /// (permessage-deflate; RFC 7692).
+        ///
+        /// What is published is compressed once for all its clients, and nothing is kept for a client
+        /// from one message to the next. Messages under 256 bytes and over 1 MiB go as they are, as
+        /// do those that would not become shorter. What a client sends counts by its length when it
+        /// is decompressed.
+        ///
+        /// It saves traffic and costs processor time, for what is published once and for what a turn
+        /// says each time. A message that has a secret beside a text that
+        /// somebody else has chosen should not be compressed: its length tells about the secret
+        /// (as in the attack CRIME).
+        ///
+        /// An application that answers a handshake itself with 101 agrees with the client about it,
+        /// and not the hub.
+        permessage_deflate: Switch = false;
         /// the largest message that a WebSocket client may send. A larger one closes it with code 1009.
         max_message: Size = 512 KiB, at least 1;
         /// how long a WebSocket client may take to go on with a message that it has begun. Within that
@@ -288,8 +304,8 @@ mod tests {
                 "head_timeout" => "header_timeout",
                 "max_head" => "max_header_size",
                 // None of them is a limit.
-                "native_websockets" | "slow_clients" | "on_loss" | "local_first"
-                | "development" | "shards" | "trust_forwarded" => {
+                "native_websockets" | "permessage_deflate" | "slow_clients" | "on_loss"
+                | "local_first" | "development" | "shards" | "trust_forwarded" => {
                     continue;
                 }
                 name => name,

@@ -485,7 +485,6 @@ async fn one_connection_is_reached_wherever_it_is() {
     assert_eq!(everywhere.close("x").await, Found::No);
 }
 
-/// Asks the control API; the line may have headers behind it.
 #[tokio::test]
 async fn items_of_one_request_travel_together_and_in_their_order() {
     let broker = MemoryBroker::new();
@@ -523,6 +522,7 @@ async fn items_of_one_request_travel_together_and_in_their_order() {
     assert!(answer.starts_with("HTTP/1.1 50"), "{answer}");
 }
 
+/// Asks the control API; the line may have headers behind it.
 async fn ask(address: SocketAddr, line: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n{body}");

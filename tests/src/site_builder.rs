@@ -21,6 +21,7 @@ pub struct SiteBuilder {
     script: Option<Scripted>,
     origin: Option<SocketAddr>,
     native: Option<SocketAddr>,
+    arguments: Vec<&'static str>,
 }
 
 impl SiteBuilder {
@@ -34,6 +35,7 @@ impl SiteBuilder {
             script: None,
             origin: None,
             native: None,
+            arguments: Vec::new(),
         }
     }
 
@@ -91,6 +93,13 @@ impl SiteBuilder {
         self
     }
 
+    /// Starts the hub's program with a further argument.
+    #[must_use]
+    pub fn hub_argument(mut self, argument: &'static str) -> Self {
+        self.arguments.push(argument);
+        self
+    }
+
     /// Lets the proxy keep to itself what is wrong with an origin's answer, as it does as shipped.
     #[must_use]
     pub fn without_debug(mut self) -> Self {
@@ -140,8 +149,9 @@ impl SiteBuilder {
                 recorder = Some(started);
             }
             let route = self.native.map(native_route);
-            let debug = self.debug.then_some("--development");
-            let further: Vec<_> = debug.into_iter().chain(route.as_deref()).collect();
+            let mut further = self.arguments;
+            further.extend(self.debug.then_some("--development"));
+            let further: Vec<_> = further.into_iter().chain(route.as_deref()).collect();
             let mut proxy = match self.layout.front {
                 Front::Pushpin => Proxy::Pushpin(match self.native {
                     Some(native) => Pushpin::start_with_native(

@@ -1,6 +1,6 @@
 //! A published item in the bytes that go to connections: encoded once, shared by all subscribers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use gripware_core::{
@@ -12,7 +12,7 @@ use gripware_core::{
 
 use crate::{
     http::chunked::chunk,
-    ws::{self, Opcode},
+    ws::{Opcode, deflate::Window, encode, encode_deflated},
 };
 
 /// A published item on its way, encoded once for each kind of client.
@@ -43,18 +43,35 @@ pub(crate) struct StreamPart {
 /// What becomes of WebSockets.
 #[derive(Debug)]
 pub(crate) enum SocketPart {
-    Send {
-        opcode: Opcode,
-        content: Bytes,
-        /// The content as a frame.
-        frame: Bytes,
-        content_filters: Box<[Filter]>,
-    },
-    Close {
-        code: CloseCode,
-        reason: Box<str>,
-    },
+    Send(Message),
+    Close { code: CloseCode, reason: Box<str> },
     Refresh,
+}
+
+/// A message to WebSockets.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) opcode: Opcode,
+    pub(crate) content: Bytes,
+    /// The content as a frame.
+    frame: Bytes,
+    /// The same compressed, for each window that a client has agreed to; `None` where it does not become
+    /// shorter.
+    deflated: [OnceLock<Option<Bytes>>; Window::COUNT],
+    pub(crate) content_filters: Box<[Filter]>,
+}
+
+impl Message {
+    /// Returns the frame for clients that have agreed to this window. Whoever needs it first
+    /// compresses it for all.
+    pub(crate) fn frame(&self, window: Option<Window>) -> &Bytes {
+        let deflated = window.and_then(|window| {
+            let deflated = self.deflated.get(window as usize)?;
+            let deflate = || encode_deflated(self.opcode, &self.content, window);
+            deflated.get_or_init(deflate).as_ref()
+        });
+        deflated.unwrap_or(&self.frame)
+    }
 }
 
 impl EncodedItem {
@@ -98,7 +115,7 @@ impl EncodedItem {
     pub(crate) fn bytes_in_queue(&self) -> usize {
         let chunk = self.stream.as_ref().map_or(0, |it| it.chunk.len());
         let frame = match &self.socket {
-            Some(SocketPart::Send { frame, .. }) => frame.len(),
+            Some(SocketPart::Send(message)) => message.frame.len(),
             _ => 0,
         };
         chunk.max(frame)
@@ -166,11 +183,12 @@ impl SocketPart {
             // There are no others.
             _ => (Opcode::Pong, Bytes::new()),
         };
-        Self::Send {
+        Self::Send(Message {
             opcode,
-            frame: ws::encode(opcode, &content),
+            frame: encode(opcode, &content),
+            deflated: [const { OnceLock::new() }; Window::COUNT],
             content,
             content_filters: format.content_filters().into(),
-        }
+        })
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     },
     origin::Origin,
     socket::Io,
-    ws::{Accepted, handshake},
+    ws::{Accepted, deflate::Agreement, handshake},
 };
 
 impl Io for TokioIo<Upgraded> {}
@@ -74,6 +74,12 @@ impl Agreed {
             accepted,
             line: Line::Turns(opened),
         }
+    }
+
+    /// Compresses messages as the client and the hub agree.
+    pub(super) fn compressed(mut self, agreement: Option<Agreement>) -> Self {
+        self.accepted.compress(agreement);
+        self
     }
 
     /// Lets the connection of the client leave HTTP.

@@ -45,6 +45,7 @@ use crate::{
     },
     log::TARGET,
     origin::{ClientAddr, Origin, OriginError, OverTls},
+    ws::deflate::Agreement,
 };
 
 /// The service that hyper calls for each request of one connection.
@@ -202,10 +203,12 @@ async fn forward<S: Origin>(
     match upgrade {
         Some(Ok(client)) => {
             // In a box, since the future of each plain request would have room for it.
+            let deflates = gateway.holder.settings().permessage_deflate;
             let opening = websocket::Handshake {
                 slot,
                 share,
                 exchange,
+                compression: Agreement::of(&parts.headers).filter(|_| deflates),
                 parts,
             };
             return Box::pin(opening.open(gateway, origin, client)).await;

@@ -28,7 +28,7 @@ use crate::{
     http::{refusal::refusal, replay_request::ReplayRequest},
     log::TARGET,
     origin::Origin,
-    ws::{extensions, handshake, is_events},
+    ws::{deflate::Agreement, extensions, handshake, is_events},
 };
 
 /// A request for a WebSocket, as its version of HTTP expresses it.
@@ -85,6 +85,8 @@ pub(super) struct Handshake<'a> {
     pub(super) share: Option<Arc<Share>>,
     pub(super) exchange: Exchange,
     pub(super) parts: Parts,
+    /// How messages are compressed, where the client and the hub agree.
+    pub(super) compression: Option<Agreement>,
 }
 
 impl Handshake<'_> {
@@ -134,7 +136,10 @@ impl Handshake<'_> {
         }
         let replay = ReplayRequest::new(&self.parts, Bytes::new());
         match native::agree(gateway, exchange, id, replay, response).await {
-            Ok(agreed) => agreed.hold(gateway, self.slot, exchange, client).await,
+            Ok(agreed) => {
+                let agreed = agreed.compressed(self.compression);
+                agreed.hold(gateway, self.slot, exchange, client).await
+            }
             Err(response) => response.into(),
         }
     }
@@ -221,7 +226,7 @@ impl Handshake<'_> {
                          it, opens at once"
                     );
                 }
-                let agreed = Agreed::in_events(opened, accepted);
+                let agreed = Agreed::in_events(opened, accepted).compressed(self.compression);
                 agreed.hold(gateway, self.slot, exchange, client).await
             }
             Err(Denied(response)) if native::wants_native(response.status()) => {
@@ -251,7 +256,7 @@ impl Handshake<'_> {
         };
         match consent(gateway, self.share.as_ref(), exchange, &mut opened, first).await {
             Ok(accepted) => {
-                let agreed = Agreed::in_events(opened, accepted);
+                let agreed = Agreed::in_events(opened, accepted).compressed(self.compression);
                 agreed.hold(gateway, self.slot, exchange, client).await
             }
             Err(Denied(response)) => {

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     channels::encoded_item::{EncodedItem, SocketPart},
-    ws::{FrameDecoder, Opcode, PeerMessage, ProtocolError, append_masked, encode, random_mask},
+    ws::{
+        FrameDecoder, Opcode, PeerMessage, ProtocolError, Sender, append_masked, encode,
+        encode_for, random_mask,
+    },
 };
 
 /// How many messages and control frames of one client are taken before others have their turn.
@@ -37,7 +40,10 @@ impl WebSocketSession {
     pub(crate) fn new(session: WsSession, now: Instant) -> Self {
         Self {
             heartbeat: Heartbeat::new(session.settings().heartbeat, now),
-            decoder: FrameDecoder::default(),
+            decoder: FrameDecoder::of(match session.window() {
+                Some(_) => Sender::DeflatingClient,
+                None => Sender::Client,
+            }),
             session,
             pong: None,
             look_at: None,
@@ -210,11 +216,7 @@ impl WebSocketSession {
             return;
         }
         let (content, content_filters) = match part {
-            SocketPart::Send {
-                content,
-                content_filters,
-                ..
-            } => (content.clone(), &**content_filters),
+            SocketPart::Send(message) => (message.content.clone(), &*message.content_filters),
             _ => (Bytes::new(), &[][..]),
         };
         let Verdict::Send(filtered) = client.filtered(index, item, &content, content_filters)
@@ -222,12 +224,13 @@ impl WebSocketSession {
             return;
         };
         match part {
-            SocketPart::Send { opcode, frame, .. } => {
+            SocketPart::Send(message) => {
                 let is_shared = filtered.as_ptr() == content.as_ptr();
+                let window = self.session.window();
                 effects.push(Effect::Send(if is_shared {
-                    frame.clone()
+                    message.frame(window).clone()
                 } else {
-                    encode(*opcode, &filtered)
+                    encode_for(window, message.opcode, &filtered)
                 }));
             }
             SocketPart::Close { code, reason } => {

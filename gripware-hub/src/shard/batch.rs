@@ -8,6 +8,7 @@ use gripware_core::item::Action as ItemAction;
 use crate::{
     channels::encoded_item::{EncodedItem, SocketPart},
     handoff::Framing,
+    ws::deflate::Window,
 };
 
 /// A single item of more bytes than that is shared between threads rather than copied for each.
@@ -22,6 +23,7 @@ pub(super) struct Batch<'a> {
     chunks: OnceCell<Piece>,
     raw: OnceCell<Piece>,
     frames: OnceCell<Piece>,
+    deflated: [OnceCell<Piece>; Window::COUNT],
     pub(super) streams_are_plain: bool,
     pub(super) sockets_are_plain: bool,
 }
@@ -41,9 +43,7 @@ impl<'a> Batch<'a> {
         });
         let sockets_are_plain = items.iter().all(|item| match &item.socket {
             None => true,
-            Some(SocketPart::Send {
-                content_filters, ..
-            }) => content_filters.is_empty(),
+            Some(SocketPart::Send(message)) => message.content_filters.is_empty(),
             Some(_) => false,
         });
         Self {
@@ -51,6 +51,7 @@ impl<'a> Batch<'a> {
             chunks: OnceCell::new(),
             raw: OnceCell::new(),
             frames: OnceCell::new(),
+            deflated: [const { OnceCell::new() }; Window::COUNT],
             streams_are_plain,
             sockets_are_plain,
         }
@@ -67,10 +68,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    pub(super) fn frames(&self) -> &Piece {
-        self.frames.get_or_init(|| {
+    /// Frames for WebSockets that have agreed to this window.
+    pub(super) fn frames(&self, window: Option<Window>) -> &Piece {
+        let deflated = window.and_then(|window| self.deflated.get(window as usize));
+        deflated.unwrap_or(&self.frames).get_or_init(|| {
             self.gather(|item| match &item.socket {
-                Some(SocketPart::Send { frame, .. }) => Some(frame),
+                Some(SocketPart::Send(message)) => Some(message.frame(window)),
                 _ => None,
             })
         })

@@ -49,7 +49,9 @@ impl<'a> Deliverer<'a> {
         let piece = match &state.session.hold {
             _ if !state.session.takes_as_it_is(index) => None,
             Hold::Stream(stream) if batch.streams_are_plain => Some(batch.stream(stream.framing)),
-            Hold::WebSocket(_) if batch.sockets_are_plain => Some(batch.frames()),
+            Hold::WebSocket(socket) if batch.sockets_are_plain => {
+                Some(batch.frames(socket.session.window()))
+            }
             _ => None,
         };
         match piece {

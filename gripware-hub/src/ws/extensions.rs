@@ -46,7 +46,8 @@ pub(crate) fn remove_grip(headers: &mut HeaderMap) {
     }
 }
 
-fn all(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+/// Returns each extension with its parameters, as it is written.
+pub(super) fn all(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(NAME).into_iter();
     values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))

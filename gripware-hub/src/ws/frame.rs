@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use gripware_core::ws::{Close, EventKind, FrameKind, MAX_PING_LEN};
 
-use super::mask::unmask;
+use super::{deflate::Window, mask::unmask};
 
 /// What a frame is. There are no fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,39 @@ pub(crate) fn encode(opcode: Opcode, payload: &[u8]) -> Bytes {
 pub(crate) fn append(frames: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     let payload = cut(opcode, payload);
     frames.reserve(encoded_len(payload.len()));
-    append_head(frames, opcode, payload.len(), 0);
+    append_head(frames, FIN | opcode as u8, payload.len(), 0);
     frames.extend_from_slice(payload);
+}
+
+/// The bytes of one frame that is compressed; `None` if it would not become shorter.
+pub(crate) fn encode_deflated(opcode: Opcode, payload: &[u8], window: Window) -> Option<Bytes> {
+    if opcode.is_control() {
+        return None;
+    }
+    let payload = window.deflate(payload)?;
+    let mut frame = Vec::with_capacity(encoded_len(payload.len()));
+    append_head(&mut frame, FIN | DEFLATED | opcode as u8, payload.len(), 0);
+    frame.extend_from_slice(&payload);
+    Some(frame.into())
+}
+
+/// Writes one frame, compressed where the client has agreed to it and it becomes shorter.
+pub(crate) fn append_for(
+    window: Option<Window>,
+    frames: &mut Vec<u8>,
+    opcode: Opcode,
+    payload: &[u8],
+) {
+    match window.and_then(|window| encode_deflated(opcode, payload, window)) {
+        Some(frame) => frames.extend_from_slice(&frame),
+        None => append(frames, opcode, payload),
+    }
+}
+
+/// The bytes of one frame, compressed where the client has agreed to it and it becomes shorter.
+pub(crate) fn encode_for(window: Option<Window>, opcode: Opcode, payload: &[u8]) -> Bytes {
+    let deflated = window.and_then(|window| encode_deflated(opcode, payload, window));
+    deflated.unwrap_or_else(|| encode(opcode, payload))
 }
 
 /// Writes one frame to an origin behind what `frames` has already. Nobody who has a say in the payload
@@ -78,7 +109,7 @@ pub(crate) fn append(frames: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
 pub(crate) fn append_masked(frames: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: [u8; 4]) {
     let payload = cut(opcode, payload);
     frames.reserve(encoded_len(payload.len()) + mask.len());
-    append_head(frames, opcode, payload.len(), MASKED);
+    append_head(frames, FIN | opcode as u8, payload.len(), MASKED);
     frames.extend_from_slice(&mask);
     let start = frames.len();
     frames.extend_from_slice(payload);
@@ -100,8 +131,8 @@ fn cut(opcode: Opcode, payload: &[u8]) -> &[u8] {
     }
 }
 
-fn append_head(frames: &mut Vec<u8>, opcode: Opcode, length: usize, masked: u8) {
-    frames.push(FIN | opcode as u8);
+fn append_head(frames: &mut Vec<u8>, first: u8, length: usize, masked: u8) {
+    frames.push(first);
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ 0..=125), _) => frames.push(masked | length),
         (_, Ok(length)) => {
@@ -132,6 +163,8 @@ const fn encoded_len(length: usize) -> usize {
 
 /// The frame is the last one of its message.
 pub(super) const FIN: u8 = 0x80;
+/// The message is compressed (RSV1; RFC 7692, section 6).
+pub(super) const DEFLATED: u8 = 0x40;
 /// The payload has a mask, which stands before it.
 pub(super) const MASKED: u8 = 0x80;
 

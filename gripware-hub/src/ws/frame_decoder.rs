@@ -7,17 +7,19 @@ mod head;
 mod message;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gripware_core::ws::{Close, EventKind, MAX_PING_LEN};
+use gripware_core::ws::{Close, EventKind};
 
 use self::{
-    head::{Head, Kind, MAX_HEAD_LEN},
-    message::Message,
+    head::{Head, Kind},
+    message::{Message, deflated, plain},
+    under_way::UnderWay,
 };
-use super::{close::is_legal, frame::encode_close, mask::unmask};
+use super::{close::is_legal, deflate::InflateError, frame::encode_close, mask::unmask};
 
 /// Whose frames are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +27,16 @@ pub(crate) enum Sender {
     /// They are masked.
     #[default]
     Client,
+    /// They are masked, and messages may be compressed.
+    DeflatingClient,
     /// They are not.
     Origin,
+}
+
+impl Sender {
+    const fn is_client(self) -> bool {
+        matches!(self, Self::Client | Self::DeflatingClient)
+    }
 }
 
 /// A whole message or control frame from the other side.
@@ -73,6 +83,13 @@ impl ProtocolError {
         }
     }
 
+    const fn damaged() -> Self {
+        Self {
+            code: 1007,
+            reason: "a compressed message is damaged",
+        }
+    }
+
     const fn too_big() -> Self {
         Self {
             code: 1009,
@@ -99,6 +116,15 @@ impl ProtocolError {
     pub(crate) fn to_frame(self) -> Bytes {
         let content = [&self.code.to_be_bytes(), self.reason.as_bytes()].concat();
         encode_close(&Close::parse(&content))
+    }
+}
+
+impl From<InflateError> for ProtocolError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::Damaged => Self::damaged(),
+            InflateError::TooBig => Self::too_big(),
+        }
     }
 }
 
@@ -132,8 +158,8 @@ impl FrameDecoder {
     /// left of `input`, and all that comes later, is thrown away.
     ///
     /// # Errors
-    /// Where the other side breaks the protocol (1002), a text is not UTF-8 (1007), a message has
-    /// too many empty fragments (1008) or is, or declares to be, over `max_message` (1009).
+    /// Where the other side breaks the protocol (1002), a text is not UTF-8 or what is compressed is
+    /// damaged (1007), a message has too many empty fragments (1008) or is, or declares to be, over `max_message` (1009).
     pub(crate) fn read(
         &mut self,
         input: &mut &[u8],
@@ -260,12 +286,13 @@ fn read_whole(
     let mut payload = frame.get(length..).unwrap_or_default().to_vec();
     unmask(&mut payload, head.mask);
     *input = rest;
-    match head.kind {
-        Kind::Text if str::from_utf8(&payload).is_err() => Err(ProtocolError::not_utf8()),
-        Kind::Text => Ok(Some(PeerMessage::Text(payload.into()))),
-        Kind::Binary | Kind::Continuation => Ok(Some(PeerMessage::Binary(payload.into()))),
-        Kind::Close | Kind::Ping | Kind::Pong => control(head.kind, payload).map(Some),
-    }
+    let is_text = head.kind == Kind::Text;
+    let message = match head.kind {
+        Kind::Close | Kind::Ping | Kind::Pong => control(head.kind, payload),
+        _ if head.is_deflated => deflated(is_text, &payload, max_message),
+        Kind::Text | Kind::Binary | Kind::Continuation => plain(is_text, payload),
+    };
+    message.map(Some)
 }
 
 /// A control frame with its payload.
@@ -287,121 +314,4 @@ fn control(kind: Kind, payload: Vec<u8>) -> Result<PeerMessage, ProtocolError> {
         Some(_) => {}
     }
     Ok(PeerMessage::Close(Close::parse(&payload)))
-}
-
-/// What has come of a frame, and of a message.
-#[derive(Debug, Default)]
-struct UnderWay {
-    /// The head, as far as it has come while there is no `frame`.
-    head: [u8; MAX_HEAD_LEN],
-    head_len: u8,
-    frame: Option<Head>,
-    message: Option<Message>,
-    /// The payload of a control frame, as far as it has come.
-    control: Vec<u8>,
-    /// When it is given up, unless there is progress.
-    deadline: Option<Instant>,
-    /// How many bytes the message had when that was set.
-    noted: usize,
-}
-
-impl UnderWay {
-    /// Takes what `input` has of one frame.
-    fn read(
-        &mut self,
-        input: &mut &[u8],
-        max_message: usize,
-        sender: Sender,
-    ) -> Result<Option<PeerMessage>, ProtocolError> {
-        let mut frame = match self.frame.take() {
-            Some(frame) => frame,
-            None => match self.take_head(input, sender)? {
-                Some(head) => {
-                    self.admit(&head, max_message)?;
-                    head
-                }
-                None => return Ok(None),
-            },
-        };
-        self.take_payload(&mut frame, input)?;
-        if frame.left > 0 {
-            self.frame = Some(frame);
-            return Ok(None);
-        }
-        if frame.kind.is_control() {
-            return control(frame.kind, std::mem::take(&mut self.control)).map(Some);
-        }
-        match self.message.take() {
-            Some(message) if frame.is_final => message.finish().map(Some),
-            message => {
-                self.message = message;
-                Ok(None)
-            }
-        }
-    }
-
-    const fn is_idle(&self) -> bool {
-        self.head_len == 0 && self.frame.is_none() && self.message.is_none()
-    }
-
-    /// Takes from `input` what the head of a frame still lacks.
-    fn take_head(
-        &mut self,
-        input: &mut &[u8],
-        sender: Sender,
-    ) -> Result<Option<Head>, ProtocolError> {
-        let before = usize::from(self.head_len);
-        let room = self.head.get_mut(before..).unwrap_or_default();
-        let filled = room.len().min(input.len());
-        for (to, from) in room.iter_mut().zip(input.iter()) {
-            *to = *from;
-        }
-        let known = self.head.get(..before + filled).unwrap_or_default();
-        let (head, taken) = match Head::parse(known, sender)? {
-            Some((head, length)) => {
-                self.head_len = 0;
-                (Some(head), length.saturating_sub(before))
-            }
-            None => {
-                self.head_len = u8::try_from(known.len()).unwrap_or_default();
-                (None, filled)
-            }
-        };
-        *input = input.get(taken..).unwrap_or_default();
-        Ok(head)
-    }
-
-    fn admit(&mut self, head: &Head, max_message: usize) -> Result<(), ProtocolError> {
-        if head.kind.is_control() {
-            return Ok(());
-        }
-        Message::check(self.message.as_ref(), head, max_message)?;
-        self.message
-            .get_or_insert_with(|| Message::new(head.kind == Kind::Text))
-            .count(head)
-    }
-
-    /// Takes from `input` what a frame's payload still lacks.
-    fn take_payload(&mut self, frame: &mut Head, input: &mut &[u8]) -> Result<(), ProtocolError> {
-        let length = usize::try_from(frame.left)
-            .unwrap_or(usize::MAX)
-            .min(input.len());
-        let (part, rest) = input.split_at_checked(length).unwrap_or((input, &[]));
-        *input = rest;
-        frame.left -= part.len() as u64;
-        let payload = match &mut self.message {
-            Some(message) if !frame.kind.is_control() => &mut message.payload,
-            _ => &mut self.control,
-        };
-        if frame.kind.is_control() && payload.len() + part.len() > MAX_PING_LEN {
-            return Err(ProtocolError::violation("a control frame over 125 bytes"));
-        }
-        let start = payload.len();
-        payload.extend_from_slice(part);
-        frame.mask = unmask(payload.get_mut(start..).unwrap_or_default(), frame.mask);
-        match &mut self.message {
-            Some(message) if !frame.kind.is_control() => message.validate(),
-            _ => Ok(()),
-        }
-    }
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod close;
 mod connection_meta;
+pub(crate) mod deflate;
 mod events_request;
 pub(crate) mod extensions;
 mod frame;
@@ -20,7 +21,10 @@ mod settings;
 pub(crate) use self::{
     connection_meta::ConnectionMeta,
     events_request::EventsRequest,
-    frame::{Opcode, append, append_masked, encode, encode_close, random_mask},
+    frame::{
+        Opcode, append, append_for, append_masked, encode, encode_close, encode_deflated,
+        encode_for, random_mask,
+    },
     frame_decoder::{FrameDecoder, PeerMessage, ProtocolError, Sender},
     opening::{Accepted, Opening, interval, is_events, judge, poll},
     settings::{HeartbeatSettings, WsSettings},

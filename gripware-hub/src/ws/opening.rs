@@ -23,7 +23,10 @@ use http::{
     },
 };
 
-use super::{ConnectionMeta, WsSettings};
+use super::{
+    ConnectionMeta, WsSettings,
+    deflate::{Agreement, Window},
+};
 use crate::http::hop_by_hop::{retain, strip_hop_by_hop};
 
 /// What becomes of a client that asks for a WebSocket.
@@ -66,6 +69,8 @@ pub(crate) struct Accepted {
     pub(crate) body: Bytes,
     /// Whether the origin speaks WebSocket itself, and there are no turns.
     pub(crate) is_native: bool,
+    /// What messages to the client are compressed with; `None` if they are not.
+    pub(crate) window: Option<Window>,
 }
 
 impl Accepted {
@@ -79,6 +84,16 @@ impl Accepted {
             poll: 0,
             body: Bytes::new(),
             is_native: true,
+            window: None,
+        }
+    }
+
+    /// Tells the client what it agrees to with the hub about compressing messages.
+    pub(crate) fn compress(&mut self, agreement: Option<Agreement>) {
+        if let Some(agreement) = agreement {
+            let header = agreement.to_header();
+            self.headers.insert(SEC_WEBSOCKET_EXTENSIONS, header);
+            self.window = Some(agreement.window);
         }
     }
 }
@@ -142,6 +157,7 @@ pub(crate) fn judge(
         poll,
         body,
         is_native: false,
+        window: None,
     }))
 }
 

@@ -252,32 +252,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Asks for a WebSocket, and has it.
     pub(crate) async fn upgrades(&mut self, path: &str) {
+        self.upgrades_with(path, "").await;
+    }
+
+    /// The same with more headers, each with its line end. Gives the head of the answer.
+    pub(crate) async fn upgrades_with(&mut self, path: &str, headers: &str) -> String {
         self.sends(&format!(
             "GET {path} HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{headers}\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         ))
         .await;
         let head = self.reads_until("\r\n\r\n").await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+        head
     }
 
     /// Sends a frame, masked with zeros.
-    pub(crate) async fn sends_frame(&mut self, opcode: u8, payload: &[u8]) {
-        let mut frame = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+    pub(crate) async fn sends_frame(&mut self, first: u8, payload: &[u8]) {
+        let mut frame = vec![0x80 | first];
+        match payload.len() {
+            length @ 0..126 => frame.push(0x80 | length as u8),
+            length => {
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(payload);
         self.sends(frame).await;
     }
 
-    /// Reads a short frame.
+    /// Reads a frame of less than 64 KiB: its first byte but for FIN, and its payload.
     pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
         self.reads(2).await;
-        let (opcode, length) = (self.read[0] & 0xf, usize::from(self.read[1]));
-        assert!(length < 126, "{length}");
-        self.reads(2 + length).await;
-        let frame: Vec<u8> = self.read.drain(..2 + length).collect();
-        (opcode, frame[2..].to_vec())
+        let first = self.read[0] & 0x7f;
+        let (head, length) = match self.read[1] {
+            126 => {
+                self.reads(4).await;
+                let length = u16::from_be_bytes([self.read[2], self.read[3]]);
+                (4, usize::from(length))
+            }
+            length => (2, usize::from(length)),
+        };
+        assert_ne!(length, 127, "a long frame");
+        self.reads(head + length).await;
+        let frame: Vec<u8> = self.read.drain(..head + length).collect();
+        (first, frame[head..].to_vec())
     }
 
     async fn reads(&mut self, count: usize) {

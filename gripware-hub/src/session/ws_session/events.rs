@@ -8,7 +8,7 @@ use gripware_core::ws::{CONTROL_PREFIX, Close, EventKind, Events, MAX_PING_LEN};
 use super::WsSession;
 use crate::{
     session::Effect,
-    ws::{Opcode, append},
+    ws::{Opcode, append, append_for},
 };
 
 /// What goes to the client and its owner because of one answer. Frames that follow each other are
@@ -142,26 +142,30 @@ impl WsSession {
         output: &mut Output<'_>,
     ) -> Result<(), Cow<'static, str>> {
         let Some(prefix) = self.mode.prefix() else {
-            return put(opcode, content, output);
+            return self.put(opcode, content, output);
         };
         if opcode == Opcode::Text && content.starts_with(CONTROL_PREFIX.as_bytes()) {
             self.control(content, now, output);
             return Ok(());
         }
         if let Some(content) = content.strip_prefix(prefix) {
-            return put(opcode, content, output);
+            return self.put(opcode, content, output);
         }
         output.note("a message without the message prefix is dropped");
         Ok(())
     }
-}
-
-/// A message that the client gets. A client would fail on a text that is not UTF-8 and blame the
-/// proxy.
-fn put(opcode: Opcode, content: &[u8], output: &mut Output<'_>) -> Result<(), Cow<'static, str>> {
-    if opcode == Opcode::Text && str::from_utf8(content).is_err() {
-        return Err("a text of the origin is not UTF-8".into());
+    /// A message that the client gets. A client would fail on a text that is not UTF-8 and blame the
+    /// proxy.
+    fn put(
+        &self,
+        opcode: Opcode,
+        content: &[u8],
+        output: &mut Output<'_>,
+    ) -> Result<(), Cow<'static, str>> {
+        if opcode == Opcode::Text && str::from_utf8(content).is_err() {
+            return Err("a text of the origin is not UTF-8".into());
+        }
+        append_for(self.window, &mut output.frames, opcode, content);
+        Ok(())
     }
-    append(&mut output.frames, opcode, content);
-    Ok(())
 }

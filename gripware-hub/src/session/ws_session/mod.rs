@@ -22,7 +22,9 @@ use http::HeaderMap;
 
 use self::{ending::end_with, event_queue::EventQueue, timers::Timers};
 use super::Effect;
-use crate::ws::{Accepted, ConnectionMeta, EventsRequest, PeerMessage, WsSettings};
+use crate::ws::{
+    Accepted, ConnectionMeta, EventsRequest, PeerMessage, WsSettings, deflate::Window,
+};
 
 /// The state of one WebSocket that is open, or was.
 ///
@@ -48,6 +50,8 @@ pub(crate) struct WsSession {
     is_detached: bool,
     /// Whether the origin speaks WebSocket itself, and there are no turns.
     is_native: bool,
+    /// What messages to the client are compressed with; `None` if they are not.
+    window: Option<Window>,
     /// Whether the origin is to be asked although there is nothing to tell.
     is_asking: bool,
 }
@@ -102,6 +106,7 @@ impl Accepted {
             attempts: 0,
             is_detached: false,
             is_native: self.is_native,
+            window: self.window,
             is_asking: false,
         };
         if self.is_forgetful {
@@ -188,6 +193,11 @@ impl WsSession {
 
     pub(crate) fn settings(&self) -> &WsSettings {
         &self.settings
+    }
+
+    /// Returns what messages to the client are compressed with; `None` if they are not.
+    pub(crate) const fn window(&self) -> Option<Window> {
+        self.window
     }
 
     /// How many content bytes and events wait for the origin.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gripware_core::ws::{Frame, WsKeepAlive};
 
 use super::{Stage, WsSession};
-use crate::{session::Effect, ws::encode};
+use crate::{session::Effect, ws::encode_for};
 
 /// What waits for its time beside the next poll. Few sessions have any of it.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl WsSession {
         let keep_alive = keep_alive.map(|keep_alive| {
             let every = keep_alive.timeout().unwrap_or(default);
             KeepAlive {
-                frame: encoded(keep_alive.frame()),
+                frame: self.encoded(keep_alive.frame()),
                 every,
                 is_interval: keep_alive.is_interval(),
                 at: now + every,
@@ -125,7 +125,7 @@ impl WsSession {
         now: Instant,
     ) -> Option<Bytes> {
         let delayed = Delayed {
-            frame: encoded(frame),
+            frame: self.encoded(frame),
             at: now + timeout.unwrap_or(self.settings.delay),
         };
         let earlier = self.timers_mut().delayed.replace(delayed)?;
@@ -156,8 +156,7 @@ impl WsSession {
             self.timers = None;
         }
     }
-}
-
-fn encoded(frame: &Frame) -> Bytes {
-    encode(frame.kind().into(), frame.content())
+    fn encoded(&self, frame: &Frame) -> Bytes {
+        encode_for(self.window, frame.kind().into(), frame.content())
+    }
 }

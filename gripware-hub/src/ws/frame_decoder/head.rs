@@ -1,7 +1,7 @@
 //! The head of a frame.
 
 use super::{ProtocolError, Sender};
-use crate::ws::frame::{FIN, LENGTH_16, LENGTH_64, MASKED};
+use crate::ws::frame::{DEFLATED, FIN, LENGTH_16, LENGTH_64, MASKED};
 
 /// The most bytes of a head: two, eight of a length, four of a mask.
 pub(super) const MAX_HEAD_LEN: usize = 14;
@@ -32,6 +32,8 @@ impl Kind {
 pub(super) struct Head {
     pub(super) kind: Kind,
     pub(super) is_final: bool,
+    /// Whether the message that begins with it is compressed.
+    pub(super) is_deflated: bool,
     /// How many bytes of the payload are still to come.
     pub(super) left: u64,
     /// The mask of the payload's next byte, and so on. An origin's frame has none, which is all zeros.
@@ -49,9 +51,6 @@ impl Head {
             return Ok(None);
         };
         let (first, second) = (*first, *second);
-        if first & RESERVED != 0 {
-            return Err(ProtocolError::violation("a reserved bit is set"));
-        }
         let kind = match first & OPCODE {
             0x0 => Kind::Continuation,
             0x1 => Kind::Text,
@@ -61,6 +60,17 @@ impl Head {
             0xa => Kind::Pong,
             _ => return Err(ProtocolError::violation("an unknown opcode")),
         };
+        let may_be_deflated =
+            sender == Sender::DeflatingClient && matches!(kind, Kind::Text | Kind::Binary);
+        let is_deflated = may_be_deflated && first & DEFLATED != 0;
+        let reserved = if is_deflated {
+            RESERVED ^ DEFLATED
+        } else {
+            RESERVED
+        };
+        if first & reserved != 0 {
+            return Err(ProtocolError::violation("a reserved bit is set"));
+        }
         let is_final = first & FIN != 0;
         let length = second & LENGTH;
         if kind.is_control() && (!is_final || length >= LENGTH_16) {
@@ -68,26 +78,27 @@ impl Head {
                 "a control frame is fragmented or over 125 bytes",
             ));
         }
-        match (sender, second & MASKED != 0) {
-            (Sender::Client, true) | (Sender::Origin, false) => {}
-            (Sender::Client, false) => {
+        match (sender.is_client(), second & MASKED != 0) {
+            (true, true) | (false, false) => {}
+            (true, false) => {
                 return Err(ProtocolError::violation("a frame is not masked"));
             }
-            (Sender::Origin, true) => {
+            (false, true) => {
                 return Err(ProtocolError::violation("a frame of a server is masked"));
             }
         }
         let Some((left, rest)) = Self::length(length, rest)? else {
             return Ok(None);
         };
-        let (mask, rest) = match (sender, rest.split_first_chunk()) {
-            (Sender::Origin, _) => ([0; 4], rest),
-            (Sender::Client, Some((mask, rest))) => (*mask, rest),
-            (Sender::Client, None) => return Ok(None),
+        let (mask, rest) = match (sender.is_client(), rest.split_first_chunk()) {
+            (false, _) => ([0; 4], rest),
+            (true, Some((mask, rest))) => (*mask, rest),
+            (true, None) => return Ok(None),
         };
         let head = Self {
             kind,
             is_final,
+            is_deflated,
             left,
             mask,
         };

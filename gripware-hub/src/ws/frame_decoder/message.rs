@@ -1,6 +1,7 @@
 //! A message that comes in pieces.
 
 use super::{Head, Kind, PeerMessage, ProtocolError};
+use crate::ws::deflate::inflate;
 
 /// The most fragments without content that a message may have. They cost the client next to
 /// nothing and never fill a message up, so something else has to end them; nobody sends more than
@@ -11,6 +12,7 @@ const MAX_EMPTY_FRAGMENTS: u8 = 64;
 #[derive(Debug)]
 pub(super) struct Message {
     is_text: bool,
+    is_deflated: bool,
     empty_fragments: u8,
     /// How many bytes of a text are known to be UTF-8.
     valid: usize,
@@ -18,9 +20,11 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) const fn new(is_text: bool) -> Self {
+    /// One that begins with this frame.
+    pub(super) const fn new(first: &Head) -> Self {
         Self {
-            is_text,
+            is_text: matches!(first.kind, Kind::Text),
+            is_deflated: first.is_deflated,
             empty_fragments: 0,
             valid: 0,
             payload: Vec::new(),
@@ -75,7 +79,7 @@ impl Message {
     /// Looks at what has come since the last time, so that a text that is none fails early and no
     /// byte is looked at more than a few times.
     pub(super) fn validate(&mut self) -> Result<(), ProtocolError> {
-        if !self.is_text {
+        if !self.is_text || self.is_deflated {
             return Ok(());
         }
         match str::from_utf8(self.payload.get(self.valid..).unwrap_or_default()) {
@@ -87,7 +91,10 @@ impl Message {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<PeerMessage, ProtocolError> {
+    pub(super) fn finish(self, max_message: usize) -> Result<PeerMessage, ProtocolError> {
+        if self.is_deflated {
+            return deflated(self.is_text, &self.payload, max_message);
+        }
         if !self.is_text {
             return Ok(PeerMessage::Binary(self.payload.into()));
         }
@@ -95,5 +102,23 @@ impl Message {
             return Err(ProtocolError::not_utf8());
         }
         Ok(PeerMessage::Text(self.payload.into()))
+    }
+}
+
+/// A message that has come compressed.
+pub(super) fn deflated(
+    is_text: bool,
+    payload: &[u8],
+    max_message: usize,
+) -> Result<PeerMessage, ProtocolError> {
+    plain(is_text, inflate(payload, max_message)?)
+}
+
+/// A message that has come in one piece.
+pub(super) fn plain(is_text: bool, payload: Vec<u8>) -> Result<PeerMessage, ProtocolError> {
+    match is_text {
+        true if str::from_utf8(&payload).is_err() => Err(ProtocolError::not_utf8()),
+        true => Ok(PeerMessage::Text(payload.into())),
+        false => Ok(PeerMessage::Binary(payload.into())),
     }
 }

@@ -1,6 +1,6 @@
 use proptest::{collection::vec, prelude::*};
 
-use crate::ws::frame_decoder::*;
+use crate::ws::{deflate::Window, frame_decoder::*};
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const MAX: usize = 100_000;
@@ -350,5 +350,36 @@ proptest! {
         let start = masked.len() - payload.len();
         masked.splice(start..start, [0; 4]);
         prop_assert_eq!(read_in(&masked, &[masked.len()], MAX), (decoded, None));
+    }
+}
+
+#[test]
+fn a_compressed_message_is_read_however_it_arrives() {
+    let text = "what is new? ".repeat(100);
+    let payload = Window::Large.deflate(text.as_bytes()).unwrap();
+    let (start, end) = payload.split_at(10);
+    let whole = frame(0xc1, &payload);
+    let parts = [frame(0x41, start), frame(0x89, b""), frame(0x80, end)].concat();
+    for input in [whole, parts] {
+        for piece in [1, 7, input.len()] {
+            let mut reader = FrameDecoder::of(Sender::DeflatingClient);
+            let mut said = Vec::new();
+            for mut bytes in input.chunks(piece) {
+                while let Some(message) = reader.read(&mut bytes, text.len()).unwrap() {
+                    said.push(message);
+                }
+            }
+            said.retain(|message| !matches!(message, PeerMessage::Ping(_)));
+            assert_eq!(said, [PeerMessage::Text(text.clone().into())]);
+        }
+        let mut reader = FrameDecoder::of(Sender::DeflatingClient);
+        let mut bytes = &*input;
+        let error = loop {
+            match reader.read(&mut bytes, text.len() - 1) {
+                Err(error) => break error,
+                Ok(message) => assert!(!matches!(message, None | Some(PeerMessage::Text(_)))),
+            }
+        };
+        assert_eq!(error.code(), 1009);
     }
 }
