@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use gripware_core::{Item, ItemError};
+use memchr::memmem;
 
 use crate::{EntryId, Epoch};
 
@@ -115,20 +116,14 @@ fn placeholder() -> String {
 fn split(json: &Bytes, needle: &[u8]) -> impl Iterator<Item = Bytes> {
     let mut start = 0;
     let mut ends = Vec::new();
-    while let Some(at) = find(json.get(start..).unwrap_or_default(), needle) {
-        ends.push((start, start + at));
-        start += at + needle.len();
+    for at in memmem::find_iter(json, needle) {
+        ends.push((start, at));
+        start = at + needle.len();
     }
     ends.push((start, json.len()));
     let json = json.clone();
     ends.into_iter()
         .map(move |(start, end)| json.slice(start..end))
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
 }
 
 #[cfg(test)]
