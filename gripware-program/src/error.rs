@@ -27,6 +27,11 @@ impl ConfigError {
 }
 
 impl Failure {
+    /// A failure about the value of a setting, which is called by the name of its flag or variable.
+    pub fn setting(name: &str, what: impl fmt::Display) -> Self {
+        ConfigError::new(format_args!("{name}: {what}")).into()
+    }
+
     /// A failure with this text that is not about a setting.
     pub fn other(what: impl fmt::Display) -> Self {
         Self::Other(one_line(what))

@@ -1,5 +1,5 @@
 //! What gripware's programs have in common: settings from flags, variables and a file, values with
-//! units, errors on one line, a log, signals, and exit statuses.
+//! units, errors on one line, a log, signals, serving until one comes, and exit statuses.
 //!
 //! A program describes its settings as a [`clap::Parser`], and nothing else of them stands twice:
 //! variables and the keys of the file have the flags' names.
@@ -45,6 +45,7 @@ mod log;
 mod log_time;
 pub mod parse;
 mod run;
+mod server;
 mod settings;
 mod signals;
 
@@ -55,6 +56,7 @@ pub use self::{
     listen::Listener,
     log::LogFilter,
     run::{announce, block_on, exit},
+    server::{DRAIN, Server, Stop},
     settings::{Given, explain, read},
     signals::{Asked, Signals},
 };

@@ -1,27 +1,19 @@
 //! Serving, until a signal.
 
-use std::{env, fmt::Display, pin::pin, time::Duration};
+use std::env;
 
 use gripware_core::ErrorChain;
 use gripware_hub::{BuildError, Hub};
-use gripware_program::{ConfigError, Failure, Signals, announce};
+use gripware_program::{ConfigError, DRAIN, Failure, Server};
 use gripware_state::State;
 use gripware_templar::{Backend, Broker, HeaderMapping, NotifyOnline, Templar, TemplarBuilder};
 use http::HeaderName;
-use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
     options::{Options, RoomsMode, Secret},
     rabbitmq::Rabbitmq,
     request_kwargs::asked_with,
 };
-
-/// How long clients and requests may take when the program ends.
-const DRAIN: Duration = Duration::from_secs(3);
-
-/// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
-/// off by then.
-const CUT_OFF: Duration = Duration::from_secs(4);
 
 /// How many subscriptions a connection may have with the hub inside, where it is not said.
 const MAX_SUBSCRIPTIONS: usize = 1000;
@@ -32,7 +24,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const STATE: &str = "GRIPWARE_STATE";
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
     let origins = options.allowed_origins.clone();
     let max_subscriptions = options.max_subscriptions.map(usize::from);
     let of_hub = max_subscriptions.unwrap_or(MAX_SUBSCRIPTIONS);
@@ -58,7 +49,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-            BuildError::Relay(error) => wrong("GRIPWARE_RELAY", ErrorChain(&error)),
+            BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
             error => Failure::other(ErrorChain(&error)),
         })?;
     let state = state()?;
@@ -72,7 +63,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         None => builder,
     };
     let templar = configured(builder, &options)?.build();
-    let templar = templar.map_err(|error| wrong("--max-subscriptions", error))?;
+    let templar = templar.map_err(|error| Failure::setting("--max-subscriptions", error))?;
     let broker = broker(&options)?;
     if let (Some(max), false) = (max_subscriptions, hub.is_embedded()) {
         tracing::warn!(
@@ -81,11 +72,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             max + own_channels
         );
     }
-    let listening = |error| wrong("--listen", error);
-    let listener = TcpListener::bind(&options.listen)
-        .await
-        .map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
+    let server = Server::bind("--listen", &options.listen).await?;
     if let Some(broker) = broker {
         // Each process publishes each trigger to clients of its own, or one of them to all.
         let broker = match is_alone {
@@ -95,31 +82,15 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         let templar = templar.clone();
         tokio::spawn(async move { templar.listen(broker).await });
     }
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = hub
-        .serve(listener, templar.router())
-        .with_graceful_shutdown(async {
-            // It is dropped where it is meant as well.
-            let _ = stopped.await;
-        });
-    let mut serving = pin!(serving.into_future());
-    announce(&format!("listening on {address}\n"));
-    tokio::select! {
-        ended = &mut serving => {
-            ended.map_err(Failure::other)?;
-            return Err(Failure::other("serving ended by itself"));
+    let serving = server.run(|listener, stop| {
+        let serving = hub.serve(listener, templar.router());
+        async move {
+            let ended = serving.with_graceful_shutdown(stop).await;
+            templar.finish_hooks().await;
+            ended
         }
-        () = signals.end() => drop(stop),
-    }
-    let ending = async {
-        // How it ends is of no matter any more.
-        let _ = serving.await;
-        templar.finish_hooks().await;
-    };
-    if timeout(CUT_OFF, ending).await.is_err() {
-        tracing::warn!("what was still under way is cut off");
-    }
-    Ok(())
+    });
+    serving.await
 }
 
 fn backend(options: &Options) -> Result<Backend, Failure> {
@@ -131,12 +102,13 @@ fn backend(options: &Options) -> Result<Backend, Failure> {
             return Err(ConfigError::new("--api-url is required, or --api-socket").into());
         }
     };
-    let backend = backend.map_err(|error| wrong("--api-url", ErrorChain(&error)))?;
+    let backend = backend.map_err(|error| Failure::setting("--api-url", ErrorChain(&error)))?;
     Ok(asked_with(backend, &options.request_kwargs))
 }
 
 fn broker(options: &Options) -> Result<Option<Broker>, Failure> {
-    let rabbitmq = Rabbitmq::new(&options.rabbitmq).map_err(|error| wrong("RABBITMQ", error))?;
+    let rabbitmq =
+        Rabbitmq::new(&options.rabbitmq).map_err(|error| Failure::setting("RABBITMQ", error))?;
     let of_rabbitmq = rabbitmq
         .as_ref()
         .map(|rabbitmq| (&rabbitmq.url, "RABBITMQ"));
@@ -144,14 +116,16 @@ fn broker(options: &Options) -> Result<Option<Broker>, Failure> {
     let Some((Secret(url), name)) = of_amqp.or(of_rabbitmq) else {
         return Ok(None);
     };
-    let broker = Broker::new(url).map_err(|error| wrong(name, error))?;
+    let broker = Broker::new(url).map_err(|error| Failure::setting(name, error))?;
     let exchange = options.exchange.as_ref();
     let exchange = exchange.or(rabbitmq.as_ref().and_then(|it| it.exchange_name.as_ref()));
     let broker = match exchange {
         Some(exchange) => broker.exchange(exchange),
         None => Ok(broker),
     };
-    broker.map(Some).map_err(|error| wrong("--exchange", error))
+    broker
+        .map(Some)
+        .map_err(|error| Failure::setting("--exchange", error))
 }
 
 fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuilder, Failure> {
@@ -179,7 +153,7 @@ fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuild
     }
     for key in options.trigger_key.iter().flat_map(|keys| &keys.0) {
         let added = builder.trigger_key(&key.0);
-        builder = added.map_err(|error| wrong("--trigger-key", ErrorChain(&error)))?;
+        builder = added.map_err(|error| Failure::setting("--trigger-key", ErrorChain(&error)))?;
     }
     if options.notify_online {
         builder = builder.hooks(NotifyOnline);
@@ -195,9 +169,5 @@ fn state() -> Result<Option<State>, Failure> {
     let state = State::with([gripware_redis::state()]).from_env();
     state
         .map(Some)
-        .map_err(|error| wrong(STATE, ErrorChain(&error)))
-}
-
-fn wrong(name: &str, error: impl Display) -> Failure {
-    ConfigError::new(format_args!("{name}: {error}")).into()
+        .map_err(|error| Failure::setting(STATE, ErrorChain(&error)))
 }

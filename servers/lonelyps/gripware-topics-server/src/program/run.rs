@@ -1,27 +1,19 @@
 //! Serving, until a signal.
 
-use std::{env, fmt::Display, pin::pin, time::Duration};
+use std::env;
 
 use gripware_core::ErrorChain;
 use gripware_hub::{BuildError, Hub};
-use gripware_program::{ConfigError, Failure, Signals, announce};
+use gripware_program::{ConfigError, DRAIN, Failure, Server};
 use gripware_state::State;
 use gripware_topics::{Auth, ws::MAX_MESSAGE};
-use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use super::options::{Db, Options};
 use crate::{Broadcaster, RecordsStore, Settings, SqliteStore, StoreLimits, Targets};
 
-/// How long what is under way may take when the program ends.
-const DRAIN: Duration = Duration::from_secs(3);
-
 /// Most turns of WebSockets at a time that clients of one address have: many subscribers may be behind
 /// one.
 const MAX_TURNS: usize = 768;
-
-/// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
-/// off by then.
-const CUT_OFF: Duration = Duration::from_secs(4);
 
 /// Most requests in progress from one address. Those who publish are servers, many of which may be
 /// behind one address, and each of their requests takes as long as its deliveries; what they take of
@@ -35,9 +27,8 @@ const MAX_TURN: usize = MAX_MESSAGE + 1024 * 1024;
 const STATE: &str = "GRIPWARE_STATE";
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
     let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
-    let auth = auth.map_err(|error| wrong("--secrets", ErrorChain(&error)))?;
+    let auth = auth.map_err(|error| Failure::setting("--secrets", ErrorChain(&error)))?;
     let hub = Hub::builder()
         .drain(DRAIN)
         .max_client_requests(MAX_REQUESTS)
@@ -50,23 +41,19 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-            BuildError::Relay(error) => wrong("GRIPWARE_RELAY", ErrorChain(&error)),
+            BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
             error => Failure::other(ErrorChain(&error)),
         })?;
-    let listening = |error| wrong("--listen", error);
-    let listener = TcpListener::bind(&options.listen)
-        .await
-        .map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
+    let server = Server::bind("--listen", &options.listen).await?;
     let auth = match auth {
         Some(auth) => auth,
-        None if address.ip().to_canonical().is_loopback() => {
+        None if server.address().ip().to_canonical().is_loopback() => {
             tracing::warn!("without --secrets whoever reaches this may publish and subscribe");
             Auth::none()
         }
         None => {
             let text = "they are needed where others than this machine can connect";
-            return Err(wrong("--secrets", text));
+            return Err(Failure::setting("--secrets", text));
         }
     };
     let targets = options.allow_target.into_iter();
@@ -84,7 +71,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     builder = match (state()?, options.db) {
         (Some(_), Db::Sqlite(_)) => {
             let text = format_args!("a file is of one broadcaster, and {STATE} is of several");
-            return Err(wrong("--db", text));
+            return Err(Failure::setting("--db", text));
         }
         (Some(state), Db::Memory) => {
             let store = RecordsStore::open(state.records(), StoreLimits::default()).await;
@@ -92,7 +79,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         }
         (None, Db::Sqlite(path)) => {
             let store = SqliteStore::open(path, StoreLimits::default());
-            builder.store(store.map_err(|error| wrong("--db", ErrorChain(&error)))?)
+            builder.store(store.map_err(|error| Failure::setting("--db", ErrorChain(&error)))?)
         }
         (None, Db::Memory) => builder,
     };
@@ -104,27 +91,11 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let broadcaster = builder
         .build()
         .map_err(|error| Failure::other(ErrorChain(&error)))?;
-
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = hub
-        .serve(listener, broadcaster.router())
-        .with_graceful_shutdown(async {
-            // It is dropped where it is meant as well.
-            let _ = stopped.await;
-        });
-    let mut serving = pin!(serving.into_future());
-    announce(&format!("listening on {address}\n"));
-    tokio::select! {
-        ended = &mut serving => {
-            ended.map_err(Failure::other)?;
-            return Err(Failure::other("serving ended by itself"));
-        }
-        () = signals.end() => drop(stop),
-    }
-    if timeout(CUT_OFF, serving).await.is_err() {
-        tracing::warn!("what was still under way is cut off");
-    }
-    Ok(())
+    let serving = server.run(|listener, stop| {
+        let serving = hub.serve(listener, broadcaster.router());
+        serving.with_graceful_shutdown(stop).into_future()
+    });
+    serving.await
 }
 
 /// What several broadcasters share, if they do.
@@ -135,11 +106,7 @@ fn state() -> Result<Option<State>, Failure> {
     let state = State::with([gripware_redis::state()]).from_env();
     state
         .map(Some)
-        .map_err(|error| wrong(STATE, ErrorChain(&error)))
-}
-
-fn wrong(name: &str, error: impl Display) -> Failure {
-    ConfigError::new(format_args!("{name}: {error}")).into()
+        .map_err(|error| Failure::setting(STATE, ErrorChain(&error)))
 }
 
 /// Takes as many open files as it may: each subscriber that is delivered to has a connection, and
