@@ -1,6 +1,6 @@
 //! Triggers from RabbitMQ, with the exchange and the queues of high-templar 3.1.0.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use futures_util::StreamExt as _;
 use gripware_core::ErrorChain;
@@ -103,7 +103,7 @@ impl Broker {
                 Ok(()) => "the broker has ended the consumer".to_owned(),
                 Err(error) => ErrorChain(&error).to_string(),
             };
-            app.counts().broker_losses.add(1);
+            app.counts().broker_losses.fetch_add(1, Relaxed);
             tracing::error!(error, "no triggers are read, as the broker is lost");
             tokio::time::sleep(PAUSE).await;
         }
@@ -206,8 +206,8 @@ async fn receive(app: &App, delivery: &Delivery) {
         // What goes wrong is counted and in the log.
         Ok(trigger) => drop(app.trigger(&trigger).await),
         Err(error) => {
-            app.counts().triggers_received.add(1);
-            app.counts().triggers_lost.add(1);
+            app.counts().triggers_received.fetch_add(1, Relaxed);
+            app.counts().triggers_lost.fetch_add(1, Relaxed);
             tracing::warn!(
                 error = &error as &dyn Error,
                 "a message of the broker is no trigger"

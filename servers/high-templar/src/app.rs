@@ -3,7 +3,7 @@
 use std::{
     error::Error as StdError,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, SystemTime},
 };
 
@@ -140,23 +140,23 @@ impl App {
             open_connections: sizes.connections,
             num_rooms: sizes.rooms,
             online_since: unix_seconds(self.0.online_since),
-            rabbitmq_messages_received: counts.triggers_received.get(),
-            rabbitmq_messages_lost: counts.triggers_lost.get(),
-            ws_messages_received: counts.frames_received.get(),
-            ws_messages_send: counts.frames_sent.get(),
-            ws_messages_send_error: counts.frames_lost.get(),
+            rabbitmq_messages_received: counts.triggers_received.load(Relaxed),
+            rabbitmq_messages_lost: counts.triggers_lost.load(Relaxed),
+            ws_messages_received: counts.frames_received.load(Relaxed),
+            ws_messages_send: counts.frames_sent.load(Relaxed),
+            ws_messages_send_error: counts.frames_lost.load(Relaxed),
             ws_messages_send_queued: 0,
-            rabbitmq_connections_lost: counts.broker_losses.get(),
-            hooks_skipped: counts.hooks_skipped.get(),
+            rabbitmq_connections_lost: counts.broker_losses.load(Relaxed),
+            hooks_skipped: counts.hooks_skipped.load(Relaxed),
         })
     }
 
     /// Publishes a trigger to whoever hears it.
     pub(crate) async fn trigger(&self, trigger: &Trigger) -> Result<(), DeliverError> {
-        self.counts().triggers_received.add(1);
+        self.counts().triggers_received.fetch_add(1, Relaxed);
         let delivered = self.deliver(trigger).await;
         if let Err(error) = &delivered {
-            self.counts().triggers_lost.add(1);
+            self.counts().triggers_lost.fetch_add(1, Relaxed);
             tracing::error!(
                 error = error as &dyn StdError,
                 "a trigger was not published"
@@ -176,10 +176,11 @@ impl App {
         };
         let frames = self.sessions().subscriptions_of(&rooms);
         let published = self.publish(trigger, &rooms).await;
-        match &published {
-            Ok(()) => self.counts().frames_sent.add(frames),
-            Err(_) => self.counts().frames_lost.add(frames),
-        }
+        let counter = match &published {
+            Ok(()) => &self.counts().frames_sent,
+            Err(_) => &self.counts().frames_lost,
+        };
+        counter.fetch_add(frames as u64, Relaxed);
         Ok(published?)
     }
 
@@ -218,7 +219,7 @@ impl App {
         if let Some(hooks) = &self.0.hooks
             && !hooks.run(id, headers, event)
         {
-            self.counts().hooks_skipped.add(1);
+            self.counts().hooks_skipped.fetch_add(1, Relaxed);
             tracing::warn!(?event, "a hook was left out, as too many are under way");
         }
     }

@@ -1,36 +1,23 @@
 //! What has happened since the start.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 
 /// Counters, each of which only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    pub(crate) triggers_received: Count,
+    pub(crate) triggers_received: AtomicU64,
     /// Messages that are no triggers, and triggers that no proxy took.
-    pub(crate) triggers_lost: Count,
-    pub(crate) frames_received: Count,
-    pub(crate) frames_sent: Count,
+    pub(crate) triggers_lost: AtomicU64,
+    pub(crate) frames_received: AtomicU64,
+    pub(crate) frames_sent: AtomicU64,
     /// Frames that no proxy took.
-    pub(crate) frames_lost: Count,
+    pub(crate) frames_lost: AtomicU64,
     /// Hooks that were left out, as too many were under way.
-    pub(crate) hooks_skipped: Count,
+    pub(crate) hooks_skipped: AtomicU64,
     /// How often the broker was lost, or not there.
-    pub(crate) broker_losses: Count,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn add(&self, n: usize) {
-        self.0.fetch_add(n as u64, Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
+    pub(crate) broker_losses: AtomicU64,
 }
 
 /// What [`Templar::status`](crate::Templar::status) tells, under high-templar's names.

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, SystemTime},
 };
 
@@ -155,7 +156,7 @@ impl Turn {
             self.ws.subscribe(user_channel(&id))?;
         }
         self.connection = Connection::new(allowed, SystemTime::now());
-        self.app.counts().frames_sent.add(1);
+        self.app.counts().frames_sent.fetch_add(1, Relaxed);
         self.app.run_hook(id, &self.headers, UserEvent::Connect);
         Ok(true)
     }
@@ -203,7 +204,7 @@ impl Turn {
     }
 
     async fn frame(&mut self, id: &str, message: &Message) -> TurnResult {
-        self.app.counts().frames_received.add(1);
+        self.app.counts().frames_received.fetch_add(1, Relaxed);
         let frame = str::from_utf8(message.as_bytes());
         let frame = frame.map_or(ClientFrame::NotJson, ClientFrame::parse);
         // As high-templar has it, whatever the client's own request id.
@@ -211,7 +212,7 @@ impl Turn {
         match frame {
             ClientFrame::Ping => {
                 self.app.run_hook(id, &self.headers, UserEvent::Ping);
-                self.app.counts().frames_sent.add(1);
+                self.app.counts().frames_sent.fetch_add(1, Relaxed);
                 Ok(self.ws.send_text("pong")?)
             }
             ClientFrame::Subscribe { room, request_id } => self.subscribe(room, request_id),
@@ -289,7 +290,7 @@ impl Turn {
     }
 
     fn send(&mut self, frame: &ServerFrame<'_>) -> TurnResult {
-        self.app.counts().frames_sent.add(1);
+        self.app.counts().frames_sent.fetch_add(1, Relaxed);
         Ok(self.ws.send_json(frame)?)
     }
 
