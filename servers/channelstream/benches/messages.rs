@@ -14,11 +14,14 @@
     reason = "it is a benchmark"
 )]
 
+#[path = "../../../benches/servers/running.rs"]
+mod running;
+
 use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -30,11 +33,13 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::mpsc,
     time::{sleep, timeout},
 };
 use tokio_tungstenite::{client_async, tungstenite::Message};
+
+use self::running::{Running, free};
 
 const SECRET: &str = "s3cret";
 
@@ -52,41 +57,6 @@ const CALLERS: usize = 4;
 
 /// Whatever has not come after so long a silence is lost.
 const SILENCE: Duration = Duration::from_secs(10);
-
-/// A program that ends with this.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.stderr(Stdio::null()).spawn();
-        Self(child.expect("tests/peers installs it"))
-    }
-
-    async fn listens(&mut self, address: SocketAddr) {
-        while TcpStream::connect(address).await.is_err() {
-            let ended = self.0.try_wait().expect("a child of ours");
-            assert!(ended.is_none(), "it has ended with {ended:?}");
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Kilobytes that are in memory.
-    fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()));
-        let status = status.expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let number = line.and_then(|line| line.split_ascii_whitespace().nth(1));
-        number.expect("a size").parse().expect("a number")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[tokio::main]
 async fn main() {
@@ -111,15 +81,24 @@ async fn main() {
     }
 }
 
+/// Kilobytes of a program that are in memory.
+fn memory(server: &Running) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.0.id()));
+    let status = status.expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_ascii_whitespace().nth(1));
+    number.expect("a size").parse().expect("a number")
+}
+
 async fn measure(name: &str, server: &Running, address: SocketAddr, burst: usize) {
-    let before = server.memory();
+    let before = memory(server);
     let begun = Instant::now();
     let (heard, mut arrived) = mpsc::unbounded_channel();
     let opening = stream::iter(0..SOCKETS).map(|n| open(address, n, heard.clone()));
     let browsers: Vec<_> = opening.buffer_unordered(20).collect().await;
     let took = begun.elapsed();
     sleep(Duration::from_secs(1)).await;
-    let each = server.memory().saturating_sub(before) as f64 / SOCKETS as f64;
+    let each = memory(server).saturating_sub(before) as f64 / SOCKETS as f64;
     println!("{name}: {SOCKETS} sockets in {took:.1?}, {each:.1} kB each");
 
     // All of them hear a burst.
@@ -245,12 +224,6 @@ async fn open(
             }
         }
     })
-}
-
-/// An address that nobody listens at.
-async fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    listener.local_addr().expect("an address")
 }
 
 fn original() -> Command {

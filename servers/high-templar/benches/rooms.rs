@@ -15,10 +15,13 @@
     reason = "it is a benchmark"
 )]
 
+#[path = "../../../benches/servers/running.rs"]
+mod running;
+
 use std::{
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -33,9 +36,11 @@ use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+
+use self::running::{Running, free};
 
 const SOCKETS: usize = 1_000;
 const ROOMS_EACH: usize = 10;
@@ -62,32 +67,6 @@ struct Bench {
     lost: usize,
 }
 
-/// A program that ends with this.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.stderr(Stdio::null()).spawn();
-        Self(child.expect("tests/peers installs it"))
-    }
-
-    async fn listens(&mut self, address: SocketAddr) {
-        while TcpStream::connect(address).await.is_err() {
-            let ended = self.0.try_wait().expect("a child of ours");
-            assert!(ended.is_none(), "it has ended with {ended:?}");
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -110,12 +89,6 @@ async fn main() {
         .arg(rabbitmq.0.id().to_string())
         .status();
     let _ = rabbitmq.0.wait();
-}
-
-/// An address that nobody listens at.
-async fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    listener.local_addr().expect("an address")
 }
 
 /// Debian's, with a port mapper of its own.
