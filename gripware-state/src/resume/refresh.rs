@@ -92,6 +92,17 @@ impl History {
     }
 }
 
+impl History {
+    /// Asks for the turns that [`refreshing`](Self::refreshing) tells of, for a WebSocket that has
+    /// subscribed without [`SocketResume`](super::SocketResume), by its `Connection-Id`. Returns at
+    /// once, and does nothing where it was not set how to ask. It has to be called in a tokio runtime.
+    pub fn refresh_soon(&self, connection: &str) {
+        if let Some(refresher) = &self.refresher {
+            refresher.ask(connection);
+        }
+    }
+}
+
 impl Refresher {
     /// Asks for turns of a connection, without waiting for them.
     pub(super) fn ask(&self, connection: &str) {

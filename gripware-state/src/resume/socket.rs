@@ -154,9 +154,7 @@ impl SocketResume {
     fn follow(&self, ws: &mut WebSocketContext, position: Position) -> Result<(), SocketError> {
         let channel = self.channel.clone().with_prev_id(position.to_string());
         ws.subscribe(channel.map_err(StateError::invalid)?)?;
-        if let Some(refresher) = &self.history.refresher {
-            refresher.ask(ws.connection_id().as_str());
-        }
+        self.history.refresh_soon(ws.connection_id().as_str());
         Ok(())
     }
 
