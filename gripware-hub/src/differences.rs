@@ -7,6 +7,7 @@
 //! Of what later versions brought the hub has gone links, `refresh`, `Content-Bytes-Accepted` and the
 //! limit of five filters; of 2.0 it has not got `http-check` and `http-modify`, which let everything
 //! pass, as filters of unknown names do. `Grip-Feature` says so: it has `link:gone`, and no `session`.
+//! It has `subscribe:prev-id` as well, for the turn that a `subscribe` of an older id makes.
 //!
 //! # Holds
 //! | Pushpin | the hub | because |

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue};
 /// The features of the hub, as the origin is told (GRIP 1.2).
 const FEATURES: HeaderValue = HeaderValue::from_static(
     "status, link:next, link:gone, filter:skip-self, filter:skip-users, filter:require-sub, \
-     filter:build-id, filter:var-subst",
+     filter:build-id, filter:var-subst, subscribe:prev-id",
 );
 
 /// Signs requests to the origin, as proof that they came through this proxy (GRIP 1.3).

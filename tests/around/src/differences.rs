@@ -23,7 +23,7 @@ pub const SIGNED: Difference = of(
     &[],
     &[
         "| grip-feature: status, link:next, link:gone, filter:skip-self, filter:skip-users, \
-         filter:require-sub, filter:build-id, filter:var-subst",
+         filter:require-sub, filter:build-id, filter:var-subst, subscribe:prev-id",
         "| grip-sig: ...",
     ],
     "an application that holds checks who asks it, and for what",
