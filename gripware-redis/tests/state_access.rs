@@ -43,7 +43,7 @@ async fn all(backends: &Backends) -> Result<(), StateError> {
     let records = Records::new(backends.records.clone());
     records.put("k", &1, Expect::Any, None).await?;
     records.get::<u8>("k").await?;
-    records.take_expired(10).await?;
+    records.take_expired("k", 10).await?;
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn login(
     let token = random()?;
     // Records that have expired wait for somebody who takes them. Nobody asks for these, so each
     // login clears away more than it adds.
-    app.records.take_expired(2).await?;
+    app.records.take_expired("token", 2).await?;
     let user = User { name, is_moderator };
     let lifetime = Some(LIFETIME);
     app.records

@@ -35,8 +35,9 @@ impl Keys {
         format!("{}r:{key}", self.base)
     }
 
-    pub(super) fn expiries(&self) -> String {
-        format!("{}expiries", self.base)
+    /// The records of a kind by the times of their expiry.
+    pub(super) fn expiries(&self, kind: &str) -> String {
+        format!("{}expiries:{kind}", self.base)
     }
 
     pub(super) fn versions(&self) -> String {

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use gripware_state::{
     Expect, StateError, StateErrorKind, Task,
-    records::{Expired, NewRecord, RecordsBackend, StoredRecord},
+    records::{Expired, NewRecord, RecordsBackend, StoredRecord, kind_of},
 };
 use redis::ScriptInvocation;
 
@@ -13,13 +13,13 @@ use super::{connection::Repeat, history::millis, provider::Shared};
 pub(super) struct RedisRecords(pub(super) Arc<Shared>);
 
 impl RedisRecords {
-    /// The script, for what is to be done with a record.
+    /// The script, for what is to be done with a record, or for its kind.
     fn script(&self, what: &str, key: &str) -> ScriptInvocation<'_> {
         let Shared { scripts, keys, .. } = &*self.0;
         let mut script = scripts.record.prepare_invoke();
         script
             .key(keys.record(key))
-            .key(keys.expiries())
+            .key(keys.expiries(kind_of(key)))
             .key(keys.versions())
             .arg(what);
         script
@@ -72,9 +72,13 @@ impl RecordsBackend for RedisRecords {
         })
     }
 
-    fn take_expired<'a>(&'a self, limit: usize) -> Task<'a, Result<Vec<Expired>, StateError>> {
+    fn take_expired<'a>(
+        &'a self,
+        kind: &'a str,
+        limit: usize,
+    ) -> Task<'a, Result<Vec<Expired>, StateError>> {
         Box::pin(async move {
-            let mut script = self.script("take", "");
+            let mut script = self.script("take", kind);
             script.arg(self.0.keys.record("")).arg(limit);
             let taken: Vec<(String, u64, Vec<u8>)> =
                 self.0.connection.run(&script, Repeat::Never).await?;

@@ -25,9 +25,14 @@ pub trait RecordsBackend: fmt::Debug + Send + Sync + 'static {
     /// record.
     fn touch<'a>(&'a self, key: &'a str, ttl: Duration) -> Task<'a, Result<bool, StateError>>;
 
-    /// Takes out at most `limit` records that have expired, those that expired first before the
-    /// others. Each is returned once, to one caller.
-    fn take_expired<'a>(&'a self, limit: usize) -> Task<'a, Result<Vec<Expired>, StateError>>;
+    /// Takes out at most `limit` records of a [kind](super::kind_of) that have expired, those that
+    /// expired first before the others. Each is returned once, to one caller. It takes no longer
+    /// where there are many records of other kinds.
+    fn take_expired<'a>(
+        &'a self,
+        kind: &'a str,
+        limit: usize,
+    ) -> Task<'a, Result<Vec<Expired>, StateError>>;
 }
 
 /// A record to store.

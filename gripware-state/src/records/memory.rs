@@ -1,5 +1,6 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -7,14 +8,14 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{EXPIRED_TTL, Expect, Expired, NewRecord, RecordsBackend, StoredRecord};
+use super::{EXPIRED_TTL, Expect, Expired, NewRecord, RecordsBackend, StoredRecord, kind_of};
 use crate::{StateError, StateErrorKind, Task, task::ready};
 
 /// The bytes that [`MemoryRecords`] keep where nothing else is set: 64 MiB.
 pub const DEFAULT_MEMORY: usize = 64 << 20;
 
 /// What a record costs beside its key and its value.
-const OVERHEAD: usize = 200;
+const OVERHEAD: usize = 300;
 
 /// Records in the memory of this process. Clones share them.
 ///
@@ -54,10 +55,14 @@ struct Store {
     max_bytes: usize,
     bytes: usize,
     records: HashMap<Arc<str>, Held>,
-    /// By the time of their expiry, and the version for those of one time.
-    due: BTreeMap<(Instant, u64), Arc<str>>,
+    due: BTreeMap<Due, Arc<str>>,
+    /// The same by kind. None of them is empty.
+    due_of: HashMap<Box<str>, BTreeSet<Due>>,
     versions: u64,
 }
+
+/// When a record expires, and its version for those that expire at one time.
+type Due = (Instant, u64);
 
 #[derive(Debug)]
 struct Held {
@@ -99,7 +104,7 @@ impl Store {
         let (key, version) = (Arc::from(key), self.versions);
         let end = record.ttl.and_then(|ttl| now.checked_add(ttl));
         if let Some(end) = end {
-            self.due.insert((end, version), Arc::clone(&key));
+            self.note_due(Arc::clone(&key), (end, version));
         }
         let value = Bytes::copy_from_slice(record.value);
         self.records.insert(
@@ -117,29 +122,53 @@ impl Store {
         if self.live(key, now).is_none() {
             return false;
         }
+        let end = now.checked_add(ttl);
         if let Some((name, _)) = self.records.get_key_value(key)
             && let name = Arc::clone(name)
             && let Some(held) = self.records.get_mut(key)
         {
-            if let Some(end) = held.end.take() {
-                self.due.remove(&(end, held.version));
+            let (before, version) = (mem::replace(&mut held.end, end), held.version);
+            if let Some(before) = before {
+                self.forget_due(key, (before, version));
             }
-            held.end = now.checked_add(ttl);
-            if let Some(end) = held.end {
-                self.due.insert((end, held.version), name);
+            if let Some(end) = end {
+                self.note_due(name, (end, version));
             }
         }
         true
     }
 
-    /// Takes the record that expired first, where one has.
-    fn take_expired(&mut self, now: Instant) -> Option<Expired> {
-        let (_, key) = self
-            .due
-            .first_key_value()
-            .filter(|((end, _), _)| *end <= now)?;
-        let key = Arc::clone(key);
-        let held = self.take(&key)?;
+    fn note_due(&mut self, key: Arc<str>, due: Due) {
+        match self.due_of.get_mut(kind_of(&key)) {
+            Some(of_kind) => drop(of_kind.insert(due)),
+            None => drop(self.due_of.insert(kind_of(&key).into(), [due].into())),
+        }
+        self.due.insert(due, key);
+    }
+
+    fn forget_due(&mut self, key: &str, due: Due) {
+        self.due.remove(&due);
+        if let Some(of_kind) = self.due_of.get_mut(kind_of(key)) {
+            of_kind.remove(&due);
+            if of_kind.is_empty() {
+                self.due_of.remove(kind_of(key));
+            }
+        }
+    }
+
+    /// Takes the record of a kind that expired first, where one has.
+    fn take_expired(&mut self, kind: &str, now: Instant) -> Option<Expired> {
+        let first = self.due_of.get(kind)?.first()?;
+        let (_, key) = self.due.get_key_value(first)?;
+        self.take_due(&Arc::clone(key), *first, now)
+    }
+
+    /// Takes a record that is due, if it is by now.
+    fn take_due(&mut self, key: &str, (end, _): Due, now: Instant) -> Option<Expired> {
+        if end > now {
+            return None;
+        }
+        let held = self.take(key)?;
         Some(Expired {
             key: key.to_string(),
             value: held.value,
@@ -151,7 +180,7 @@ impl Store {
         let held = self.records.remove(key)?;
         self.bytes -= cost(key, &held.value);
         if let Some(end) = held.end {
-            self.due.remove(&(end, held.version));
+            self.forget_due(key, (end, held.version));
         }
         Some(held)
     }
@@ -160,7 +189,10 @@ impl Store {
         let Some(past) = now.checked_sub(EXPIRED_TTL) else {
             return;
         };
-        while self.take_expired(past).is_some() {}
+        while let Some((first, key)) = self.due.first_key_value()
+            && let (first, key) = (*first, Arc::clone(key))
+            && self.take_due(&key, first, past).is_some()
+        {}
     }
 }
 
@@ -202,13 +234,17 @@ impl RecordsBackend for MemoryRecords {
         ready(Ok(self.store().touch(key, ttl, Instant::now())))
     }
 
-    fn take_expired<'a>(&'a self, limit: usize) -> Task<'a, Result<Vec<Expired>, StateError>> {
+    fn take_expired<'a>(
+        &'a self,
+        kind: &'a str,
+        limit: usize,
+    ) -> Task<'a, Result<Vec<Expired>, StateError>> {
         let now = Instant::now();
         let mut store = self.store();
         store.forget_outdated(now);
         let mut expired = Vec::new();
         while expired.len() < limit
-            && let Some(record) = store.take_expired(now)
+            && let Some(record) = store.take_expired(kind, now)
         {
             expired.push(record);
         }
@@ -228,17 +264,22 @@ mod tests {
         let backend = MemoryRecords::default();
         let records = Records::new(Arc::new(backend.clone()));
         let second = Some(Duration::from_secs(1));
-        for key in ["a", "b"] {
+        for key in ["a/1", "a/2", "b"] {
             records
                 .put(key, &json!(key), Expect::Any, second)
                 .await
                 .unwrap();
             tokio::time::advance(Duration::from_secs(60)).await;
         }
-        assert_eq!(records.take_expired(1).await.unwrap()[0].key, "a");
+        assert_eq!(records.take_expired("a", 1).await.unwrap()[0].key, "a/1");
         tokio::time::advance(EXPIRED_TTL).await;
-        assert_eq!(records.take_expired(10).await.unwrap(), []);
-        assert_eq!(backend.store().bytes, 0);
+        // One kind that is asked for forgets what is outdated of all.
+        assert_eq!(records.take_expired("a", 10).await.unwrap(), []);
+        let store = backend.store();
+        assert_eq!(
+            (store.bytes, store.due.len(), store.due_of.len()),
+            (0, 0, 0)
+        );
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 //!
 //! A record is JSON with a version. A change names the version that it was made from
 //! (compare-and-set), so that of two that change at once one is told. A record may have an expiry,
-//! and that it expired is seen by exactly one node.
+//! and that it expired is seen by exactly one node, which asks for records of its kind.
 //!
 //! ```
 //! use std::time::Duration;
@@ -40,5 +40,5 @@ pub use self::{
     backend::{NewRecord, RecordsBackend},
     memory::{DEFAULT_MEMORY, MemoryRecords},
     record::{Expect, Expired, Record, StoredRecord},
-    records::{EXPIRED_TTL, MAX_EXPIRED, MAX_KEY_LEN, MAX_VALUE_LEN, Records},
+    records::{EXPIRED_TTL, MAX_EXPIRED, MAX_KEY_LEN, MAX_VALUE_LEN, Records, kind_of},
 };

@@ -22,7 +22,7 @@ pub const EXPIRED_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Small values under keys. See the [module](super).
 ///
 /// A handle: clones share the backend. Keys have 1 to [`MAX_KEY_LEN`] bytes and no control
-/// characters.
+/// characters. What stands before the first `/` or `:` of a key is its [kind](kind_of).
 #[derive(Clone, Debug)]
 pub struct Records {
     backend: Arc<dyn RecordsBackend>,
@@ -98,18 +98,39 @@ impl Records {
         self.backend.touch(key, ttl).await
     }
 
-    /// Takes records that have expired, at most [`MAX_EXPIRED`], the oldest first. Of all nodes that
-    /// ask, exactly one is given each; so whoever takes them acts on them before it ends. They wait
-    /// for [`EXPIRED_TTL`].
+    /// Takes records of a [kind](kind_of) that have expired, at most [`MAX_EXPIRED`], the oldest
+    /// first: `user` takes `user/anna` and `user:bob`. Records of other kinds stay for others who
+    /// share the state.
+    ///
+    /// Of all nodes that ask, exactly one is given each; so whoever takes them acts on them before it
+    /// ends. They wait for [`EXPIRED_TTL`].
     ///
     /// # Errors
-    /// Where the backend fails.
+    /// Where the kind is none, or the backend fails.
     ///
     /// # Cancel safety
     /// Not cancel safe: what was taken when the future is dropped is lost.
-    pub async fn take_expired(&self, limit: usize) -> Result<Vec<Expired>, StateError> {
-        self.backend.take_expired(limit.clamp(1, MAX_EXPIRED)).await
+    pub async fn take_expired(&self, kind: &str, limit: usize) -> Result<Vec<Expired>, StateError> {
+        check_key(kind)?;
+        if kind_of(kind) != kind {
+            return Err(StateErrorKind::Invalid.into());
+        }
+        let limit = limit.clamp(1, MAX_EXPIRED);
+        self.backend.take_expired(kind, limit).await
     }
+}
+
+/// The kind of a record: what stands before the first `/` or `:` of its key, or all of it.
+///
+/// ```
+/// use gripware_state::records::kind_of;
+///
+/// assert_eq!(kind_of("user/anna:1"), "user");
+/// assert_eq!(kind_of("settings"), "settings");
+/// ```
+#[must_use]
+pub fn kind_of(key: &str) -> &str {
+    key.split(['/', ':']).next().unwrap_or(key)
 }
 
 /// Keys keep the rules for names.

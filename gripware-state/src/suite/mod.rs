@@ -72,6 +72,7 @@ macro_rules! backend_suite {
             of_two_changes_one_holds
             a_version_is_never_used_again
             an_expiry_is_seen_exactly_once
+            who_takes_what_has_expired_takes_one_kind
             a_touched_record_lives_on
             what_has_expired_is_absent
             what_was_removed_does_not_expire

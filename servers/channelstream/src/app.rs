@@ -331,8 +331,14 @@ impl App {
 
     async fn sweep(&self) {
         self.store().sweep_members().await;
+        for kind in [name::CONNECTION_KEY, name::USER_KEY] {
+            self.sweep_kind(kind.trim_end_matches(':')).await;
+        }
+    }
+
+    async fn sweep_kind(&self, kind: &str) {
         loop {
-            let expired = match self.store().records().take_expired(SWEPT).await {
+            let expired = match self.store().records().take_expired(kind, SWEPT).await {
                 Ok(expired) => expired,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;

@@ -1,4 +1,5 @@
--- Records. KEYS: record, expiries, versions; ARGV: what is to be done, then its arguments.
+-- Records. KEYS: record, expiries of its kind, versions; ARGV: what is to be done, then its
+-- arguments.
 local RECORD, EXPIRIES, VERSIONS = KEYS[1], KEYS[2], KEYS[3]
 local DAY = 86400000
 local time = redis.call('TIME')
@@ -30,8 +31,11 @@ local function expire(key, ttl)
     local e = NOW + tonumber(ttl)
     redis.call('HSET', RECORD, 'e', string.format('%.0f', e))
     redis.call('ZADD', EXPIRIES, e, key)
-    -- Where nobody takes it.
+    -- Where nobody takes them.
     redis.call('PEXPIREAT', RECORD, string.format('%.0f', e + DAY))
+    redis.call('ZREMRANGEBYSCORE', EXPIRIES, '-inf', string.format('%.0f', NOW - DAY))
+    local last = redis.call('ZRANGE', EXPIRIES, -1, -1, 'WITHSCORES')[2]
+    redis.call('PEXPIREAT', EXPIRIES, string.format('%.0f', tonumber(last) + DAY))
   end
 end
 

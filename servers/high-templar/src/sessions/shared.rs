@@ -23,9 +23,9 @@ use crate::{
 /// How many bytes of JSON one record has, so that it has room for each to be escaped.
 const PART: usize = 8_000;
 
-/// The key of what the backend knows the user of a connection by. It expires when the connection is
-/// lost, which is how that is noticed.
-const USER: &str = "templar-user:";
+/// The kind of record that has what the backend knows the user of a connection by. It expires when
+/// the connection is lost, which is how that is noticed.
+const USER: &str = "templar-user";
 
 /// A connection is a record with times and the names of its parts; what it may hear and hears is in
 /// the parts, which are written anew when that changes. A connection has one turn at a time, so
@@ -131,11 +131,11 @@ impl Shared {
         Ok(was_known)
     }
 
-    /// The connections that are lost. What else has expired is taken with them.
+    /// The connections that are lost.
     pub(super) async fn forget(&self) -> Result<Vec<Lost>, StateError> {
         let mut lost = Vec::new();
         loop {
-            let expired = self.records.take_expired(MAX_EXPIRED).await?;
+            let expired = self.records.take_expired(USER, MAX_EXPIRED).await?;
             let is_last = expired.len() < MAX_EXPIRED;
             lost.extend(expired.iter().filter_map(lost_user));
             if is_last {
@@ -245,12 +245,12 @@ fn key(id: &str) -> String {
 }
 
 fn user_key(id: &str) -> String {
-    format!("{USER}{id}")
+    format!("{USER}:{id}")
 }
 
 /// The user of a connection, if that is what has expired.
 fn lost_user(expired: &Expired) -> Option<Lost> {
-    let id = expired.key.strip_prefix(USER)?;
+    let id = expired.key.strip_prefix(USER)?.strip_prefix(':')?;
     let pairs: Vec<(String, String)> = serde_json::from_slice(&expired.value).ok()?;
     let header = |(name, value)| {
         let name = HeaderName::try_from(name).ok()?;

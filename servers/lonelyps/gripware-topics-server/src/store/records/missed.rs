@@ -20,6 +20,9 @@ pub(super) struct MissedRecord {
 }
 
 impl MissedRecord {
+    /// The kind of its records, of which those that have expired are due.
+    pub(super) const KIND: &str = "topics-missed";
+
     pub(super) fn new(missed: &Missed) -> Self {
         Self {
             url: missed.url.as_str().to_owned(),
@@ -35,7 +38,7 @@ impl MissedRecord {
         let (url, recovery) = (missed.url.as_str(), missed.recovery.as_str());
         let mut bytes = format!("{}:{url}{}:{recovery}", url.len(), recovery.len()).into_bytes();
         bytes.extend_from_slice(missed.topic.as_bytes());
-        format!("topics-missed:{}", digest(&bytes))
+        format!("{}:{}", Self::KIND, digest(&bytes))
     }
 
     /// Reads one that has expired; `None` if it is none.

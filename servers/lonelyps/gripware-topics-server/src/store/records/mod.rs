@@ -185,7 +185,8 @@ impl Store for RecordsStore {
     }
 
     fn due(&self, _: u64, most: usize) -> Vec<Missed> {
-        match self.runtime.block_on(self.records.take_expired(most)) {
+        let taking = self.records.take_expired(MissedRecord::KIND, most);
+        match self.runtime.block_on(taking) {
             Ok(expired) => {
                 let read = |one: &gripware_state::records::Expired| MissedRecord::read(&one.value);
                 expired.iter().filter_map(read).collect()
