@@ -112,19 +112,13 @@ impl Connect {
             channels: fields
                 .optional("channels", list(text(1..=256)))
                 .unwrap_or_default(),
-            fresh_user_state: fields
-                .optional("fresh_user_state", mapping(scalar))
-                .unwrap_or_default(),
-            user_state: fields
-                .optional("user_state", mapping(scalar))
-                .unwrap_or_default(),
+            fresh_user_state: state(&mut fields, "fresh_user_state"),
+            user_state: state(&mut fields, "user_state"),
             state_public_keys: fields
                 .optional("state_public_keys", list(text(1..=256)))
                 .unwrap_or_default(),
-            channel_configs: fields
-                .optional("channel_configs", mapping(ChannelConfig::read))
-                .unwrap_or_default(),
-            info: fields.optional("info", Info::nested).unwrap_or_default(),
+            channel_configs: configs(&mut fields),
+            info: info(&mut fields),
         };
         fields.finish()?;
         Ok(connect)
@@ -157,10 +151,8 @@ impl Subscribe {
             channels: fields
                 .required("channels", some(text(1..=256)))
                 .unwrap_or_default(),
-            channel_configs: fields
-                .optional("channel_configs", mapping(ChannelConfig::read))
-                .unwrap_or_default(),
-            info: fields.optional("info", Info::nested).unwrap_or_default(),
+            channel_configs: configs(&mut fields),
+            info: info(&mut fields),
         };
         fields.finish()?;
         Ok(subscribe)
@@ -180,9 +172,7 @@ impl UserState {
         let mut fields = Fields::of(body)?;
         let state = Self {
             user: fields.required("user", text(1..=512)).unwrap_or_default(),
-            user_state: fields
-                .optional("user_state", mapping(scalar))
-                .unwrap_or_default(),
+            user_state: state(&mut fields, "user_state"),
             state_public_keys: fields.nullable("state_public_keys", list(text(1..=256))),
         };
         fields.finish()?;
@@ -240,6 +230,22 @@ pub(crate) fn connection_id(body: Option<&str>, in_query: Option<&str>) -> Resul
     let id = fields.required("conn_id", text(1..=256));
     fields.finish()?;
     Ok(canonical(id.unwrap_or_default()))
+}
+
+/// Values of a user's state.
+fn state(fields: &mut Fields<'_>, name: &str) -> Pairs<Value> {
+    fields.optional(name, mapping(scalar)).unwrap_or_default()
+}
+
+/// Settings of channels that the request makes.
+fn configs(fields: &mut Fields<'_>) -> Pairs<ChannelConfig> {
+    let configs = fields.optional("channel_configs", mapping(ChannelConfig::read));
+    configs.unwrap_or_default()
+}
+
+/// How much the answer shall tell.
+fn info(fields: &mut Fields<'_>) -> Info {
+    fields.optional("info", Info::nested).unwrap_or_default()
 }
 
 /// A UUID may be written in several ways, and is the same connection.

@@ -59,13 +59,14 @@ impl Message {
 
     /// The messages of a `POST`: a list of them, or one. Those for nobody are left out.
     pub(crate) fn read_new(body: &str, wire: Wire, now: Moment) -> Result<Vec<Self>, Invalid> {
+        let now = now.to_string();
         let messages = many(body, |raw| {
             let mut fields = Fields::of(raw.get())?;
             let message = Self {
                 uuid: fields.optional("uuid", uuid).unwrap_or_else(random_uuid),
                 timestamp: fields
                     .optional("timestamp", moment)
-                    .or_else(|| Some(now.to_string())),
+                    .or_else(|| Some(now.clone())),
                 user: fields.required("user", text(1..=512)),
                 message: match wire {
                     Wire::Newest => fields.optional("message", object),
