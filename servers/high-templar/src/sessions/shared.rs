@@ -23,6 +23,12 @@ use crate::{
 /// How many bytes of JSON one record has, so that it has room for each to be escaped.
 const PART: usize = 8_000;
 
+/// The kind of records that are connections and their parts.
+const CONNECTION: &str = "templar";
+
+/// The kind of records that are triggers' ids.
+const TRIGGER: &str = "templar-trigger";
+
 /// The kind of record that has what the backend knows the user of a connection by. It expires when
 /// the connection is lost, which is how that is noticed.
 const USER: &str = "templar-user";
@@ -131,17 +137,20 @@ impl Shared {
         Ok(was_known)
     }
 
-    /// The connections that are lost.
+    /// The connections that are lost. What else has expired is cleared away with them.
     pub(super) async fn forget(&self) -> Result<Vec<Lost>, StateError> {
         let mut lost = Vec::new();
-        loop {
-            let expired = self.records.take_expired(USER, MAX_EXPIRED).await?;
-            let is_last = expired.len() < MAX_EXPIRED;
-            lost.extend(expired.iter().filter_map(lost_user));
-            if is_last {
-                return Ok(lost);
+        for kind in [CONNECTION, TRIGGER, USER] {
+            loop {
+                let expired = self.records.take_expired(kind, MAX_EXPIRED).await?;
+                let is_last = expired.len() < MAX_EXPIRED;
+                lost.extend(expired.iter().filter_map(lost_user));
+                if is_last {
+                    break;
+                }
             }
         }
+        Ok(lost)
     }
 
     pub(super) async fn insert_webhook_id(
@@ -235,13 +244,13 @@ impl Shared {
 
 impl StoredParts {
     fn names(self, id: &str) -> Vec<String> {
-        let names = (0..self.count).map(|n| format!("templar:{id}:{}:{n}", self.revision));
+        let names = (0..self.count).map(|n| format!("{CONNECTION}:{id}:{}:{n}", self.revision));
         names.collect()
     }
 }
 
 fn key(id: &str) -> String {
-    format!("templar:{id}")
+    format!("{CONNECTION}:{id}")
 }
 
 fn user_key(id: &str) -> String {
@@ -265,7 +274,7 @@ fn lost_user(expired: &Expired) -> Option<Lost> {
 
 /// Ids of requests are as long as a header may be.
 fn webhook_key(id: &str) -> String {
-    format!("templar-trigger:{}", short_hex(&Sha256::digest(id)))
+    format!("{TRIGGER}:{}", short_hex(&Sha256::digest(id)))
 }
 
 fn split(mut text: &str) -> Vec<&str> {
