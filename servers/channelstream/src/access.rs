@@ -161,3 +161,117 @@ pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    /// A request of an address, with the headers that there are.
+    fn request(peer: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::new(());
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let (mut parts, ()) = request.into_parts();
+        for (name, value) in headers {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            parts.headers.append(name, value.parse().unwrap());
+        }
+        parts
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            callers: Callers::From(vec!["192.0.2.1".parse().unwrap()]),
+            trusted_proxies: vec!["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()],
+            ..Settings::new("secret")
+        }
+    }
+
+    #[test]
+    fn who_calls_is_who_connects_or_whom_a_trusted_proxy_tells() {
+        for (peer, told, may_call) in [
+            ("192.0.2.1:1", &[][..], true),
+            ("[::ffff:192.0.2.1]:1", &[], true),
+            ("192.0.2.2:1", &[], false),
+            // Anybody can claim to be somebody else.
+            ("192.0.2.2:1", &["192.0.2.1"], false),
+            ("192.0.2.1:1", &["192.0.2.2"], true),
+            ("10.0.0.1:1", &["192.0.2.1"], true),
+            ("10.0.0.1:1", &["192.0.2.1, 10.0.0.2"], true),
+            ("10.0.0.1:1", &["192.0.2.1", "10.0.0.2"], true),
+            ("10.0.0.1:1", &["192.0.2.2"], false),
+            ("10.0.0.1:1", &["192.0.2.1, 192.0.2.2"], false),
+            ("10.0.0.1:1", &["192.0.2.1, unknown"], false),
+            ("10.0.0.1:1", &[], false),
+        ] {
+            let headers: Vec<_> = told.iter().map(|told| ("x-forwarded-for", *told)).collect();
+            let checked = check(&settings(), &request(peer, &headers));
+            // The next that is missing.
+            let expected = match may_call {
+                true => AccessError::NoToken,
+                false => AccessError::Address,
+            };
+            assert_eq!(checked, Err(expected), "{peer} {told:?}");
+        }
+        let nobody = Request::new(()).into_parts().0;
+        assert_eq!(check(&settings(), &nobody), Err(AccessError::Address));
+        let anybody = Settings {
+            callers: Callers::Anybody,
+            ..settings()
+        };
+        assert_eq!(check(&anybody, &nobody), Err(AccessError::NoToken));
+    }
+
+    #[test]
+    fn a_token_is_in_the_header_or_in_the_query_and_is_not_the_secret() {
+        let settings = settings();
+        let token = settings.signer.sign("/info", SystemTime::now());
+        let of = |header: Option<&str>, query: &str| {
+            let header = header.map(|token| (TOKEN, token));
+            let mut parts = request("192.0.2.1:1", header.as_slice());
+            parts.uri = format!("/connect?{query}").parse().unwrap();
+            parts
+        };
+        let in_query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("secret", &token)
+            .finish();
+        assert_eq!(check(&settings, &of(Some(&token), "")), Ok(()));
+        assert_eq!(check(&settings, &of(None, &in_query)), Ok(()));
+        for parts in [
+            of(Some("secret"), ""),
+            of(None, "secret=secret"),
+            // The header is what counts.
+            of(Some("secret"), &in_query),
+            of(Some(""), ""),
+        ] {
+            let refused = check(&settings, &parts);
+            assert!(matches!(refused, Err(AccessError::Token(_))), "{refused:?}");
+        }
+        let bound = Settings {
+            binds_paths: true,
+            ..settings
+        };
+        assert_eq!(check(&bound, &of(Some(&token), "")), Err(AccessError::Path));
+    }
+
+    #[test]
+    fn https_is_what_a_trusted_proxy_says() {
+        let needed = Settings {
+            needs_https: true,
+            ..settings()
+        };
+        for (peer, header, is_https) in [
+            ("10.0.0.1:1", ("x-forwarded-proto", "https"), true),
+            ("10.0.0.1:1", ("x-url-scheme", "HTTPS"), true),
+            ("10.0.0.1:1", ("x-forwarded-proto", "http"), false),
+            ("192.0.2.1:1", ("x-forwarded-proto", "https"), false),
+        ] {
+            let parts = request(peer, &[header]);
+            let checked = check_https(&needed, &parts);
+            assert_eq!(checked.is_ok(), is_https, "{peer} {header:?}");
+            assert_eq!(check_https(&settings(), &parts), Ok(()));
+        }
+    }
+}

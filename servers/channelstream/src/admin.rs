@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, SystemTime},
 };
 
@@ -190,8 +191,8 @@ pub(crate) async fn json(State(app): State<App>) -> Answered {
         unique_user_count: users.len(),
         total_connections,
         total_channels: app.store().count_channels().await?,
-        total_messages: app.counts().items.get(),
-        total_unique_messages: app.counts().messages.get(),
+        total_messages: app.counts().items.load(Relaxed),
+        total_unique_messages: app.counts().messages.load(Relaxed),
         channels: app.channels_info(&Info::default()).await?.channels,
         users,
         uptime: uptime(Moment::now().seconds_since(app.started())),
@@ -232,7 +233,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, ApiError
         ("requests_refused_total", &counts.refused),
     ];
     let gauges = gauges.map(|(name, value)| line(name, "gauge", value));
-    let counters = counters.map(|(name, count)| line(name, "counter", count.get()));
+    let counters = counters.map(|(name, count)| line(name, "counter", count.load(Relaxed)));
     let text = gauges.concat() + &counters.concat();
     let version = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     Ok((version, text).into_response())

@@ -1,11 +1,12 @@
 //! What the handlers of one process share, and how frames get from them to browsers.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+};
 
 use futures_util::future::try_join_all;
-use gripware_axum::{
-    CloseCode, Grip, GripLayer, HttpResponse, Item, PublishError, Publisher, WsMessage,
-};
+use gripware_axum::{CloseCode, Grip, GripLayer, HttpResponse, Item, PublishError, Publisher};
 use gripware_state::{Expect, StateError};
 use serde_json::{Value, json};
 
@@ -23,21 +24,14 @@ use crate::{
     wire::{Frame, Kind, Moment, random_uuid},
 };
 
-/// How often it is looked for connections that have expired.
-const SWEEP: Duration = Duration::from_secs(1);
-
-/// How many are dropped at a time.
-const SWEPT: usize = 100;
-
-/// How long a call waits until a socket follows what it was told to, and how long it sleeps first.
-const FOLLOW_SLEEPS: u32 = 7;
-const FOLLOW_SLEEP: Duration = Duration::from_millis(2);
-
 /// Items with the GRIP channels that they are for.
 pub(crate) type Items = Vec<(String, Item)>;
 
 #[derive(Clone)]
 pub(crate) struct App(Arc<Inner>);
+
+/// The app, for as long as anybody else holds it.
+pub(crate) struct WeakApp(Weak<Inner>);
 
 struct Inner {
     layer: GripLayer,
@@ -53,11 +47,15 @@ impl App {
         Self(Arc::new(Inner {
             layer: GripLayer::new(grip),
             publisher: grip.publisher(),
-            store: Store::new(&settings.state, settings.wire),
+            store: Store::new(&settings),
             settings,
             counts: Counts::default(),
             started: Moment::now(),
         }))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn layer(&self) -> GripLayer {
@@ -86,19 +84,23 @@ impl App {
             return Ok(());
         }
         let published = self.0.publisher.publish_all(items).await;
-        match published {
-            Ok(()) => self.counts().items.add(count),
-            Err(_) => self.counts().lost.add(count),
-        }
+        let counter = match published {
+            Ok(()) => &self.counts().items,
+            Err(_) => &self.counts().lost,
+        };
+        counter.fetch_add(count as u64, Relaxed);
         published
     }
 
-    /// Publishes what helps, and is not missed where the proxy does not take it.
-    async fn try_publish(&self, channel: String, item: Item) {
-        if let Err(error) = self.0.publisher.publish(channel, item).await {
-            let error = &error as &dyn std::error::Error;
+    /// Publishes what helps, and is not missed where the proxy does not take it. Returns `true` if it
+    /// has.
+    pub(crate) async fn try_publish(&self, channel: String, item: Item) -> bool {
+        let published = self.0.publisher.publish(channel, item).await;
+        if let Err(error) = &published {
+            let error = error as &dyn std::error::Error;
             tracing::debug!(error, "a socket or a poll is not told to look");
         }
+        published.is_ok()
     }
 
     /// Keeps a frame of a channel, and adds the items that it is made of. With `only_for` it is for
@@ -265,7 +267,11 @@ impl App {
     }
 
     /// What is to be done where a connection's record was removed, or has expired.
-    async fn dropped(&self, digest: &str, connection: &Connection) -> Result<(), ApiError> {
+    pub(crate) async fn dropped(
+        &self,
+        digest: &str,
+        connection: &Connection,
+    ) -> Result<(), ApiError> {
         let user = &connection.user;
         self.leave(connection.channels.keys(), user, digest).await?;
         self.store().unlist_connection(digest, user).await?;
@@ -283,96 +289,11 @@ impl App {
         let close = Item::close(CloseCode::NORMAL, "another socket has taken its place");
         self.try_publish(name::socket(socket), close).await;
     }
+}
 
-    /// Has a connection look at its record, which has changed: its socket by a turn, a poll by
-    /// asking again. Returns once the socket has, or after a quarter of a second: where the proxy
-    /// makes no such turns, the client's next frame makes one.
-    pub(crate) async fn nudge(
-        &self,
-        digest: &str,
-        connection: &Connection,
-        version: u64,
-    ) -> Result<(), ApiError> {
-        let Some(socket) = &connection.socket else {
-            self.try_publish(name::poll(digest), HttpResponse::hint().into())
-                .await;
-            return Ok(());
-        };
-        // The id is for a socket that is about to subscribe: it sees that it has missed it.
-        let refresh = Item::from(WsMessage::refresh()).id(version.to_string());
-        self.try_publish(name::socket(socket), refresh).await;
-        let mut sleep = FOLLOW_SLEEP;
-        for _ in 0..FOLLOW_SLEEPS {
-            let loaded = self.store().connection(digest).await?;
-            if loaded.is_none_or(|loaded| !loaded.connection.is_behind()) {
-                break;
-            }
-            tokio::time::sleep(sleep).await;
-            sleep *= 2;
-        }
-        Ok(())
-    }
-
-    /// Drops connections that have expired, and forgets users, for as long as anybody holds the app.
-    pub(crate) fn spawn_sweep(&self) {
-        let app = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(SWEEP);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                let Some(inner) = app.upgrade() else {
-                    return;
-                };
-                Self(inner).sweep().await;
-            }
-        });
-    }
-
-    async fn sweep(&self) {
-        self.store().sweep_members().await;
-        for kind in [name::CONNECTION_KEY, name::USER_KEY] {
-            self.sweep_kind(kind.trim_end_matches(':')).await;
-        }
-    }
-
-    async fn sweep_kind(&self, kind: &str) {
-        loop {
-            let expired = match self.store().records().take_expired(kind, SWEPT).await {
-                Ok(expired) => expired,
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    return tracing::warn!(error, "what has expired is not looked for");
-                }
-            };
-            for record in &expired {
-                if let Err(error) = self.expired(&record.key, &record.value).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, "a connection that has expired is not dropped");
-                }
-            }
-            if expired.len() < SWEPT {
-                return;
-            }
-        }
-    }
-
-    async fn expired(&self, key: &str, value: &[u8]) -> Result<(), ApiError> {
-        if let Some(digest) = key.strip_prefix(name::CONNECTION_KEY) {
-            let Ok(connection) = serde_json::from_slice::<Connection>(value) else {
-                return Ok(());
-            };
-            self.counts().expired.add(1);
-            // One of that id may have been made since.
-            if self.store().connection(digest).await?.is_none() {
-                return self.dropped(digest, &connection).await;
-            }
-        } else if key.starts_with(name::USER_KEY)
-            && let Ok(user) = serde_json::from_slice(value)
-        {
-            self.store().forget_user(&user).await?;
-        }
-        Ok(())
+impl WeakApp {
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{error::Error, net::IpAddr};
 
 use axum::{
     Router,
@@ -15,7 +15,8 @@ use crate::{
     cors::cors,
     demo,
     listen::listen,
-    settings::{Admin, Callers, MAX_BODY, MAX_CHANNELS, Settings},
+    nudge::Refresh,
+    settings::{Admin, Callers, Settings},
     signer::{MAX_AGE, Signer},
     socket::socket,
     wire::random_uuid,
@@ -37,26 +38,9 @@ pub struct ChannelStreamBuilder {
 impl ChannelStream {
     /// Browsers at a proxy, and callers of the API that sign with this secret.
     pub fn builder(grip: &Grip, secret: &str) -> ChannelStreamBuilder {
-        let loopback = IpAddr::from([127, 0, 0, 1]);
         ChannelStreamBuilder {
             grip: grip.clone(),
-            settings: Settings {
-                signer: Signer::new(secret),
-                wire: Wire::default(),
-                callers: Callers::From(vec![loopback]),
-                trusted_proxies: Vec::new(),
-                max_age: Some(MAX_AGE),
-                binds_paths: false,
-                allows_jsonp: false,
-                needs_https: false,
-                cors: Vec::new(),
-                max_body: MAX_BODY,
-                max_channels: MAX_CHANNELS,
-                state: State::memory(),
-                admin: None,
-                has_demo: false,
-                addresses_sockets: false,
-            },
+            settings: Settings::new(secret),
         }
     }
 
@@ -218,6 +202,21 @@ impl ChannelStreamBuilder {
     /// reads all connections of these users. Default: it goes by the filter.
     pub fn address_sockets(mut self, addresses: bool) -> Self {
         self.settings.addresses_sockets = addresses;
+        self
+    }
+
+    /// Has the proxy make turns of a socket in this way, and not by an item: for Pushpin 1.36, which
+    /// refuses the item, `CommandSocket::refresh_connection` of `gripware-publish`. It gets the
+    /// proxy's id of the socket, its `Connection-Id`. Default: by an item.
+    ///
+    /// A call that changes the channels of an open socket asks for a turn, and so does a socket that
+    /// has subscribed, so that it gets at once what was published while it did.
+    pub fn refreshing<F, T>(mut self, refresh: F) -> Self
+    where
+        F: Fn(String) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.settings.refresh = Some(Refresh::new(refresh));
         self
     }
 

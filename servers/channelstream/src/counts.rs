@@ -1,32 +1,19 @@
 //! What has happened since the start.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 
 /// Counters, each of which only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Messages that were sent to a channel or to users.
-    pub(crate) messages: Count,
+    pub(crate) messages: AtomicU64,
     /// Items that they were made of.
-    pub(crate) items: Count,
+    pub(crate) items: AtomicU64,
     /// Items that no proxy took.
-    pub(crate) lost: Count,
-    pub(crate) connections: Count,
+    pub(crate) lost: AtomicU64,
+    pub(crate) connections: AtomicU64,
     /// Connections that were dropped as nothing was heard of them.
-    pub(crate) expired: Count,
+    pub(crate) expired: AtomicU64,
     /// Requests that were not signed, or by somebody else.
-    pub(crate) refused: Count,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn add(&self, n: usize) {
-        self.0.fetch_add(n as u64, Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
+    pub(crate) refused: AtomicU64,
 }

@@ -101,9 +101,15 @@
 //! # Sockets and polls
 //! A socket gets `[]` every 5 s, and what it sends counts as a word of the browser. The proxy asks
 //! every 20 s where nothing comes. A call that changes the channels of an open socket has the proxy
-//! make a turn, in which the socket subscribes, and waits for that up to a quarter of a second. Where
-//! the proxy makes no such turns (Pushpin 1.36 refuses the item for it) the browser's next frame does:
-//! its heartbeat comes every 10 s, and what it has missed meanwhile comes with it.
+//! make a turn, in which the socket subscribes, and waits for that up to a quarter of a second. Pushpin
+//! 1.36 refuses the item that asks for such a turn, and has a command socket for it
+//! ([`refreshing`](ChannelStreamBuilder::refreshing)). Where that is not set the browser's next frame
+//! makes the turn: its heartbeat comes every 10 s, and what it has missed meanwhile comes with it.
+//!
+//! Until a socket's subscription is in effect, frames pass it by. A hub makes a turn for them at once.
+//! Pushpin does not, so what was sent within a quarter of a second is sent again: where `refreshing` is
+//! set 50 ms and a second later, otherwise with the browser's next frame. So a frame may come twice, of
+//! one `uuid`, but none is lost.
 //!
 //! A poll that has nothing to hear is held for 5 s. What comes makes the proxy ask again, and the
 //! poll is answered 0.25 s later with all that there is, as channelstream does. Behind Pushpin a poll
@@ -113,7 +119,7 @@
 //! With a [`state`](ChannelStreamBuilder::state) that processes share, any of them may have the next
 //! request of a browser or of the backend, and exactly one drops a connection that has ended. Where
 //! the hub is inside of each, a relay joins the hubs. The state has to be this application's alone:
-//! it takes what expires in it.
+//! it removes whoever is no longer present in it.
 //!
 //! A private message in a channel goes by the proxy's filter `require-sub`, which Pushpin does not
 //! apply to WebSockets: behind it, [`address_sockets`](ChannelStreamBuilder::address_sockets). The
@@ -138,10 +144,12 @@ mod demo;
 mod error;
 mod listen;
 mod name;
+mod nudge;
 mod settings;
 mod signer;
 mod socket;
 mod store;
+mod sweep;
 mod wire;
 
 pub use self::{

@@ -25,7 +25,7 @@ pub(crate) fn user_channel(digest: &str) -> String {
 
 /// The key of a user's record, by the same digest.
 pub(crate) fn user_key(digest: &str) -> String {
-    format!("channelstream-user:{digest}")
+    format!("{USER}:{digest}")
 }
 
 /// The GRIP channel of one socket, by the proxy's id of it. It is told there to look at its record.
@@ -38,12 +38,20 @@ pub(crate) fn poll(digest: &str) -> String {
     format!("poll:{digest}")
 }
 
-pub(crate) const CONNECTION_KEY: &str = "channelstream-connection:";
-pub(crate) const USER_KEY: &str = "channelstream-user:";
+/// The kind of records that are connections.
+pub(crate) const CONNECTION: &str = "channelstream-connection";
+
+/// The kind of records that are users.
+pub(crate) const USER: &str = "channelstream-user";
 
 /// The key of a connection's record.
 pub(crate) fn connection_key(digest: &str) -> String {
-    format!("{CONNECTION_KEY}{digest}")
+    format!("{CONNECTION}:{digest}")
+}
+
+/// The digest that a connection's key was made of.
+pub(crate) fn digest_in(key: &str) -> Option<&str> {
+    key.strip_prefix(CONNECTION)?.strip_prefix(':')
 }
 
 /// The key of a channel's record.

@@ -4,13 +4,17 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use gripware_state::State;
 
-use crate::{Wire, signer::Signer};
+use crate::{
+    Wire,
+    nudge::Refresh,
+    signer::{MAX_AGE, Signer},
+};
 
 /// How large the body of a request may be, where nothing else is set.
-pub(crate) const MAX_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 1 << 20;
 
 /// How many channels a connection may have, where nothing else is set.
-pub(crate) const MAX_CHANNELS: usize = 100;
+const MAX_CHANNELS: usize = 100;
 
 /// Who may call the API from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,33 @@ pub(crate) struct Settings {
     pub(crate) has_demo: bool,
     /// Whether private messages in a channel go by the channels of sockets, and not by a filter.
     pub(crate) addresses_sockets: bool,
+    /// How the proxy is asked for turns of sockets, where it takes no item for that.
+    pub(crate) refresh: Option<Refresh>,
+}
+
+impl Settings {
+    /// The defaults, with the secret that callers sign with.
+    pub(crate) fn new(secret: &str) -> Self {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        Self {
+            signer: Signer::new(secret),
+            wire: Wire::default(),
+            callers: Callers::From(vec![loopback]),
+            trusted_proxies: Vec::new(),
+            max_age: Some(MAX_AGE),
+            binds_paths: false,
+            allows_jsonp: false,
+            needs_https: false,
+            cors: Vec::new(),
+            max_body: MAX_BODY,
+            max_channels: MAX_CHANNELS,
+            state: State::memory(),
+            admin: None,
+            has_demo: false,
+            addresses_sockets: false,
+            refresh: None,
+        }
+    }
 }
 
 /// Who may look at everything.

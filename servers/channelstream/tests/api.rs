@@ -4,6 +4,7 @@
 
 mod support;
 
+use axum::{Router, routing::get};
 use gripware_channelstream::Wire;
 use http::{Method, Request};
 use http_body_util::Full;
@@ -39,15 +40,20 @@ async fn what_nobody_can_mean_is_a_clear_4xx() {
             deep.as_bytes(),
             many.as_bytes(),
         ] {
-            let answer = site.raw(Method::POST, path, body.to_vec()).await;
             let start = String::from_utf8_lossy(body.get(..20).unwrap_or(body));
-            assert!(
-                answer.status.is_client_error(),
-                "{path} {start}: {} {}",
-                answer.status,
-                answer.text
-            );
-            assert!(answer.json().is_object(), "{path} {start}: {}", answer.text);
+            let methods = match path {
+                "/message" => &[Method::POST, Method::PATCH, Method::DELETE][..],
+                _ => &[Method::POST],
+            };
+            for method in methods {
+                let answer = site.raw(method.clone(), path, body.to_vec()).await;
+                let (status, text) = (answer.status, &answer.text);
+                assert!(
+                    status.is_client_error(),
+                    "{method} {path} {start}: {status} {text}"
+                );
+                assert!(answer.json().is_object(), "{method} {path} {start}: {text}");
+            }
         }
         let large = vec![b' '; (1 << 20) + 1];
         let answer = site.raw(Method::POST, path, large).await;
@@ -294,6 +300,28 @@ async fn the_administrator_signs_in_and_sees_everything() {
             .await;
         assert_ne!(forged.status, 200, "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_application_has_it_beside_its_own_routes() {
+    let site = Site::mounted(
+        |builder| builder.admin("admin", "p4ssword", None),
+        |router| {
+            let own = get(|| async { "the application's own" });
+            Router::new().route("/", own).nest("/live/stream", router)
+        },
+    )
+    .await;
+    assert_eq!(site.get("/").await.text, "the application's own");
+    let body = json!({"username": "anna", "channels": ["room"]});
+    let connected = site.call("/live/stream/connect", body).await;
+    let id = connected["conn_id"].as_str().unwrap();
+    let mut browser = site.socket_at("/live/stream/ws", id).await;
+    let message = json!([{"user": "x", "channel": "room", "message": {"n": 1}}]);
+    site.call("/live/stream/message", message).await;
+    assert_eq!(browser.hears().await, json!({"n": 1}));
+    let page = site.get("/live/stream/admin").await;
+    assert_eq!(page.headers["location"], "/live/stream/admin/sign_in");
 }
 
 #[tokio::test]

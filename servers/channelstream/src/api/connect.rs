@@ -1,5 +1,7 @@
 //! `/connect`: a user, and a connection that its browser then opens.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use axum::extract::State;
 use gripware_state::StateError;
 use http::StatusCode;
@@ -61,7 +63,9 @@ pub(crate) async fn connect(State(app): State<App>, body: Body) -> Answered {
     let own = app.store().cursor(&own).await?;
     let connection = Connection::new(&connect.conn_id, &connect.username, own);
     let is_new = app.store().enter_connection(&digest, &connection).await?;
-    app.counts().connections.add(usize::from(is_new));
+    app.counts()
+        .connections
+        .fetch_add(u64::from(is_new), Relaxed);
     let (channels, configs) = (&connect.channels, &connect.channel_configs);
     add_channels(&app, &digest, channels, configs, is_new).await?;
     if app.settings().wire == Wire::First {

@@ -8,7 +8,7 @@ mod message;
 mod subscribe;
 mod user_state;
 
-use std::str;
+use std::{str, sync::atomic::Ordering::Relaxed};
 
 use axum::{
     extract::{FromRequest, Request, State},
@@ -34,7 +34,7 @@ use crate::{access, app::App, error::ApiError};
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if let Err(error) = access::check(app.settings(), &parts) {
-        app.counts().refused.add(1);
+        app.counts().refused.fetch_add(1, Relaxed);
         return ApiError::from(error).into_response();
     }
     next.run(Request::from_parts(parts, body)).await

@@ -38,6 +38,10 @@ pub(crate) struct Connection {
     /// The socket, by the proxy's id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) socket: Option<String>,
+    /// When the socket was last told to follow something, by a proxy that does not say what was
+    /// published until that took effect; nothing once the socket has got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unsure: Option<Moment>,
     /// When it was last heard of.
     pub(crate) heard: Moment,
     /// When its user and its places were last renewed.
@@ -53,6 +57,9 @@ pub(crate) struct Place {
     /// Whether the socket was told to follow it.
     #[serde(rename = "f", default, skip_serializing_if = "is_false")]
     pub(crate) is_followed: bool,
+    /// Whether it was told to only just: see [`Connection::unsure`].
+    #[serde(rename = "u", default, skip_serializing_if = "is_false")]
+    pub(crate) is_unsure: bool,
 }
 
 impl Place {
@@ -60,6 +67,7 @@ impl Place {
         Self {
             at,
             is_followed: false,
+            is_unsure: false,
         }
     }
 }
@@ -79,6 +87,7 @@ impl Connection {
             own: Place::new(own),
             left: Vec::new(),
             socket: None,
+            unsure: None,
             heard: now,
             renewed: now,
         }
@@ -133,6 +142,7 @@ impl Connection {
     /// Gives it another socket, which follows nothing yet.
     pub(crate) fn attach(&mut self, socket: &str) -> Option<String> {
         self.left.clear();
+        self.unsure = None;
         for (_, place) in self.places_mut() {
             place.is_followed = false;
         }

@@ -37,7 +37,7 @@ const UNKEPT: &str = "unkept";
 pub(crate) struct Kept {
     /// Its JSON.
     pub(crate) json: String,
-    sent: Moment,
+    pub(crate) sent: Moment,
     /// Whether who comes later gets it.
     is_for_later: bool,
     uuid: Option<String>,

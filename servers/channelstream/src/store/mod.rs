@@ -18,11 +18,11 @@ pub(crate) mod user;
 use std::time::Duration;
 
 use gripware_state::{
-    Expect, History, Presence, Records, State, StateError, StateErrorKind, history::EPOCH_TTL,
+    Expect, History, Presence, Records, StateError, StateErrorKind, history::EPOCH_TTL,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::wire::Wire;
+use crate::{settings::Settings, wire::Wire};
 
 /// How often a change is tried where others change the same record.
 const TRIES: usize = 50;
@@ -43,14 +43,28 @@ pub(crate) struct Store {
 const MEMBER_TTL: Duration = Duration::from_secs(60 * 60);
 
 impl Store {
-    pub(crate) fn new(state: &State, wire: Wire) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let state = &settings.state;
         let presence = state.presence().by_connection();
+        let history = state.history().ttl(EPOCH_TTL);
+        let history = match settings.refresh.clone() {
+            Some(refresh) => history.refreshing(move |socket| {
+                let refresh = refresh.clone();
+                async move { refresh.ask(socket).await }
+            }),
+            None => history,
+        };
         Self {
             records: state.records(),
             presence: presence.grace(Duration::ZERO).member_ttl(MEMBER_TTL),
-            history: state.history().ttl(EPOCH_TTL),
-            wire,
+            history,
+            wire: settings.wire,
         }
+    }
+
+    /// Has the proxy make a turn soon for a socket that has subscribed, if it was set how.
+    pub(crate) fn refresh_soon(&self, socket: &str) {
+        self.history.refresh_soon(socket);
     }
 
     pub(crate) fn records(&self) -> &Records {

@@ -11,6 +11,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use axum::Router;
 use futures_util::StreamExt as _;
 use gripware_channelstream::{ChannelStream, ChannelStreamBuilder};
 use gripware_hub::Hub;
@@ -58,9 +59,17 @@ impl Site {
     pub(crate) async fn with(
         set: impl FnOnce(ChannelStreamBuilder) -> ChannelStreamBuilder,
     ) -> Self {
+        Self::mounted(set, |router| router).await
+    }
+
+    /// The same as a part of an application.
+    pub(crate) async fn mounted(
+        set: impl FnOnce(ChannelStreamBuilder) -> ChannelStreamBuilder,
+        mount: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let hub = Hub::builder().max_channels(102).build().unwrap();
         let builder = ChannelStream::builder(&hub.grip(), SECRET).validate_requests(false);
-        let app = set(builder).build().router();
+        let app = mount(set(builder).build().router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(hub.serve(listener, app).into_future());
@@ -144,8 +153,12 @@ impl Site {
     }
 
     pub(crate) async fn socket(&self, id: &str) -> Browser {
+        self.socket_at("/ws", id).await
+    }
+
+    pub(crate) async fn socket_at(&self, path: &str, id: &str) -> Browser {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let url = format!("ws://{}/ws?conn_id={id}", self.address);
+        let url = format!("ws://{}{path}?conn_id={id}", self.address);
         let opening = tokio_tungstenite::client_async(url, stream);
         let (socket, _) = timeout(PATIENCE, opening).await.unwrap().unwrap();
         Browser {

@@ -5,6 +5,7 @@ use std::{fmt, fs, net::IpAddr, path::PathBuf};
 use clap::ValueEnum;
 use gripware_channelstream::Wire;
 use gripware_program::{LogFilter, parse};
+use gripware_publish::CommandSocket;
 
 const AFTER: &str = "\
 Every flag is a key of the ini file, section [channelstream], with _ for each dash, and a variable:
@@ -82,6 +83,10 @@ pub(crate) struct Options {
     /// How large the body of a request may be
     #[arg(long, value_name = "SIZE", default_value = "1 MiB", value_parser = parse::size)]
     pub(crate) max_body: usize,
+    /// The command socket of a Pushpin in front, its command_spec: tcp://HOST:PORT. By it open
+    /// WebSockets get new channels at once, and not with their next heartbeat
+    #[arg(long, value_name = "URL", value_parser = command_socket)]
+    pub(crate) command_socket: Option<CommandSocket>,
     /// Whether more is logged
     #[arg(long, value_name = "BOOL", default_value = "false", value_parser = switch)]
     debug: bool,
@@ -154,6 +159,10 @@ fn optional_secret(text: &str) -> Result<Secret, String> {
         "" => Ok(Secret(String::new())),
         text => secret(text),
     }
+}
+
+fn command_socket(text: &str) -> Result<CommandSocket, &'static str> {
+    CommandSocket::new(text).map_err(|_| "it has to be tcp://HOST:PORT")
 }
 
 /// A switch in each way that channelstream reads one.

@@ -1,22 +1,14 @@
 //! Serving, until a signal.
 
-use std::{env, fmt::Display, net::IpAddr, pin::pin, time::Duration};
+use std::{env, net::IpAddr};
 
 use gripware_channelstream::{ChannelStream, ChannelStreamBuilder};
 use gripware_core::{ErrorChain, ws::AllowedOrigins};
 use gripware_hub::{BuildError, Hub};
-use gripware_program::{ConfigError, Failure, Signals, announce};
+use gripware_program::{ConfigError, DRAIN, Failure, Server};
 use gripware_state::State;
-use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::options::Options;
-
-/// How long clients and requests may take when the program ends.
-const DRAIN: Duration = Duration::from_secs(3);
-
-/// The hub ends within [`DRAIN`] by itself. An application behind another proxy does not, and is cut
-/// off by then.
-const CUT_OFF: Duration = Duration::from_secs(4);
 
 /// The variable with the URL of what several processes share.
 const STATE: &str = "GRIPWARE_STATE";
@@ -25,7 +17,6 @@ const STATE: &str = "GRIPWARE_STATE";
 const OWN_CHANNELS: usize = 2;
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
     let max_channels = usize::from(options.max_channels) + OWN_CHANNELS;
     let hub = Hub::builder()
         .drain(DRAIN)
@@ -37,7 +28,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .from_env()
         .map_err(|error| match error {
             BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-            BuildError::Relay(error) => wrong("GRIPWARE_RELAY", ErrorChain(&error)),
+            BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
             error => Failure::other(ErrorChain(&error)),
         })?;
     let state = state()?;
@@ -56,33 +47,28 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         None => builder,
     };
     // Another proxy may be a Pushpin.
-    let builder = configured(builder, &options).address_sockets(!hub.is_embedded());
-    let channelstream = builder.build();
-    let listening = |error| wrong("--listen", error);
-    let listener = TcpListener::bind(options.address())
-        .await
-        .map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = hub
-        .serve(listener, channelstream.router())
-        .with_graceful_shutdown(async {
-            // It is dropped where it is meant as well.
-            let _ = stopped.await;
-        });
-    let mut serving = pin!(serving.into_future());
-    announce(&format!("listening on {address}\n"));
-    tokio::select! {
-        ended = &mut serving => {
-            ended.map_err(Failure::other)?;
-            return Err(Failure::other("serving ended by itself"));
+    let mut builder = configured(builder, &options).address_sockets(!hub.is_embedded());
+    match options.command_socket.clone() {
+        Some(_) if hub.is_embedded() => {
+            tracing::warn!(
+                "command_socket is of no use: the proxy is inside, as GRIP_URL is not set"
+            );
         }
-        () = signals.end() => drop(stop),
+        Some(commands) => {
+            builder = builder.refreshing(move |socket| {
+                let commands = commands.clone();
+                async move { Ok(commands.refresh_connection(&socket).await?) }
+            });
+        }
+        None => {}
     }
-    if timeout(CUT_OFF, serving).await.is_err() {
-        tracing::warn!("what was still under way is cut off");
-    }
-    Ok(())
+    let channelstream = builder.build();
+    let server = Server::bind("--listen", &options.address()).await?;
+    let serving = server.run(|listener, stop| {
+        let serving = hub.serve(listener, channelstream.router());
+        serving.with_graceful_shutdown(stop).into_future()
+    });
+    serving.await
 }
 
 fn configured(builder: ChannelStreamBuilder, options: &Options) -> ChannelStreamBuilder {
@@ -123,9 +109,5 @@ fn state() -> Result<Option<State>, Failure> {
     let state = State::with([gripware_redis::state()]).from_env();
     state
         .map(Some)
-        .map_err(|error| wrong(STATE, ErrorChain(&error)))
-}
-
-fn wrong(name: &str, error: impl Display) -> Failure {
-    ConfigError::new(format_args!("{name}: {error}")).into()
+        .map_err(|error| Failure::setting(STATE, ErrorChain(&error)))
 }

@@ -4,6 +4,9 @@
 //! turn compares it with what the socket was told to follow, so a turn that nobody asked for makes up
 //! for one that got lost.
 
+mod missed;
+mod sync;
+
 use std::time::Duration;
 
 use axum::{
@@ -11,23 +14,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use gripware_axum::{
-    Channel, ChannelError, CloseCode, Filter, Frame, WebSocketContext, WebSocketError,
+    Channel, ChannelError, CloseCode, Frame, GripContext, WebSocketContext, WebSocketError,
     WebSocketRejection, WsKeepAlive,
 };
 use gripware_state::Expect;
 use http::{StatusCode, request::Parts};
 use thiserror::Error;
 
+use self::missed::As;
 use crate::{
     access::query,
     app::App,
     error::ApiError,
     name,
-    store::{
-        connection::{Connection, Loaded, SOCKET_IDLE},
-        frames::Missed,
-    },
-    wire::{Moment, connection_id, replayed},
+    store::connection::{Connection, Loaded, SOCKET_IDLE},
+    wire::{Moment, connection_id},
 };
 
 /// How often the browser hears that the connection is there.
@@ -46,8 +47,9 @@ const NOTED: u64 = 1_000;
 /// milliseconds.
 const OPENING: u64 = 2_000;
 
-/// The most bytes of frames that one turn sends; the proxy takes 1 000 000.
-const MAX_SENT: usize = 900_000;
+/// What a proxy says that makes a turn at once where something was published since the id that a
+/// subscription says was read.
+const TELLS_MISSED: &str = "subscribe:prev-id";
 
 #[derive(Debug, Error)]
 enum Failed {
@@ -61,16 +63,9 @@ enum Failed {
     Channel(#[from] ChannelError),
 }
 
-/// How frames that a socket has missed are sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum As {
-    /// They say that they are sent again.
-    Replayed,
-    Live,
-}
-
 pub(crate) async fn socket(
     State(app): State<App>,
+    cx: GripContext,
     parts: Parts,
     mut ws: WebSocketContext,
 ) -> Response {
@@ -81,6 +76,7 @@ pub(crate) async fn socket(
     };
     let mut turn = Turn {
         digest: name::digest(&id),
+        tells_missed: cx.has_feature(TELLS_MISSED),
         app,
         ws,
     };
@@ -99,6 +95,8 @@ struct Turn {
     app: App,
     ws: WebSocketContext,
     digest: String,
+    /// Whether the proxy makes a turn for what it missed while it subscribed.
+    tells_missed: bool,
 }
 
 impl Turn {
@@ -164,7 +162,10 @@ impl Turn {
         if connection.is_behind() {
             return self.sync(loaded, Some(As::Live)).await;
         }
-        let is_asked = self.ws.is_keep_alive() && silence < POLL_AT_LEAST;
+        if let Some(since) = connection.unsure {
+            return self.make_sure(&loaded, since, now).await;
+        }
+        let is_asked = self.tells_missed && self.ws.is_keep_alive() && silence < POLL_AT_LEAST;
         if is_asked {
             // Something was published while it subscribed, or was lost on the way.
             let how = match silence < OPENING {
@@ -204,121 +205,6 @@ impl Turn {
         Ok(())
     }
 
-    /// Sends what came since the cursors, which may be there already.
-    async fn catch_up(&mut self, loaded: &Loaded, how: As) -> Result<(), Failed> {
-        let mut read = Vec::new();
-        for (channel, place) in loaded.connection.places() {
-            let missed = self.app.store().missed(&channel, &place.at).await?;
-            read.push((channel, missed));
-        }
-        let user = name::digest(&loaded.connection.user);
-        let mut room = MAX_SENT;
-        for (_, missed) in &read {
-            self.send(missed, &user, how, &mut room)?;
-        }
-        self.app
-            .store()
-            .change_connection(&self.digest, Some(SOCKET_IDLE), |connection| {
-                for (channel, place) in connection.places_mut() {
-                    if let Some((_, missed)) = read.iter().find(|(of, _)| *of == channel) {
-                        place.at.clone_from(&missed.at);
-                    }
-                }
-                Some(())
-            })
-            .await?;
-        Ok(())
-    }
-
-    /// Follows what the socket does not follow yet and leaves what it shall not, until the record
-    /// has nothing new.
-    async fn sync(&mut self, mut loaded: Loaded, how: Option<As>) -> Result<(), Failed> {
-        let mut room = MAX_SENT;
-        loop {
-            let user = name::digest(&loaded.connection.user);
-            let mut read = Vec::new();
-            for (channel, place) in loaded.connection.places() {
-                if !place.is_followed {
-                    let at = match how {
-                        Some(_) => place.at.clone(),
-                        None => self.app.store().cursor(&channel).await?,
-                    };
-                    read.push((
-                        channel.clone(),
-                        self.app.store().missed(&channel, &at).await?,
-                    ));
-                }
-            }
-            let left = loaded.connection.left.clone();
-            for channel in &left {
-                self.ws.unsubscribe(channel.as_str())?;
-            }
-            let own = name::user_channel(&user);
-            for (channel, missed) in &read {
-                self.send(missed, &user, how.unwrap_or(As::Live), &mut room)?;
-                let filter = match *channel == own {
-                    true => Filter::RequireSub,
-                    false => Filter::SkipUsers,
-                };
-                let channel = Channel::new(channel.as_str())?
-                    .with_filter(filter)
-                    .with_prev_id(missed.at.as_str())?;
-                self.ws.subscribe(channel)?;
-            }
-            let own = self.ws.connection_id().as_str().to_owned();
-            let changed = self
-                .app
-                .store()
-                .change_connection(&self.digest, Some(SOCKET_IDLE), |connection| {
-                    // Of another socket by now: it has to be left alone.
-                    if connection.socket.as_deref() != Some(&*own) {
-                        return None;
-                    }
-                    connection.followed(&read, &left);
-                    connection.heard = Moment::now();
-                    Some(())
-                })
-                .await?;
-            match changed {
-                Some((connection, version, ())) if connection.is_behind() => {
-                    loaded = Loaded {
-                        connection,
-                        version,
-                    };
-                }
-                Some(_) => return Ok(()),
-                None => return Ok(self.ws.close_with(CloseCode::NORMAL, "")?),
-            }
-        }
-    }
-
-    /// Sends frames, each in a message of its own. What has no room is left out.
-    fn send(
-        &mut self,
-        missed: &Missed,
-        user: &str,
-        how: As,
-        room: &mut usize,
-    ) -> Result<(), Failed> {
-        let wire = self.app.settings().wire;
-        for frame in missed
-            .frames
-            .iter()
-            .filter(|frame| frame.is_for(user, how == As::Replayed))
-        {
-            let json = match how {
-                As::Replayed => replayed(&frame.json, wire),
-                As::Live => frame.json.clone(),
-            };
-            let Some(left) = room.checked_sub(json.len() + 32) else {
-                return Ok(());
-            };
-            *room = left;
-            self.ws.send_text(format!("[{json}]"))?;
-        }
-        Ok(())
-    }
-
     /// The browser has closed the socket, or is gone: so the connection ends, unless another socket
     /// has taken its place.
     async fn leave(&mut self, mut loaded: Loaded, own: &str) -> Result<(), Failed> {
@@ -339,26 +225,5 @@ impl Turn {
                 _ => return Ok(()),
             }
         }
-    }
-}
-
-impl Connection {
-    /// Notes what its socket follows now, and what it has left.
-    fn followed(&mut self, read: &[(String, Missed)], left: &[String]) {
-        for (channel, missed) in read {
-            let mut places = self.places_mut();
-            match places.find(|(of, _)| of == channel) {
-                Some((_, place)) => {
-                    place.is_followed = true;
-                    place.at.clone_from(&missed.at);
-                }
-                // It was unsubscribed meanwhile.
-                None => {
-                    drop(places);
-                    self.left.push(channel.clone());
-                }
-            }
-        }
-        self.left.retain(|channel| !left.contains(channel));
     }
 }
