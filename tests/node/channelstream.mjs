@@ -84,8 +84,12 @@ function client(username, noWebsocket) {
     connection[`${name}ErrorCallback`] = (request, answer) => say(username, name, "failed", answer);
   }
   connection.listenOpenedCallback = () => waiting[`${username} open`]?.();
+  const seen = new Set();
   connection.listenMessageCallback = (frames) => {
-    for (const { type, user, channel, message } of frames ?? []) {
+    for (const { type, uuid, user, channel, message } of frames ?? []) {
+      // Behind Pushpin one may come twice.
+      if (seen.has(type + uuid)) continue;
+      seen.add(type + uuid);
       say(username, type, user ?? null, channel ?? null, message ?? null);
       waiting[username]?.(type);
     }

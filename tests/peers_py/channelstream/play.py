@@ -107,9 +107,10 @@ class Client:
         return self.waiting.pop(0)
 
     def beats(self):
-        """Sends a heartbeat: where the proxy does not refresh sockets, it is what changes them."""
+        """Sends a heartbeat: where the proxy does not refresh sockets, it is what changes them. What is
+        sent within a quarter of a second of that may come twice."""
         self.socket.send('{"type": "heartbeat"}')
-        time.sleep(0.3)
+        time.sleep(0.8)
 
     def hears(self, count):
         for _ in range(count):
@@ -369,7 +370,7 @@ def ends(alice, bob):
     call("bob's second connection ends", "GET", "/disconnect?conn_id=" + D, token=False)
     alice.hears(1)
     second = Client("alice's second socket", A)
-    time.sleep(0.3)
+    time.sleep(0.8)
     request("POST", "/message", [{"user": "bob", "channel": "lobby", "message": {"n": 6}}])
     second.hears(1)
     try:
