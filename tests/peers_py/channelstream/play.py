@@ -379,7 +379,8 @@ def ends(alice, bob):
     except ConnectionClosed as closed:
         say("alice's first socket is closed with", closed.rcvd.code)
     alice.close()
-    time.sleep(1.5)
+    # The original ends it with its next look at all of them, each second.
+    time.sleep(4)
     request("POST", "/message", [{"user": "bob", "channel": "lobby", "message": {"n": 7}}])
     frame = None
     try:
