@@ -40,8 +40,9 @@ differences! {
     FEATURES {
         about: "what a proxy says it can do",
         pushpin: "`session` is in the list, and `link:gone` before 1.41 is not",
-        hub: "`link:gone` is in the list, and `session` is not",
-        why: "the hub has no sessions, which no library offers, and obeys gone links",
+        hub: "`link:gone` and `subscribe:prev-id` are in the list, and `session` is not",
+        why: "the hub has no sessions, which no library offers, obeys gone links, and makes a turn for a \
+              subscription from an older id",
     }
     ACCEPT {
         about: "what the origin is told of what the client reads",

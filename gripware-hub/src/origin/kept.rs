@@ -31,6 +31,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     runtime::Handle,
+    sync::Notify,
     time::{Instant, sleep},
 };
 use tower_service::Service as _;
@@ -47,6 +48,8 @@ pub(super) struct KeptConnections {
     /// How long one is kept for a next request.
     idle_timeout: Duration,
     idle: Mutex<Idle>,
+    /// Wakes a request that waits for a connection when one has become idle.
+    freed: Notify,
 }
 
 #[derive(Default)]
@@ -70,6 +73,7 @@ impl KeptConnections {
             address,
             idle_timeout,
             idle: Mutex::default(),
+            freed: Notify::new(),
         })
     }
 
@@ -87,7 +91,8 @@ impl KeptConnections {
         loop {
             let (mut exchange, is_reused) = match self.take().await {
                 Some(exchange) => (exchange, true),
-                None => (self.connect().await?, false),
+                // In a box, since the future of each request would have room for it.
+                None => Box::pin(self.connect_or_take()).await?,
             };
             match exchange.ask(request).await {
                 Ok(response) => {
@@ -122,13 +127,30 @@ impl KeptConnections {
         }
     }
 
+    /// Connects, unless a connection becomes idle first: a new one may have to wait for a descriptor,
+    /// and for an origin that is busy. Returns whether it is a reused one.
+    async fn connect_or_take(&self) -> Result<(Box<Exchange>, bool), OriginError> {
+        let mut connecting = pin!(self.connect());
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            // From here on none is missed.
+            freed.as_mut().enable();
+            if let Some(exchange) = self.take().await {
+                return Ok((exchange, true));
+            }
+            tokio::select! {
+                connected = &mut connecting => return Ok((connected?, false)),
+                () = freed => {}
+            }
+        }
+    }
+
     async fn connect(&self) -> Result<Box<Exchange>, OriginError> {
         let mut connector = self.connector.clone();
-        // In a box, since the future of each request would have room for it.
         let connecting = connector.call(self.address.clone());
         let socket = connecting.await.map_err(OriginError::Unreached)?;
         let handshake = Builder::new().max_headers(MAX_HEADERS).handshake(socket);
-        let (sender, connection) = Box::pin(handshake)
+        let (sender, connection) = handshake
             .await
             .map_err(|error| OriginError::Unreached(error.into()))?;
         Ok(Box::new(Exchange {
@@ -148,6 +170,8 @@ impl KeptConnections {
         if !mem::replace(&mut idle.is_swept, true) {
             runtime.spawn(sweep(Arc::downgrade(&self), self.idle_timeout));
         }
+        drop(idle);
+        self.freed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {

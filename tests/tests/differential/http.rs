@@ -127,10 +127,16 @@ pub(crate) fn forwarded<'a>() -> Expected<'a> {
 
 /// What a proxy can do.
 pub(crate) fn features<'a>() -> Expected<'a> {
-    let features = replaced(
-        "grip-feature: status, session, link:next, filter:",
-        "grip-feature: status, link:next, link:gone, filter:",
-    );
+    let features = |transcript: &str| {
+        let links = transcript.replace(
+            "grip-feature: status, session, link:next, filter:",
+            "grip-feature: status, link:next, link:gone, filter:",
+        );
+        links.replace(
+            "filter:var-subst\n",
+            "filter:var-subst, subscribe:prev-id\n",
+        )
+    };
     Expected::of_pushpin(Difference::FEATURES, features)
 }
 

@@ -159,13 +159,13 @@ mod tests {
         for (client, offer, window, bits) in [
             ("Safari", "permessage-deflate", Window::Large, ""),
             (
-                "Chromium, Firefox, ws of Node",
+                "Chromium, Firefox, ws of Node, websockets of Python",
                 "permessage-deflate; client_max_window_bits",
                 Window::Large,
                 "",
             ),
             (
-                "websockets of Python",
+                "one with little memory",
                 "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
                 Window::Medium,
                 "; server_max_window_bits=12",
