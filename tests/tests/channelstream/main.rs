@@ -63,7 +63,7 @@ async fn token() -> String {
         .expect("run tests/peers first");
     String::from_utf8(output.stdout)
         .expect("text")
-        .trim()
+        .trim_ascii()
         .to_owned()
 }
 
