@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 use crate::{Error, Figure};
 
 /// How far a figure may go beyond its budget, in percent. The counts of calls are the same in every
-/// run but for the order in a hash map; those of servers depend a little on how threads take turns.
-const TOLERANCE: u64 = 3;
+/// run but for the order in a hash map; those of servers depend on how threads take turns, which moved
+/// them by up to 2.2 %.
+const TOLERANCE: u64 = 5;
 
 /// Instructions by name.
 #[derive(Debug)]
@@ -96,9 +97,9 @@ mod tests {
     #[test]
     fn a_figure_may_be_a_little_over_its_budget_and_no_more() {
         let budget = budget("# a comment\n     1000  decode\n");
-        assert!(budget.compare(&[("decode", 1030)], true));
+        assert!(budget.compare(&[("decode", 1050)], true));
         assert!(budget.compare(&[("decode", 1)], true));
-        assert!(!budget.compare(&[("decode", 1031)], true));
+        assert!(!budget.compare(&[("decode", 1051)], true));
     }
 
     #[test]
