@@ -80,18 +80,18 @@ setting::settings! {
         /// whether messages of WebSockets are compressed, in both directions, for clients that offer it
         /// (permessage-deflate; RFC 7692).
         ///
-        /// What is published is compressed once for all its clients, and nothing is kept for a client
-        /// from one message to the next. Messages under 256 bytes and over 1 MiB go as they are, as
-        /// do those that would not become shorter. What a client sends counts by its length when it
-        /// is decompressed.
+        /// What is published is compressed once for all clients that have agreed to the same window:
+        /// 32 KiB, or where they ask for less 4 KiB or 512 bytes. Nothing is kept for a client from one
+        /// message to the next. Messages under 256 bytes and over 1 MiB go as they are, as do those
+        /// that would not become shorter. What a client sends counts by its length when it is
+        /// decompressed; what is damaged closes it with code 1007.
         ///
         /// It saves traffic and costs processor time, for what is published once and for what a turn
-        /// says each time. A message that has a secret beside a text that
-        /// somebody else has chosen should not be compressed: its length tells about the secret
-        /// (as in the attack CRIME).
+        /// says each time. A message that has a secret beside a text that somebody else has chosen
+        /// should not be compressed: its length tells about the secret (as in the attack CRIME).
         ///
-        /// An application that answers a handshake itself with 101 agrees with the client about it,
-        /// and not the hub.
+        /// An application that answers a handshake itself with 101 agrees with the client about it, and
+        /// not the hub, unless it chooses the extension `grip`.
         permessage_deflate: Switch = false;
         /// the largest message that a WebSocket client may send. A larger one closes it with code 1009.
         max_message: Size = 512 KiB, at least 1;
