@@ -1,10 +1,10 @@
 //! Certificates from files, which are read again when they change.
 
-use std::{fs, io, time::Duration};
+use std::{fs, time::Duration};
 
 use clap::Args;
 use gripware_core::ErrorChain;
-use gripware_hub::{HubBuilder, Tls};
+use gripware_hub::{HubBuilder, Tls, TlsError};
 use gripware_program::{Failure, parse};
 use tokio::task::spawn_blocking;
 
@@ -24,27 +24,72 @@ pub(crate) struct TlsFlags {
     /// The private key of the first certificate in each --tls-cert, in PEM, in their order
     #[arg(long, value_name = "FILE", value_parser = parse::text)]
     tls_key: Vec<String>,
+    /// Asks clients for a certificate (mutual TLS) that one of the authorities in this file vouches for, in
+    /// PEM; who has none is refused. Needs --tls-cert. It is read again as they are
+    #[arg(long, value_name = "FILE", value_parser = parse::text)]
+    tls_client_ca: Option<String>,
     /// The certificates for the control address, as --tls-cert. Needs --control-tls-key
     #[arg(long, value_name = "FILE", value_parser = parse::text)]
     control_tls_cert: Vec<String>,
     /// Their private keys, as --tls-key
     #[arg(long, value_name = "FILE", value_parser = parse::text)]
     control_tls_key: Vec<String>,
+    /// Asks who publishes for a certificate, as --tls-client-ca. Needs --control-tls-cert
+    #[arg(long, value_name = "FILE", value_parser = parse::text)]
+    control_tls_client_ca: Option<String>,
 }
 
 /// The certificates of one address.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    names: [&'static str; 2],
-    files: Vec<[String; 2]>,
-    read: Vec<Pair>,
+    names: Names,
+    files: Files,
+    read: Read,
     tls: Tls,
     /// Why they could not be read again, so that it is said once.
     problem: String,
 }
 
-/// A certificate and its key.
-type Pair = [Vec<u8>; 2];
+/// The flags of one address.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    certificate: &'static str,
+    key: &'static str,
+    authorities: &'static str,
+}
+
+const CLIENTS: Names = Names {
+    certificate: "--tls-cert",
+    key: "--tls-key",
+    authorities: "--tls-client-ca",
+};
+
+const CONTROL: Names = Names {
+    certificate: "--control-tls-cert",
+    key: "--control-tls-key",
+    authorities: "--control-tls-client-ca",
+};
+
+/// Where certificates with their keys are, and who vouches for clients.
+#[derive(Clone, Debug)]
+struct Files {
+    pairs: Vec<[String; 2]>,
+    authorities: Option<String>,
+}
+
+/// What is in the files.
+#[derive(Debug, PartialEq)]
+struct Read {
+    pairs: Vec<[Vec<u8>; 2]>,
+    authorities: Option<Vec<u8>>,
+}
+
+/// What is wrong with a file, and which flag has named it.
+#[derive(Debug)]
+struct Wrong {
+    name: &'static str,
+    why: String,
+}
 
 impl TlsFlags {
     /// Whether the control address speaks TLS.
@@ -57,10 +102,14 @@ impl TlsFlags {
         self,
         mut builder: HubBuilder,
     ) -> Result<(HubBuilder, Vec<Certificates>), Failure> {
-        let names = ["--tls-cert", "--tls-key"];
-        let clients = Certificates::open(names, self.tls_cert, self.tls_key)?;
-        let names = ["--control-tls-cert", "--control-tls-key"];
-        let control = Certificates::open(names, self.control_tls_cert, self.control_tls_key)?;
+        let clients = (self.tls_cert, self.tls_key, self.tls_client_ca);
+        let clients = Certificates::open(CLIENTS, clients)?;
+        let control = (
+            self.control_tls_cert,
+            self.control_tls_key,
+            self.control_tls_client_ca,
+        );
+        let control = Certificates::open(CONTROL, control)?;
         if let Some(clients) = &clients {
             builder = builder.tls_with(clients.tls.clone());
         }
@@ -73,25 +122,32 @@ impl TlsFlags {
 
 impl Certificates {
     fn open(
-        names: [&'static str; 2],
-        certificates: Vec<String>,
-        keys: Vec<String>,
+        names: Names,
+        (certificates, keys, authorities): (Vec<String>, Vec<String>, Option<String>),
     ) -> Result<Option<Self>, Failure> {
-        let [certificate, key] = names;
         if certificates.len() != keys.len() {
-            let name = format!("{certificate} and {key}");
+            let name = format!("{} and {}", names.certificate, names.key);
             return Err(wrong(&name, "they need each other"));
         }
         if certificates.is_empty() {
-            return Ok(None);
+            return match authorities {
+                Some(_) => {
+                    let what = format_args!("it needs {}", names.certificate);
+                    Err(wrong(names.authorities, what))
+                }
+                None => Ok(None),
+            };
         }
-        let files = certificates.into_iter().zip(keys);
-        let files: Vec<_> = files.map(|(certificate, key)| [certificate, key]).collect();
-        let all = || -> Result<_, String> {
-            let read = read(&files)?;
-            Ok((tls(&read)?, read))
+        let pairs = certificates.into_iter().zip(keys);
+        let files = Files {
+            pairs: pairs.map(|(certificate, key)| [certificate, key]).collect(),
+            authorities,
         };
-        let (tls, read) = all().map_err(|why| wrong(certificate, why))?;
+        let all = || -> Result<_, Wrong> {
+            let read = files.read(names)?;
+            Ok((read.tls(names)?, read))
+        };
+        let (tls, read) = all().map_err(|Wrong { name, why }| wrong(name, why))?;
         let problem = String::new();
         Ok(Some(Self {
             names,
@@ -104,19 +160,21 @@ impl Certificates {
 
     /// Reads the files again, and shows what is new. Where that cannot be used, the old ones stay.
     pub(crate) async fn refresh(&mut self) {
-        let files = self.files.clone();
-        let Ok(read) = spawn_blocking(move || read(&files)).await else {
+        let (files, names) = (self.files.clone(), self.names);
+        let Ok(read) = spawn_blocking(move || files.read(names)).await else {
             return;
         };
-        let [name, _] = self.names;
-        match read.and_then(|read| Ok((tls(&read)?, read))) {
+        match read.and_then(|read| Ok((read.tls(names)?, read))) {
             Ok((_, read)) if read == self.read => {}
             Ok((tls, read)) => {
                 self.tls.replace(&tls);
                 self.read = read;
-                tracing::info!("{name}: new certificates are shown from now on");
+                tracing::info!(
+                    "{}: new certificates are shown from now on",
+                    names.certificate
+                );
             }
-            Err(why) => {
+            Err(Wrong { name, why }) => {
                 if why != self.problem {
                     tracing::warn!("{name}: {why}; the old certificates stay");
                 }
@@ -128,25 +186,50 @@ impl Certificates {
     }
 }
 
-fn read(files: &[[String; 2]]) -> Result<Vec<Pair>, String> {
-    let content = |path: &String| -> Result<_, String> {
-        let why = |error: io::Error| format!("{path}: {error}");
-        fs::read(path).map_err(why)
-    };
-    let pairs = files.iter();
-    pairs
-        .map(|[certificate, key]| Ok([content(certificate)?, content(key)?]))
-        .collect()
+impl Files {
+    fn read(&self, names: Names) -> Result<Read, Wrong> {
+        let content = |name, path: &String| {
+            fs::read(path).map_err(|error| Wrong {
+                name,
+                why: format!("{path}: {error}"),
+            })
+        };
+        let pairs = self.pairs.iter().map(|[certificate, key]| {
+            let name = names.certificate;
+            Ok([content(name, certificate)?, content(name, key)?])
+        });
+        let authorities = self.authorities.as_ref();
+        Ok(Read {
+            pairs: pairs.collect::<Result<_, _>>()?,
+            authorities: authorities
+                .map(|path| content(names.authorities, path))
+                .transpose()?,
+        })
+    }
 }
 
-fn tls(pairs: &[Pair]) -> Result<Tls, String> {
-    let mut tls = None;
-    for [certificate, key] in pairs {
-        let added = match &tls {
-            None => Tls::from_pem(certificate, key).map(|first| tls = Some(first)),
-            Some(tls) => tls.add_pem(certificate, key),
+impl Read {
+    fn tls(&self, names: Names) -> Result<Tls, Wrong> {
+        let wrong = |name, error: TlsError| Wrong {
+            name,
+            why: ErrorChain(&error).to_string(),
         };
-        added.map_err(|error| ErrorChain(&error).to_string())?;
+        let mut tls = None;
+        for [certificate, key] in &self.pairs {
+            let added = match &tls {
+                None => Tls::from_pem(certificate, key).map(|first| tls = Some(first)),
+                Some(tls) => tls.add_pem(certificate, key),
+            };
+            added.map_err(|error| wrong(names.certificate, error))?;
+        }
+        let tls = tls.ok_or_else(|| Wrong {
+            name: names.certificate,
+            why: "there is none".to_owned(),
+        })?;
+        if let Some(authorities) = &self.authorities {
+            let asked = tls.client_authorities(authorities);
+            asked.map_err(|error| wrong(names.authorities, error))?;
+        }
+        Ok(tls)
     }
-    tls.ok_or_else(|| "there is none".to_owned())
 }

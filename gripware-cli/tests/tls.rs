@@ -6,7 +6,7 @@
 mod support;
 
 use std::{
-    fs,
+    fs, io,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
@@ -45,6 +45,16 @@ fn connect(
     name: &str,
     trusted: &[&Made],
 ) -> StreamOwned<ClientConnection, TcpStream> {
+    connect_as(address, name, trusted, None).unwrap()
+}
+
+/// As [`connect`], with a certificate of one's own or none.
+fn connect_as(
+    address: SocketAddr,
+    name: &str,
+    trusted: &[&Made],
+    own: Option<&Made>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     for made in trusted {
         roots.add(made.cert.der().clone()).unwrap();
@@ -52,17 +62,24 @@ fn connect(
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match own {
+        None => config.with_no_client_auth(),
+        Some(own) => {
+            let key = own.signing_key.serialize_der().try_into().unwrap();
+            let chain = vec![own.cert.der().clone()];
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
     let name = name.to_owned().try_into().unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     let mut stream = StreamOwned::new(connection, stream);
     while stream.conn.is_handshaking() {
-        stream.conn.complete_io(&mut stream.sock).unwrap();
+        stream.conn.complete_io(&mut stream.sock)?;
     }
-    stream
+    Ok(stream)
 }
 
 fn shown(stream: &StreamOwned<ClientConnection, TcpStream>) -> CertificateDer<'static> {
@@ -188,6 +205,51 @@ fn the_control_api_speaks_tls_and_nothing_else() {
 }
 
 #[test]
+fn a_client_without_a_certificate_that_is_vouched_for_is_refused() {
+    let (own, known, stranger) = (made("hub.internal"), made("known"), made("stranger"));
+    let program = Program::new();
+    let folder = program.path("");
+    write(&folder, "hub", &own);
+    // Who has signed itself vouches for itself.
+    write(&folder, "clients", &known);
+    let hub = program
+        .flag(format!("--origin=http://{}", origin()))
+        .flag("--listen=127.0.0.1:0")
+        .flag("--control=127.0.0.1:0")
+        .flag("--tls-cert=hub.crt")
+        .flag("--tls-key=hub.key")
+        .flag("--tls-client-ca=clients.crt")
+        .flag("--control-key=secret")
+        .flag("--control-tls-cert=hub.crt")
+        .flag("--control-tls-key=hub.key")
+        .flag("--control-tls-client-ca=clients.crt")
+        .start();
+    // A refusal comes behind the client's part of the handshake (RFC 8446, section 4.4.2.4).
+    let answer = |address, request: &str, as_: Option<&Made>| {
+        let mut client = connect_as(address, "hub.internal", &[&own], as_)?;
+        client.write_all(request.as_bytes())?;
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer)?;
+        io::Result::Ok(answer)
+    };
+    let held = "GET / HTTP/1.1\r\nHost: hub.internal\r\n\r\n";
+    let list =
+        "GET /channels HTTP/1.1\r\nHost: hub.internal\r\nAuthorization: Bearer secret\r\n\r\n";
+    for (address, request) in [(hub.front, held), (hub.control, list)] {
+        let answered = answer(address, request, Some(&known)).unwrap();
+        assert_eq!(answered, *b"HTTP/1.1 200");
+        assert!(answer(address, request, Some(&stranger)).is_err());
+        assert!(answer(address, request, None).is_err());
+    }
+
+    write(&folder, "clients", &stranger);
+    hub.send(Signal::HUP);
+    until(&hub, "new certificates are shown");
+    assert!(answer(hub.front, held, Some(&stranger)).is_ok());
+    assert!(answer(hub.front, held, Some(&known)).is_err());
+}
+
+#[test]
 fn certificates_that_cannot_be_used_are_refused_at_the_start() {
     for flag in ["tls", "control-tls"] {
         let program = Program::ready();
@@ -203,5 +265,18 @@ fn certificates_that_cannot_be_used_are_refused_at_the_start() {
             .flag(format!("--{flag}-key=b.key"))
             .fails(2);
         assert!(line.contains("they need each other"), "{line}");
+        let line = Program::ready()
+            .flag(format!("--{flag}-client-ca=a.crt"))
+            .fails(2);
+        assert!(line.contains(&format!("it needs --{flag}-cert")), "{line}");
+        let program = Program::ready();
+        write(&program.path(""), "a", &made("a.example"));
+        let line = program
+            .flag(format!("--{flag}-cert=a.crt"))
+            .flag(format!("--{flag}-key=a.key"))
+            .flag(format!("--{flag}-client-ca=a.key"))
+            .fails(2);
+        let expected = format!("--{flag}-client-ca: the authorities of clients are not in PEM");
+        assert!(line.contains(&expected), "{line}");
     }
 }

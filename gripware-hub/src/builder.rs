@@ -139,7 +139,8 @@ impl HubBuilder {
     /// Serves clients over HTTPS, with certificates and a private key in PEM. HTTP/2 is offered.
     ///
     /// A further call adds a certificate for other names: a client gets the one for the name that it
-    /// asks for, and the first where none is.
+    /// asks for, and the first where none is. To ask clients for certificates of theirs, see
+    /// [`Tls::client_authorities`].
     ///
     /// # Errors
     /// Where they cannot be used.
