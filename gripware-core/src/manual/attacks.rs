@@ -50,8 +50,8 @@
 //!
 //! | attack | tried | result | command |
 //! |---|---|---|---|
-//! | clients that come and go: by an end, a reset, in the middle of a frame or request, politely | 10 000 at a time under steady publishing | memory, open files, threads and gauges end where they were | `target/release/hub-load --soak 20` |
-//! | slow consumers whose queues are full | 10 among 1 000 | the others do not notice, each message that is not delivered is counted | `target/release/hub-load --only hub --kind stalled --rounds 1` |
+//! | clients that come and go: by an end, a reset, in the middle of a frame or request, politely | 10 000 at a time under steady publishing | memory, open files, threads and gauges end where they were | `benches/compare --soak 20` |
+//! | slow consumers whose queues are full | 10 among 1 000 | the others do not notice, each message that is not delivered is counted | `benches/compare --part stalled` |
 //!
 //! The last two need `cargo build --release -p gripware-cli -p gripware-benches`; their figures stand
 //! in `benches/README.md`.
