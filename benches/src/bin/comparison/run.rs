@@ -1,4 +1,10 @@
-use std::{fs, process::ExitCode, time::Instant};
+use std::{
+    fs,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
 
 use crate::{
     Error,
@@ -9,6 +15,9 @@ use crate::{
     report::{Machine, Report, Section, count, svg},
     sides::{Brokering, Side, Starter},
 };
+
+/// How long one side may take for one part. Pushpin needs more than a minute for 18 000 clients.
+const AT_MOST: Duration = Duration::from_secs(400);
 
 /// Who answers plain requests.
 const PLAIN: [Side; 7] = [
@@ -128,16 +137,16 @@ impl Run<'_> {
                 };
                 for side in self.options.sides(sides) {
                     say(&format!("{}, {kind}s", side.title()));
-                    let result = held::measure(starter, side, kind, plan, report).await;
-                    failed(report, Section::Held, &format!("{kind}s"), side, result);
+                    let result = within(held::measure(starter, side, kind, plan, report)).await;
+                    report.check(Section::Held, format!("{kind}s"), side, result);
                 }
             }
         }
         if self.options.has(Section::Deflate) {
             for side in self.options.sides(&deflate::SIDES) {
                 say(&format!("{}, JSON of 1 KiB", side.title()));
-                let result = deflate::measure(starter, side, plan, report).await;
-                failed(report, Section::Deflate, "JSON of 1 KiB", side, result);
+                let result = within(deflate::measure(starter, side, plan, report)).await;
+                report.check(Section::Deflate, "JSON of 1 KiB", side, result);
             }
             say("echoes of 1 KiB");
             let sides = self.options.sides(&deflate::SIDES);
@@ -152,8 +161,8 @@ impl Run<'_> {
             for kind in [Kind::Stream, Kind::WebSocket] {
                 for side in self.options.sides(&HELD) {
                     say(&format!("{}, fewer and fewer {kind}s", side.title()));
-                    let result = sweep::measure(starter, side, kind, plan, report).await;
-                    failed(report, Section::Sweep, &format!("{kind}s"), side, result);
+                    let result = within(sweep::measure(starter, side, kind, plan, report)).await;
+                    report.check(Section::Sweep, format!("{kind}s"), side, result);
                 }
             }
         }
@@ -163,8 +172,8 @@ impl Run<'_> {
         }
         if self.options.has(Section::Publish) && is_asked_for(Side::Inside) {
             say("history");
-            let result = publish::history(starter, plan, report).await;
-            failed(report, Section::Publish, "history", Side::Inside, result);
+            let result = within(publish::history(starter, plan, report)).await;
+            report.check(Section::Publish, "history", Side::Inside, result);
         }
     }
 
@@ -173,36 +182,23 @@ impl Run<'_> {
         let (starter, plan) = (self.starter, self.plan);
         if self.options.has(Section::Stalled) {
             say("stalled readers");
-            let result = stalled::measure(starter, plan.sizes.few, report).await;
-            failed(
-                report,
-                Section::Stalled,
-                "stalled readers",
-                Side::Hub,
-                result,
-            );
+            let result = within(stalled::measure(starter, plan.sizes.few, report)).await;
+            report.check(Section::Stalled, "stalled readers", Side::Hub, result);
         }
         if self.options.has(Section::Channels) {
             say(&format!("{} channels", count(plan.sizes.channels)));
-            let result = channels::measure(starter, plan, report).await;
-            failed(
-                report,
-                Section::Channels,
-                "many channels",
-                Side::Hub,
-                result,
-            );
+            let result = within(channels::measure(starter, plan, report)).await;
+            report.check(Section::Channels, "many channels", Side::Hub, result);
         }
         if self.options.has(Section::Publish) {
             let brokers = Brokering::ALL.into_iter().map(Some);
             for broker in [None].into_iter().chain(brokers) {
                 let name = broker.map_or("without a relay", Brokering::title);
                 say(&format!("relay: {name}"));
-                let result = publish::relay(starter, broker, plan, report).await;
-                failed(
-                    report,
+                let result = within(publish::relay(starter, broker, plan, report)).await;
+                report.check(
                     Section::Publish,
-                    &format!("relay: {name}"),
+                    format!("relay: {name}"),
                     Side::Hub,
                     result,
                 );
@@ -215,14 +211,10 @@ fn say(what: &str) {
     eprintln!("{what}");
 }
 
-fn failed(
-    report: &mut Report,
-    section: Section,
-    what: &str,
-    side: Side,
-    result: Result<(), Error>,
-) {
-    if let Err(why) = result {
-        report.fail(section, what, side, &why);
+/// What takes longer than ever is a failure, too.
+async fn within(measure: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    match timeout(AT_MOST, measure).await {
+        Ok(result) => result,
+        Err(_) => Err(format!("it took more than {} s", AT_MOST.as_secs()).into()),
     }
 }

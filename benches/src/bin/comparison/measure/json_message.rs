@@ -22,7 +22,7 @@ pub(super) fn json_message() -> String {
     };
     let mut ticks = Vec::new();
     let mut length = 60;
-    while length < LENGTH - 60 {
+    while length < LENGTH - 40 {
         let tick = json!({
             "id": next(10_000_000),
             "symbol": SYMBOLS.get(next(4) as usize),

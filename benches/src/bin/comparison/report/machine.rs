@@ -18,6 +18,7 @@ pub(crate) struct Machine {
     pub(super) load: String,
     /// Of gripware, where it is a checkout.
     pub(super) commit: Option<String>,
+    pub(super) rust: Option<String>,
     /// The arguments of the command.
     pub(super) arguments: String,
     /// How long it took. Unknown until the end.
@@ -43,6 +44,7 @@ impl Machine {
             kernel: read("/proc/sys/kernel/osrelease").trim_ascii().to_owned(),
             load: load.split(' ').next().unwrap_or_default().to_owned(),
             commit: first_line("git", &["describe", "--always", "--dirty"]),
+            rust: first_line("rustc", &["--version"]),
             arguments: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             minutes: None,
         }
@@ -66,10 +68,11 @@ impl Machine {
             ..
         } = self;
         let commit = self.commit.as_deref().unwrap_or("unknown");
+        let rust = self.rust.as_deref().unwrap_or("Rust of unknown version");
         let minutes = self.minutes.unwrap_or_default();
         format!(
             "{cores} cores of {processor}, {memory_mib} MiB of memory, {system}, Linux {kernel}, \
-             {date}, commit {commit}; load {load} before it began; it took {minutes} minutes."
+             {rust}, {date}, commit {commit}; load {load} before it began; it took {minutes} minutes."
         )
     }
 }

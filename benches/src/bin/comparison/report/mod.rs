@@ -83,6 +83,19 @@ impl Report {
         });
     }
 
+    /// Says what is wrong, where something is.
+    pub(crate) fn check(
+        &mut self,
+        section: Section,
+        what: impl Into<String>,
+        side: Side,
+        result: Result<(), Error>,
+    ) {
+        if let Err(why) = result {
+            self.fail(section, what, side, &why);
+        }
+    }
+
     /// Says something beside the figures.
     pub(crate) fn note(&mut self, note: String) {
         eprintln!("  {note}");

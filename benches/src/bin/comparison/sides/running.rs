@@ -32,18 +32,19 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", side.title()))?;
-        let addresses = addresses(&mut child);
-        let mut running = Self {
+        let addresses = addresses(&mut child).inspect_err(|_| {
+            let _ = child.kill();
+            let _ = child.wait();
+        });
+        let (client, control) = addresses?;
+        Ok(Self {
             side,
             child,
-            client: SocketAddr::from(([0, 0, 0, 0], 0)),
-            control: SocketAddr::from(([0, 0, 0, 0], 0)),
+            client,
+            control,
             publisher,
             held,
-        };
-        // It ends with what was made of it.
-        (running.client, running.control) = addresses?;
-        Ok(running)
+        })
     }
 
     /// Has another way to learn who is held, which depends on where it listens.
