@@ -8,6 +8,8 @@
 //!
 //! 1 000 subscribers in this process confirm at once: they sign, and do not verify. One message of 100
 //! bytes a second goes to all of them; the time is that from its being sent to its being read by each.
+//! Both ends share the processors, so the subscribers are one thread, and read and write their frames
+//! without a library ([`frames`]).
 
 #![allow(
     clippy::unwrap_used,
@@ -17,11 +19,12 @@
     reason = "it is a benchmark"
 )]
 
+#[path = "support/frames.rs"]
+mod frames;
 mod support;
 
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt, StreamExt};
 use gripware_topics::{
     Auth, Authorization, Pattern, Topic, Tracing,
     auth::{Kind, Nonce, Signed},
@@ -29,16 +32,18 @@ use gripware_topics::{
     http::WEBSOCKET,
     ws::{Counter, FromBroadcaster, FromSubscriber, Side, nonce},
 };
-use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::support::{Broadcaster, now, percentile};
+use crate::{
+    frames::Frames,
+    support::{Broadcaster, now, percentile},
+};
 
 const SUBSCRIBERS: usize = 1000;
 
 /// A subscriber.
 struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    frames: Frames,
     auth: Auth,
     counter: Counter,
 }
@@ -46,12 +51,8 @@ struct Socket {
 impl Socket {
     async fn open(broadcaster: &Broadcaster) -> Self {
         let address = broadcaster.url.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let url = format!("ws://{address}{WEBSOCKET}");
-        let (stream, _) = client_async(url, stream).await.unwrap();
         let mut socket = Self {
-            stream,
+            frames: Frames::open(address, WEBSOCKET).await,
             auth: broadcaster.auth.clone(),
             counter: Counter::new("", Side::Subscriber),
         };
@@ -127,18 +128,11 @@ impl Socket {
     }
 
     async fn say(&mut self, message: &FromSubscriber) {
-        let message = message.encode(true).unwrap();
-        self.stream.send(Message::Binary(message)).await.unwrap();
+        self.frames.write(&message.encode(true).unwrap()).await;
     }
 
     async fn hear(&mut self) -> FromBroadcaster {
-        loop {
-            match self.stream.next().await.unwrap().unwrap() {
-                Message::Binary(bytes) => return FromBroadcaster::decode(bytes).unwrap(),
-                Message::Close(frame) => panic!("{frame:?}"),
-                _ => (),
-            }
-        }
+        FromBroadcaster::decode(self.frames.read().await).unwrap()
     }
 }
 
@@ -171,7 +165,7 @@ async fn measure(broadcaster: &Broadcaster, messages: u32) -> Vec<Duration> {
     times
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let only = |name: &str| arguments.iter().any(|argument| argument == name);
