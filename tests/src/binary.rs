@@ -116,10 +116,11 @@ fn build(name: &str) -> Option<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// The package of a program: a package of the same name, but for the hub's and the pipe's.
+/// The package of a program: a package of the same name, but for those that are named here.
 fn package(program: &str) -> &str {
     match program {
         "gripware-hub" => "gripware-cli",
+        "gripware-topics" => "gripware-topics-server",
         "restpipe-client" | "restpipe-server" => "gripware-pipe",
         program => program,
     }

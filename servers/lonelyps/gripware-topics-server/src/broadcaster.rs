@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
 use gripware_axum::{Grip, GripLayer};
 use gripware_topics::{
@@ -14,7 +14,7 @@ use crate::{
     Settings, Targets,
     deliver::{Deliverer, missed},
     dial,
-    socket::{Peer, Sockets, spawn_sweep},
+    socket::{Peer, Sockets, Waker, spawn_sweep},
     store::{MemoryStore, Store, StoreError},
 };
 
@@ -69,6 +69,7 @@ impl Broadcaster {
             targets: Targets::public(),
             settings: Settings::default(),
             grip: None,
+            refresh: None,
             host: None,
             tls: Tls::default(),
         }
@@ -122,6 +123,7 @@ pub struct BroadcasterBuilder {
     targets: Targets,
     settings: Settings,
     grip: Option<Grip>,
+    refresh: Option<Waker>,
     host: Option<Address>,
     tls: Tls,
 }
@@ -163,6 +165,21 @@ impl BroadcasterBuilder {
         self
     }
 
+    /// Has the proxy make turns of a connection in this way, and not by an item: for Pushpin 1.36, which
+    /// refuses the item, `CommandSocket::refresh_connection` of `gripware-publish`. It gets the proxy's id
+    /// of the connection, its `Connection-Id`. Default: by an item.
+    ///
+    /// Without either a subscriber gets what is due with the next message that it sends, or within a
+    /// minute.
+    pub fn refreshing<F, T>(mut self, refresh: F) -> Self
+    where
+        F: Fn(String) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.refresh = Some(Waker::calling(refresh));
+        self
+    }
+
     /// Where other broadcasters reach this one, which share its store (`RecordsStore`): the URL whose path
     /// the router is mounted at. They POST to it what its WebSockets want, and it POSTs to them, so that
     /// [`targets`](Self::targets) has to allow their addresses. All have the same secrets. Default: there
@@ -187,6 +204,7 @@ impl BroadcasterBuilder {
             targets,
             settings,
             grip,
+            refresh,
             host,
             tls,
         } = self;
@@ -208,7 +226,8 @@ impl BroadcasterBuilder {
         });
         let sockets = grip.as_ref().map(|grip| {
             let peer = peer.as_ref().map(|side| Arc::clone(&side.peer));
-            Sockets::new(grip.publisher(), peer)
+            let by_items = || Waker::Items(grip.publisher());
+            Sockets::new(refresh.unwrap_or_else(by_items), peer)
         });
         let sockets = Arc::new(sockets.unwrap_or_default());
         if grip.is_some() {

@@ -83,8 +83,44 @@ impl Redis {
     }
 }
 
+/// A NATS that ends with the test.
+struct Nats(Child, SocketAddr);
+
+impl Nats {
+    async fn start() -> Self {
+        let address = free_address().await;
+        let child = Command::new("nats-server")
+            .args(["-a", &address.ip().to_string()])
+            .args(["-p", &address.port().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("tests/peers installs nats-server");
+        let this = Self(child, address);
+        soon(async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        this
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A broadcaster whose connections others reach.
 async fn broadcaster(redis: &Redis, secrets: &Path) -> (Running, Served) {
+    broadcaster_with(redis, secrets, "").await
+}
+
+/// The same, with a relay.
+async fn broadcaster_with(redis: &Redis, secrets: &Path, relay: &str) -> (Running, Served) {
     let address = free_address().await;
     let url = format!("http://{address}");
     let running = Running::start_at(
@@ -93,6 +129,7 @@ async fn broadcaster(redis: &Redis, secrets: &Path) -> (Running, Served) {
             .args(["--allow-target", "127.0.0.0/8", "--host", &url])
             .arg("--secrets")
             .arg(secrets)
+            .env("GRIPWARE_RELAY", relay)
             .env("GRIPWARE_STATE", format!("redis://{}", redis.address)),
     );
     let serving = tokio::spawn(async {});
@@ -153,6 +190,34 @@ async fn a_message_reaches_the_subscribers_of_all_and_one_that_is_killed_takes_o
     let third = client(&auth, &at_third).await;
     let mut to = [&mut over_http, &mut two, &mut three];
     assert_eq!(publish(&third, "a third", &mut to).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_meets_over_nats_gets_each_message_once_and_goes_on_without_it() {
+    let (redis, nats) = (Redis::start().await, Nats::start().await);
+    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
+    let secrets = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secrets.path(), auth.to_json()).unwrap();
+    let relay = format!("nats://{}", nats.1);
+    let (_first, at_first) = broadcaster_with(&redis, secrets.path(), &relay).await;
+    let (_second, at_second) = broadcaster_with(&redis, secrets.path(), &relay).await;
+    let endpoint = client(&auth, &at_first).await;
+    let socket_first = socket_client(&auth, &[&at_first.url]);
+    let socket_second = socket_client(&auth, &[&at_second.url]);
+    let mut over_http = soon(endpoint.subscribe_exact("t")).await.unwrap();
+    let mut one = soon(socket_first.subscribe_exact("t")).await.unwrap();
+    let mut two = soon(socket_second.subscribe_glob("t*")).await.unwrap();
+    let all = [&endpoint, &socket_first, &socket_second];
+    for from in all {
+        let mut to = [&mut over_http, &mut one, &mut two];
+        assert_eq!(publish(from, "by nats", &mut to).await, 3);
+    }
+    // Connections are woken at their own broadcaster, and no message needs the relay.
+    drop(nats);
+    for from in all {
+        let mut to = [&mut over_http, &mut one, &mut two];
+        assert_eq!(publish(from, "without nats", &mut to).await, 3);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

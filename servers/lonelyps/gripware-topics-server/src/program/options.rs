@@ -4,11 +4,13 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 use gripware_program::{LogFilter, parse};
+use gripware_publish::CommandSocket;
 use gripware_topics::{
     Address,
     auth::{Kind, SecretError},
 };
 
+use super::tls::TlsOptions;
 use crate::Network;
 
 const EXAMPLE: &str = "Example:
@@ -37,12 +39,17 @@ pub(super) struct Options {
     /// Compress messages over WebSockets, for subscribers that ask for it too
     #[arg(long)]
     pub(super) compression: bool,
+    /// The command socket of a Pushpin in front (GRIP_URL), its command_spec: tcp://HOST:PORT
+    #[arg(long, value_name = "URL", value_parser = command_socket)]
+    pub(super) command_socket: Option<CommandSocket>,
     /// What is logged to stderr: error, warn, info, debug, trace, or targets with levels
     #[arg(long, value_name = "FILTER", default_value = "info", value_parser = LogFilter::parse)]
     pub(super) log: LogFilter,
     /// A TOML file with the same names as these flags
     #[arg(id = "config", long = "config", value_name = "FILE")]
     _config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tls: TlsOptions,
     #[command(flatten)]
     pub(super) setup: SetupOptions,
 }
@@ -78,6 +85,10 @@ impl FromStr for Db {
             _ => Err("it is neither memory nor sqlite:PATH"),
         }
     }
+}
+
+fn command_socket(text: &str) -> Result<CommandSocket, &'static str> {
+    CommandSocket::new(text).map_err(|_| "it has to be tcp://HOST:PORT")
 }
 
 fn to_broadcasters(text: &str) -> Result<Kind, SecretError> {

@@ -29,6 +29,11 @@ const STATE: &str = "GRIPWARE_STATE";
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
     let auth = auth.map_err(|error| Failure::setting("--secrets", ErrorChain(&error)))?;
+    let is_behind = env::var_os("GRIP_URL").is_some_and(|url| !url.is_empty());
+    if is_behind && options.tls.is_served() {
+        let text = "clients connect to the proxy of GRIP_URL, which has the certificate then";
+        return Err(Failure::setting("--tls-cert", text));
+    }
     let hub = Hub::builder()
         .drain(DRAIN)
         .max_client_requests(MAX_REQUESTS)
@@ -37,13 +42,15 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         .max_turn(MAX_TURN)
         // What is not acknowledged comes to no more.
         .queue_bytes(MAX_TURN)
-        .brokers([gripware_redis::broker()])
-        .from_env()
-        .map_err(|error| match error {
-            BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-            BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
-            error => Failure::other(ErrorChain(&error)),
-        })?;
+        // A connection is woken where it is, whatever becomes of the broker.
+        .local_first(true)
+        .brokers([gripware_redis::broker(), gripware_nats::broker()]);
+    let hub = options.tls.serve(hub)?;
+    let hub = hub.from_env().map_err(|error| match error {
+        BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
+        BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
+        error => Failure::other(ErrorChain(&error)),
+    })?;
     let server = Server::bind("--listen", &options.listen).await?;
     let auth = match auth {
         Some(auth) => auth,
@@ -61,12 +68,27 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut builder = Broadcaster::builder(auth)
         .settings(Settings::default().compression(options.compression))
         .targets(targets)
+        .tls(options.tls.deliver()?)
         .grip(&hub.grip());
     if !hub.is_embedded() {
         tracing::warn!(
             "WebSockets carry what the proxy lets pass: behind Pushpin messages over about 16 KiB to a \
              subscriber stall, and 200 000 bytes from one end its connection"
         );
+    }
+    match options.command_socket {
+        Some(_) if hub.is_embedded() => {
+            tracing::warn!(
+                "--command-socket is of no use: the proxy is inside, as GRIP_URL is not set"
+            );
+        }
+        Some(commands) => {
+            builder = builder.refreshing(move |id| {
+                let commands = commands.clone();
+                async move { Ok(commands.refresh_connection(&id).await?) }
+            });
+        }
+        None => {}
     }
     builder = match (state()?, options.db) {
         (Some(_), Db::Sqlite(_)) => {

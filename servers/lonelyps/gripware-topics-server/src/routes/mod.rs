@@ -15,7 +15,7 @@ use axum::{
 use gripware_core::ErrorChain;
 use gripware_topics::{
     Authorization, Tracing, WireError,
-    auth::{Nonce, Refusal, Signed, Verifier},
+    auth::{Kind, Nonce, Refusal, Signed, Verifier},
     http::{
         CHECK_SUBSCRIPTIONS, CONTENT_TYPE, MISSED_FOR_WEBSOCKETS, NOTIFY, RECEIVE_FOR_WEBSOCKETS,
         Reply, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT, SUBSCRIBE_GLOB, UNSUBSCRIBE_EXACT,
@@ -89,6 +89,10 @@ impl Broadcaster {
     /// Signs an answer.
     fn sign_traced(&self, signed: &Signed<'_>, tracing: &Tracing) -> Option<Authorization> {
         let credential = self.0.deliverer.to_subscriber();
+        if credential.kind() == Kind::None {
+            // Nothing to be random either.
+            return None;
+        }
         credential.sign(signed, tracing, now(), &Nonce::random())
     }
 }

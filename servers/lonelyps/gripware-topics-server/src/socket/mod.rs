@@ -16,10 +16,13 @@ mod outbox;
 mod peer;
 mod registry;
 mod send;
+mod tally;
 mod turn;
+mod waker;
 
 pub(crate) use self::{
     peer::Peer,
     registry::{Sockets, spawn_sweep},
     turn::{WEBSOCKET, turn},
+    waker::Waker,
 };

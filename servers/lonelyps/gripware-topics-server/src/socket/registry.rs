@@ -9,15 +9,11 @@ use std::{
     time::Duration,
 };
 
-use gripware_axum::{Item, Publisher, WsMessage};
 use gripware_core::ErrorChain;
 use gripware_topics::{Address, Pattern, SubscriptionList, Topic, ws::Joiner};
-use tokio::{
-    sync::{OwnedSemaphorePermit, oneshot},
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
-use super::{outbox::Outbox, peer::Peer};
+use super::{outbox::Outbox, peer::Peer, tally::Tally, waker::Waker};
 use crate::{
     clock::now,
     deliver::Message,
@@ -36,7 +32,7 @@ const FORGET: u64 = 4 * POLL.as_secs();
 pub(crate) struct Sockets {
     inner: RwLock<Inner>,
     /// Without one there are no connections.
-    publisher: Option<Publisher>,
+    waker: Option<Waker>,
     /// Where other broadcasters have to know what the connections want.
     peer: Option<Arc<Peer>>,
 }
@@ -67,12 +63,16 @@ pub(super) struct Incoming {
 }
 
 /// Deliveries to connections that have not been confirmed.
-#[derive(Debug, Default)]
-pub(crate) struct UnderWay(Vec<(Arc<Socket>, u64, oneshot::Receiver<u32>)>);
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    tally: Tally,
+    /// Each with the number that the message has there.
+    sockets: Vec<(Arc<Socket>, u64)>,
+}
 
 impl UnderWay {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sockets.is_empty()
     }
 }
 
@@ -97,18 +97,13 @@ impl Socket {
     fn ask(&self) -> bool {
         !self.is_asked.swap(true, Ordering::SeqCst)
     }
-
-    /// The channel that this connection alone is subscribed to.
-    pub(super) fn channel(id: &str) -> String {
-        format!("topics-{id}")
-    }
 }
 
 impl Sockets {
-    /// Those of a proxy that what is published by this reaches.
-    pub(crate) fn new(publisher: Publisher, peer: Option<Arc<Peer>>) -> Self {
+    /// Those of a proxy that is told by this.
+    pub(crate) fn new(waker: Waker, peer: Option<Arc<Peer>>) -> Self {
         Self {
-            publisher: Some(publisher),
+            waker: Some(waker),
             peer,
             ..Self::default()
         }
@@ -210,41 +205,50 @@ impl Sockets {
             .collect()
     }
 
-    /// Gives a message to all connections that match, each once.
-    pub(crate) async fn deliver(&self, message: &Arc<Message>) -> UnderWay {
-        if self.publisher.is_none() {
-            return UnderWay::default();
+    /// Gives a message to all connections that match, each once. That they are woken is not waited for,
+    /// which other subscribers would have to, too.
+    pub(crate) async fn deliver(self: &Arc<Self>, message: &Arc<Message>) -> UnderWay {
+        let tally = Tally::new();
+        let sockets = match self.waker {
+            Some(_) => self.matching(&message.topic),
+            None => Vec::new(),
+        };
+        if sockets.is_empty() {
+            return UnderWay {
+                tally,
+                sockets: Vec::new(),
+            };
         }
-        let sockets = self.matching(&message.topic);
         if sockets.iter().any(|socket| socket.outbox().is_compressed()) {
             message.compress().await;
         }
         let mut under_way = Vec::with_capacity(sockets.len());
         for socket in &sockets {
-            let pushed = socket.outbox().push(message);
-            let pushed = pushed.map(|(number, done)| (Arc::clone(socket), number, done));
-            under_way.extend(pushed);
+            let number = socket.outbox().push(message, &tally);
+            under_way.extend(number.map(|number| (Arc::clone(socket), number)));
         }
-        self.wake(&sockets).await;
-        UnderWay(under_way)
+        let this = Arc::clone(self);
+        tokio::spawn(async move { this.wake(&sockets).await });
+        UnderWay {
+            tally,
+            sockets: under_way,
+        }
     }
 
     /// Waits until deliveries are confirmed or their time is over, and returns for how many
     /// subscribers they are.
     pub(crate) async fn confirmed(&self, under_way: UnderWay, time: Duration) -> u32 {
-        let deadline = Instant::now() + time;
-        let (mut confirmed, mut late) = (0_u32, Vec::new());
-        for (socket, number, done) in under_way.0 {
-            match timeout_at(deadline, done).await {
-                Ok(Ok(subscribers)) => confirmed = confirmed.saturating_add(subscribers),
-                // The connection has ended.
-                Ok(Err(_)) => (),
-                Err(_) => {
-                    let is_missed = socket.outbox().expire(number);
-                    late.extend(is_missed.then_some(socket));
-                }
-            }
+        let UnderWay { tally, sockets } = under_way;
+        if tally.closed(time).await {
+            return tally.subscribers();
         }
+        let confirmed = tally.subscribers();
+        // Those that are confirmed are in no outbox any more.
+        let is_missed = |(socket, number): (Arc<Socket>, u64)| {
+            let is_missed = socket.outbox().expire(number);
+            is_missed.then_some(socket)
+        };
+        let late: Vec<_> = sockets.into_iter().filter_map(is_missed).collect();
         self.wake(&late).await;
         confirmed
     }
@@ -252,18 +256,12 @@ impl Sockets {
     /// Makes turns for connections. The proxy makes one of several that come before it begins.
     pub(super) async fn wake(&self, sockets: &[Arc<Socket>]) {
         let asked = sockets.iter().filter(|socket| socket.ask());
-        let items: Vec<_> = asked
-            .map(|socket| {
-                let channel = Socket::channel(&socket.id);
-                (channel, Item::from(WsMessage::refresh()))
-            })
-            .collect();
-        let Some(publisher) = self.publisher.as_ref().filter(|_| !items.is_empty()) else {
+        let ids: Vec<_> = asked.map(|socket| Arc::clone(&socket.id)).collect();
+        let Some(waker) = self.waker.as_ref().filter(|_| !ids.is_empty()) else {
             return;
         };
-        if let Err(error) = publisher.publish_all(items).await {
-            tracing::warn!(error = %ErrorChain(&error), "connections are not woken, and wait for a poll");
-            for socket in sockets {
+        for id in waker.wake(ids).await {
+            if let Some(socket) = self.find(&id) {
                 socket.is_asked.store(false, Ordering::SeqCst);
             }
         }

@@ -19,6 +19,7 @@ use super::{
     fault::Fault,
     outbox::Acknowledged,
     registry::{POLL, Socket},
+    waker::channel,
 };
 use crate::{Broadcaster, clock::now, deliver::LEVEL};
 
@@ -84,7 +85,7 @@ pub(crate) async fn turn(State(broadcaster): State<Broadcaster>, ws: WebSocketCo
 fn accept(ws: &mut WebSocketContext, id: &str) -> Result<(), Fault> {
     ws.accept();
     ws.keep_alive_interval(POLL)?;
-    Ok(ws.subscribe(Socket::channel(id))?)
+    Ok(ws.subscribe(channel(id))?)
 }
 
 /// Ends a connection for a fault, after what was sent.

@@ -70,9 +70,33 @@ impl Original {
         auth: &Auth,
         folder: &TempDir,
     ) -> Self {
+        let command = python("topics_client.py");
+        Self::with(command, transport, broadcaster, auth, folder).await
+    }
+
+    /// One that trusts an authority.
+    pub(crate) async fn trusting(
+        authority: &Path,
+        transport: &str,
+        broadcaster: &str,
+        auth: &Auth,
+        folder: &TempDir,
+    ) -> Self {
+        let mut command = python("topics_client.py");
+        command.env("SSL_CERT_FILE", authority);
+        Self::with(command, transport, broadcaster, auth, folder).await
+    }
+
+    async fn with(
+        mut command: Command,
+        transport: &str,
+        broadcaster: &str,
+        auth: &Auth,
+        folder: &TempDir,
+    ) -> Self {
         let secrets = folder.path().join("subscriber-secrets.json");
         std::fs::write(&secrets, auth.to_json()).unwrap();
-        let mut child = python("topics_client.py")
+        let mut child = command
             .arg(broadcaster)
             .arg(secrets)
             .arg(transport)

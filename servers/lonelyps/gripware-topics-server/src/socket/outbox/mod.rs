@@ -10,8 +10,8 @@ use gripware_topics::{
     Identifier, Topic,
     ws::{FromBroadcaster, MAX_MESSAGE},
 };
-use tokio::sync::oneshot;
 
+use super::tally::{Receipt, Tally};
 use crate::deliver::{Encoded, Message};
 
 /// Most sends that are not acknowledged, as in the original. They come to no more than
@@ -56,7 +56,7 @@ struct Waiting {
     /// How many parts and bytes of it are sent.
     parts: u64,
     sent: usize,
-    done: oneshot::Sender<u32>,
+    receipt: Receipt,
 }
 
 /// What has to be acknowledged, in the order in which it was sent.
@@ -72,7 +72,7 @@ enum Ack {
     /// Of a part that is not the last one.
     Part(u64),
     /// Of a message.
-    Message(oneshot::Sender<u32>),
+    Message(Receipt),
 }
 
 /// What a client acknowledges.
@@ -111,14 +111,13 @@ impl Outbox {
         self.is_compressed
     }
 
-    /// Adds a message for the client. Its number, and what comes when it is confirmed: for how many
-    /// subscribers. `None` where as many wait as may: it is missed then.
-    pub(super) fn push(&mut self, message: &Arc<Message>) -> Option<(u64, oneshot::Receiver<u32>)> {
+    /// Adds a message for the client, whose confirmation is counted. Its number, or `None` where as many
+    /// wait as may: it is missed then.
+    pub(super) fn push(&mut self, message: &Arc<Message>, tally: &Tally) -> Option<u64> {
         if self.waiting.len() >= MAX_WAITING {
             self.note_missed(message.topic.clone());
             return None;
         }
-        let (done, confirmed) = oneshot::channel();
         let number = self.number();
         self.waiting.push_back(Waiting {
             number,
@@ -126,9 +125,9 @@ impl Outbox {
             whole: message.encoded(self.is_compressed),
             parts: 0,
             sent: 0,
-            done,
+            receipt: tally.receipt(),
         });
-        Some((number, confirmed))
+        Some(number)
     }
 
     /// The time for a message is over. One that was not sent is missed, and one that is half sent
@@ -222,7 +221,7 @@ impl Outbox {
         if waiting.sent < waiting.whole.body.len() {
             self.waiting.push_front(waiting);
         } else {
-            expected.ack = Ack::Message(waiting.done);
+            expected.ack = Ack::Message(waiting.receipt);
         }
         self.expected.push_back(expected);
     }
@@ -236,9 +235,8 @@ impl Outbox {
         let expected = self.expected.pop_front();
         let expected = expected.filter(|expected| expected.identifier == *identifier);
         match (expected.ok_or(Unexpected)?.ack, what) {
-            // Who has sent it may have stopped waiting.
-            (Ack::Message(done), Acknowledged::Message(subscribers)) => {
-                let _ = done.send(subscribers);
+            (Ack::Message(receipt), Acknowledged::Message(subscribers)) => {
+                receipt.confirm(subscribers);
                 Ok(())
             }
             (Ack::Part(number), Acknowledged::Part(part)) if number == part => Ok(()),

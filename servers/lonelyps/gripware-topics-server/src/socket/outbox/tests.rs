@@ -34,17 +34,16 @@ fn texts(sent: &[(String, Identifier)]) -> Vec<&str> {
 
 #[test]
 fn three_are_unacknowledged_at_a_time_and_acknowledged_in_order() {
-    let mut outbox = Outbox::default();
-    let mut confirmed: Vec<_> = [&b"a"[..], b"b", b"c", b"d"]
-        .into_iter()
-        .map(|body| outbox.push(&message("t", body)).unwrap().1)
-        .collect();
+    let (mut outbox, tally) = (Outbox::default(), Tally::new());
+    for body in [&b"a"[..], b"b", b"c", b"d"] {
+        outbox.push(&message("t", body), &tally).unwrap();
+    }
     let sent = drain(&mut outbox, 100);
     assert_eq!(texts(&sent), ["0 b\"a\"", "0 b\"b\"", "0 b\"c\""]);
     outbox
         .acknowledge(&sent[0].1, Acknowledged::Message(1))
         .unwrap();
-    assert_eq!(confirmed[0].try_recv(), Ok(1));
+    assert_eq!(tally.subscribers(), 1);
     assert_eq!(texts(&drain(&mut outbox, 100)), ["0 b\"d\""]);
     assert_eq!(
         outbox.acknowledge(&sent[2].1, Acknowledged::Message(1)),
@@ -54,9 +53,9 @@ fn three_are_unacknowledged_at_a_time_and_acknowledged_in_order() {
 
 #[test]
 fn a_message_in_parts_is_acknowledged_part_by_part() {
-    let mut outbox = Outbox::default();
-    let (_, mut confirmed) = outbox.push(&message("t", b"hello, world")).unwrap();
-    outbox.push(&message("t", b"")).unwrap();
+    let (mut outbox, tally) = (Outbox::default(), Tally::new());
+    outbox.push(&message("t", b"hello, world"), &tally).unwrap();
+    outbox.push(&message("t", b""), &tally).unwrap();
     let sent = drain(&mut outbox, 4);
     assert_eq!(
         texts(&sent),
@@ -66,9 +65,9 @@ fn a_message_in_parts_is_acknowledged_part_by_part() {
     let id = &sent[0].1;
     outbox.acknowledge(id, Acknowledged::Part(0)).unwrap();
     outbox.acknowledge(id, Acknowledged::Part(1)).unwrap();
-    assert!(confirmed.try_recv().is_err());
+    assert_eq!(tally.subscribers(), 0);
     outbox.acknowledge(id, Acknowledged::Message(2)).unwrap();
-    assert_eq!(confirmed.try_recv(), Ok(2));
+    assert_eq!(tally.subscribers(), 2);
     assert_eq!(texts(&drain(&mut outbox, 4)), ["0 b\"\""]);
     assert_eq!(
         outbox.acknowledge(id, Acknowledged::Part(2)),
@@ -78,10 +77,10 @@ fn a_message_in_parts_is_acknowledged_part_by_part() {
 
 #[test]
 fn what_is_late_is_missed_unless_it_was_sent() {
-    let mut outbox = Outbox::default();
+    let (mut outbox, tally) = (Outbox::default(), Tally::new());
     let numbers: Vec<_> = ["a", "b", "c", "d", "e"]
         .into_iter()
-        .map(|topic| outbox.push(&message(topic, b"x")).unwrap().0)
+        .map(|topic| outbox.push(&message(topic, b"x"), &tally).unwrap())
         .collect();
     drain(&mut outbox, 100);
     assert!(!outbox.expire(numbers[0]), "it was sent");
@@ -92,8 +91,9 @@ fn what_is_late_is_missed_unless_it_was_sent() {
 
 #[test]
 fn a_connection_that_is_late_in_the_middle_of_a_message_is_lost() {
-    let mut outbox = Outbox::default();
-    let (number, _) = outbox.push(&message("t", b"hello, world, hello")).unwrap();
+    let (mut outbox, tally) = (Outbox::default(), Tally::new());
+    let late = message("t", b"hello, world, hello");
+    let number = outbox.push(&late, &tally).unwrap();
     drain(&mut outbox, 4);
     assert!(outbox.expire(number));
     assert!(outbox.is_lost());
@@ -101,12 +101,12 @@ fn a_connection_that_is_late_in_the_middle_of_a_message_is_lost() {
 
 #[test]
 fn what_waits_is_bounded_and_what_is_more_is_missed() {
-    let mut outbox = Outbox::default();
+    let (mut outbox, tally) = (Outbox::default(), Tally::new());
     let one = message("t", b"x");
     for _ in 0..MAX_WAITING {
-        assert!(outbox.push(&one).is_some());
+        assert!(outbox.push(&one, &tally).is_some());
     }
-    assert!(outbox.push(&one).is_none());
+    assert!(outbox.push(&one, &tally).is_none());
     assert_eq!(
         texts(&drain(&mut outbox, 100)),
         ["missed t", "0 b\"x\"", "0 b\"x\"", "0 b\"x\""]
@@ -114,9 +114,9 @@ fn what_waits_is_bounded_and_what_is_more_is_missed() {
     for topic in 0..=MAX_WAITING {
         assert!(!outbox.is_lost(), "{topic}");
         while outbox.waiting.len() < MAX_WAITING {
-            outbox.push(&one);
+            outbox.push(&one, &tally);
         }
-        outbox.push(&message(&topic.to_string(), b"x"));
+        outbox.push(&message(&topic.to_string(), b"x"), &tally);
     }
     assert!(outbox.is_lost());
 }
