@@ -27,6 +27,7 @@ use crate::{
     },
     server::{Listener, Serve, within},
     settings::Settings,
+    threads::Threads,
 };
 
 /// A GRIP proxy in this process. Clones are handles to the same one.
@@ -50,6 +51,15 @@ use crate::{
 pub struct Hub {
     pub(crate) grip: Grip,
     pub(crate) place: Place,
+}
+
+/// Where the application's code runs.
+#[derive(Clone, Copy, Debug)]
+enum Runs {
+    /// On the runtime that serves it.
+    Here,
+    /// In another process, or wherever it has been named.
+    Elsewhere,
 }
 
 /// Who holds the clients.
@@ -93,7 +103,7 @@ impl Hub {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.serve_with(listener.into(), app, Handshakes::Within)
+        self.serve_with(listener.into(), app, Runs::Here, Handshakes::Within)
     }
 
     /// As [`serve`](Self::serve), for a service that carries whole messages of HTTP to an application
@@ -106,10 +116,16 @@ impl Hub {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.serve_with(listener.into(), app, Handshakes::Events)
+        self.serve_with(listener.into(), app, Runs::Here, Handshakes::Events)
     }
 
-    fn serve_with(&self, listener: Listener, app: impl Origin, handshakes: Handshakes) -> Serve {
+    fn serve_with(
+        &self,
+        listener: Listener,
+        app: impl Origin,
+        runs: Runs,
+        handshakes: Handshakes,
+    ) -> Serve {
         match self.place.clone() {
             Place::Here {
                 cluster, options, ..
@@ -125,7 +141,11 @@ impl Hub {
                 }
                 let drain = cluster.node.settings.drain;
                 let holder = Arc::clone(&cluster.node) as _;
-                let gateway = Gateway::new(holder, app, options, stop.clone());
+                let threads = match runs {
+                    Runs::Here => Threads::of_caller(),
+                    Runs::Elsewhere => cluster.node.threads(),
+                };
+                let gateway = Gateway::new(holder, threads, app, options, stop.clone());
                 let draining = async {
                     stop.cancelled().await;
                     cluster.drain(drain).await;
@@ -173,7 +193,8 @@ impl Hub {
         handshakes: Handshakes,
     ) -> Result<Serve, OriginAddressError> {
         let address: OriginAddress = origin.parse()?;
-        Ok(self.serve_with(listener, HttpOrigin::new(address), handshakes))
+        let origin = HttpOrigin::new(address);
+        Ok(self.serve_with(listener, origin, Runs::Elsewhere, handshakes))
     }
 
     /// Serves clients, in front of several applications or several processes of one.
@@ -183,7 +204,7 @@ impl Hub {
             Handshakes::Native => Handshakes::ByAddress(routes.clone()),
             _ => Handshakes::ByRoute(routes.clone()),
         };
-        self.serve_with(listener.into(), origin, handshakes)
+        self.serve_with(listener.into(), origin, Runs::Elsewhere, handshakes)
     }
 
     /// Stands in front of an application that listens itself, such as one of actix-web.

@@ -326,6 +326,7 @@ mod settings;
 mod shard;
 mod signature;
 mod socket;
+mod threads;
 #[cfg(feature = "tls")]
 mod tls;
 mod turns;

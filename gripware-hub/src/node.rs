@@ -11,6 +11,7 @@ use std::{
 
 use gripware_core::{Channel, item::ItemParts};
 use tokio::{
+    runtime::Handle,
     sync::{mpsc::UnboundedReceiver, oneshot},
     time::timeout,
 };
@@ -32,6 +33,7 @@ use crate::{
     shard,
     shard::{Message, Shared},
     signature::Signature,
+    threads::{Threads, index_of_caller},
 };
 
 /// What all handles to a hub share.
@@ -43,6 +45,8 @@ pub(crate) struct Node {
     shared: Arc<Shared>,
     backlog: Arc<Backlog>,
     passed: Arc<PassedSockets>,
+    /// Those of the shards, in their order.
+    threads: Arc<[Handle]>,
     next_shard: AtomicUsize,
     /// What cursors of connections count from.
     started: Instant,
@@ -51,9 +55,13 @@ pub(crate) struct Node {
 impl Node {
     /// Starts the shards.
     pub(crate) fn start(settings: Settings) -> io::Result<Self> {
-        Self::start_with(settings, |index, shared, inbox| {
-            shard::start(index, shared, inbox).map(drop)
-        })
+        let mut threads = Vec::with_capacity(settings.shards);
+        let mut node = Self::start_with(settings, |index, shared, inbox| {
+            threads.push(shard::start(index, shared, inbox)?);
+            Ok(())
+        })?;
+        node.threads = threads.into();
+        Ok(node)
     }
 
     /// Has each shard started by the caller.
@@ -76,11 +84,17 @@ impl Node {
             metrics: Arc::clone(&shared.metrics),
             backlog: Arc::new(Backlog::new(settings.backlog_bytes)),
             passed: Arc::default(),
+            threads: Arc::default(),
             next_shard: AtomicUsize::new(0),
             started: clock::now(),
             shared,
             settings,
         })
+    }
+
+    /// The threads of the shards; that of the caller where somebody else runs them.
+    pub(crate) fn threads(&self) -> Threads {
+        Threads::of_hub(&self.threads)
     }
 
     /// Takes a valid item as soon as the backlog is below its limit. Returns how many subscribers
@@ -329,10 +343,13 @@ impl Node {
 
 impl Holder for Node {
     fn hold(&self, held: HeldClient) {
-        let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
+        // One that a shard has served stays on its thread.
+        let shard = index_of_caller(&self.threads).unwrap_or_else(|| {
+            let next = self.next_shard.fetch_add(1, Ordering::Relaxed);
+            next % self.shared.shards()
+        });
         // Where the shard has ended the client is dropped, as every other one was.
-        self.shared
-            .send(next % self.shared.shards(), Message::Hold(Box::new(held)));
+        self.shared.send(shard, Message::Hold(Box::new(held)));
     }
 
     fn settings(&self) -> &Settings {

@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "metrics",
     "signature",
     "socket",
+    "threads",
     "tls",
     "passed",
     "descriptors",

@@ -16,6 +16,7 @@ use crate::{
     descriptors::DescriptorReserve,
     server::{Accepted, Listener, Server, TcpTimes},
     settings::Settings,
+    threads::Threads,
 };
 
 /// Serves the control API until it is told to stop, and then answers what is under way.
@@ -31,8 +32,10 @@ pub(crate) async fn serve<T: Target>(
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     // Connections have places, some of which can be lost, in place of a bound at the listener.
     let reserve = DescriptorReserve::of_publishers();
-    Server::new(stop.clone(), None, TcpTimes::new(settings), reserve)
-        .serve(listener, |Accepted { socket, .. }| {
+    let times = TcpTimes::new(settings);
+    let server = Server::new(Threads::of_caller(), stop.clone(), None, times, reserve);
+    server
+        .serve(listener, move |Accepted { socket, .. }| {
             let place = places.take();
             let (control, turned_away) = (Arc::clone(&control), Arc::clone(&turned_away));
             let (stop, options) = (stop.clone(), options.clone());

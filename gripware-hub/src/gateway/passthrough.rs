@@ -1,6 +1,9 @@
 //! Serving an application as it is, where another proxy is in front of it and holds the clients.
 
-use std::pin::pin;
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use http::Request;
 use hyper::body::Incoming;
@@ -20,6 +23,7 @@ use crate::{
     origin::{ClientAddr, Origin},
     server::{Accepted, Listener, QuickAck, Server, TcpTimes},
     settings::Settings,
+    threads::Threads,
 };
 
 /// Serves until it is told to stop, and then until all requests that are under way have their
@@ -31,8 +35,13 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let reserve = DescriptorReserve::of_clients();
-    Server::new(stop.clone(), None, TcpTimes::new(settings), reserve)
+    let times = TcpTimes::new(settings);
+    let server = Server::new(Threads::of_caller(), stop.clone(), None, times, reserve);
+    // Cloned for each connection. A service need not be `Sync`.
+    let app = Arc::new(Mutex::new(app));
+    server
         .serve(listener, move |accepted| {
+            let app = app.lock().unwrap_or_else(PoisonError::into_inner);
             serve_connection(accepted, app.clone(), stop.clone())
         })
         .await;

@@ -18,6 +18,7 @@ use crate::{
     origin::{Origin, OriginClient},
     server::{Accepted, Listener, Server, TcpTimes},
     socket::{DetachedSocket, Socket},
+    threads::Threads,
     ws::WsSettings,
 };
 
@@ -42,9 +43,10 @@ pub(super) struct Connected {
 }
 
 impl<S: Origin> Gateway<S> {
-    /// What follows runs on the runtime that this is called on.
+    /// Connections, and what is asked on their behalf, run on these threads.
     pub(crate) fn new(
         holder: Arc<dyn Holder>,
+        threads: Threads,
         origin: S,
         options: Options,
         stop: CancellationToken,
@@ -52,6 +54,7 @@ impl<S: Origin> Gateway<S> {
         let settings = holder.settings();
         let tcp_times = TcpTimes::new(settings);
         let origin_client = OriginClient::new(
+            threads.clone(),
             origin.clone(),
             Arc::clone(holder.signature()),
             settings.max_origin_requests,
@@ -63,7 +66,7 @@ impl<S: Origin> Gateway<S> {
         Arc::new(Self {
             holder,
             origin_client,
-            server: Server::new(stop, options.max_connections, tcp_times, reserve),
+            server: Server::new(threads, stop, options.max_connections, tcp_times, reserve),
             shares: Shares::new(options.max_client_requests),
             options,
             ws_settings,
@@ -75,8 +78,11 @@ impl<S: Origin> Gateway<S> {
     /// request that is under way has its answer. Holds are not waited for, except those on HTTP/2,
     /// which have to be ended first.
     pub(crate) async fn serve(self: Arc<Self>, listener: Listener) {
+        let gateway = Arc::clone(&self);
         self.server
-            .serve(listener, |accepted| receive(Arc::clone(&self), accepted))
+            .serve(listener, move |accepted| {
+                receive(Arc::clone(&gateway), accepted)
+            })
             .await;
     }
 

@@ -54,6 +54,7 @@ use crate::{
     settings::Settings,
     signature::Signature,
     socket::{DetachedSocket, Socket},
+    threads::Threads,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -165,7 +166,13 @@ async fn gateway_with<S: crate::origin::Origin>(
     options: Options,
 ) -> SocketAddr {
     let holder: Arc<dyn Holder> = Arc::clone(caught) as _;
-    let gateway = Gateway::new(holder, origin, options, CancellationToken::new());
+    let gateway = Gateway::new(
+        holder,
+        Threads::of_caller(),
+        origin,
+        options,
+        CancellationToken::new(),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(gateway.serve(listener.into()));

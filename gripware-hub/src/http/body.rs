@@ -100,6 +100,15 @@ impl Body {
 }
 
 impl Body {
+    /// Whether nothing of it has to be waited for.
+    pub(crate) fn is_whole(&self) -> bool {
+        match &self.kind {
+            Kind::Whole(_) => true,
+            Kind::Client(_) => self.is_end_stream(),
+            Kind::Lent(lent) => lent.shared().body.is_whole(),
+        }
+    }
+
     /// Tells whether the application waits for the client or has what there is.
     pub(crate) fn with_silence(mut self, silence: Option<Arc<Silence>>) -> Self {
         if let Kind::Client(client) = &mut self.kind {

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use gripware_core::header::is_websocket_events;
 use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use tokio::{
-    runtime::Handle,
     sync::{AcquireError, Semaphore, SemaphorePermit},
     task::JoinHandle,
     time::timeout,
@@ -25,6 +24,7 @@ use crate::{
         content_coding::{ContentCoding, decode},
     },
     signature::Signature,
+    threads::Threads,
     turns::{Client, Place, Turns},
 };
 
@@ -34,7 +34,8 @@ type Answer = Result<Response<Bytes>, OriginError>;
 type Exchange =
     dyn Fn(Request<Bytes>, usize) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
-/// Sends whole requests to the application, on the runtime that the application itself runs on.
+/// Sends whole requests to the application: on its own runtime where that is in this process, and
+/// otherwise on the thread that asks.
 #[derive(Clone)]
 pub(crate) struct OriginClient {
     shared: Arc<ClientInner>,
@@ -42,7 +43,7 @@ pub(crate) struct OriginClient {
 
 struct ClientInner {
     exchange: Box<Exchange>,
-    runtime: Handle,
+    threads: Threads,
     signature: Arc<Signature>,
     permits: Semaphore,
     /// Fewer, so that WebSockets whose turns hang leave some for what else has to be asked.
@@ -55,8 +56,9 @@ impl OriginClient {
     /// about WebSockets, and of one client `turns_each`. More wait for one to end, for up to
     /// `timeout`; then each may take that long once more.
     ///
-    /// Requests run on the runtime that this is called on.
+    /// Requests run on these threads, that of who asks if it is one of them.
     pub(crate) fn new(
+        threads: Threads,
         origin: impl Origin,
         signature: Arc<Signature>,
         permits: usize,
@@ -69,11 +71,12 @@ impl OriginClient {
             let origin = origin.lock().unwrap_or_else(PoisonError::into_inner);
             exchange(origin.clone(), request, limit)
         };
-        Self::with(exchange, signature, permits, turns_each, timeout)
+        Self::with(threads, exchange, signature, permits, turns_each, timeout)
     }
 
     /// As [`new`](Self::new), for anything that answers whole requests.
     pub(crate) fn with<F>(
+        threads: Threads,
         exchange: impl Fn(Request<Bytes>, usize) -> F + Send + Sync + 'static,
         signature: Arc<Signature>,
         permits: usize,
@@ -86,7 +89,7 @@ impl OriginClient {
         Self {
             shared: Arc::new(ClientInner {
                 exchange: Box::new(move |request, limit| Box::pin(exchange(request, limit))),
-                runtime: Handle::current(),
+                threads,
                 signature,
                 permits: Semaphore::new(permits),
                 turns: Turns::new(permits - permits / 4, turns_each),
@@ -120,7 +123,7 @@ impl OriginClient {
 
     fn spawn(&self, mut request: Request<Bytes>, limit: usize) -> JoinHandle<Answer> {
         let shared = Arc::clone(&self.shared);
-        self.shared.runtime.spawn(async move {
+        self.shared.threads.here().spawn(async move {
             let _permits = shared.permits(&mut request).await?;
             shared.send(request, limit).await
         })
@@ -221,6 +224,7 @@ mod tests {
         let under_way = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&under_way);
         let origin_client = OriginClient::with(
+            Threads::of_caller(),
             move |request, _| hang(Arc::clone(&counted), request),
             Arc::new(Signature::new(None)),
             8,
@@ -258,6 +262,7 @@ mod tests {
     async fn eight_hundred_websockets_of_one_address_do_not_make_another_one_wait() {
         for (limit, each, waits) in [(1024, 128, 1), (8, 8, 2)] {
             let origin_client = OriginClient::with(
+                Threads::of_caller(),
                 |request, _| dawdle(request),
                 Arc::new(Signature::new(None)),
                 limit,

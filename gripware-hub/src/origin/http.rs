@@ -12,7 +12,6 @@ use http::{
     HeaderValue, Request, Response, Version,
     header::{CONNECTION, HOST, TE, UPGRADE},
 };
-use http_body::Body as _;
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -23,6 +22,7 @@ use super::{
     OriginAddress, OriginError,
     connect::Connector,
     kept::{KeptBody, KeptConnections},
+    per_runtime::PerRuntime,
 };
 use crate::http::{body::Body, header_count::MAX_HEADERS};
 
@@ -38,10 +38,11 @@ pub(crate) struct HttpOrigin {
 
 struct Shared {
     address: OriginAddress,
-    /// For requests without a body, which are most.
+    connector: Connector,
+    /// For requests that are whole, which are most.
     kept: Arc<KeptConnections>,
-    /// For those with one, and for upgrades: their connections go on by themselves.
-    client: Client<Connector, Body>,
+    /// For those whose body is still to come, and for upgrades: their connections go on by themselves.
+    client: PerRuntime<Client<Connector, Body>>,
 }
 
 impl HttpOrigin {
@@ -54,18 +55,13 @@ impl HttpOrigin {
     /// How long an answer may take is for whoever asks to say.
     pub(crate) fn new(address: OriginAddress) -> Self {
         let connector = Connector::new(&address, Self::CONNECT_TIMEOUT);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Self::IDLE_TIMEOUT)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_headers(MAX_HEADERS)
-            .build(connector.clone());
-        let kept = KeptConnections::new(connector, address.uri(), Self::IDLE_TIMEOUT);
+        let kept = KeptConnections::new(connector.clone(), address.uri(), Self::IDLE_TIMEOUT);
         Self {
             shared: Arc::new(Shared {
                 address,
+                connector,
                 kept,
-                client,
+                client: PerRuntime::new(),
             }),
         }
     }
@@ -82,10 +78,10 @@ impl HttpOrigin {
             let te = HeaderValue::from_static("te");
             request.headers_mut().insert(CONNECTION, te);
         }
-        if !request.body().is_end_stream() || request.headers().contains_key(UPGRADE) {
+        if !request.body().is_whole() || request.headers().contains_key(UPGRADE) {
             *request.uri_mut() = address.resolve(request.uri())?;
             // In a box, since the future of each request would have room for it.
-            let answer = Box::pin(self.shared.client.request(request));
+            let answer = Box::pin(self.client().request(request));
             return match answer.await {
                 Ok(response) => Ok(response.map(KeptBody::driven)),
                 Err(error) if error.is_connect() => Err(OriginError::Unreached(error.into())),
@@ -99,6 +95,17 @@ impl HttpOrigin {
             request.headers_mut().insert(HOST, address.host());
         }
         self.shared.kept.send(request).await
+    }
+
+    fn client(&self) -> Arc<Client<Connector, Body>> {
+        self.shared.client.here(|| {
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(Self::IDLE_TIMEOUT)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http1_max_headers(MAX_HEADERS)
+                .build(self.shared.connector.clone())
+        })
     }
 }
 

@@ -1,9 +1,11 @@
-//! Connections to an origin for requests without a body, which have no task of their own.
+//! Connections to an origin for requests that are whole, which have no task of their own.
 //!
 //! A connection of hyper is a future. Run as a task it is woken for each request and wakes whoever
 //! asks for each answer, and hyper-util's pool starts one more task that waits until the connection
-//! is free again: a third of what a plain request cost. A request without a body has nothing to send
-//! while its answer is awaited, so whoever awaits the answer drives the connection too.
+//! is free again: a third of what a plain request cost. A request that is whole waits for nobody but
+//! the origin, so whoever awaits the answer drives the connection too.
+//!
+//! A connection is used on the runtime that has opened it, and given back to that one.
 
 #[cfg(test)]
 mod tests;
@@ -36,18 +38,18 @@ use tokio::{
 };
 use tower_service::Service as _;
 
-use super::{OriginError, connect::Connector, early_answer::EarlyAnswer};
+use super::{OriginError, connect::Connector, early_answer::EarlyAnswer, per_runtime::PerRuntime};
 use crate::http::{body::Body, header_count::MAX_HEADERS};
 
 /// The connections of one origin, those that are idle. The one that was used last is used next.
 ///
-/// There are at most as many as there were requests in progress at once, in the last `idle_timeout`.
+/// A runtime has at most as many as it had requests in progress at once, in the last `idle_timeout`.
 pub(super) struct KeptConnections {
     connector: Connector,
     address: Uri,
     /// How long one is kept for a next request.
     idle_timeout: Duration,
-    idle: Mutex<Idle>,
+    idle: PerRuntime<Mutex<Idle>>,
     /// Wakes a request that waits for a connection when one has become idle.
     freed: Notify,
 }
@@ -64,6 +66,8 @@ struct Exchange {
     sender: SendRequest<Body>,
     /// `None` once it has ended.
     connection: Option<Connection<TokioIo<EarlyAnswer>, Body>>,
+    /// Where it is kept: with those of its runtime.
+    home: Weak<Mutex<Idle>>,
 }
 
 impl KeptConnections {
@@ -72,12 +76,15 @@ impl KeptConnections {
             connector,
             address,
             idle_timeout,
-            idle: Mutex::default(),
+            idle: PerRuntime::new(),
             freed: Notify::new(),
         })
     }
 
-    /// Sends a request whose body is empty, in origin form.
+    /// How long a new connection may take until one of another runtime is used in its place.
+    const PATIENCE: Duration = Duration::from_millis(10);
+
+    /// Sends a request whose body is whole, in origin form.
     ///
     /// Dropping the future, or the body of the answer before its end, closes the connection.
     ///
@@ -89,10 +96,11 @@ impl KeptConnections {
         mut request: Request<Body>,
     ) -> Result<Response<KeptBody>, OriginError> {
         loop {
-            let (mut exchange, is_reused) = match self.take().await {
+            let home = self.idle.here(Mutex::default);
+            let (mut exchange, is_reused) = match self.take(&home).await {
                 Some(exchange) => (exchange, true),
                 // In a box, since the future of each request would have room for it.
-                None => Box::pin(self.connect_or_take()).await?,
+                None => Box::pin(self.connect_or_take(home)).await?,
             };
             match exchange.ask(request).await {
                 Ok(response) => {
@@ -108,13 +116,13 @@ impl KeptConnections {
     }
 
     /// Takes an idle connection that the origin has not closed.
-    async fn take(&self) -> Option<Box<Exchange>> {
+    async fn take(&self, idle: &Mutex<Idle>) -> Option<Box<Exchange>> {
         let now = Instant::now();
         loop {
-            let (mut exchange, since) = self.lock().connections.pop()?;
+            let (mut exchange, since) = lock(idle).connections.pop()?;
             if now.saturating_duration_since(since) >= self.idle_timeout {
                 // Those below have been idle for longer.
-                self.lock().connections.clear();
+                lock(idle).connections.clear();
                 return None;
             }
             let is_open = poll_fn(|cx| {
@@ -129,23 +137,32 @@ impl KeptConnections {
 
     /// Connects, unless a connection becomes idle first: a new one may have to wait for a descriptor,
     /// and for an origin that is busy. Returns whether it is a reused one.
-    async fn connect_or_take(&self) -> Result<(Box<Exchange>, bool), OriginError> {
-        let mut connecting = pin!(self.connect());
+    async fn connect_or_take(
+        &self,
+        home: Arc<Mutex<Idle>>,
+    ) -> Result<(Box<Exchange>, bool), OriginError> {
+        let mut connecting = pin!(self.connect(&home));
+        let mut patience = pin!(sleep(Self::PATIENCE));
+        let mut is_late = false;
         loop {
             let mut freed = pin!(self.freed.notified());
             // From here on none is missed.
             freed.as_mut().enable();
-            if let Some(exchange) = self.take().await {
-                return Ok((exchange, true));
+            let others = if is_late { self.idle.all() } else { Vec::new() };
+            for idle in [&home].into_iter().chain(&others) {
+                if let Some(exchange) = self.take(idle).await {
+                    return Ok((exchange, true));
+                }
             }
             tokio::select! {
                 connected = &mut connecting => return Ok((connected?, false)),
                 () = freed => {}
+                () = &mut patience, if !is_late => is_late = true,
             }
         }
     }
 
-    async fn connect(&self) -> Result<Box<Exchange>, OriginError> {
+    async fn connect(&self, home: &Arc<Mutex<Idle>>) -> Result<Box<Exchange>, OriginError> {
         let mut connector = self.connector.clone();
         let connecting = connector.call(self.address.clone());
         let socket = connecting.await.map_err(OriginError::Unreached)?;
@@ -156,39 +173,54 @@ impl KeptConnections {
         Ok(Box::new(Exchange {
             sender,
             connection: Some(connection),
+            home: Arc::downgrade(home),
         }))
     }
 
     /// Keeps a connection whose answer has been read.
-    fn keep(self: Arc<Self>, exchange: Box<Exchange>) {
+    fn keep(&self, exchange: Box<Exchange>) {
         // Where no runtime is, none will use it again.
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let mut idle = self.lock();
+        let Some(home) = exchange.home.upgrade() else {
+            return;
+        };
+        let mut idle = lock(&home);
         idle.connections.push((exchange, Instant::now()));
         if !mem::replace(&mut idle.is_swept, true) {
-            runtime.spawn(sweep(Arc::downgrade(&self), self.idle_timeout));
+            let swept = Swept(Arc::downgrade(&home));
+            runtime.spawn(swept.now_and_then(self.idle_timeout));
         }
         drop(idle);
         self.freed.notify_one();
     }
-
-    fn lock(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Closes connections that have been idle for too long, until there is none.
-async fn sweep(all: Weak<KeptConnections>, idle_timeout: Duration) {
-    loop {
-        sleep(idle_timeout / 4).await;
-        let Some(all) = all.upgrade() else {
-            return;
-        };
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The idle connections of a runtime, of which those are closed that nobody has used for too long.
+struct Swept(Weak<Mutex<Idle>>);
+
+impl Swept {
+    /// Closes connections until there is none.
+    async fn now_and_then(mut self, idle_timeout: Duration) {
+        loop {
+            sleep(idle_timeout / 4).await;
+            if self.close_old(idle_timeout).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Returns `None` once nothing is left.
+    fn close_old(&mut self, idle_timeout: Duration) -> Option<()> {
+        let idle = self.0.upgrade()?;
         let now = Instant::now();
-        let mut idle = all.lock();
         let is_old = |since: Instant| now.saturating_duration_since(since) >= idle_timeout;
+        let mut idle = lock(&idle);
         // They are in the order in which they were kept.
         let old = idle
             .connections
@@ -197,11 +229,23 @@ async fn sweep(all: Weak<KeptConnections>, idle_timeout: Duration) {
         let old = old.count();
         let closed: Vec<_> = idle.connections.drain(..old).collect();
         idle.is_swept = !idle.connections.is_empty();
-        let is_done = !idle.is_swept;
+        let is_swept = idle.is_swept;
+        if !is_swept {
+            // The next one that is kept has another task.
+            self.0 = Weak::new();
+        }
         drop(idle);
         drop(closed);
-        if is_done {
-            return;
+        is_swept.then_some(())
+    }
+}
+
+impl Drop for Swept {
+    /// A runtime that ends takes its connections with it.
+    fn drop(&mut self) {
+        if let Some(idle) = self.0.upgrade() {
+            let closed = mem::take(&mut *lock(&idle));
+            drop(closed);
         }
     }
 }

@@ -15,6 +15,7 @@ mod http;
 #[cfg(feature = "tls")]
 mod https;
 mod kept;
+mod per_runtime;
 mod routes;
 mod service;
 mod upgrade;

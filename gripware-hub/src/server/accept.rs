@@ -12,6 +12,7 @@ use super::{Listener, TcpTimes};
 use crate::{
     descriptors::{DescriptorReserve, Shortage, pause},
     socket::Socket,
+    threads::Threads,
 };
 
 /// A signal to stop, and the tasks of the connections that obey it. Clones share both.
@@ -19,7 +20,7 @@ use crate::{
 pub(crate) struct Server {
     stop: CancellationToken,
     connections: TaskTracker,
-    runtime: Handle,
+    threads: Threads,
     /// How many connections more may be open, where there is a limit.
     room: Option<Arc<Semaphore>>,
     tcp_times: TcpTimes,
@@ -37,8 +38,9 @@ pub(crate) struct Accepted {
 }
 
 impl Server {
-    /// Connections run on the runtime that this is called on, `max_connections` of them at a time.
+    /// Connections run on these threads, `max_connections` of them at a time.
     pub(crate) fn new(
+        threads: Threads,
         stop: CancellationToken,
         max_connections: Option<usize>,
         tcp_times: TcpTimes,
@@ -47,7 +49,7 @@ impl Server {
         Self {
             stop,
             connections: TaskTracker::new(),
-            runtime: Handle::current(),
+            threads,
             tcp_times,
             reserve,
             room: max_connections.map(|max| Arc::new(Semaphore::new(max))),
@@ -59,7 +61,7 @@ impl Server {
     pub(crate) async fn serve<F>(
         &self,
         mut listener: Listener,
-        mut connection: impl FnMut(Accepted) -> F,
+        connection: impl Fn(Accepted) -> F + Clone + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -75,11 +77,12 @@ impl Server {
                         // One connection waits here, not the permit for one: clients that come back
                         // from a hold need it as well.
                         let permit = self.permit().await;
-                        self.spawn(connection(Accepted {
+                        let accepted = Accepted {
                             socket,
                             peer,
                             permit,
-                        }));
+                        };
+                        self.start(accepted, connection.clone());
                     }
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(error) => {
@@ -95,9 +98,42 @@ impl Server {
         self.connections.wait().await;
     }
 
-    /// Runs a task that [`serve`](Self::serve) waits for.
+    /// Runs the task of a connection on the thread whose turn it is.
+    fn start<F>(&self, accepted: Accepted, connection: impl Fn(Accepted) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let runtime = self.threads.next();
+        if runtime.id() == Handle::current().id() {
+            self.connections.spawn_on(connection(accepted), runtime);
+            return;
+        }
+        let Accepted {
+            socket,
+            peer,
+            permit,
+        } = accepted;
+        // Where the system does not move it, the client sees its connection closed.
+        let Ok(socket) = socket.detach() else {
+            return;
+        };
+        let moved = async move {
+            if let Ok(socket) = Socket::attach(socket) {
+                let accepted = Accepted {
+                    socket,
+                    peer,
+                    permit,
+                };
+                connection(accepted).await;
+            }
+        };
+        self.connections.spawn_on(moved, runtime);
+    }
+
+    /// Runs a task that [`serve`](Self::serve) waits for, on the thread of the caller where it is one
+    /// of those that serve.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.connections.spawn_on(task, &self.runtime);
+        self.connections.spawn_on(task, self.threads.here());
     }
 
     /// Waits until one more connection may be open; `None` if there is no limit.

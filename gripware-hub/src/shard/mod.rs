@@ -43,15 +43,15 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
 use slab::Slab;
 use tokio::{
-    runtime,
+    runtime::{Builder, Handle, LocalOptions},
     sync::{Notify, mpsc, oneshot},
-    task::{LocalSet, spawn_local, yield_now},
+    task::{spawn_local, yield_now},
     time::{sleep, sleep_until},
 };
 
@@ -80,21 +80,31 @@ const READ_BUFFER: usize = 64 * 1024;
 /// How often items that wait for an earlier one are looked at.
 const EXPIRE_EVERY: Duration = Duration::from_millis(100);
 
-/// Starts the thread of a shard.
+/// Starts the thread of a shard. Returns its runtime, on which others may spawn tasks.
 pub(crate) fn start(
     index: usize,
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Message>,
-) -> io::Result<JoinHandle<()>> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+) -> io::Result<Handle> {
+    let (started, has_started) = std::sync::mpsc::channel();
     thread::Builder::new()
         .name(format!("gripware-hub-{index}"))
         .spawn(move || {
+            // It does not leave its thread.
+            let built = Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default());
+            let runtime = match built {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            let _ = started.send(Ok(runtime.handle().clone()));
             let shard = Rc::new(Shard::new(index, shared));
-            LocalSet::new().block_on(&runtime, shard.run(inbox));
-        })
+            // As a task: whatever wakes the outermost future of a runtime writes to a descriptor.
+            let _ = runtime.block_on(runtime.spawn_local(shard.run(inbox)));
+        })?;
+    let ended = |_| io::Error::other("the thread of a shard has ended");
+    has_started.recv().map_err(ended)?
 }
 
 /// The state of a shard.

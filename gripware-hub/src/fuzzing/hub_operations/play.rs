@@ -18,6 +18,7 @@ use crate::{
     settings::Settings,
     shard::Here,
     signature::Signature,
+    threads::Threads,
 };
 
 /// How many requests the hub has under way at a time.
@@ -95,6 +96,7 @@ impl Play {
         });
         let origin = Origin::default();
         let origin_client = OriginClient::with(
+            Threads::of_caller(),
             {
                 let origin = origin.clone();
                 move |request, limit| origin.fetch(request, limit)

@@ -23,7 +23,13 @@ async fn the_end_waits_for_requests_that_are_under_way() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let gateway = Gateway::new(holder, app, Options::default(), stop.clone());
+    let gateway = Gateway::new(
+        holder,
+        Threads::of_caller(),
+        app,
+        Options::default(),
+        stop.clone(),
+    );
     let serving = tokio::spawn(gateway.serve(listener.into()));
     let mut idle = Client::connect(address).await;
     let mut client = Client::connect(address).await;

@@ -205,7 +205,13 @@ async fn a_hold_over_tls_is_given_back_like_any_other() {
         ..Options::default()
     };
     let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
-    let gateway = Gateway::new(holder, app(), options, CancellationToken::new());
+    let gateway = Gateway::new(
+        holder,
+        Threads::of_caller(),
+        app(),
+        options,
+        CancellationToken::new(),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(gateway.serve(listener.into()));

@@ -202,7 +202,13 @@ async fn origin_and_clients_may_be_on_unix_sockets() {
     let origin = HttpOrigin::new(address.parse().unwrap());
     let holder: Arc<dyn Holder> = Arc::clone(&caught) as _;
     let listener = tokio::net::UnixListener::bind(&front).unwrap();
-    let gateway = Gateway::new(holder, origin, Options::default(), CancellationToken::new());
+    let gateway = Gateway::new(
+        holder,
+        Threads::of_caller(),
+        origin,
+        Options::default(),
+        CancellationToken::new(),
+    );
     tokio::spawn(gateway.serve(listener.into()));
     let mut client = tokio::net::UnixStream::connect(&front).await.unwrap();
     client

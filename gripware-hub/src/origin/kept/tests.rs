@@ -133,7 +133,8 @@ async fn an_idle_connection_is_closed_although_nobody_asks_again() {
         assert_eq!(sees.recv().await, Some(Seen::Opened));
         assert_eq!(sees.recv().await, Some(Seen::Closed));
     }
-    assert!(kept.lock().connections.is_empty());
+    let idle = kept.idle.all();
+    assert!(idle.iter().all(|idle| lock(idle).connections.is_empty()));
 }
 
 #[tokio::test]

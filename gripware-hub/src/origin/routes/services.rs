@@ -10,6 +10,8 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Either, combinators::UnsyncBoxBody};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tower_service::Service;
 
 use crate::{
@@ -41,6 +43,9 @@ impl RouteServices {
     }
 
     /// Adds one, in place of an earlier one of this name.
+    ///
+    /// It is called on the runtime that this is called on. Outside of one it is called on the threads
+    /// of the hub, and must not block them.
     pub fn with<S, B>(mut self, name: &str, service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
@@ -62,15 +67,23 @@ impl NamedService {
     fn new(service: impl Origin) -> Self {
         // Cloned for each request. A service need not be `Sync`.
         let service = Mutex::new(service);
+        let runtime = Handle::try_current().ok();
         Self(Arc::new(move |request| {
             let service = service
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            Box::pin(async move {
+            let sending = async move {
                 let response = service.send(request).await?;
                 Ok(response.map(|body| Either::Right(body.map_err(Into::into).boxed_unsync())))
-            })
+            };
+            match &runtime {
+                None => Box::pin(sending),
+                Some(runtime) => {
+                    let sending = AbortOnDropHandle::new(runtime.spawn(sending));
+                    Box::pin(async move { sending.await.unwrap_or(Err(OriginError::Ended)) })
+                }
+            }
         }))
     }
 

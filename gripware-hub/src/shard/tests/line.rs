@@ -32,6 +32,7 @@ use crate::{
     settings::Settings,
     signature::Signature,
     socket::DetachedSocket,
+    threads::Threads,
     ws::{Accepted, ConnectionMeta, Opening, judge},
 };
 
@@ -141,6 +142,7 @@ impl TestShard {
                 may_answer: Arc::clone(&may_answer),
             };
             let origin_client = OriginClient::with(
+                Threads::of_caller(),
                 move |request, _| played.clone().answer(request),
                 Arc::new(Signature::new(None)),
                 1000,
