@@ -61,7 +61,8 @@ impl HttpOrigin {
                 address,
                 connector,
                 kept,
-                client: PerRuntime::new(),
+                // It is made again where it is wanted.
+                client: PerRuntime::new(|_| true),
             }),
         }
     }

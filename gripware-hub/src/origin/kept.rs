@@ -76,7 +76,7 @@ impl KeptConnections {
             connector,
             address,
             idle_timeout,
-            idle: PerRuntime::new(),
+            idle: PerRuntime::new(|idle| lock(idle).connections.is_empty()),
             freed: Notify::new(),
         })
     }

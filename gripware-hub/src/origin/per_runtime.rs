@@ -11,12 +11,15 @@ use tokio::runtime::{Handle, Id};
 #[derive(Debug)]
 pub(super) struct PerRuntime<T> {
     values: RwLock<Vec<(Id, Arc<T>)>>,
+    is_spent: fn(&T) -> bool,
 }
 
 impl<T> PerRuntime<T> {
-    pub(super) fn new() -> Self {
+    /// Runtimes end without a word: a value that nobody uses and that `is_spent` goes when the next
+    /// runtime comes.
+    pub(super) fn new(is_spent: fn(&T) -> bool) -> Self {
         let values = RwLock::default();
-        Self { values }
+        Self { values, is_spent }
     }
 
     /// Returns that of the caller's runtime.
@@ -32,9 +35,7 @@ impl<T> PerRuntime<T> {
         if let Some(value) = find(&values, runtime) {
             return value;
         }
-        // Runtimes end without a word, and are few: what nobody uses now is made again if it is asked
-        // for.
-        values.retain(|(_, value)| Arc::strong_count(value) > 1);
+        values.retain(|(_, value)| Arc::strong_count(value) > 1 || !(self.is_spent)(value));
         let value = Arc::new(make());
         values.push((runtime, Arc::clone(&value)));
         value
@@ -63,19 +64,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_runtime_has_its_own_and_what_one_has_left_goes_when_the_next_comes() {
+    fn each_runtime_has_its_own_and_what_is_spent_goes_when_the_next_comes() {
         let runtime = || Builder::new_current_thread().build().unwrap();
         let (first, second, third) = (runtime(), runtime(), runtime());
-        let values = PerRuntime::new();
+        let values = PerRuntime::new(|value| *value < 3);
         let values = &values;
         let here = |value| async move { values.here(|| value) };
-        let (one, two) = (first.block_on(here(1)), second.block_on(here(2)));
-        assert_eq!((*one, *two), (1, 2));
-        assert_eq!(*first.block_on(here(3)), 1);
-        drop(one);
-        drop(first);
-        assert_eq!(*third.block_on(here(3)), 3);
+        let (spent, used) = (first.block_on(here(1)), second.block_on(here(2)));
+        assert_eq!((*spent, *used), (1, 2));
+        assert_eq!(*first.block_on(here(4)), 1);
+        drop(spent);
+        let [third, fourth] = [third, runtime()].map(|runtime| *runtime.block_on(here(3)));
+        assert_eq!((third, fourth), (3, 3));
         let left: Vec<_> = values.all().iter().map(|value| **value).collect();
-        assert_eq!(left, [2, 3]);
+        assert_eq!(left, [2, 3, 3]);
+        drop(used);
     }
 }

@@ -148,3 +148,74 @@ async fn where_nobody_listens_there_is_no_connection() {
     let error = kept.send(request("GET", "/")).await.unwrap_err();
     assert!(matches!(error, OriginError::Unreached(_)), "{error:?}");
 }
+
+/// Asks on a runtime of its own, and returns it.
+fn ask_elsewhere(
+    kept: &Arc<KeptConnections>,
+    times: usize,
+) -> impl Future<Output = tokio::runtime::Runtime> {
+    let kept = Arc::clone(kept);
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..times {
+                assert_eq!(read(&kept, "GET", "/").await, "ok");
+            }
+        });
+        runtime
+    });
+    async { asking.await.unwrap() }
+}
+
+#[tokio::test]
+async fn each_runtime_has_connections_of_its_own_and_takes_them_with_it() {
+    let (kept, mut sees) = origin(Duration::from_secs(60)).await;
+    let mut runtimes = Vec::new();
+    for _ in 0..2 {
+        runtimes.push(ask_elsewhere(&kept, 3).await);
+        assert_eq!(sees.recv().await, Some(Seen::Opened));
+    }
+    assert_eq!(read(&kept, "GET", "/").await, "ok");
+    assert_eq!(sees.recv().await, Some(Seen::Opened));
+    assert!(sees.is_empty());
+    for runtime in runtimes {
+        runtime.shutdown_background();
+        assert_eq!(sees.recv().await, Some(Seen::Closed));
+    }
+    assert_eq!(read(&kept, "GET", "/").await, "ok");
+    assert!(sees.is_empty());
+}
+
+#[tokio::test]
+async fn a_whole_body_goes_with_its_head_over_a_connection_that_is_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let address: OriginAddress = address.parse().unwrap();
+    let connector = Connector::new(&address, Duration::from_secs(5));
+    let kept = KeptConnections::new(connector, address.uri(), Duration::from_secs(60));
+    let large = Bytes::from(vec![b'x'; 3 << 20]);
+    let serving = tokio::spawn({
+        let large = large.clone();
+        async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            for body in [b"turn", &large[..]] {
+                let mut read = Vec::new();
+                while !read.ends_with(body) {
+                    assert!(socket.read_buf(&mut read).await.unwrap() > 0);
+                }
+                let length = format!("content-length: {}\r\n", body.len());
+                let head = String::from_utf8_lossy(&read[..200.min(read.len())]);
+                assert!(head.to_ascii_lowercase().contains(&length), "{head}");
+                socket.write_all(LENGTH.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    for body in [Bytes::from_static(b"turn"), large] {
+        let request = Request::post("/").header("Content-Length", body.len());
+        let answer = kept.send(request.body(Body::whole(body)).unwrap()).await;
+        let read = answer.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(read.to_bytes(), "ok");
+    }
+    serving.await.unwrap();
+}
