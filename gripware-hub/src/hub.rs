@@ -168,6 +168,9 @@ impl Hub {
     /// path where it has one, `https://host:port` with the feature `tls` and the system's root
     /// certificates, or `unix:/path/of/socket`.
     ///
+    /// Requests and connections to the application are on the hub's own threads, of which
+    /// [`HubBuilder::shards`](crate::HubBuilder::shards) says how many there are.
+    ///
     /// # Errors
     /// If the address cannot be parsed.
     pub fn forward(

@@ -75,8 +75,8 @@
 //! aside, and the same calls serve the application as it is. The handlers do not change.
 //!
 //! The application's handlers run on the runtime that [`Hub::serve`] is awaited on. Clients that are
-//! held leave it, for threads of the hub; how that is done, and on which measurements it was
-//! decided, is in [`design`].
+//! held leave it, for threads of the hub, which also serve the clients of applications that run
+//! elsewhere; how that is done, and on which measurements it was decided, is in [`design`].
 //!
 //! # Features
 //! | feature | default | what it does |

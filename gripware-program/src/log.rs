@@ -1,6 +1,8 @@
 use std::io::{self, IsTerminal};
+#[cfg(unix)]
+use std::{fs::File, os::fd::AsFd as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
 use crate::log_time::LogTime;
 
@@ -27,7 +29,17 @@ impl LogFilter {
             .with_env_filter(EnvFilter::new(&self.0))
             .with_ansi(io::stderr().is_terminal())
             .with_timer(LogTime::default())
-            .with_writer(io::stderr)
+            .with_writer(writer())
             .try_init();
     }
+}
+
+/// Standard error without the lock of `std`, which a thread has for as long as the system takes a line:
+/// threads that serve would wait for one another at each request. A line is a single write.
+fn writer() -> BoxMakeWriter {
+    #[cfg(unix)]
+    if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
+        return BoxMakeWriter::new(File::from(stderr));
+    }
+    BoxMakeWriter::new(io::stderr)
 }

@@ -1,6 +1,11 @@
 //! What of a request is needed until its response is there.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Method, StatusCode, Uri, Version};
 
@@ -16,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) keep_alive: bool,
     pub(super) is_tls: bool,
     pub(super) peer: Option<SocketAddr>,
+    /// The same for the log, made once for all requests of a connection.
+    pub(super) peer_text: Option<Arc<str>>,
     pub(super) since: Instant,
 }
 
@@ -38,9 +45,42 @@ impl Exchange {
             status = status.as_u16(),
             hold,
             connection = id.map(tracing::field::display),
-            peer = self.peer.map(tracing::field::display),
-            duration = ?clock::now().saturating_duration_since(self.since),
+            peer = self.peer_text.as_deref().map(tracing::field::display),
+            duration = %Took(clock::now().saturating_duration_since(self.since)),
             "request"
         );
+    }
+}
+
+/// How long something took, in the largest unit of which it has a hundred. A line has no use for the
+/// digits behind that, which cost more than all else in it.
+struct Took(Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        match micros {
+            0..100_000 => write!(f, "{micros}µs"),
+            100_000..100_000_000 => write!(f, "{}ms", micros / 1_000),
+            _ => write!(f, "{}s", micros / 1_000_000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_the_largest_unit_of_which_it_has_a_hundred() {
+        for (micros, text) in [
+            (0, "0µs"),
+            (99_999, "99999µs"),
+            (100_000, "100ms"),
+            (99_999_999, "99999ms"),
+            (100_000_000, "100s"),
+        ] {
+            assert_eq!(Took(Duration::from_micros(micros)).to_string(), text);
+        }
     }
 }

@@ -61,6 +61,7 @@ pub(super) struct Client<S> {
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     at: Option<SocketAddr>,
+    text: Option<Arc<str>>,
     /// Its address as text, made once for all requests.
     forwarded_for: Option<HeaderValue>,
     is_tls: bool,
@@ -72,6 +73,7 @@ impl Peer {
     pub(super) fn new(at: Option<SocketAddr>, is_tls: bool, shares: &Arc<Shares>) -> Self {
         Self {
             at,
+            text: at.map(|at| at.to_string().into()),
             forwarded_for: at.and_then(request::forwarded_for),
             is_tls,
             share: at.map(|at| shares.of(at.ip())),
@@ -182,6 +184,7 @@ async fn forward<S: Origin>(
         keep_alive: request::keeps_alive(parts.version, &parts.headers),
         is_tls: peer.is_tls,
         peer: peer.at,
+        peer_text: peer.text.clone(),
         since: clock::now(),
     };
     if let Err((status, text)) = request::check(&mut parts) {
