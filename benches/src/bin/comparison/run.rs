@@ -103,9 +103,9 @@ fn fit(plan: &mut Plan, most: usize, report: &mut Report) {
     }
     plan.sizes.sweep = fits;
     // Two hubs have as many each.
-    plan.streams = plan.streams.min(most / 2);
-    plan.sizes.many = plan.sizes.many.min(most);
-    plan.sizes.few = plan.sizes.few.min(most / 2);
+    plan.streams = plan.streams.min(most / 2).max(1);
+    plan.sizes.many = plan.sizes.many.min(most).max(1);
+    plan.sizes.few = plan.sizes.few.min(most / 2).max(1);
 }
 
 struct Run<'a> {

@@ -41,7 +41,7 @@ pub(crate) async fn measure(
     report: &mut Report,
 ) -> Result<(), Error> {
     let section = Section::Channels;
-    let each = plan.sizes.channels / plan.streams;
+    let each = (plan.sizes.channels / plan.streams).max(2);
     let mut few = Subscribed::start(starter, plan, None).await?;
     let mut many = Subscribed::start(starter, plan, Some(each)).await?;
     let beyond = (many.grown - few.grown) / (plan.streams * (each - 1)) as f64;

@@ -16,7 +16,7 @@ use crate::{
     sides::{Side, Starter},
 };
 
-/// What each side is given, with and without compression.
+/// The program without and with compression.
 pub(crate) const SIDES: [Side; 2] = [Side::Hub, Side::Compressing];
 
 /// JSON of 1 KiB to WebSockets: one message, and as many as they receive.
@@ -52,9 +52,10 @@ pub(crate) async fn measure(
         kind,
         time: plan.rate,
         message: json_message,
+        bytes: true,
     };
     sustained
-        .measure(side, &mut control, &crowd, receivers, report)
+        .measure(&*proxy, &mut control, &crowd, receivers, report)
         .await
 }
 
@@ -81,8 +82,8 @@ fn frame(first: u8, payload: &[u8]) -> Bytes {
     [&header, payload].concat().into()
 }
 
-/// The payload of a compressed message (RFC 7692, 7.2.1). `None` where it would be one of less than
-/// 126 bytes, or of more than it was.
+/// The payload of a compressed message (RFC 7692, 7.2.1). `None` where it is too short for
+/// [`frame`].
 fn deflated(text: &[u8]) -> Option<Vec<u8>> {
     let mut compressed = Vec::with_capacity(text.len());
     let mut compress = Compress::new(Compression::default(), false);

@@ -72,9 +72,10 @@ pub(crate) async fn measure(
             kind,
             time: plan.rate,
             message,
+            bytes: false,
         };
         sustained
-            .measure(side, &mut control, &crowd, receivers, report)
+            .measure(proxy, &mut control, &crowd, receivers, report)
             .await?;
     }
     if crowd.tally.are_gone() > 0 {

@@ -6,7 +6,7 @@ use crate::{
     Error,
     clients::{Control, Crowd, Kind},
     report::{Report, Section},
-    sides::Side,
+    sides::Proxy,
 };
 
 /// The name of a row.
@@ -31,6 +31,10 @@ struct Figures {
     rate: f64,
     lost: u64,
     p99: Duration,
+    /// Of each delivery, in nanoseconds.
+    processor: f64,
+    /// Of each delivery.
+    bytes: f64,
 }
 
 /// Messages as fast as clients receive them.
@@ -42,6 +46,8 @@ pub(super) struct Sustained {
     /// How long each rate is measured.
     pub(super) time: Duration,
     pub(super) message: fn() -> String,
+    /// Whether bytes are of interest.
+    pub(super) bytes: bool,
 }
 
 impl Sustained {
@@ -49,16 +55,16 @@ impl Sustained {
     /// none is lost and none is late, and reports the fastest.
     pub(super) async fn measure(
         &self,
-        side: Side,
+        proxy: &dyn Proxy,
         control: &mut Control,
         crowd: &Crowd,
         receivers: u64,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let (size, kind) = (crowd.asked(), self.kind);
+        let (side, size, kind) = (proxy.side(), crowd.asked(), self.kind);
         let mut best: Option<Figures> = None;
         for window in WINDOWS {
-            let figures = self.run(control, crowd, receivers, window).await?;
+            let figures = self.run(proxy, control, crowd, receivers, window).await?;
             eprintln!(
                 "  {kind}s, {window} under way: {:.0} deliveries/s, {} lost, p99 {:.0} ms",
                 figures.rate,
@@ -91,6 +97,13 @@ impl Sustained {
         let of = kind.many(size);
         add(rate(size, kind), best.rate);
         add(format!("{of}: lost"), best.lost as f64);
+        add(
+            format!("{of}: processor time of a sustained delivery, ns"),
+            best.processor,
+        );
+        if self.bytes {
+            add(format!("{of}: bytes of a sustained delivery"), best.bytes);
+        }
         // Compressed messages are not looked into.
         if best.p99 > Duration::ZERO {
             add(format!("{of}: p99, ms"), best.p99.as_secs_f64() * 1e3);
@@ -100,12 +113,14 @@ impl Sustained {
 
     async fn run(
         &self,
+        proxy: &dyn Proxy,
         control: &mut Control,
         crowd: &Crowd,
         size: u64,
         window: u64,
     ) -> Result<Figures, Error> {
         let before = crowd.tally.received();
+        let (used, bytes) = (proxy.usage().processor, crowd.tally.bytes());
         let received = || crowd.tally.received() - before;
         let _ = crowd.lag.p99();
         let start = Instant::now();
@@ -135,10 +150,14 @@ impl Sustained {
                 (last, end) = (received(), Instant::now());
             }
         }
+        let used = proxy.usage().processor.saturating_sub(used);
+        let each = |sum: f64| sum / last.max(1) as f64;
         Ok(Figures {
             rate: last as f64 / (end - start).as_secs_f64(),
             lost: (sent * size).saturating_sub(last),
             p99: crowd.lag.p99(),
+            processor: each(used.as_secs_f64() * 1e9),
+            bytes: each((crowd.tally.bytes() - bytes) as f64),
         })
     }
 }

@@ -117,8 +117,8 @@ impl Section {
             }
             Self::Channels => {
                 "Two hubs hold the same number of streams. At one of them all are in one channel, \
-                 at the other each is in many channels of its own. A message to a channel with one \
-                 subscriber goes to each hub by turns."
+                 at the other each is in many channels of its own. A message to one more channel, \
+                 with one subscriber, goes to each hub by turns."
             }
             Self::Publish => {
                 "The hub inside: its application publishes to one WebSocket for each `POST` it gets, \

@@ -137,8 +137,7 @@ async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRej
     Ok(ws)
 }
 
-/// `POST /publish/N` publishes as many messages, one after the other, and `POST /append/N` appends
-/// each to a history before.
+/// `POST /publish` publishes its body, and `POST /append` appends it to a history before.
 fn publishing(publisher: Publisher) -> Router {
     let history = States::memory().history();
     Router::new()
