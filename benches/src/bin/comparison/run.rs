@@ -67,7 +67,7 @@ pub(crate) async fn run(
         run.round(&mut report).await;
     }
     run.once(&mut report).await;
-    machine.took(start.elapsed().as_secs_f64() / 60.0);
+    machine.took(start.elapsed().as_secs_f64() / 60.0, plan.rounds);
 
     let sizes = &plan.sizes;
     println!("{}\n{}", machine.sentence(), report.markdown(sizes)?);

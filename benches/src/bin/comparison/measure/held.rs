@@ -86,6 +86,9 @@ pub(crate) async fn measure(
 }
 
 /// Has this many clients held, and says how fast that went and what memory they take.
+///
+/// # Errors
+/// Where a tenth of them is not held, or ended again.
 pub(super) async fn gather(
     proxy: &dyn Proxy,
     kind: Kind,
@@ -98,11 +101,16 @@ pub(super) async fn gather(
     quiet(proxy, plan.settle).await;
     let before = proxy.usage();
     let crowd = Guests::of(kind, size).gather(proxy).await?;
+    quiet(proxy, plan.settle).await;
+    let gone = crowd.tally.are_gone();
+    if gone > size / 10 {
+        let (gone, asked) = (count(gone), kind.many(size));
+        return Err(format!("{gone} of {asked} were ended by it").into());
+    }
     // The loop takes one client after the other.
     if proxy.side() != Side::Bare {
         report.add(section, rate(kind), proxy.side(), crowd.rate);
     }
-    quiet(proxy, plan.settle).await;
     let growth = proxy.usage().resident as f64 - before.resident as f64;
     let each = growth / crowd.size() as f64 / 1024.0;
     report.add(section, memory(kind, size), proxy.side(), each);

@@ -10,7 +10,8 @@ use crate::{
     sides::{Side, Starter},
 };
 
-/// What one message costs as the number of those who get it falls.
+/// What one message costs as the number of those who get it falls. It begins with the largest number
+/// that the side can hold.
 pub(crate) async fn measure(
     starter: &Starter,
     side: Side,
@@ -18,12 +19,20 @@ pub(crate) async fn measure(
     plan: &Plan,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let Some(largest) = plan.sizes.sweep.first().copied() else {
-        return Ok(());
+    let mut sizes = plan.sizes.sweep.as_slice();
+    let (proxy, mut crowd) = loop {
+        let [largest, smaller @ ..] = sizes else {
+            return Ok(());
+        };
+        let proxy = starter.start(side).await?;
+        match gather(&*proxy, kind, *largest, Section::Sweep, plan, report).await {
+            Ok(crowd) => break (proxy, crowd),
+            // Fewer may be held by another start of it.
+            Err(why) => report.fail(Section::Sweep, kind.many(*largest), side, &why),
+        }
+        sizes = smaller;
     };
-    let proxy = starter.start(side).await?;
     let proxy = &*proxy;
-    let mut crowd = gather(proxy, kind, largest, Section::Sweep, plan, report).await?;
     let mut control = proxy.control();
     let fan_out = FanOut {
         section: Section::Sweep,
@@ -33,7 +42,7 @@ pub(crate) async fn measure(
         message,
         bytes: false,
     };
-    for size in plan.sizes.sweep.iter().copied() {
+    for size in sizes.iter().copied() {
         if size < crowd.size() {
             shrink(proxy, &mut control, kind, &mut crowd, size, plan.settle).await?;
         }

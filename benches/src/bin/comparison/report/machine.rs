@@ -23,6 +23,7 @@ pub(crate) struct Machine {
     pub(super) arguments: String,
     /// How long it took. Unknown until the end.
     pub(super) minutes: Option<f64>,
+    pub(super) rounds: Option<usize>,
 }
 
 impl Machine {
@@ -47,11 +48,13 @@ impl Machine {
             rust: first_line("rustc", &["--version"]),
             arguments: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             minutes: None,
+            rounds: None,
         }
     }
 
-    /// Says how long it took.
-    pub(crate) fn took(&mut self, minutes: f64) {
+    /// Says how long it took, and how many rounds of it there were.
+    pub(crate) fn took(&mut self, minutes: f64, rounds: usize) {
+        self.rounds = Some(rounds);
         self.minutes = Some((minutes * 10.0).round() / 10.0);
     }
 
@@ -69,10 +72,12 @@ impl Machine {
         } = self;
         let commit = self.commit.as_deref().unwrap_or("unknown");
         let rust = self.rust.as_deref().unwrap_or("Rust of unknown version");
+        let rounds = self.rounds.unwrap_or_default();
+        let plural = if rounds == 1 { "" } else { "s" };
         let minutes = self.minutes.unwrap_or_default();
         format!(
             "{cores} cores of {processor}, {memory_mib} MiB of memory, {system}, Linux {kernel}, \
-             {rust}, {date}, commit {commit}; load {load} before it began; it took {minutes} minutes."
+             {rust}, {date}, commit {commit}; load {load} before it began; it took {minutes} minutes, with {rounds} round{plural}."
         )
     }
 }
@@ -105,9 +110,12 @@ mod tests {
     #[test]
     fn the_sentence_says_when_where_and_how_long() {
         let mut machine = Machine::here();
-        machine.took(21.234);
+        machine.took(21.234, 3);
         let sentence = machine.sentence();
-        assert!(sentence.contains("it took 21.2 minutes"), "{sentence}");
+        assert!(
+            sentence.contains("it took 21.2 minutes, with 3 rounds."),
+            "{sentence}"
+        );
         assert!(machine.date.ends_with('Z') && sentence.contains(&machine.date));
         assert!(machine.cores > 0 && machine.memory_mib > 0);
     }

@@ -47,7 +47,8 @@ impl Report {
         match plot {
             // Behind the targets, before the first section.
             Some(plot) => {
-                let end = tables.find("\n## ").unwrap_or(tables.len());
+                let second = tables.match_indices("\n## ").nth(1);
+                let end = second.map_or(tables.len(), |(end, _)| end);
                 let (targets, rest) = tables.split_at(end);
                 page.push_str(targets);
                 page.push_str(&format!("\n![Cost against subscribers]({plot})\n"));
@@ -82,6 +83,8 @@ mod tests {
         let page = fs::read_to_string(&file).unwrap();
         assert!(page.contains(&machine.sentence()));
         assert!(page.contains("![Cost against subscribers](RESULTS.svg)"));
+        let at = |text| page.find(text).unwrap();
+        assert!(at("## Targets") < at("![Cost") && at("![Cost") < at("## Cost against"));
         let plot = fs::read_to_string(file.with_extension("svg")).unwrap();
         assert!(plot.starts_with("<svg "));
     }
