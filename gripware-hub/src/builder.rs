@@ -136,6 +136,17 @@ impl HubBuilder {
         Ok(self)
     }
 
+    /// Runs the turns of WebSockets on the hub's own threads, each on the one that holds the WebSocket, so
+    /// that no other thread is woken for one. Default: on the runtime that serves the application.
+    ///
+    /// It is for an application in this process ([`Hub::serve`]) whose handler of WebSockets computes
+    /// little and never blocks: meanwhile all that the thread holds waits. The handler is within a runtime
+    /// of that thread, which has what it spawns too.
+    pub fn turns_on_own_threads(mut self) -> Self {
+        self.options.turns_on_own_threads = true;
+        self
+    }
+
     /// Serves clients over HTTPS, with certificates and a private key in PEM. HTTP/2 is offered.
     ///
     /// A further call adds a certificate for other names: a client gets the one for the name that it

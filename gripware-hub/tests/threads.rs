@@ -5,7 +5,7 @@
 use std::{io, sync::Arc, thread};
 
 use axum::{Router, extract::ConnectInfo, routing::get};
-use gripware_axum::{GripLayer, Hold};
+use gripware_axum::{GripLayer, Hold, WebSocketContext, WebSocketRejection, websocket};
 use gripware_core::{HttpResponse, Item};
 use gripware_hub::{Hub, RouteServices, Routes};
 use tokio::{
@@ -53,6 +53,57 @@ async fn an_application_in_this_process_is_called_on_its_own_runtime() {
         let mut client = TcpStream::connect(address).await.unwrap();
         let name = get_body(&mut client, "/").await.unwrap();
         assert!(!name.starts_with("gripware-hub"), "{name}");
+    }
+}
+
+/// Answers each message with the name of the thread.
+async fn tell(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+    if ws.is_opening() {
+        ws.accept();
+    }
+    while ws.receive()?.is_some() {
+        // Whatever is waited for, it goes on there.
+        tokio::task::yield_now().await;
+        ws.send_text(whose().await)?;
+    }
+    Ok(ws)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn turns_run_on_the_threads_of_the_hub_where_that_is_set() {
+    for (builder, is_own) in [
+        (Hub::builder(), false),
+        (Hub::builder().turns_on_own_threads(), true),
+    ] {
+        let hub = builder.build().unwrap();
+        let app = Router::new()
+            .route("/ws", websocket(tell))
+            .layer(GripLayer::new(&hub.grip()));
+        let listener = listen().await;
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(hub.serve(listener, app).into_future());
+        let mut socket = BufReader::new(TcpStream::connect(address).await.unwrap());
+        let handshake =
+            b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        socket.write_all(handshake).await.unwrap();
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            assert_ne!(socket.read_line(&mut line).await.unwrap(), 0);
+        }
+        for _ in 0..2 {
+            // A text of one byte, with a mask of zeros.
+            let frame = [0x81, 0x81, 0, 0, 0, 0, b'?'];
+            socket.write_all(&frame).await.unwrap();
+            let mut head = [0; 2];
+            socket.read_exact(&mut head).await.unwrap();
+            assert_eq!(head[0], 0x81);
+            let mut name = vec![0; head[1].into()];
+            socket.read_exact(&mut name).await.unwrap();
+            let name = String::from_utf8(name).unwrap();
+            assert_eq!(name.starts_with("gripware-hub"), is_own, "{name}");
+        }
     }
 }
 

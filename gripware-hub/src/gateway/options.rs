@@ -45,6 +45,8 @@ setting::settings! {
         tls: Option<crate::tls::Tls> = None,
         /// How the application gets the handshakes of WebSockets.
         handshakes: Handshakes = Handshakes::Events,
+        /// Whether turns of WebSockets run on the threads that hold them.
+        turns_on_own_threads: bool = false,
     }
 
     "Trust" {

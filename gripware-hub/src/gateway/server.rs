@@ -61,6 +61,10 @@ impl<S: Origin> Gateway<S> {
             settings.max_turns_per_address,
             settings.origin_timeout,
         );
+        let origin_client = match options.turns_on_own_threads {
+            true => origin_client.with_turns_here(),
+            false => origin_client,
+        };
         let ws_settings = settings.websocket();
         let reserve = DescriptorReserve::of_clients();
         Arc::new(Self {

@@ -44,6 +44,8 @@ pub(crate) struct OriginClient {
 struct ClientInner {
     exchange: Box<Exchange>,
     threads: Threads,
+    /// Whether turns are sent by whoever asks.
+    turns_are_here: bool,
     signature: Arc<Signature>,
     permits: Semaphore,
     /// Fewer, so that WebSockets whose turns hang leave some for what else has to be asked.
@@ -90,6 +92,7 @@ impl OriginClient {
             shared: Arc::new(ClientInner {
                 exchange: Box::new(move |request, limit| Box::pin(exchange(request, limit))),
                 threads,
+                turns_are_here: false,
                 signature,
                 permits: Semaphore::new(permits),
                 turns: Turns::new(permits - permits / 4, turns_each),
@@ -109,8 +112,23 @@ impl OriginClient {
         self.shared.send(request, limit).await
     }
 
-    /// Sends a request, signed, once it may be under way. It goes on if the future is dropped.
-    pub(crate) async fn ask(&self, request: Request<Bytes>, limit: usize) -> Answer {
+    /// Sends turns of WebSockets from where they are asked for, and not from the runtime that the rest
+    /// is sent from.
+    pub(crate) fn with_turns_here(mut self) -> Self {
+        // Nobody else has it yet.
+        if let Some(inner) = Arc::get_mut(&mut self.shared) {
+            inner.turns_are_here = true;
+        }
+        self
+    }
+
+    /// Sends a request, signed, once it may be under way. It goes on if the future is dropped, unless it
+    /// is a turn that is sent [from here](Self::with_turns_here).
+    pub(crate) async fn ask(&self, mut request: Request<Bytes>, limit: usize) -> Answer {
+        if self.shared.turns_are_here && is_websocket_events(request.headers()) {
+            let _permits = self.shared.permits(&mut request).await?;
+            return self.shared.send(request, limit).await;
+        }
         let asking = self.spawn(request, limit);
         asking.await.unwrap_or(Err(OriginError::Ended))
     }

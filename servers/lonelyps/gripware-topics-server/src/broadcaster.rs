@@ -8,7 +8,10 @@ use gripware_topics::{
     auth::{Kind, ReplayStore, Verifier},
     tls::{Tls, TlsError},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 use crate::{
     Settings, Targets,
@@ -51,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) answer_limit: usize,
     /// Where there are other broadcasters.
     pub(crate) peer: Option<PeerSide>,
+    /// What outlives a turn runs here, wherever the turn does.
+    pub(crate) runtime: Handle,
 }
 
 /// What other broadcasters know this one as, and what their deliveries are signed with.
@@ -255,6 +260,7 @@ impl BroadcasterBuilder {
             layer: grip.as_ref().map(GripLayer::new),
             answer_limit: grip.map_or(0, |grip| grip.policy().limits().websocket_body),
             peer,
+            runtime: Handle::current(),
         })))
     }
 }

@@ -42,6 +42,8 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         .max_turn(MAX_TURN)
         // What is not acknowledged comes to no more.
         .queue_bytes(MAX_TURN)
+        // What takes long in a turn is done elsewhere.
+        .turns_on_own_threads()
         // A connection is woken where it is, whatever becomes of the broker.
         .local_first(true)
         .brokers([gripware_redis::broker(), gripware_nats::broker()]);

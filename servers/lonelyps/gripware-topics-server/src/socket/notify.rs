@@ -8,10 +8,26 @@ use gripware_topics::{
     auth::Signed,
     ws::{FromBroadcaster, Joined, StreamError, StreamHead, StreamPart, zstd},
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 use super::{fault::Fault, turn::Turn};
 use crate::deliver::Message;
+
+/// Messages of more bytes are hashed and decompressed where blocking is allowed, which takes some
+/// milliseconds a MiB: other connections have the same thread.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Does some work about so many bytes. How much of it there is at a time is bounded by the room that the
+/// messages take.
+async fn beside<T: Send + 'static>(
+    length: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    match length {
+        ..=AT_ONCE => Ok(work()),
+        _ => spawn_blocking(work).await.map_err(|_| Fault::State),
+    }
+}
 
 impl Turn {
     pub(super) fn verify_notify(
@@ -37,45 +53,58 @@ impl Turn {
         }
     }
 
-    pub(super) fn notify(
+    pub(super) async fn notify(
         &self,
         identifier: Identifier,
         head: StreamHead,
-        payload: &[u8],
+        payload: Bytes,
     ) -> Result<(), Fault> {
         let room = self.reserve(&head)?;
-        if Digest::of(payload) != head.digest {
-            return Err(Fault::Digest);
-        }
-        // It is a part of all that came with this turn, which would be kept with it.
-        let body = payload.to_vec().into();
-        self.publish(identifier, head, body, room)
+        let digest = head.digest;
+        let checked = beside(payload.len(), move || {
+            // It is a part of all that came with this turn, which would be kept with it.
+            (Digest::of(&payload) == digest).then(|| payload.to_vec().into())
+        });
+        let body = checked.await?.ok_or(Fault::Digest)?;
+        self.publish(identifier, head, body, room).await
     }
 
-    pub(super) fn notify_part(&self, part: StreamPart) -> Result<(), Fault> {
-        let mut incoming = self.socket.incoming();
-        let head = match &part.part {
+    pub(super) async fn notify_part(&self, part: StreamPart) -> Result<(), Fault> {
+        let StreamPart {
+            authorization,
+            tracing,
+            identifier,
+            part,
+            payload,
+        } = part;
+        let head = match &part {
             Ok(head) => head.clone(),
             Err(_) => {
-                let head = incoming.joiner.head().cloned();
+                let head = self.socket.incoming().joiner.head().cloned();
                 head.ok_or(StreamError::NotNext)?
             }
         };
-        let authorization = part.authorization.as_ref();
-        self.verify_notify(authorization, &part.tracing, &part.identifier, &head)?;
-        if part.part.is_ok() {
-            incoming.room = Some(self.reserve(&head)?);
+        self.verify_notify(authorization.as_ref(), &tracing, &identifier, &head)?;
+        if part.is_ok() {
+            self.socket.incoming().room = Some(self.reserve(&head)?);
         }
-        let payload = part.payload.to_vec().into();
-        match incoming.joiner.push(&part.identifier, part.part, payload)? {
+        let mut joiner = self.socket.incoming().take_joiner();
+        let of = identifier.clone();
+        let joining = beside(payload.len(), move || {
+            let joined = joiner.push(&of, part, payload.to_vec().into());
+            (joiner, joined)
+        });
+        let (joiner, joined) = joining.await?;
+        self.socket.incoming().joiner = joiner;
+        match joined? {
             Joined::More(number) => {
                 let signed = Signed::ContinueNotify {
-                    identifier: &part.identifier,
+                    identifier: &identifier,
                     part: number,
                 };
                 let authorization = self.broadcaster.sign(&signed);
                 self.answer(FromBroadcaster::ContinueNotify {
-                    identifier: part.identifier,
+                    identifier,
                     part: number,
                     authorization,
                     tracing: Tracing::default(),
@@ -86,8 +115,8 @@ impl Turn {
                 identifier,
                 message,
             } => {
-                let room = incoming.room.take().ok_or(Fault::State)?;
-                self.publish(identifier, head, message, room)
+                let room = self.socket.incoming().room.take().ok_or(Fault::State)?;
+                self.publish(identifier, head, message, room).await
             }
         }
     }
@@ -103,7 +132,7 @@ impl Turn {
     }
 
     /// Delivers a message beside this turn, and has another one when it is done.
-    fn publish(
+    async fn publish(
         &self,
         identifier: Identifier,
         head: StreamHead,
@@ -121,14 +150,18 @@ impl Turn {
         let (digest, body) = match compressor {
             0 => (sent_digest, sent),
             _ => {
-                let body = zstd::decompress(&sent, decompressed_length);
-                let body = body.map_err(Fault::Decompress)?;
-                (Digest::of(&body), body)
+                let length = usize::try_from(decompressed_length).unwrap_or(usize::MAX);
+                let decompressed = beside(length, move || {
+                    let body = zstd::decompress(&sent, decompressed_length)?;
+                    Ok((Digest::of(&body), body))
+                });
+                decompressed.await?.map_err(Fault::Decompress)?
             }
         };
         let place = self.socket.outbox().reserve().ok_or(Fault::Unanswered)?;
         let (broadcaster, socket) = (self.broadcaster.clone(), Arc::clone(&self.socket));
-        tokio::spawn(async move {
+        let runtime = self.broadcaster.0.runtime.clone();
+        runtime.spawn(async move {
             let message = Message::new(topic.clone(), digest, body);
             let deliverer = Arc::clone(&broadcaster.0.deliverer);
             let subscribers = deliverer.deliver(message).await;

@@ -62,6 +62,14 @@ pub(super) struct Incoming {
     pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
+impl Incoming {
+    /// Takes the joiner, which is to be put back.
+    pub(super) fn take_joiner(&mut self) -> Joiner {
+        let none = Joiner::new(self.joiner.limit());
+        std::mem::replace(&mut self.joiner, none)
+    }
+}
+
 /// Deliveries to connections that have not been confirmed.
 #[derive(Debug)]
 pub(crate) struct UnderWay {

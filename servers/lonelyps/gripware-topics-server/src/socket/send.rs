@@ -46,7 +46,8 @@ impl Turn {
                     // It was not sent, so its number was not used.
                     configured.broadcaster = before;
                     let (broadcaster, socket) = (self.broadcaster.clone(), self.socket.clone());
-                    tokio::spawn(async move { broadcaster.sockets().wake(&[socket]).await });
+                    let runtime = self.broadcaster.0.runtime.clone();
+                    runtime.spawn(async move { broadcaster.sockets().wake(&[socket]).await });
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),

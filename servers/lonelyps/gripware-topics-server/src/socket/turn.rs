@@ -60,7 +60,7 @@ pub(crate) async fn turn(State(broadcaster): State<Broadcaster>, ws: WebSocketCo
         changes: Vec::new(),
         ws,
     };
-    let mut fault = turn.run().err();
+    let mut fault = turn.run().await.err();
     let Turn {
         broadcaster,
         ws,
@@ -109,13 +109,13 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    fn run(&mut self) -> Result<(), Fault> {
+    async fn run(&mut self) -> Result<(), Fault> {
         if let Some(meta) = self.ws.meta(META) {
             self.configured = Some(Configured::from_meta(meta).ok_or(Fault::State)?);
         }
         let is_poll = self.ws.is_keep_alive();
         while let Some(message) = self.ws.receive()? {
-            self.receive(message)?;
+            self.receive(message).await?;
         }
         match &self.configured {
             // Who has said nothing for as long is no subscriber.
@@ -131,7 +131,7 @@ impl Turn {
         Ok(())
     }
 
-    fn receive(&mut self, message: Message) -> Result<(), Fault> {
+    async fn receive(&mut self, message: Message) -> Result<(), Fault> {
         if message.is_text() {
             return Err(Fault::Text);
         }
@@ -171,9 +171,9 @@ impl Turn {
                 payload,
             } => {
                 self.verify_notify(authorization.as_ref(), &tracing, &identifier, &head)?;
-                self.notify(identifier, head, &payload)
+                self.notify(identifier, head, payload).await
             }
-            FromSubscriber::NotifyStream(part) => self.notify_part(part),
+            FromSubscriber::NotifyStream(part) => self.notify_part(part).await,
             FromSubscriber::ContinueReceive {
                 identifier,
                 part,
