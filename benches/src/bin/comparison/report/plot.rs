@@ -13,6 +13,7 @@ const HEIGHT: f64 = 230.0;
 
 /// Around each panel: for the labels of its axes.
 const LEFT: f64 = 64.0;
+const RIGHT: f64 = 28.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 44.0;
 
@@ -54,7 +55,7 @@ pub(crate) fn svg(report: &Report, sizes: &[usize]) -> Option<String> {
 }
 
 fn draw(report: &Report, sizes: &[usize]) -> Result<Option<String>, fmt::Error> {
-    let (panel_width, panel_height) = (LEFT + WIDTH + 16.0, TOP + HEIGHT + BOTTOM);
+    let (panel_width, panel_height) = (LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
     let (width, height) = (2.0 * panel_width, 2.0 * panel_height + LEGEND);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
