@@ -4,13 +4,13 @@
 use actix_web::{dev::RequestHead, http as actix};
 use gripware_core::{
     header::{
-        CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_OFFER, GRIP_PREFIX,
-        GRIP_SIG, GUARDED, META_PREFIX,
+        self, CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_OFFER,
+        GRIP_PREFIX, GRIP_SIG, GUARDED, META_PREFIX, OFFERED_EVENTS, is_websocket_events_type,
     },
     ws::ORIGIN_HEADERS,
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
         CONTENT_LENGTH, CONTENT_TYPE, HOST, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
     },
@@ -37,6 +37,40 @@ const OF_A_SOCKET: [HeaderName; 5] = [
     SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL,
 ];
+
+/// The names that are looked up in each request, as actix-web has them.
+pub(crate) mod name {
+    use actix_web::http::header::HeaderName;
+
+    pub(crate) const GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
+    pub(crate) const GRIP_FEATURE: HeaderName = HeaderName::from_static("grip-feature");
+    pub(crate) const GRIP_OFFER: HeaderName = HeaderName::from_static("grip-offer");
+}
+
+/// The content type of a request.
+pub(crate) fn content_type(headers: &actix::header::HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(actix::header::CONTENT_TYPE);
+    value.map(actix::header::HeaderValue::as_bytes)
+}
+
+/// Whether a request is a turn of a conversation over a WebSocket; see
+/// [`is_conversation`](gripware_core::header::is_conversation).
+pub(crate) fn is_conversation(head: &RequestHead) -> bool {
+    match head.method {
+        actix::Method::POST => content_type(&head.headers).is_some_and(is_websocket_events_type),
+        actix::Method::GET => head
+            .headers
+            .get(name::GRIP_OFFER)
+            .is_some_and(|offer| offer.as_bytes() == OFFERED_EVENTS.as_bytes()),
+        _ => false,
+    }
+}
+
+/// Whether a response instructs a proxy.
+pub(crate) fn has_instructions(headers: &actix::header::HeaderMap) -> bool {
+    let headers = headers.iter();
+    header::has_instructions(headers.map(|(name, value)| (name.as_str(), value.as_bytes())))
+}
 
 pub(crate) fn request_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
     select(headers, |name| one_of(&OF_A_REQUEST, name))
@@ -99,10 +133,6 @@ pub(crate) fn held_headers(headers: &actix::header::HeaderMap) -> HeaderMap {
 
 pub(crate) fn status(status: actix::StatusCode) -> StatusCode {
     StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-pub(crate) fn method(method: &actix::Method) -> Method {
-    Method::from_bytes(method.as_str().as_bytes()).unwrap_or_default()
 }
 
 pub(crate) fn to_status(status: StatusCode) -> actix::StatusCode {
@@ -248,12 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn statuses_and_methods_of_ones_own_come_through() {
+    fn statuses_of_ones_own_come_through() {
         for code in [200, 304, 418, 599, 999] {
             let own = StatusCode::from_u16(code).unwrap();
             assert_eq!(status(to_status(own)), own);
         }
-        let own = actix::Method::from_bytes(b"PURGE").unwrap();
-        assert_eq!(method(&own).as_str(), "PURGE");
     }
 }

@@ -15,11 +15,11 @@ use actix_web::{
     dev::ServiceResponse,
 };
 use bytes::Bytes;
-use gripware_core::{GripContext, Hold, HoldEncoding, HoldError, Refusal, log};
-use http::Method;
+use gripware_core::{Admission, GripContext, Hold, HoldEncoding, HoldError, Policy, Refusal, log};
 use pin_project::pin_project;
 
 use crate::{
+    asked::Asked,
     body::ResponseBody,
     convert,
     read::{ReadError, poll_read},
@@ -37,8 +37,7 @@ enum State<F, B> {
     Handling {
         #[pin]
         handler: F,
-        cx: GripContext,
-        method: Method,
+        asked: Asked,
         socket: Option<OpenSocket>,
     },
     /// In a box, because it is rare and large, and a future is moved more than once.
@@ -54,26 +53,21 @@ struct Enclosing<B> {
     read: Vec<u8>,
     head: Option<(HttpRequest, HttpResponse<()>)>,
     hold: Hold,
-    cx: GripContext,
+    asked: Asked,
 }
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(crate) fn new(
-        handler: F,
-        cx: GripContext,
-        method: Method,
-        socket: Option<OpenSocket>,
-    ) -> Self {
+    pub(crate) fn new(handler: F, asked: Asked, socket: Option<OpenSocket>) -> Self {
         Self(State::Handling {
             handler,
-            cx,
-            method,
+            asked,
             socket,
         })
     }
 
-    pub(crate) fn refused(request: HttpRequest, cx: &GripContext, refusal: &Refusal) -> Self {
-        Self(State::Refused(Some(refuse(request, cx, refusal, None))))
+    pub(crate) fn refused(request: HttpRequest, admission: &Admission, refusal: &Refusal) -> Self {
+        let cx = admission.context_for_response();
+        Self(State::Refused(Some(refuse(request, &cx, refusal, None))))
     }
 }
 
@@ -94,8 +88,7 @@ where
                 },
                 StateProjection::Handling {
                     handler,
-                    cx,
-                    method,
+                    asked,
                     socket,
                 } => {
                     let response = ready!(handler.poll(task)).map_err(|error| match socket {
@@ -109,7 +102,7 @@ where
                         let (request, _) = response.into_parts();
                         return Poll::Ready(Ok(written(request, reply)));
                     }
-                    match release(response, cx, method) {
+                    match release(response, asked) {
                         Released::Whole(response) => return Poll::Ready(Ok(response)),
                         Released::Enclose(enclosing) => State::Enclosing(enclosing),
                     }
@@ -135,19 +128,18 @@ enum Released<B> {
 }
 
 /// Looks at what the handler answered, and writes its hold where the body need not be read for it.
-fn release<B: MessageBody>(
-    response: ServiceResponse<B>,
-    cx: &GripContext,
-    method: &Method,
-) -> Released<B> {
+fn release<B: MessageBody>(response: ServiceResponse<B>, asked: &Asked) -> Released<B> {
     let (request, mut response) = response.into_parts();
     let hold = response.extensions_mut().remove::<Hold>();
     let checked = match &hold {
-        None => check(cx, method, &mut response),
-        Some(held) => match cx
-            .policy()
-            .hold_encoding(cx, method, held, length(response.body()))
-        {
+        None if !convert::has_instructions(response.headers()) => Ok(()),
+        None => check(asked, &mut response),
+        Some(held) => match asked.policy().hold_encoding(
+            &asked.context(),
+            &asked.method(),
+            held,
+            length(response.body()),
+        ) {
             Ok(encoding) if encoding.reads_body() => {
                 let (head, body) = response.into_parts();
                 return Released::Enclose(Box::pin(Enclosing {
@@ -156,10 +148,10 @@ fn release<B: MessageBody>(
                     read: Vec::new(),
                     head: Some((request, head)),
                     hold: held.clone(),
-                    cx: cx.clone(),
+                    asked: asked.clone(),
                 }));
             }
-            Ok(encoding) => write(cx, encoding, held, &mut response, &[]).map(drop),
+            Ok(encoding) => write(asked.policy(), encoding, held, &mut response, &[]).map(drop),
             Err(refusal) => Err(refusal),
         },
     };
@@ -168,7 +160,7 @@ fn release<B: MessageBody>(
             let response = response.map_body(|_, body| ResponseBody::untouched(body));
             ServiceResponse::new(request, response)
         }
-        Err(refusal) => refuse(request, cx, &refusal, hold.as_ref()),
+        Err(refusal) => refuse(request, &asked.context(), &refusal, hold.as_ref()),
     })
 }
 
@@ -180,19 +172,17 @@ fn length(body: &impl MessageBody) -> Option<u64> {
     }
 }
 
-fn check<B>(
-    cx: &GripContext,
-    method: &Method,
-    response: &mut HttpResponse<B>,
-) -> Result<(), Refusal> {
+/// Looks at instructions that were written by hand.
+fn check<B>(asked: &Asked, response: &mut HttpResponse<B>) -> Result<(), Refusal> {
     let mut headers = convert::response_headers(response.headers());
-    cx.policy().check_response(cx, method, &mut headers)?;
+    let (cx, method) = (asked.context(), asked.method());
+    asked.policy().check_response(&cx, &method, &mut headers)?;
     convert::retain_headers(&headers, response.headers_mut());
     Ok(())
 }
 
 fn write<B>(
-    cx: &GripContext,
+    policy: &Policy,
     encoding: HoldEncoding,
     hold: &Hold,
     response: &mut HttpResponse<B>,
@@ -200,7 +190,6 @@ fn write<B>(
 ) -> Result<Option<Bytes>, Refusal> {
     let mut status = convert::status(response.status());
     let mut headers = convert::held_headers(response.headers());
-    let policy = cx.policy();
     let instruct = policy.write(encoding, hold, &mut status, &mut headers, body)?;
     let status = convert::to_status(status);
     if response.status() != status {
@@ -220,7 +209,7 @@ impl<B: MessageBody> Enclosing<B> {
         task: &mut Context<'_>,
     ) -> Poll<ServiceResponse<ResponseBody<B>>> {
         let this = self.project();
-        let limit = this.cx.policy().limits().instruct_body;
+        let limit = this.asked.policy().limits().instruct_body;
         let read = ready!(poll_read(this.body, this.read, limit, task));
         let Some((request, mut head)) = this.head.take() else {
             return Poll::Pending;
@@ -230,14 +219,15 @@ impl<B: MessageBody> Enclosing<B> {
             ReadError::TooLong(length) => HoldError::BodyTooLarge { length, limit }.into(),
             ReadError::Broken(_) => Refusal::UnreadableResponse,
         });
+        let policy = this.asked.policy();
         let instruct =
-            read.and_then(|()| write(this.cx, *this.encoding, this.hold, &mut head, &body));
+            read.and_then(|()| write(policy, *this.encoding, this.hold, &mut head, &body));
         Poll::Ready(match instruct {
             Ok(instruct) => {
                 let body = instruct.unwrap_or_else(|| body.into());
                 written(request, head.set_body(body))
             }
-            Err(refusal) => refuse(request, this.cx, &refusal, Some(this.hold)),
+            Err(refusal) => refuse(request, &this.asked.context(), &refusal, Some(this.hold)),
         })
     }
 }

@@ -161,6 +161,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(html_root_url = "https://docs.rs/gripware-actix/latest")]
 
+mod admission;
+mod asked;
 mod body;
 mod convert;
 mod future;

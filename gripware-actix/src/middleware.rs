@@ -1,16 +1,13 @@
 //! The middleware as an application names it; see `service` for what it does to a request.
 
-use std::{
-    future::{Ready, ready},
-    sync::Arc,
-};
+use std::future::{Ready, ready};
 
 use actix_web::{
     Error,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
 };
-use gripware_core::Policy;
+use gripware_core::SharedPolicy;
 use gripware_publish::Grip;
 
 use crate::{GripService, ResponseBody};
@@ -49,7 +46,7 @@ use crate::{GripService, ResponseBody};
 /// ```
 #[derive(Clone, Debug)]
 pub struct GripMiddleware {
-    policy: Arc<Policy>,
+    policy: SharedPolicy,
 }
 
 impl GripMiddleware {
@@ -57,7 +54,7 @@ impl GripMiddleware {
     #[must_use]
     pub fn new(grip: &Grip) -> Self {
         Self {
-            policy: Arc::clone(grip.policy()),
+            policy: SharedPolicy::new(grip.policy()),
         }
     }
 }
@@ -74,6 +71,6 @@ where
     type Future = Ready<Result<GripService<S>, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(GripService::new(inner, Arc::clone(&self.policy))))
+        ready(Ok(GripService::new(inner, self.policy.clone())))
     }
 }

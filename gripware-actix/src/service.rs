@@ -2,32 +2,33 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
 };
 
 use actix_web::{
     Error, HttpMessage as _,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse},
-    http::header::{AUTHORIZATION, COOKIE, HeaderValue},
+    http::header::HeaderValue,
 };
-use gripware_core::{Policy, header::is_conversation};
+use gripware_core::SharedPolicy;
 
 #[cfg(feature = "quick-ack")]
 use crate::quick_ack;
-use crate::{body::ResponseBody, convert, future::ResponseFuture, socket::OpenSocket};
+use crate::{
+    admission, asked::Asked, body::ResponseBody, convert, future::ResponseFuture,
+    socket::OpenSocket,
+};
 
 /// The service that [`GripMiddleware`](crate::GripMiddleware) puts around another.
 #[derive(Clone, Debug)]
 pub struct GripService<S> {
     inner: S,
-    policy: Arc<Policy>,
+    policy: SharedPolicy,
 }
 
 impl<S> GripService<S> {
-    pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
+    pub(crate) fn new(inner: S, policy: SharedPolicy) -> Self {
         Self { inner, policy }
     }
 }
@@ -48,30 +49,32 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         #[cfg(feature = "quick-ack")]
         quick_ack::acknowledge(&mut request);
-        let headers = convert::request_headers(request.headers());
-        let is_there = |name| request.headers().contains_key(name);
-        let has_login = is_there(COOKIE) || is_there(AUTHORIZATION);
-        let cx = self.policy.admit(&headers, SystemTime::now);
-        let cx = cx.with_login(has_login);
-        if let Err(refusal) = self.policy.check_request(&cx, &headers) {
-            return ResponseFuture::refused(request.into_parts().0, &cx, &refusal);
+        let admission = admission::admit(&self.policy, request.head());
+        let content_type = || convert::content_type(request.headers());
+        if let Err(refusal) = admission.check_request(content_type) {
+            return ResponseFuture::refused(request.into_parts().0, &admission, &refusal);
         }
-        let forwarded_for = request.headers().get_all("x-forwarded-for").last();
-        let forwarded_for = forwarded_for.map(HeaderValue::as_bytes);
-        if let Some(ip) = self.policy.client_ip(&cx, forwarded_for) {
+        let asked = Asked::of(request.head(), admission);
+        let admission = &asked.admission;
+        let forwarded_for = || {
+            let last = request.headers().get_all("x-forwarded-for").last();
+            last.map(HeaderValue::as_bytes)
+        };
+        if let Some(ip) = admission.client_ip(forwarded_for) {
             // The port is known to the hub alone. Routing takes the request to be its only reference
             // as well.
             request.head_mut().peer_addr = Some(SocketAddr::new(ip, 0));
         }
-        let method = convert::method(request.method());
-        let is_turn = cx.is_proxied() && is_conversation(&method, &headers);
-        let socket = is_turn.then(|| OpenSocket::from_head(&headers));
+        let is_turn = admission.is_proxied() && convert::is_conversation(request.head());
+        let socket =
+            is_turn.then(|| OpenSocket::from_head(&convert::request_headers(request.headers())));
+        let mut extensions = request.extensions_mut();
         if let Some(socket) = &socket {
-            request.extensions_mut().insert(socket.clone());
+            extensions.insert(socket.clone());
         }
-        let answered = cx.for_response();
-        request.extensions_mut().insert(cx);
-        ResponseFuture::new(self.inner.call(request), answered, method, socket)
+        admission::leave(admission, &mut extensions);
+        drop(extensions);
+        ResponseFuture::new(self.inner.call(request), asked, socket)
     }
 }
 

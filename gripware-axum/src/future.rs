@@ -11,12 +11,16 @@ use std::{
 
 use axum_core::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
-use gripware_core::{GripContext, Hold, HoldEncoding, HoldError, Refusal, log};
-use http::{Method, Uri, response::Parts};
+use gripware_core::{Admission, Hold, HoldEncoding, HoldError, Refusal, header::has_instructions};
+use http::{Uri, response::Parts};
 use http_body::Body as _;
 use pin_project::pin_project;
 
-use crate::{respond::reply, socket::OpenSocket};
+use crate::{
+    asked::{Asked, refuse},
+    scope,
+    socket::OpenSocket,
+};
 
 /// The answer of a [`GripService`](crate::GripService), on its way.
 #[pin_project]
@@ -28,9 +32,7 @@ enum State<F> {
     Handling {
         #[pin]
         handler: F,
-        cx: GripContext,
-        method: Method,
-        uri: Uri,
+        asked: Asked,
         socket: Option<OpenSocket>,
     },
     /// In a box, because it is rare and large, and a future is moved more than once.
@@ -44,29 +46,21 @@ struct Enclosing {
     read: Vec<u8>,
     head: Parts,
     hold: Hold,
-    cx: GripContext,
-    uri: Uri,
+    asked: Asked,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(
-        handler: F,
-        cx: GripContext,
-        method: Method,
-        uri: Uri,
-        socket: Option<OpenSocket>,
-    ) -> Self {
+    pub(crate) fn new(handler: F, asked: Asked, socket: Option<OpenSocket>) -> Self {
         Self(State::Handling {
             handler,
-            cx,
-            method,
-            uri,
+            asked,
             socket,
         })
     }
 
-    pub(crate) fn refused(cx: &GripContext, refusal: &Refusal, uri: &Uri) -> Self {
-        Self(State::Refused(Some(refuse(cx, refusal, uri, None))))
+    pub(crate) fn refused(admission: &Admission, refusal: &Refusal, uri: &Uri) -> Self {
+        let cx = admission.context_for_response();
+        Self(State::Refused(Some(refuse(&cx, refusal, uri.path(), None))))
     }
 }
 
@@ -87,18 +81,17 @@ where
                 },
                 StateProjection::Handling {
                     handler,
-                    cx,
-                    method,
-                    uri,
+                    asked,
                     socket,
                 } => {
+                    let answer = scope::run(&asked.admission, || handler.poll(task));
                     // What is an axum body already stays as it is.
-                    let response = ready!(handler.poll(task))?.map(Body::new);
+                    let response = ready!(answer)?.map(Body::new);
                     let rescue = socket.as_ref().and_then(|socket| socket.rescue(&response));
                     if let Some(reply) = rescue {
                         return Poll::Ready(Ok(reply));
                     }
-                    match release(response, cx, method, uri) {
+                    match release(response, asked) {
                         Released::Whole(response) => return Poll::Ready(Ok(response)),
                         Released::Enclose(enclosing) => State::Enclosing(enclosing),
                     }
@@ -124,34 +117,49 @@ enum Released {
 }
 
 /// Looks at what the handler answered, and writes its hold where the body need not be read for it.
-fn release(mut response: Response, cx: &GripContext, method: &Method, uri: &Uri) -> Released {
-    let hold = response.extensions_mut().remove::<Hold>();
-    let (mut head, body) = response.into_parts();
-    let policy = cx.policy();
-    let checked = match &hold {
-        None => policy.check_response(cx, method, &mut head.headers),
-        Some(held) => match policy.hold_encoding(cx, method, held, body.size_hint().exact()) {
-            Ok(encoding) if encoding.reads_body() => {
-                return Released::Enclose(Box::new(Enclosing {
-                    encoding,
-                    body,
-                    read: Vec::new(),
-                    head,
-                    hold: held.clone(),
-                    cx: cx.clone(),
-                    uri: uri.clone(),
-                }));
-            }
-            Ok(encoding) => policy
-                .write(encoding, held, &mut head.status, &mut head.headers, &[])
-                .map(drop),
-            Err(refusal) => Err(refusal),
-        },
+fn release(mut response: Response, asked: &Asked) -> Released {
+    let Some(hold) = response.extensions_mut().remove::<Hold>() else {
+        return Released::Whole(check(response, asked));
     };
-    Released::Whole(match checked {
+    let (mut head, body) = response.into_parts();
+    let policy = asked.policy();
+    let length = body.size_hint().exact();
+    let written = match policy.hold_encoding(&asked.context(), &asked.method(), &hold, length) {
+        Ok(encoding) if encoding.reads_body() => {
+            return Released::Enclose(Box::new(Enclosing {
+                encoding,
+                body,
+                read: Vec::new(),
+                head,
+                hold,
+                asked: asked.clone(),
+            }));
+        }
+        Ok(encoding) => policy
+            .write(encoding, &hold, &mut head.status, &mut head.headers, &[])
+            .map(drop),
+        Err(refusal) => Err(refusal),
+    };
+    Released::Whole(match written {
         Ok(()) => Response::from_parts(head, body),
-        Err(refusal) => refuse(cx, &refusal, uri, hold.as_ref()),
+        Err(refusal) => asked.refuse(&refusal, Some(&hold)),
     })
+}
+
+/// Looks for instructions that were written by hand.
+fn check(mut response: Response, asked: &Asked) -> Response {
+    let headers = response.headers().iter();
+    if !has_instructions(headers.map(|(name, value)| (name.as_str(), value.as_bytes()))) {
+        return response;
+    }
+    let (cx, method) = (asked.context(), asked.method());
+    let checked = asked
+        .policy()
+        .check_response(&cx, &method, response.headers_mut());
+    match checked {
+        Ok(()) => response,
+        Err(refusal) => asked.refuse(&refusal, None),
+    }
 }
 
 impl Enclosing {
@@ -161,8 +169,7 @@ impl Enclosing {
         let mut head = mem::replace(&mut self.head, Response::new(()).into_parts().0);
         let body = mem::take(&mut self.read);
         let written = read.and_then(|()| {
-            let policy = self.cx.policy();
-            policy.write(
+            self.asked.policy().write(
                 self.encoding,
                 &self.hold,
                 &mut head.status,
@@ -175,13 +182,13 @@ impl Enclosing {
                 let body = instruct.unwrap_or_else(|| body.into());
                 Response::from_parts(head, Body::from(body))
             }
-            Err(refusal) => refuse(&self.cx, &refusal, &self.uri, Some(&self.hold)),
+            Err(refusal) => self.asked.refuse(&refusal, Some(&self.hold)),
         })
     }
 
     /// Reads the body to its end, up to the limit.
     fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        let limit = self.cx.policy().limits().instruct_body;
+        let limit = self.asked.policy().limits().instruct_body;
         while let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(task)) {
             let Ok(frame) = frame else {
                 return Poll::Ready(Err(Refusal::UnreadableResponse));
@@ -197,9 +204,4 @@ impl Enclosing {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-fn refuse(cx: &GripContext, refusal: &Refusal, uri: &Uri, hold: Option<&Hold>) -> Response {
-    log::refusal(cx, refusal, uri.path(), hold);
-    reply(refusal.to_reply())
 }

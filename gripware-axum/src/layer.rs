@@ -1,8 +1,6 @@
 //! The layer as an application names it; see `service` for what it does to a request.
 
-use std::sync::Arc;
-
-use gripware_core::Policy;
+use gripware_core::SharedPolicy;
 use gripware_publish::Grip;
 use tower_layer::Layer;
 
@@ -38,7 +36,7 @@ use crate::GripService;
 /// ```
 #[derive(Clone, Debug)]
 pub struct GripLayer {
-    policy: Arc<Policy>,
+    policy: SharedPolicy,
 }
 
 impl GripLayer {
@@ -46,7 +44,7 @@ impl GripLayer {
     #[must_use]
     pub fn new(grip: &Grip) -> Self {
         Self {
-            policy: Arc::clone(grip.policy()),
+            policy: SharedPolicy::new(grip.policy()),
         }
     }
 }
@@ -55,6 +53,6 @@ impl<S> Layer<S> for GripLayer {
     type Service = GripService<S>;
 
     fn layer(&self, inner: S) -> GripService<S> {
-        GripService::new(inner, Arc::clone(&self.policy))
+        GripService::new(inner, self.policy.clone())
     }
 }

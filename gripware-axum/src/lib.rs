@@ -105,7 +105,9 @@
 //! | authentication | must let WebSocket events through: the client is dropped when it refuses one | decides like a handler; in [`OnOpening`] it is asked once for a WebSocket, without that it closes one with 1011 when a token has expired |
 //!
 //! No layer between may drop the extensions of a response: a hold travels in them until
-//! `GripLayer` writes it, and one that got lost is a 500.
+//! `GripLayer` writes it, and one that got lost is a 500. None may run the handler in another task
+//! (`tokio::spawn`, `tower::buffer`): extractors find the layer in the task that it is polled in.
+//! Around `GripLayer` both may.
 //!
 //! # Looking for
 //! | word | here |
@@ -139,6 +141,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(html_root_url = "https://docs.rs/gripware-axum/latest")]
 
+mod asked;
 mod future;
 mod layer;
 mod on_opening;
@@ -146,6 +149,7 @@ mod on_opening;
 mod quick_ack;
 #[cfg(feature = "routing")]
 mod routing;
+mod scope;
 mod service;
 mod socket;
 

@@ -1,32 +1,28 @@
 //! The way in: reads what the proxy says, refuses what may not pass, and calls the handler.
 
 use std::{
-    sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
 };
 
 use axum_core::{BoxError, response::Response};
 use bytes::Bytes;
-use gripware_core::{Policy, header::is_conversation};
-use http::{
-    Request,
-    header::{AUTHORIZATION, COOKIE},
-};
+use gripware_core::{SharedPolicy, header::is_conversation};
+use http::{HeaderValue, Request, header::CONTENT_TYPE};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{future::ResponseFuture, socket::OpenSocket};
+use crate::{asked::Asked, future::ResponseFuture, scope, socket::OpenSocket};
 
 /// The middleware that [`GripLayer`](crate::GripLayer) puts around a service.
 #[derive(Clone, Debug)]
 pub struct GripService<S> {
     inner: S,
-    policy: Arc<Policy>,
+    policy: SharedPolicy,
 }
 
 impl<S> GripService<S> {
-    pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
+    pub(crate) fn new(inner: S, policy: SharedPolicy) -> Self {
         Self { inner, policy }
     }
 }
@@ -46,20 +42,21 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let headers = request.headers();
-        let has_login = headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION);
-        let cx = self.policy.admit(headers, SystemTime::now);
-        let cx = cx.with_login(has_login);
-        if let Err(refusal) = self.policy.check_request(&cx, request.headers()) {
-            return ResponseFuture::refused(&cx, &refusal, request.uri());
+        let admission = self.policy.admit(headers, SystemTime::now);
+        let content_type = || headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if let Err(refusal) = admission.check_request(content_type) {
+            return ResponseFuture::refused(&admission, &refusal, request.uri());
         }
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let is_turn = cx.is_proxied() && is_conversation(&method, request.headers());
+        let asked = Asked::of(&request, admission);
+        scope::leave(&asked.admission, request.extensions_mut());
+        let is_turn =
+            asked.admission.is_proxied() && is_conversation(request.method(), request.headers());
         let socket = is_turn.then(|| OpenSocket::from_head(request.headers()));
         if let Some(socket) = &socket {
             request.extensions_mut().insert(socket.clone());
         }
-        let answered = cx.for_response();
-        request.extensions_mut().insert(cx);
-        ResponseFuture::new(self.inner.call(request), answered, method, uri, socket)
+        let inner = &mut self.inner;
+        let handler = scope::run(&asked.admission, || inner.call(request));
+        ResponseFuture::new(handler, asked, socket)
     }
 }

@@ -33,7 +33,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
-use crate::{LastIds, Policy, header::trim_ows, sig::SigError};
+use crate::{LastIds, Policy, SharedPolicy, header::trim_ows, sig::SigError};
 
 /// How far a request's claim to come from a proxy holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl fmt::Display for Trust {
 /// Of a request that is not proxied nothing is believed: no features, no last ids.
 #[derive(Clone)]
 pub struct GripContext {
-    policy: Arc<Policy>,
+    policy: SharedPolicy,
     trust: Trust,
     features: Option<HeaderValue>,
     last: LastIds,
@@ -86,7 +86,7 @@ pub struct GripContext {
 
 impl GripContext {
     pub(crate) fn new(
-        policy: Arc<Policy>,
+        policy: SharedPolicy,
         trust: Trust,
         features: Option<HeaderValue>,
         last: LastIds,
@@ -112,12 +112,11 @@ impl GripContext {
         self.has_login
     }
 
-    /// Returns the same without what the proxy said: all that an adapter needs for the answer, at
-    /// the cost of one counted reference.
+    /// Returns the same without what the proxy said: all that an adapter needs for the answer.
     #[must_use]
     pub fn for_response(&self) -> Self {
         Self::new(
-            Arc::clone(&self.policy),
+            self.policy.clone(),
             self.trust.clone(),
             None,
             LastIds::default(),
@@ -170,7 +169,7 @@ impl GripContext {
     /// Returns the policy that the request was admitted under.
     #[must_use]
     pub fn policy(&self) -> &Arc<Policy> {
-        &self.policy
+        self.policy.policy()
     }
 }
 

@@ -82,6 +82,23 @@ pub fn is_instruction(name: &HeaderName) -> bool {
     name.as_str().starts_with(GRIP_PREFIX)
 }
 
+/// Returns `true` if a response with these headers instructs a proxy: by a header or as a body.
+///
+/// ```
+/// use gripware_core::header::has_instructions;
+///
+/// assert!(has_instructions([("vary", &b"*"[..]), ("grip-hold", b"stream")]));
+/// assert!(has_instructions([("content-type", &b"application/grip-instruct"[..])]));
+/// assert!(!has_instructions([("content-type", &b"text/plain"[..])]));
+/// ```
+#[must_use]
+pub fn has_instructions<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> bool {
+    headers.into_iter().any(|(name, value)| {
+        name.starts_with(GRIP_PREFIX)
+            || (name == CONTENT_TYPE.as_str() && is_essence(value, GRIP_INSTRUCT))
+    })
+}
+
 /// Stands in a `Grip-Hold` header until the layer around a handler writes the hold. No proxy obeys
 /// it: where no layer is, or a hold does not reach it, the request fails and says why.
 pub const UNWRITTEN_HOLD: HeaderValue =
@@ -91,6 +108,12 @@ pub const UNWRITTEN_HOLD: HeaderValue =
 #[must_use]
 pub fn is_websocket_events(headers: &HeaderMap) -> bool {
     has_essence(headers, WEBSOCKET_EVENTS)
+}
+
+/// Returns `true` if this content type is that of WebSocket events.
+#[must_use]
+pub fn is_websocket_events_type(content_type: &[u8]) -> bool {
+    is_essence(content_type, WEBSOCKET_EVENTS)
 }
 
 /// The value of [`GRIP_OFFER`]: the application may answer the handshake with events, as if it had
@@ -130,6 +153,14 @@ pub fn is_open_conversation(headers: &HeaderMap) -> bool {
 pub(crate) fn has_essence(headers: &HeaderMap, essence: &str) -> bool {
     headers
         .get(CONTENT_TYPE)
-        .and_then(|value| value.as_bytes().split(|byte| *byte == b';').next())
-        .is_some_and(|value| trim_ows_bytes(value).eq_ignore_ascii_case(essence.as_bytes()))
+        .is_some_and(|value| is_essence(value.as_bytes(), essence))
+}
+
+fn is_essence(content_type: &[u8], essence: &str) -> bool {
+    // Nearly all content types are told by their length.
+    content_type.len() >= essence.len()
+        && content_type
+            .split(|byte| *byte == b';')
+            .next()
+            .is_some_and(|value| trim_ows_bytes(value).eq_ignore_ascii_case(essence.as_bytes()))
 }

@@ -5,7 +5,8 @@
 //! application finds what is needed re-exported there, and the [`manual`] here.
 //!
 //! - [`GripUrl`] and [`sig`]: where to publish, and whose signatures to trust.
-//! - [`Policy`] and [`GripContext`]: what one request proves, and what may leave.
+//! - [`Policy`] and [`GripContext`]: what one request proves, and what may leave;
+//!   [`SharedPolicy`] and [`Admission`]: the same as an adapter has them.
 //! - [`Hold`], [`Recovery`] and [`LastIds`]: what becomes of a connection, and missing nothing.
 //! - [`ws`]: WebSockets over HTTP.
 //! - [`Item`]: what is published.
@@ -48,6 +49,7 @@ mod policy;
 mod private_stream;
 mod recovery;
 mod refusal;
+mod shared_policy;
 
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
 pub use context::{GripContext, Trust};
@@ -66,3 +68,4 @@ pub use private_stream::{
 };
 pub use recovery::Recovery;
 pub use refusal::Refusal;
+pub use shared_policy::{Admission, SharedPolicy};

@@ -23,10 +23,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
 use crate::{
-    Channel, ChannelError, GripContext, LastIds, Limits, LinkKey, Refusal, Trust, header,
+    Channel, ChannelError, GripContext, Limits, LinkKey, Refusal, SharedPolicy, Trust, header,
     header::is_websocket_events, sig::Verifier, ws::AllowedOrigins,
 };
 
@@ -154,30 +154,25 @@ impl Policy {
         headers: &HeaderMap,
         clock: impl FnOnce() -> SystemTime,
     ) -> GripContext {
-        let trust = self.trust(headers, clock);
-        if !trust.is_proxied() {
-            return GripContext::new(Arc::clone(self), trust, None, LastIds::default());
-        }
-        GripContext::new(
-            Arc::clone(self),
-            trust,
-            headers.get(header::GRIP_FEATURE).cloned(),
-            LastIds::parse(headers, &self.prefix),
-        )
+        SharedPolicy::counted(self)
+            .admit(headers, clock)
+            .context(headers)
     }
 
-    fn trust(&self, headers: &HeaderMap, clock: impl FnOnce() -> SystemTime) -> Trust {
-        let has_signature = headers.contains_key(header::GRIP_SIG);
-        let has_features = || headers.contains_key(header::GRIP_FEATURE);
+    /// Whom the values of `Grip-Sig` prove to be there.
+    pub(crate) fn trust<'a>(
+        &self,
+        signatures: impl IntoIterator<Item = &'a [u8]>,
+        has_features: impl FnOnce() -> bool,
+        clock: impl FnOnce() -> SystemTime,
+    ) -> Trust {
+        let mut signatures = signatures.into_iter().peekable();
+        let has_signature = signatures.peek().is_some();
         match &self.verifier {
-            Some(verifier) if has_signature => {
-                let signatures = headers.get_all(header::GRIP_SIG).iter();
-                match verifier.verify_headers(signatures.map(HeaderValue::as_bytes), clock()) {
-                    Ok(Some(_)) => Trust::Signed,
-                    Ok(None) => Trust::Direct,
-                    Err(error) => Trust::Refused(error),
-                }
-            }
+            Some(verifier) if has_signature => match verifier.check_headers(signatures, clock()) {
+                Ok(()) => Trust::Signed,
+                Err(error) => Trust::Refused(error),
+            },
             None if self.trusts_unsigned && (has_signature || has_features()) => Trust::Unsigned,
             None if has_signature => Trust::NoKey,
             Some(_) | None => Trust::Direct,
@@ -211,10 +206,18 @@ impl Policy {
     /// ```
     #[must_use]
     pub fn client_ip(&self, cx: &GripContext, forwarded_for: Option<&[u8]>) -> Option<IpAddr> {
-        if !self.trusts_forwarded_for || !cx.is_proxied() {
+        self.forwarded_ip(cx.trust(), || forwarded_for)
+    }
+
+    pub(crate) fn forwarded_ip<'a>(
+        &self,
+        trust: &Trust,
+        forwarded_for: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Option<IpAddr> {
+        if !self.trusts_forwarded_for || !trust.is_proxied() {
             return None;
         }
-        let list = std::str::from_utf8(forwarded_for?).ok()?;
+        let list = std::str::from_utf8(forwarded_for()?).ok()?;
         header::trim_ows(list.rsplit(',').next()?).parse().ok()
     }
 
@@ -225,11 +228,19 @@ impl Policy {
     /// could send them could speak for every connection. [`Refusal::ProxyRequired`] where the
     /// policy requires a proxy and there is none.
     pub fn check_request(&self, cx: &GripContext, headers: &HeaderMap) -> Result<(), Refusal> {
-        if cx.is_proxied() {
+        self.check_trust(cx.trust(), || is_websocket_events(headers))
+    }
+
+    pub(crate) fn check_trust(
+        &self,
+        trust: &Trust,
+        is_events: impl FnOnce() -> bool,
+    ) -> Result<(), Refusal> {
+        if trust.is_proxied() {
             Ok(())
         } else if self.requires_proxy {
             Err(Refusal::ProxyRequired)
-        } else if is_websocket_events(headers) {
+        } else if is_events() {
             Err(Refusal::UnsignedEvents)
         } else {
             Ok(())

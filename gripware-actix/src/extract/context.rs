@@ -6,10 +6,11 @@ use std::{
     time::SystemTime,
 };
 
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use gripware_core::PrivateLink;
 
 use super::MiddlewareMissing;
+use crate::admission;
 
 /// What the request says about the proxy it came through: whether there is one, what it can do,
 /// and what it delivered last.
@@ -70,10 +71,10 @@ impl FromRequest for GripContext {
     type Future = Ready<Result<Self, MiddlewareMissing>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(found(request).map(Self).ok_or(MiddlewareMissing))
+        ready(
+            admission::context(request)
+                .map(Self)
+                .ok_or(MiddlewareMissing),
+        )
     }
-}
-
-pub(super) fn found(request: &HttpRequest) -> Option<gripware_core::GripContext> {
-    request.extensions().get().cloned()
 }

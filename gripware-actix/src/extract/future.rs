@@ -10,18 +10,18 @@ use std::{
 
 use actix_web::{
     HttpMessage as _, HttpRequest, body::BodyStream, dev::Payload, error::PayloadError,
+    http::Method,
 };
 use gripware_core::{
-    GripContext,
-    header::is_conversation,
+    Admission, Policy,
     ws::{Guard, WebSocketError, WebSocketErrorKind},
 };
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use pin_project::pin_project;
 
-use super::{MiddlewareMissing, WebSocketContext, WebSocketRejection, context};
+use super::{MiddlewareMissing, WebSocketContext, WebSocketRejection};
 use crate::{
-    convert,
+    admission, convert,
     read::{ReadError, poll_read},
     socket::OpenSocket,
 };
@@ -39,7 +39,7 @@ enum State {
         read: Vec<u8>,
         headers: HeaderMap,
         guard: Option<Guard>,
-        cx: GripContext,
+        admission: Admission,
         socket: Option<OpenSocket>,
     },
 }
@@ -55,16 +55,15 @@ impl WebSocketFuture {
 
 impl State {
     fn new(request: &HttpRequest, payload: &mut Payload) -> Result<Self, WebSocketRejection> {
-        let cx = context::found(request).ok_or(MiddlewareMissing)?;
-        let method = convert::method(request.method());
-        if !is_conversation(&method, &convert::request_headers(request.headers())) {
+        let admission = admission::admission(request).ok_or(MiddlewareMissing)?;
+        if !convert::is_conversation(request.head()) {
             return Err(WebSocketRejection::NotWebSocket);
         }
-        if !cx.is_proxied() {
+        if !admission.is_proxied() {
             return Err(WebSocketRejection::Unsigned);
         }
         // What follows the head of a handshake is the socket's, and has no end.
-        let payload = match method {
+        let payload = match *request.method() {
             Method::GET => Payload::None,
             _ => payload.take(),
         };
@@ -73,7 +72,7 @@ impl State {
             read: Vec::new(),
             headers: convert::socket_headers(request.head()),
             guard: request.extensions().get().copied(),
-            cx,
+            admission,
             socket: request.extensions().get().cloned(),
         })
     }
@@ -93,14 +92,14 @@ impl Future for WebSocketFuture {
                 read,
                 headers,
                 guard,
-                cx,
+                admission,
                 socket,
             } => {
-                let limit = cx.policy().limits().websocket_body;
+                let limit = admission.policy().limits().websocket_body;
                 let body = ready!(poll_read(body, read, limit, task));
                 let ws = body
                     .map_err(rejection)
-                    .and_then(|()| context(headers, mem::take(read), cx, *guard));
+                    .and_then(|()| context(headers, mem::take(read), admission.policy(), *guard));
                 if let Some(socket) = socket {
                     match &ws {
                         Ok(ws) => socket.note(ws),
@@ -122,10 +121,9 @@ impl fmt::Debug for WebSocketFuture {
 fn context(
     headers: &HeaderMap,
     body: Vec<u8>,
-    cx: &GripContext,
+    policy: &Policy,
     guard: Option<Guard>,
 ) -> Result<WebSocketContext, WebSocketRejection> {
-    let policy = cx.policy();
     let mut ws = gripware_core::ws::WebSocketContext::from_request(
         headers,
         body.into(),

@@ -13,8 +13,8 @@ use gripware_core::{PrivateStreamError, log, ws::Reply};
 use http::StatusCode;
 use thiserror::Error;
 
-use super::{MiddlewareMissing, context};
-use crate::{convert, respond::reply};
+use super::MiddlewareMissing;
+use crate::{admission, convert, respond::reply};
 
 /// Whose stream of which channel a request is for, as the last segment of its path proves: a next
 /// link that [`GripContext::private_link`](crate::GripContext::private_link) made.
@@ -86,7 +86,7 @@ impl FromRequest for PrivateStream {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let stream = || {
-            let cx = context::found(request).ok_or(MiddlewareMissing)?;
+            let cx = admission::context(request).ok_or(MiddlewareMissing)?;
             Ok(Self(
                 cx.private_stream_at(SystemTime::now(), request.path())?,
             ))

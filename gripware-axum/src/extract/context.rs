@@ -7,6 +7,7 @@ use gripware_core::PrivateLink;
 use http::request::Parts;
 
 use super::LayerMissing;
+use crate::scope;
 
 /// What the request says about the proxy it came through: whether there is one, what it can do,
 /// and what it delivered last.
@@ -79,5 +80,5 @@ impl<S: Sync> OptionalFromRequestParts<S> for GripContext {
 }
 
 fn found(parts: &Parts) -> Option<GripContext> {
-    parts.extensions.get().cloned().map(GripContext)
+    scope::context(parts).map(GripContext)
 }

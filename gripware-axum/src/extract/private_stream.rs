@@ -6,12 +6,12 @@ use axum_core::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use gripware_core::{GripContext, PrivateStreamError, log, ws::Reply};
+use gripware_core::{PrivateStreamError, log, ws::Reply};
 use http::{StatusCode, request::Parts};
 use thiserror::Error;
 
 use super::LayerMissing;
-use crate::respond::reply;
+use crate::{respond::reply, scope};
 
 /// Whose stream of which channel a request is for, as the last segment of its path proves: a next
 /// link that [`GripContext::private_link`](crate::GripContext::private_link) made.
@@ -81,7 +81,7 @@ impl<S: Sync> FromRequestParts<S> for PrivateStream {
     type Rejection = PrivateStreamRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let cx: &GripContext = parts.extensions.get().ok_or(LayerMissing)?;
+        let cx = scope::context(parts).ok_or(LayerMissing)?;
         Ok(Self(
             cx.private_stream_at(SystemTime::now(), parts.uri.path())?,
         ))

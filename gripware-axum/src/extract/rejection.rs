@@ -16,10 +16,14 @@ use thiserror::Error;
 
 use crate::respond::reply;
 
-/// No [`GripLayer`](crate::GripLayer) is around the route, so nothing is known about a proxy.
-/// The answer is a 500 that says so.
+/// No [`GripLayer`](crate::GripLayer) is around the route, so nothing is known about a proxy, or a
+/// layer between hands requests to [another task](crate#the-order-of-layers). The answer is a 500
+/// that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("there is no GRIP context in this request: is GripLayer around this route?")]
+#[error(
+    "there is no GRIP context in this request: is GripLayer around this route? Layers inside of it \
+     must not run the handler in another task"
+)]
 #[non_exhaustive]
 pub struct LayerMissing;
 

@@ -8,7 +8,7 @@ use axum_core::{
 };
 use bytes::Bytes;
 use gripware_core::{
-    GripContext, Limits,
+    Limits, Policy,
     header::is_conversation,
     ws::{WebSocketError, WebSocketErrorKind},
 };
@@ -16,7 +16,7 @@ use http::header::HOST;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{LayerMissing, WebSocketRejection};
-use crate::socket::OpenSocket;
+use crate::{scope, socket::OpenSocket};
 
 /// One turn of a conversation over a WebSocket: the events that the proxy brings, and what the
 /// handler answers.
@@ -91,15 +91,16 @@ impl<S: Sync> FromRequest<S> for WebSocketContext {
     type Rejection = WebSocketRejection;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, WebSocketRejection> {
-        let cx: GripContext = request.extensions().get().cloned().ok_or(LayerMissing)?;
+        let admission = scope::admission(request.headers(), request.extensions());
+        let admission = admission.ok_or(LayerMissing)?;
         if !is_conversation(request.method(), request.headers()) {
             return Err(WebSocketRejection::NotWebSocket);
         }
-        if !cx.is_proxied() {
+        if !admission.is_proxied() {
             return Err(WebSocketRejection::Unsigned);
         }
         let socket: Option<OpenSocket> = request.extensions().get().cloned();
-        let ws = read_context(request, &cx).await;
+        let ws = read_context(request, admission.policy()).await;
         match (&ws, socket) {
             (Ok(ws), Some(socket)) => socket.note(&ws.0),
             (Err(_), Some(socket)) => socket.note_unreadable(),
@@ -111,9 +112,8 @@ impl<S: Sync> FromRequest<S> for WebSocketContext {
 
 async fn read_context(
     request: Request,
-    cx: &GripContext,
+    policy: &Policy,
 ) -> Result<WebSocketContext, WebSocketRejection> {
-    let policy = cx.policy();
     let (mut head, body) = request.with_limited_body().into_parts();
     // HTTP/2 names the host here alone.
     if let Some(Ok(host)) = head.uri.authority().map(|host| host.as_str().try_into()) {

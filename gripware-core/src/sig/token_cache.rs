@@ -52,15 +52,15 @@ impl TokenCache {
         }
     }
 
-    /// Returns the claims of this token if it is cached.
-    pub(super) fn claims(&self, token: &[u8]) -> Option<Claims> {
+    /// Returns what is asked of the claims of this token, if it is cached.
+    pub(super) fn look_up<T>(&self, token: &[u8], ask: impl FnOnce(&Claims) -> T) -> Option<T> {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         let is_same = |cached: &&Arc<CachedToken>| *cached.token == *token;
         let cached = match tokens.last.as_ref().filter(is_same) {
             Some(last) => last,
             None => tokens.by_tail.get(token.last_chunk()?).filter(is_same)?,
         };
-        Some(cached.claims.clone())
+        Some(ask(&cached.claims))
     }
 
     /// Caches a token that verified, and evicts the oldest beyond the limits.
@@ -107,6 +107,10 @@ impl fmt::Debug for TokenCache {
 mod tests {
     use super::*;
 
+    fn found(cache: &TokenCache, token: &[u8]) -> Option<Claims> {
+        cache.look_up(token, Claims::clone)
+    }
+
     fn claims(expires: u64) -> Claims {
         Claims {
             issuer: None,
@@ -127,17 +131,17 @@ mod tests {
         let first = token(1, 100);
         cache.remember(&first, claims(1));
         cache.remember(&token(2, 100), claims(2));
-        assert_eq!(cache.claims(&first), Some(claims(1)));
+        assert_eq!(found(&cache, &first), Some(claims(1)));
 
         let mut other = first.clone();
         other[0] = b'y';
-        assert_eq!(cache.claims(&other), None);
-        assert_eq!(cache.claims(&first[1..]), None);
-        assert_eq!(cache.claims(&first[..8]), None);
+        assert_eq!(found(&cache, &other), None);
+        assert_eq!(found(&cache, &first[1..]), None);
+        assert_eq!(found(&cache, &first[..8]), None);
 
         cache.remember(&other, claims(3));
-        assert_eq!(cache.claims(&other), Some(claims(3)));
-        assert_eq!(cache.claims(&first), None);
+        assert_eq!(found(&cache, &other), Some(claims(3)));
+        assert_eq!(found(&cache, &first), None);
         assert_eq!(cache.tokens.read().unwrap().bytes, 200);
     }
 
@@ -148,7 +152,7 @@ mod tests {
             cache.remember(&token(number, 100), claims(number));
         }
         let found: Vec<_> = (1..=5)
-            .filter(|number| cache.claims(&token(*number, 100)).is_some())
+            .filter(|number| found(&cache, &token(*number, 100)).is_some())
             .collect();
         assert_eq!(found, [3, 4, 5]);
     }
@@ -169,6 +173,6 @@ mod tests {
     fn without_capacity_nothing_is_remembered() {
         let cache = TokenCache::new(0);
         cache.remember(&token(1, 100), claims(1));
-        assert_eq!(cache.claims(&token(1, 100)), None);
+        assert_eq!(found(&cache, &token(1, 100)), None);
     }
 }

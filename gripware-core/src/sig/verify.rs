@@ -50,7 +50,7 @@ impl Verifier {
     /// See [`SigError`]. With any of them the request has to be treated like one without a
     /// signature (GRIP 1.3).
     pub fn verify(&self, token: &[u8], now: SystemTime) -> Result<Claims, SigError> {
-        if let Some(claims) = self.cache.claims(token) {
+        if let Some(claims) = self.cache.look_up(token, Claims::clone) {
             self.check_time(&claims, now)?;
             return Ok(claims);
         }
@@ -58,6 +58,31 @@ impl Verifier {
         self.check_time(&claims, now)?;
         self.cache.remember(token, claims.clone());
         Ok(claims)
+    }
+
+    /// Whether [`verify`](Self::verify) would return claims. Nothing is copied for a token that is
+    /// cached.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn check(&self, token: &[u8], now: SystemTime) -> Result<(), SigError> {
+        let cached = self
+            .cache
+            .look_up(token, |claims| self.check_time(claims, now));
+        cached.unwrap_or_else(|| self.verify(token, now).map(drop))
+    }
+
+    /// Whether the values of a request's `Grip-Sig` are one token, and that verifies.
+    pub(crate) fn check_headers<'a>(
+        &self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+        now: SystemTime,
+    ) -> Result<(), SigError> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(token), None) => self.check(token, now),
+            _ => Err(SigError::Malformed),
+        }
     }
 
     /// Verifies all values of a request's `Grip-Sig` header; `None` if there is no value.
@@ -196,7 +221,7 @@ mod tests {
         ] {
             let verdict = verifier.verify(token.as_bytes(), now).map(drop);
             assert_eq!(verdict, expected);
-            let remembered = verifier.cache.claims(token.as_bytes());
+            let remembered = verifier.cache.look_up(token.as_bytes(), Claims::clone);
             assert_eq!(remembered.is_some(), expected.is_ok(), "{expected:?}");
         }
     }
