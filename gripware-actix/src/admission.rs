@@ -6,37 +6,26 @@
 
 use std::time::SystemTime;
 
-use actix_web::{
-    HttpMessage as _, HttpRequest,
-    dev::{Extensions, RequestHead},
-    http::header::HeaderValue,
-};
+use actix_web::{HttpMessage as _, HttpRequest, dev::Extensions};
 use gripware_core::{Admission, GripContext, SharedPolicy};
 use http::HeaderMap;
 
-use crate::convert::{self, name};
+use crate::convert;
 
 /// A middleware with the first policy of the process is around the route.
 struct OfFirst;
 
-/// Reads from the head whether a request came through a proxy that may be believed.
-pub(crate) fn admit(policy: &SharedPolicy, head: &RequestHead) -> Admission {
-    let signatures = head.headers.get_all(name::GRIP_SIG);
-    policy.admit_signed(
-        signatures.map(HeaderValue::as_bytes),
-        || head.headers.contains_key(name::GRIP_FEATURE),
-        SystemTime::now,
-    )
-}
-
 /// Leaves an admission in the request, in place of that of a middleware around.
 pub(crate) fn leave(admission: &Admission, extensions: &mut Extensions) {
-    if admission.is_implied() {
-        extensions.remove::<Admission>();
-        extensions.insert(OfFirst);
-    } else {
+    if !admission.is_implied() {
         extensions.insert(admission.clone());
+        return;
     }
+    if !SharedPolicy::is_only_one() {
+        // One of another policy may be around this middleware.
+        extensions.remove::<Admission>();
+    }
+    extensions.insert(OfFirst);
 }
 
 /// Returns what the middleware knows of a request; `None` if there is no middleware.
@@ -51,7 +40,8 @@ pub(crate) fn admission(request: &HttpRequest) -> Option<Admission> {
             &first
         }
     };
-    Some(admit(policy, request.head()))
+    let marks = convert::marks(request.headers());
+    Some(policy.admit(&marks, SystemTime::now))
 }
 
 /// Returns what a handler may know of its request; `None` if there is no middleware.

@@ -3,9 +3,10 @@
 
 use actix_web::{dev::RequestHead, http as actix};
 use gripware_core::{
+    RequestMarks,
     header::{
         self, CONNECTION_ID, CONTENT_BYTES_REPLAYED, GRIP_FEATURE, GRIP_LAST, GRIP_OFFER,
-        GRIP_PREFIX, GRIP_SIG, GUARDED, META_PREFIX, OFFERED_EVENTS, is_websocket_events_type,
+        GRIP_PREFIX, GRIP_SIG, GUARDED, META_PREFIX,
     },
     ws::ORIGIN_HEADERS,
 };
@@ -38,30 +39,20 @@ const OF_A_SOCKET: [HeaderName; 5] = [
     SEC_WEBSOCKET_PROTOCOL,
 ];
 
-/// The names that are looked up in each request, as actix-web has them.
-pub(crate) mod name {
-    use actix_web::http::header::HeaderName;
-
-    pub(crate) const GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
-    pub(crate) const GRIP_FEATURE: HeaderName = HeaderName::from_static("grip-feature");
-    pub(crate) const GRIP_OFFER: HeaderName = HeaderName::from_static("grip-offer");
-}
-
-/// The content type of a request.
-pub(crate) fn content_type(headers: &actix::header::HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(actix::header::CONTENT_TYPE);
-    value.map(actix::header::HeaderValue::as_bytes)
+/// What is looked at in every request.
+pub(crate) fn marks(headers: &actix::header::HeaderMap) -> RequestMarks<'_> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect()
 }
 
 /// Whether a request is a turn of a conversation over a WebSocket; see
 /// [`is_conversation`](gripware_core::header::is_conversation).
-pub(crate) fn is_conversation(head: &RequestHead) -> bool {
-    match head.method {
-        actix::Method::POST => content_type(&head.headers).is_some_and(is_websocket_events_type),
-        actix::Method::GET => head
-            .headers
-            .get(name::GRIP_OFFER)
-            .is_some_and(|offer| offer.as_bytes() == OFFERED_EVENTS.as_bytes()),
+pub(crate) fn is_conversation(method: &actix::Method, marks: &RequestMarks<'_>) -> bool {
+    match *method {
+        actix::Method::POST => marks.is_websocket_events(),
+        actix::Method::GET => marks.offers_events(),
         _ => false,
     }
 }

@@ -95,6 +95,11 @@ where
                         Some(socket) => socket.rescue_error(error),
                         None => error,
                     })?;
+                    if socket.is_none() && is_plain(response.response()) {
+                        return Poll::Ready(Ok(
+                            response.map_body(|_, it| ResponseBody::untouched(it))
+                        ));
+                    }
                     let rescue = socket
                         .as_ref()
                         .and_then(|socket| socket.rescue(response.response()));
@@ -127,12 +132,16 @@ enum Released<B> {
     Enclose(Pin<Box<Enclosing<B>>>),
 }
 
+/// Whether a response has nothing for a proxy, as most have.
+fn is_plain<B>(response: &HttpResponse<B>) -> bool {
+    !response.extensions().contains::<Hold>() && !convert::has_instructions(response.headers())
+}
+
 /// Looks at what the handler answered, and writes its hold where the body need not be read for it.
 fn release<B: MessageBody>(response: ServiceResponse<B>, asked: &Asked) -> Released<B> {
     let (request, mut response) = response.into_parts();
     let hold = response.extensions_mut().remove::<Hold>();
     let checked = match &hold {
-        None if !convert::has_instructions(response.headers()) => Ok(()),
         None => check(asked, &mut response),
         Some(held) => match asked.policy().hold_encoding(
             &asked.context(),

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use actix_web::{
@@ -49,11 +50,12 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         #[cfg(feature = "quick-ack")]
         quick_ack::acknowledge(&mut request);
-        let admission = admission::admit(&self.policy, request.head());
-        let content_type = || convert::content_type(request.headers());
-        if let Err(refusal) = admission.check_request(content_type) {
+        let marks = convert::marks(request.headers());
+        let admission = self.policy.admit(&marks, SystemTime::now);
+        if let Err(refusal) = admission.check_request(&marks) {
             return ResponseFuture::refused(request.into_parts().0, &admission, &refusal);
         }
+        let is_turn = admission.is_proxied() && convert::is_conversation(request.method(), &marks);
         let asked = Asked::of(request.head(), admission);
         let admission = &asked.admission;
         let forwarded_for = || {
@@ -65,7 +67,6 @@ where
             // as well.
             request.head_mut().peer_addr = Some(SocketAddr::new(ip, 0));
         }
-        let is_turn = admission.is_proxied() && convert::is_conversation(request.head());
         let socket =
             is_turn.then(|| OpenSocket::from_head(&convert::request_headers(request.headers())));
         let mut extensions = request.extensions_mut();

@@ -85,8 +85,12 @@ where
                     socket,
                 } => {
                     let answer = scope::run(&asked.admission, || handler.poll(task));
+                    let response = ready!(answer)?;
                     // What is an axum body already stays as it is.
-                    let response = ready!(answer)?.map(Body::new);
+                    if socket.is_none() && is_plain(&response) {
+                        return Poll::Ready(Ok(response.map(Body::new)));
+                    }
+                    let response = response.map(Body::new);
                     let rescue = socket.as_ref().and_then(|socket| socket.rescue(&response));
                     if let Some(reply) = rescue {
                         return Poll::Ready(Ok(reply));
@@ -114,6 +118,13 @@ impl<F> fmt::Debug for ResponseFuture<F> {
 enum Released {
     Whole(Response),
     Enclose(Box<Enclosing>),
+}
+
+/// Whether a response has nothing for a proxy, as most have.
+fn is_plain<B>(response: &http::Response<B>) -> bool {
+    let headers = response.headers().iter();
+    response.extensions().get::<Hold>().is_none()
+        && !has_instructions(headers.map(|(name, value)| (name.as_str(), value.as_bytes())))
 }
 
 /// Looks at what the handler answered, and writes its hold where the body need not be read for it.
@@ -148,10 +159,6 @@ fn release(mut response: Response, asked: &Asked) -> Released {
 
 /// Looks for instructions that were written by hand.
 fn check(mut response: Response, asked: &Asked) -> Response {
-    let headers = response.headers().iter();
-    if !has_instructions(headers.map(|(name, value)| (name.as_str(), value.as_bytes()))) {
-        return response;
-    }
     let (cx, method) = (asked.context(), asked.method());
     let checked = asked
         .policy()

@@ -12,7 +12,7 @@
 
 use std::{cell::Cell, time::SystemTime};
 
-use gripware_core::{Admission, GripContext, SharedPolicy};
+use gripware_core::{Admission, GripContext, RequestMarks, SharedPolicy};
 use http::{Extensions, HeaderMap, request::Parts};
 
 thread_local! {
@@ -41,8 +41,8 @@ pub(crate) fn run<T>(admission: &Admission, inside: impl FnOnce() -> T) -> T {
 pub(crate) fn leave(admission: &Admission, extensions: &mut Extensions) {
     if !admission.is_implied() {
         extensions.insert(admission.clone());
-    } else if !extensions.is_empty() {
-        // A layer with another policy may be around this one.
+    } else if !SharedPolicy::is_only_one() {
+        // One of another policy may be around this layer.
         extensions.remove::<Admission>();
     }
 }
@@ -58,7 +58,7 @@ pub(crate) fn admission(headers: &HeaderMap, extensions: &Extensions) -> Option<
             &first
         }
     };
-    Some(policy.admit(headers, SystemTime::now))
+    Some(policy.admit(&RequestMarks::of(headers), SystemTime::now))
 }
 
 /// Returns what a handler may know of its request; `None` if there is no layer.

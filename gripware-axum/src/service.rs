@@ -7,8 +7,8 @@ use std::{
 
 use axum_core::{BoxError, response::Response};
 use bytes::Bytes;
-use gripware_core::{SharedPolicy, header::is_conversation};
-use http::{HeaderValue, Request, header::CONTENT_TYPE};
+use gripware_core::{RequestMarks, SharedPolicy};
+use http::Request;
 use http_body::Body;
 use tower_service::Service;
 
@@ -41,16 +41,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let headers = request.headers();
-        let admission = self.policy.admit(headers, SystemTime::now);
-        let content_type = || headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        if let Err(refusal) = admission.check_request(content_type) {
+        let marks = RequestMarks::of(request.headers());
+        let admission = self.policy.admit(&marks, SystemTime::now);
+        if let Err(refusal) = admission.check_request(&marks) {
             return ResponseFuture::refused(&admission, &refusal, request.uri());
         }
+        let is_turn = admission.is_proxied() && marks.is_conversation(request.method());
         let asked = Asked::of(&request, admission);
         scope::leave(&asked.admission, request.extensions_mut());
-        let is_turn =
-            asked.admission.is_proxied() && is_conversation(request.method(), request.headers());
         let socket = is_turn.then(|| OpenSocket::from_head(request.headers()));
         if let Some(socket) = &socket {
             request.extensions_mut().insert(socket.clone());

@@ -54,6 +54,7 @@ pub enum Trust {
 impl Trust {
     /// Returns `true` if the request counts as sent by a proxy.
     #[must_use]
+    #[inline]
     pub fn is_proxied(&self) -> bool {
         matches!(self, Self::Signed | Self::Unsigned)
     }

@@ -6,7 +6,7 @@
 //!
 //! - [`GripUrl`] and [`sig`]: where to publish, and whose signatures to trust.
 //! - [`Policy`] and [`GripContext`]: what one request proves, and what may leave;
-//!   [`SharedPolicy`] and [`Admission`]: the same as an adapter has them.
+//!   [`SharedPolicy`], [`RequestMarks`] and [`Admission`]: the same as an adapter has them.
 //! - [`Hold`], [`Recovery`] and [`LastIds`]: what becomes of a connection, and missing nothing.
 //! - [`ws`]: WebSockets over HTTP.
 //! - [`Item`]: what is published.
@@ -49,6 +49,7 @@ mod policy;
 mod private_stream;
 mod recovery;
 mod refusal;
+mod request_marks;
 mod shared_policy;
 
 pub use channel::{Channel, ChannelError, CustomFilter, Filter, MAX_NAME_LEN};
@@ -68,4 +69,5 @@ pub use private_stream::{
 };
 pub use recovery::Recovery;
 pub use refusal::Refusal;
+pub use request_marks::RequestMarks;
 pub use shared_policy::{Admission, SharedPolicy};

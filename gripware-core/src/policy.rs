@@ -26,8 +26,11 @@ use std::{net::IpAddr, sync::Arc, time::SystemTime};
 use http::HeaderMap;
 
 use crate::{
-    Channel, ChannelError, GripContext, Limits, LinkKey, Refusal, SharedPolicy, Trust, header,
-    header::is_websocket_events, sig::Verifier, ws::AllowedOrigins,
+    Channel, ChannelError, GripContext, Limits, LinkKey, Refusal, RequestMarks, SharedPolicy,
+    Trust, header,
+    header::is_websocket_events,
+    sig::{SigError, Verifier},
+    ws::AllowedOrigins,
 };
 
 /// Which requests count as sent by a proxy, and how instructions to it are written.
@@ -155,27 +158,31 @@ impl Policy {
         clock: impl FnOnce() -> SystemTime,
     ) -> GripContext {
         SharedPolicy::counted(self)
-            .admit(headers, clock)
+            .admit(&RequestMarks::of(headers), clock)
             .context(headers)
     }
 
-    /// Whom the values of `Grip-Sig` prove to be there.
-    pub(crate) fn trust<'a>(
+    pub(crate) fn trust(
         &self,
-        signatures: impl IntoIterator<Item = &'a [u8]>,
-        has_features: impl FnOnce() -> bool,
+        marks: &RequestMarks<'_>,
         clock: impl FnOnce() -> SystemTime,
     ) -> Trust {
-        let mut signatures = signatures.into_iter().peekable();
-        let has_signature = signatures.peek().is_some();
-        match &self.verifier {
-            Some(verifier) if has_signature => match verifier.check_headers(signatures, clock()) {
+        match (&self.verifier, marks.signature) {
+            // No proxy sends two, and whatever is in front may have checked the other one.
+            (Some(_), Some(_)) if marks.has_several_signatures => {
+                Trust::Refused(SigError::Malformed)
+            }
+            (Some(verifier), Some(token)) => match verifier.check(token, clock()) {
                 Ok(()) => Trust::Signed,
                 Err(error) => Trust::Refused(error),
             },
-            None if self.trusts_unsigned && (has_signature || has_features()) => Trust::Unsigned,
-            None if has_signature => Trust::NoKey,
-            Some(_) | None => Trust::Direct,
+            (None, signature)
+                if self.trusts_unsigned && (signature.is_some() || marks.has_features) =>
+            {
+                Trust::Unsigned
+            }
+            (None, Some(_)) => Trust::NoKey,
+            (_, None) => Trust::Direct,
         }
     }
 

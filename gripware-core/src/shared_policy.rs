@@ -3,34 +3,37 @@
 //! ```
 //! use std::{sync::Arc, time::SystemTime};
 //!
-//! use gripware_core::{Policy, Refusal, SharedPolicy};
-//! use http::HeaderMap;
+//! use gripware_core::{Policy, Refusal, RequestMarks, SharedPolicy};
 //!
 //! let policy = SharedPolicy::new(&Arc::new(Policy::new()));
-//! let events = b"application/websocket-events";
 //!
 //! // Nobody signed this, so it is no proxy's.
-//! let admission = policy.admit(&HeaderMap::new(), SystemTime::now);
+//! let headers = [("content-type", &b"application/websocket-events"[..])];
+//! let marks = RequestMarks::from_iter(headers);
+//! let admission = policy.admit(&marks, SystemTime::now);
 //! assert!(!admission.is_proxied());
-//! assert_eq!(admission.check_request(|| Some(events)), Err(Refusal::UnsignedEvents));
+//! assert_eq!(admission.check_request(&marks), Err(Refusal::UnsignedEvents));
 //! ```
 
 use std::{
     fmt,
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
-use crate::{
-    GripContext, LastIds, Policy, Refusal, Trust,
-    header::{GRIP_FEATURE, GRIP_SIG, is_websocket_events_type},
-};
+use crate::{GripContext, LastIds, Policy, Refusal, RequestMarks, Trust, header::GRIP_FEATURE};
 
 /// The policy of the process's first layer. It is kept until the process ends.
 static FIRST: OnceLock<Arc<Policy>> = OnceLock::new();
+
+/// Whether there has been a layer with another policy.
+static ARE_SEVERAL: AtomicBool = AtomicBool::new(false);
 
 /// A [`Policy`] whose clones are not counted where it is the first of the process.
 ///
@@ -46,8 +49,11 @@ impl SharedPolicy {
     #[must_use]
     pub fn new(policy: &Arc<Policy>) -> Self {
         let first = FIRST.get_or_init(|| Arc::clone(policy));
-        let is_first = Arc::ptr_eq(first, policy);
-        Self((!is_first).then(|| Arc::clone(policy)))
+        if Arc::ptr_eq(first, policy) {
+            return Self(None);
+        }
+        ARE_SEVERAL.store(true, Ordering::Relaxed);
+        Self(Some(Arc::clone(policy)))
     }
 
     pub(crate) fn counted(policy: &Arc<Policy>) -> Self {
@@ -56,18 +62,28 @@ impl SharedPolicy {
 
     /// Returns the first policy of the process; `None` before there is one.
     #[must_use]
+    #[inline]
     pub fn first() -> Option<Self> {
         FIRST.get().map(|_| Self(None))
     }
 
+    /// Returns `true` if the process has had layers of one policy alone.
+    #[must_use]
+    #[inline]
+    pub fn is_only_one() -> bool {
+        !ARE_SEVERAL.load(Ordering::Relaxed)
+    }
+
     /// Returns `true` if it is the first policy of the process.
     #[must_use]
+    #[inline]
     pub fn is_first(&self) -> bool {
         self.0.is_none()
     }
 
     /// Returns the policy.
     #[must_use]
+    #[inline]
     pub fn policy(&self) -> &Arc<Policy> {
         match &self.0 {
             Some(policy) => policy,
@@ -76,27 +92,13 @@ impl SharedPolicy {
         }
     }
 
-    /// Reads from the headers whether a request came through a proxy that may be believed.
+    /// Reads whether a request came through a proxy that may be believed.
     ///
     /// The clock is read only where there is a signature to verify.
     #[must_use]
-    pub fn admit(&self, headers: &HeaderMap, clock: impl FnOnce() -> SystemTime) -> Admission {
-        let signatures = headers.get_all(GRIP_SIG).iter();
-        let signatures = signatures.map(HeaderValue::as_bytes);
-        self.admit_signed(signatures, || headers.contains_key(GRIP_FEATURE), clock)
-    }
-
-    /// The same for a framework with headers of its own: the values of `Grip-Sig`, and whether
-    /// there is a `Grip-Feature`.
-    #[must_use]
-    pub fn admit_signed<'a>(
-        &self,
-        signatures: impl IntoIterator<Item = &'a [u8]>,
-        has_features: impl FnOnce() -> bool,
-        clock: impl FnOnce() -> SystemTime,
-    ) -> Admission {
+    pub fn admit(&self, marks: &RequestMarks<'_>, clock: impl FnOnce() -> SystemTime) -> Admission {
         Admission {
-            trust: self.policy().trust(signatures, has_features, clock),
+            trust: self.policy().trust(marks, clock),
             policy: self.clone(),
         }
     }
@@ -119,6 +121,7 @@ pub struct Admission {
 impl Admission {
     /// Returns the policy that the request was admitted under.
     #[must_use]
+    #[inline]
     pub fn policy(&self) -> &Arc<Policy> {
         self.policy.policy()
     }
@@ -137,6 +140,7 @@ impl Admission {
 
     /// Returns `true` if the request came through a proxy that the application trusts.
     #[must_use]
+    #[inline]
     pub fn is_proxied(&self) -> bool {
         self.trust.is_proxied()
     }
@@ -144,6 +148,7 @@ impl Admission {
     /// Returns `true` if the request has a signature that was refused. Of nothing else does it cost
     /// much to be found again: a token that verified is cached.
     #[must_use]
+    #[inline]
     pub fn is_refused(&self) -> bool {
         matches!(self.trust, Trust::Refused(_))
     }
@@ -151,19 +156,17 @@ impl Admission {
     /// Returns `true` if [`SharedPolicy::first`] gives the same again for the headers of the request,
     /// at no great cost.
     #[must_use]
+    #[inline]
     pub fn is_implied(&self) -> bool {
         self.policy.is_first() && !self.is_refused()
     }
 
-    /// Whether a request with this content type may reach the application.
+    /// Whether the request may reach the application.
     ///
     /// # Errors
     /// See [`Policy::check_request`].
-    pub fn check_request<'a>(
-        &self,
-        content_type: impl FnOnce() -> Option<&'a [u8]>,
-    ) -> Result<(), Refusal> {
-        let is_events = || content_type().is_some_and(is_websocket_events_type);
+    pub fn check_request(&self, marks: &RequestMarks<'_>) -> Result<(), Refusal> {
+        let is_events = || marks.is_websocket_events();
         self.policy().check_trust(&self.trust, is_events)
     }
 
@@ -212,6 +215,7 @@ mod tests {
         }
         // Other tests of this process may have been earlier.
         assert!(!shared[1].is_first());
+        assert!(!SharedPolicy::is_only_one());
         let first = SharedPolicy::first().unwrap();
         assert!(first.is_first());
         let again = SharedPolicy::new(first.policy());

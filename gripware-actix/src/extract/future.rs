@@ -56,7 +56,8 @@ impl WebSocketFuture {
 impl State {
     fn new(request: &HttpRequest, payload: &mut Payload) -> Result<Self, WebSocketRejection> {
         let admission = admission::admission(request).ok_or(MiddlewareMissing)?;
-        if !convert::is_conversation(request.head()) {
+        let marks = convert::marks(request.headers());
+        if !convert::is_conversation(request.method(), &marks) {
             return Err(WebSocketRejection::NotWebSocket);
         }
         if !admission.is_proxied() {

@@ -72,19 +72,6 @@ impl Verifier {
         cached.unwrap_or_else(|| self.verify(token, now).map(drop))
     }
 
-    /// Whether the values of a request's `Grip-Sig` are one token, and that verifies.
-    pub(crate) fn check_headers<'a>(
-        &self,
-        values: impl IntoIterator<Item = &'a [u8]>,
-        now: SystemTime,
-    ) -> Result<(), SigError> {
-        let mut values = values.into_iter();
-        match (values.next(), values.next()) {
-            (Some(token), None) => self.check(token, now),
-            _ => Err(SigError::Malformed),
-        }
-    }
-
     /// Verifies all values of a request's `Grip-Sig` header; `None` if there is no value.
     ///
     /// # Errors
