@@ -4,7 +4,9 @@
 //! allocates most: the figures of whatever is compared with would be too bad.
 
 use allocation_counter::measure;
-use gripware_benches::{Case, Error, Operation, codec, instructions, items, middleware, signature};
+use gripware_benches::{
+    Case, Error, Operation, codec, instructions, items, middleware, middleware_actix, signature,
+};
 
 fn main() -> Result<(), Error> {
     println!("\n| allocations | ours | beside it | target |");
@@ -15,6 +17,7 @@ fn main() -> Result<(), Error> {
         instructions::cases()?,
         items::cases()?,
         middleware::cases()?,
+        middleware_actix::cases()?,
     ] {
         cases.into_iter().for_each(print);
     }

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod instructions;
 pub mod items;
 pub mod middleware;
+pub mod middleware_actix;
 pub mod signature;
 
 mod case;

@@ -4,6 +4,7 @@
 
 use std::{
     pin::pin,
+    sync::OnceLock,
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
@@ -33,7 +34,7 @@ const EVENTS: &str = "TEXT 5\r\nhello\r\n";
 /// # Errors
 /// Where a router answers with anything but 200.
 pub fn cases() -> Result<Vec<Case>, Error> {
-    let grip = Grip::from_vars(|name| (name == "GRIP_URL").then(|| URL.to_owned()))?;
+    let grip = grip()?;
     let routes = Router::new()
         .route("/", get(|| async {}))
         .route("/context", get(context))
@@ -44,12 +45,9 @@ pub fn cases() -> Result<Vec<Case>, Error> {
     let headers = proxied()?;
 
     let plain = |path| move || request("GET", path, "", &[]);
-    let signed = |path| {
-        let headers = headers.clone();
-        move || request("GET", path, "", &headers)
-    };
+    let signed = |path| move || request("GET", path, "", headers);
     let events = {
-        let mut headers = headers.clone();
+        let mut headers = headers.to_vec();
         for (name, value) in [
             ("connection-id", "5c384ad4-7a67-4d0c-a8c6-4e1c5f1a4e0e"),
             ("content-type", "application/websocket-events"),
@@ -79,6 +77,13 @@ pub fn cases() -> Result<Vec<Case>, Error> {
             .beside(noop, call(&base, signed("/"))?),
         Case::new("a WebSocket message echoed", call(&ours, events)?),
     ])
+}
+
+/// The one configuration of this process, as applications have it.
+pub(crate) fn grip() -> Result<Grip, Error> {
+    static GRIP: OnceLock<Grip> = OnceLock::new();
+    let grip = Grip::from_vars(|name| (name == "GRIP_URL").then(|| URL.to_owned()))?;
+    Ok(GRIP.get_or_init(|| grip).clone())
 }
 
 /// Does what every layer does, and nothing else.
@@ -129,10 +134,14 @@ async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRej
     Ok(ws)
 }
 
-type Headers = Vec<(HeaderName, HeaderValue)>;
+pub(crate) type Headers = [(HeaderName, HeaderValue)];
 
-/// What Pushpin adds to a request.
-fn proxied() -> Result<Headers, Error> {
+/// What Pushpin adds to a request: the same each time, since it signs once a second.
+pub(crate) fn proxied() -> Result<&'static Headers, Error> {
+    static HEADERS: OnceLock<Vec<(HeaderName, HeaderValue)>> = OnceLock::new();
+    if let Some(headers) = HEADERS.get() {
+        return Ok(headers);
+    }
     let signer = Signer::new(Key::parse("changeme")?)?.with_issuer("pushpin");
     let token = signer.sign(SystemTime::now())?;
     let features = "status, session, link:next, filter:skip-self, filter:skip-users";
@@ -140,14 +149,15 @@ fn proxied() -> Result<Headers, Error> {
     let headers = headers
         .into_iter()
         .map(|(name, value)| Ok((HeaderName::from_static(name), HeaderValue::from_str(value)?)));
-    headers.collect()
+    let headers = headers.collect::<Result<_, Error>>()?;
+    Ok(HEADERS.get_or_init(|| headers))
 }
 
 fn request(
     method: &str,
     path: &str,
     body: &'static str,
-    headers: &[(HeaderName, HeaderValue)],
+    headers: &Headers,
 ) -> Result<Request<Body>, http::Error> {
     let mut request = Request::builder()
         .method(method)

@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, path::Path};
 
-use gripware_benches::{Case, codec, instructions, middleware, signature};
+use gripware_benches::{Case, codec, instructions, middleware, middleware_actix, signature};
 
 use crate::{Error, Figure, callgrind::Callgrind};
 
@@ -33,10 +33,32 @@ const FIGURES: &[(&str, &str)] = &[
         "the layer, a WebSocket message",
         "a WebSocket message echoed",
     ),
+    (
+        "the layer on actix-web, not proxied",
+        "actix-web, not proxied",
+    ),
+    (
+        "the layer on actix-web, proxied",
+        "actix-web, proxied, token seen before",
+    ),
 ];
 
-/// A router and a layer that does nothing, without which a request is the layer's.
-const ROUTER: &str = "a layer that does nothing";
+/// The same requests with a layer that does nothing, without which they are the layer's own.
+const BESIDE: &[(&str, &str)] = &[
+    ("a layer that does nothing", "not proxied"),
+    (
+        "a layer that does nothing, proxied",
+        "proxied, token seen before",
+    ),
+    (
+        "a middleware of actix-web that does nothing",
+        "actix-web, not proxied",
+    ),
+    (
+        "a middleware of actix-web that does nothing, proxied",
+        "actix-web, proxied, token seen before",
+    ),
+];
 
 /// Counts all that are asked for.
 pub(crate) fn measure(
@@ -66,8 +88,7 @@ pub(crate) fn measure(
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    let names = FIGURES.iter().map(|(name, _)| *name);
-    names.chain([ROUTER])
+    FIGURES.iter().chain(BESIDE).map(|(name, _)| *name)
 }
 
 /// Does what is to be counted, in the order of the names.
@@ -78,14 +99,17 @@ pub(crate) fn run() -> Result<(), Error> {
         signature::cases(),
         instructions::cases(),
         middleware::cases(),
+        middleware_actix::cases(),
     ] {
         cases.extend(made.map_err(|error| error.to_string())?);
     }
     for (_, case) in FIGURES {
         count(&mut find(&mut cases, case)?.ours);
     }
-    let limit = find(&mut cases, "not proxied")?.limit.as_mut();
-    count(&mut limit.ok_or("no router")?.operation);
+    for (_, case) in BESIDE {
+        let limit = find(&mut cases, case)?.limit.as_mut();
+        count(&mut limit.ok_or("nothing is beside it")?.operation);
+    }
     Ok(())
 }
 
