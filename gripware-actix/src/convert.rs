@@ -39,11 +39,25 @@ const OF_A_SOCKET: [HeaderName; 5] = [
     SEC_WEBSOCKET_PROTOCOL,
 ];
 
-/// What is looked at in every request.
+/// What is looked at in every request. A look-up costs less here than to pass over a few headers.
 pub(crate) fn marks(headers: &actix::header::HeaderMap) -> RequestMarks<'_> {
-    let headers = headers.iter();
-    headers
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+    use actix::header::{CONTENT_TYPE, HeaderName as Name};
+
+    const SIG: Name = Name::from_static("grip-sig");
+    const FEATURE: Name = Name::from_static("grip-feature");
+    const OFFER: Name = Name::from_static("grip-offer");
+
+    let signatures = headers.get_all(SIG).map(|value| ("grip-sig", value));
+    let first = |name: Name, as_name| headers.get(name).map(|value| (as_name, value));
+    let features = first(FEATURE, "grip-feature");
+    // A proxy says one of those too.
+    let may_be_proxied = features.is_some() || signatures.len() > 0;
+    let offer = may_be_proxied.then(|| first(OFFER, "grip-offer")).flatten();
+    let content_type = first(CONTENT_TYPE, "content-type");
+    let rest = [features, offer, content_type].into_iter().flatten();
+    signatures
+        .chain(rest)
+        .map(|(name, value)| (name, value.as_bytes()))
         .collect()
 }
 
