@@ -70,14 +70,34 @@
 //! | there and back, one at a time: two threads wake one another | 48 µs | 35 µs |
 //! | there and back, 2 000 under way at once | 2.6 µs | 4.7 µs |
 //!
-//! **Decision:** sockets move. Plain requests and handlers stay on the runtime of the caller, where
-//! a slow one delays no fan-out, and holds live on the hub's own threads.
+//! **Decision:** sockets move. Handlers, and the requests that they answer, stay on the runtime of the
+//! caller, where a slow one delays no fan-out, and holds live on the hub's own threads.
 //!
 //! **Cost:** 5 µs of processor time for a long-poll, beside an origin request that costs ten times
 //! that. A connection that is the only one under way waits 25 µs for each thread to wake up. One
 //! thing to know: a socket that has just been registered refuses its first `try_write` with
 //! `WouldBlock`, until the reactor has once been asked. Who takes that for a full socket loses
 //! nothing, but has to wait for `writable()` rather than count the client as slow.
+//!
+//! # Where the clients of an application elsewhere are served
+//! In front of an address no handler runs in this process. Eight clients ask at once, the origin is a
+//! process of its own; system calls of the program for each request (strace), before and after their
+//! connections, and those to the origin, were tasks of the threads that hold.
+//!
+//! | | a runtime that threads share | a runtime for each thread |
+//! |---|---:|---:|
+//! | reads and writes of sockets | 4 | 4 |
+//! | waiting and waking between threads (`futex`, `eventfd`) | 3.0 | 0 |
+//!
+//! The same is true of a message of a WebSocket that the application answers: four, and no waking.
+//!
+//! **Decision:** a client is a task of one of the hub's threads from the first byte on, in turn. Its
+//! connection to the origin is opened by that thread, kept by it, and driven by whoever waits for the
+//! answer; a hold that comes of it is that thread's too.
+//!
+//! **Cost:** a socket is accepted on the runtime of the caller and moves, 2 µs a connection. While a
+//! thread fans out, plain requests on it wait as its holds do. A service that routes name has a runtime
+//! of its own, and is called there.
 //!
 //! # How connections spread over cores
 //! The hub as it is, once with one thread for held connections and once with two, on two cores that
