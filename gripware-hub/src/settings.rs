@@ -214,7 +214,7 @@ setting::settings! {
     }
 
     "Running" {
-        /// how many threads hold connections, and serve those of applications at addresses.
+        /// how many threads serve and hold connections.
         shards: Count = cores "one for each core, 64 at most", at least 1, at most 64;
         /// how long the end may take, after which what is left is cut off.
         drain: Time = 5 s, at least 0 s;

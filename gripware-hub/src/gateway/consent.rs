@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gripware_core::ws::Event;
-use http::{Method, Request, Response, StatusCode, Version, request::Parts};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Version, header::HOST, request::Parts,
+};
 use tokio::time::sleep;
 
 use super::{
@@ -146,7 +148,8 @@ impl Opened {
     }
 
     fn new<S: Origin>(gateway: &Gateway<S>, id: Id, exchange: &Exchange, mut parts: Parts) -> Self {
-        parts.uri = absolute(&parts.uri, &parts.headers, exchange.is_tls);
+        let host = parts.headers.get(HOST).map(HeaderValue::as_bytes);
+        parts.uri = absolute(&parts.uri, host, exchange.is_tls);
         parts.method = Method::POST;
         parts.headers = request::headers(&parts.headers, &id.to_string());
         Self {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use gripware_core::{
     Channel, ErrorChain, HoldMode,
     header::is_instruction,
-    proxy::{Head, Instruction},
+    proxy::{Head, Instruction, InstructionError},
 };
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 use tokio::{
@@ -71,10 +71,9 @@ impl Disposition<'_> {
             let status = parts.status.as_u16();
             return Err(Refused::Failed(format!("it answered with status {status}")));
         }
-        let wrong = |error| Refused::Instruction(ErrorChain(&error).to_string());
         let limits = instruction_limits();
         let head = Instruction::read_head_within(parts.status, &parts.headers, &limits);
-        match head.map_err(wrong)? {
+        match head.map_err(|error| wrong(&error))? {
             Head::Plain => {
                 let response = Response::from_parts(parts, Answer::Origin(body));
                 self.exchange.log(response.status(), "none");
@@ -88,15 +87,19 @@ impl Disposition<'_> {
                 Ok(Outcome::Answer(response))
             }
             // In a box, since the future of each plain request would have room for it.
-            Head::Held(_) | Head::InBody => {
-                Box::pin(self.obey(Response::from_parts(parts, body))).await
+            head @ (Head::Held(_) | Head::InBody) => {
+                Box::pin(self.obey(head, Response::from_parts(parts, body))).await
             }
             _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
         }
     }
 
     /// Obeys an instruction whose body is needed, without the codings of its content.
-    async fn obey<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
+    async fn obey<B>(
+        &mut self,
+        mut head: Head,
+        response: Response<B>,
+    ) -> Result<Outcome<B>, Refused>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
@@ -105,10 +108,14 @@ impl Disposition<'_> {
         let codings = codings.map_err(|unknown| Refused::Instruction(unknown.to_string()))?;
         let body = decode(body, &codings);
         let limits = instruction_limits();
-        let head = Instruction::read_head_within(parts.status, &parts.headers, &limits);
+        if !codings.is_empty() {
+            // What clients get of it has none of the codings.
+            let read = Instruction::read_head_within(parts.status, &parts.headers, &limits);
+            head = read.map_err(|error| wrong(&error))?;
+        }
         match head {
             // A page that does not hold is the first of several.
-            Ok(Head::Held(instruction)) if instruction.mode() != Some(HoldMode::Response) => {
+            Head::Held(instruction) if instruction.mode() != Some(HoldMode::Response) => {
                 self.stream(instruction, body).await
             }
             _ => self.hold(Response::from_parts(parts, body)).await,
@@ -122,8 +129,7 @@ impl Disposition<'_> {
         let limits = instruction_limits();
         let response = Response::from_parts(parts, body);
         let instruction = Instruction::read_within(&response, &limits);
-        let instruction =
-            instruction.map_err(|error| Refused::Instruction(ErrorChain(&error).to_string()))?;
+        let instruction = instruction.map_err(|error| wrong(&error))?;
         let Some(instruction) = instruction else {
             return Err(Refused::Instruction("it has gone".to_owned()));
         };
@@ -195,7 +201,7 @@ impl Disposition<'_> {
             let body = timeout(settings.origin_timeout, body).await;
             replay = replay.with_body(body.unwrap_or(Err(Refused::RequestFailed))?);
         }
-        let uri = absolute(replay.uri(), &replay.headers(), self.exchange.is_tls);
+        let uri = absolute(replay.uri(), replay.host(), self.exchange.is_tls);
         Ok(HeldClient {
             id: Id::random(),
             peer: self.exchange.peer,
@@ -234,6 +240,10 @@ impl Disposition<'_> {
         self.exchange.log(response.status(), "none");
         response
     }
+}
+
+fn wrong(error: &InstructionError) -> Refused {
+    Refused::Instruction(ErrorChain(error).to_string())
 }
 
 /// Returns how many channels a client is to follow; `None` for a WebSocket, which follows them as its

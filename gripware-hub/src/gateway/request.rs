@@ -197,9 +197,8 @@ fn is_other_host(value: &HeaderValue) -> bool {
 }
 
 /// Returns the absolute URI of a request, against which links are resolved.
-pub(super) fn absolute(uri: &Uri, headers: &HeaderMap, is_tls: bool) -> Uri {
-    let host = headers.get(HOST);
-    let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+pub(super) fn absolute(uri: &Uri, host: Option<&[u8]>, is_tls: bool) -> Uri {
+    let authority = host.and_then(|host| Authority::try_from(host).ok());
     let path = uri.path_and_query().cloned();
     let path = path.filter(|path| path.as_str().starts_with('/'));
     Uri::builder()

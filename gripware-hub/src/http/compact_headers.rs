@@ -23,8 +23,7 @@ impl CompactHeaders {
     /// Returns the headers in their order.
     pub(crate) fn unpack(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let mut parts = self.bytes.split(|byte| *byte == 0);
-        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        for (name, value) in self.iter() {
             // Both were taken from a header map.
             if let (Ok(name), Ok(value)) =
                 (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
@@ -33,6 +32,28 @@ impl CompactHeaders {
             }
         }
         headers
+    }
+
+    /// Returns the first value of a header.
+    pub(crate) fn get(&self, name: &HeaderName) -> Option<&[u8]> {
+        let mut all = self.iter();
+        let (_, value) = all.find(|(it, _)| *it == name.as_str().as_bytes())?;
+        Some(value)
+    }
+
+    /// Returns the first value of a header alone.
+    pub(crate) fn only(&self, name: &HeaderName) -> Self {
+        let name_bytes: &[u8] = name.as_ref();
+        let value = self.get(name);
+        let parts = value.map(|value| [name_bytes, &[0], value, &[0]].concat());
+        Self {
+            bytes: parts.unwrap_or_default().into(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut parts = self.bytes.split(|byte| *byte == 0);
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
     }
 }
 

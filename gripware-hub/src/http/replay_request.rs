@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, Method, Request, Uri,
-    header::{ACCEPT_ENCODING, TE},
+    header::{ACCEPT_ENCODING, HOST, TE},
     request::Parts,
 };
 
@@ -58,12 +58,7 @@ impl ReplayRequest {
 
     /// Drops the body and all headers but `Host`: requests for next links carry none of the client's.
     pub(crate) fn without_headers(mut self) -> Self {
-        let headers = self.headers();
-        let mut host = HeaderMap::new();
-        if let Some(value) = headers.get(http::header::HOST) {
-            host.insert(http::header::HOST, value.clone());
-        }
-        self.headers = (&host).into();
+        self.headers = self.headers.only(&HOST);
         self.body = Bytes::new();
         self
     }
@@ -79,6 +74,10 @@ impl ReplayRequest {
 
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    pub(crate) fn host(&self) -> Option<&[u8]> {
+        self.headers.get(&HOST)
     }
 
     pub(crate) fn headers(&self) -> HeaderMap {
@@ -135,5 +134,10 @@ mod tests {
         assert_eq!(bare.headers().len(), 1);
         assert_eq!(bare.headers()["host"], "example.org");
         assert_eq!(bare.body(), "");
+
+        parts.headers.remove(HOST);
+        let without_host = ReplayRequest::new(&parts, Bytes::new()).without_headers();
+        assert_eq!(without_host.host(), None);
+        assert!(without_host.to_request().headers().is_empty());
     }
 }

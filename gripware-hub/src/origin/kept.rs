@@ -50,7 +50,7 @@ pub(super) struct KeptConnections {
     /// How long one is kept for a next request.
     idle_timeout: Duration,
     idle: PerRuntime<Mutex<Idle>>,
-    /// Wakes a request that waits for a connection when one has become idle.
+    /// Wakes the requests that wait for a connection when one has become idle.
     freed: Notify,
 }
 
@@ -71,6 +71,9 @@ struct Exchange {
 }
 
 impl KeptConnections {
+    /// How long a new connection may take until one of another runtime is used in its place.
+    const PATIENCE: Duration = Duration::from_millis(10);
+
     pub(super) fn new(connector: Connector, address: Uri, idle_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             connector,
@@ -80,9 +83,6 @@ impl KeptConnections {
             freed: Notify::new(),
         })
     }
-
-    /// How long a new connection may take until one of another runtime is used in its place.
-    const PATIENCE: Duration = Duration::from_millis(10);
 
     /// Sends a request whose body is whole, in origin form.
     ///
@@ -193,7 +193,8 @@ impl KeptConnections {
             runtime.spawn(swept.now_and_then(self.idle_timeout));
         }
         drop(idle);
-        self.freed.notify_one();
+        // All of them: one of this runtime is of no use to a request on another at once.
+        self.freed.notify_waiters();
     }
 }
 
