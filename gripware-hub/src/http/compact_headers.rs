@@ -20,6 +20,13 @@ impl CompactHeaders {
         self.bytes.len()
     }
 
+    /// Returns the same in another place of the memory.
+    pub(crate) fn to_moved(&self) -> Self {
+        Self {
+            bytes: Arc::from(&*self.bytes),
+        }
+    }
+
     /// Returns the headers in their order.
     pub(crate) fn unpack(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -47,12 +47,14 @@ impl ReplayRequest {
     }
 
     /// Lets go of the buffer that the request was read into, which the address and the body are
-    /// slices of and would keep.
+    /// slices of and would keep. The headers are copied too: they were written while the buffers of
+    /// the connection were there, and would keep the gap that those leave from being used.
     pub(crate) fn detach_from_buffer(mut self) -> Self {
         if let Ok(uri) = self.uri.to_string().parse() {
             self.uri = uri;
         }
         self.body = Bytes::copy_from_slice(&self.body);
+        self.headers = self.headers.to_moved();
         self
     }
 
