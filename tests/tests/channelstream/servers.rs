@@ -88,6 +88,14 @@ impl Started {
         ours(place, place.free_address(), None, "", Some(redis)).await
     }
 
+    /// Waits until a call of the backend is answered.
+    pub(crate) async fn answers(&self) {
+        until("an answer", async || {
+            call(self, "/info", json!({"channels": []})).await.is_ok()
+        })
+        .await;
+    }
+
     /// Waits until a socket hears what is published. The programs of Pushpin find each other in the
     /// background, and lose what comes before.
     pub(crate) async fn is_ready(&self) {

@@ -102,6 +102,8 @@ async fn a_browser_and_a_backend_cannot_tell_the_two_apart() {
 
 async fn plays(place: &Place, server: Server) -> String {
     let started = Started::new(place, server).await;
+    // A Pushpin whose programs have not found each other yet closes the connection of who asks.
+    started.answers().await;
     let output = play(started.address, "play.py").await;
     let transcript = String::from_utf8(output.stdout).expect("text");
     let errors = String::from_utf8_lossy(&output.stderr);
