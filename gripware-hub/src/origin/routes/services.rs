@@ -44,8 +44,8 @@ impl RouteServices {
 
     /// Adds one, in place of an earlier one of this name.
     ///
-    /// It is called on the runtime that this is called on. Outside of one it is called on the threads
-    /// of the hub, and must not block them.
+    /// Named within a runtime, the service is called there. Named outside of one, it is called on the
+    /// threads of the hub, which it must not block.
     pub fn with<S, B>(mut self, name: &str, service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
