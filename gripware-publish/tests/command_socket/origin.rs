@@ -1,11 +1,10 @@
-//! An application that speaks WebSocket-over-HTTP and counts its turns without events.
+//! An application that speaks WebSocket-over-HTTP and counts the turns without events of each
+//! connection.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use tokio::{
@@ -14,12 +13,16 @@ use tokio::{
     sync::mpsc,
 };
 
+/// How many turns a connection had, by its id. A client that Pushpin lost may still be one of its
+/// connections, and has turns of its own.
+type Turns = Arc<Mutex<HashMap<String, usize>>>;
+
 /// Returns its address, and the ids of the connections that open.
 pub(crate) async fn start() -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (opened, ids) = mpsc::unbounded_channel();
-    let turns = Arc::new(AtomicUsize::new(0));
+    let turns = Turns::default();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(serve(stream, opened.clone(), Arc::clone(&turns)));
@@ -28,7 +31,7 @@ pub(crate) async fn start() -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
     (address, ids)
 }
 
-async fn serve(stream: TcpStream, opened: mpsc::UnboundedSender<String>, turns: Arc<AtomicUsize>) {
+async fn serve(stream: TcpStream, opened: mpsc::UnboundedSender<String>, turns: Turns) {
     let mut stream = BufReader::new(stream);
     loop {
         let (mut length, mut id) = (0, String::new());
@@ -54,7 +57,9 @@ async fn serve(stream: TcpStream, opened: mpsc::UnboundedSender<String>, turns: 
         stream.read_exact(&mut body).await.unwrap();
         let answer = match &body[..] {
             b"" => {
-                let turn = turns.fetch_add(1, Ordering::SeqCst) + 1;
+                let mut turns = turns.lock().unwrap();
+                let turn = turns.entry(id).or_default();
+                *turn += 1;
                 event("TEXT", &format!("m:turn {turn}"))
             }
             body if body.starts_with(b"OPEN\r\n") => {
