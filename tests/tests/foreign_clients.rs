@@ -2,14 +2,14 @@
 //! `browser.rs`.
 
 use std::{
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gripware_interop::{Difference, Layout, Peer, Site, escaped, for_each_site};
+use gripware_interop::{Difference, Layout, Peer, Site, escaped, for_each_site, run};
 use serde_json::{Value, json};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 for_each_site! {
     a_python_client_gets_its_messages_back,
@@ -174,25 +174,20 @@ async fn a_python_client_hears_what_is_published(layout: Layout) {
 /// Runs curl, while the test goes on.
 fn curl(site: &Site, arguments: &[&str]) -> JoinHandle<Output> {
     let mut command = Command::new("curl");
-    command
-        .args([
-            "--silent",
-            "--show-error",
-            "--max-time",
-            "30",
-            "--noproxy",
-            "*",
-        ])
-        .stdin(Stdio::null());
+    command.args([
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "30",
+        "--noproxy",
+        "*",
+    ]);
     // One address, as one client has, wherever the next one would go.
     let address = format!("http://{}", site.client());
     for argument in arguments {
         command.arg(argument.replace("@site", &address));
     }
-    spawn_blocking(move || {
-        let output = command.output();
-        output.expect("curl, which tests/peers installs")
-    })
+    tokio::spawn(run(command))
 }
 
 /// What curl writes where it succeeds.

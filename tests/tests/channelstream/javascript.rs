@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{Router, extract::Path as UrlPath, http::header, routing::get};
-use gripware_interop::{Browser, Place};
+use gripware_interop::{Browser, Place, run};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -43,8 +43,7 @@ async fn the_javascript_client_works_in_node() {
             .arg(script)
             .args([&started.address.to_string(), SECRET])
             .arg(client());
-        let output = tokio::task::spawn_blocking(move || command.output());
-        let output = output.await.expect("no panic").expect("node runs");
+        let output = run(command).await;
         let text = String::from_utf8(output.stdout).expect("text");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{text}{errors}");

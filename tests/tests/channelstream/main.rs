@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use gripware_interop::{Frame, Socket};
+use gripware_interop::{Frame, Socket, run};
 use serde_json::{Value, json};
 
 use self::servers::Started;
@@ -27,11 +27,7 @@ async fn call(node: &Started, path: &str, body: Value) -> Result<Value, String> 
         path,
         &body.to_string(),
     ]);
-    let output = tokio::task::spawn_blocking(move || command.output());
-    let output = output
-        .await
-        .expect("no panic")
-        .expect("run tests/peers first");
+    let output = run(command).await;
     let text = String::from_utf8(output.stdout).expect("text");
     match output.status.success() {
         true => Ok(serde_json::from_str(&text).expect("JSON")),
@@ -56,11 +52,7 @@ async fn token() -> String {
                 print(TimestampSigner(sys.argv[1]).sign('x').decode())";
     let mut command = Command::new(venv().join("python"));
     command.args(["-c", code, SECRET]);
-    let output = tokio::task::spawn_blocking(move || command.output());
-    let output = output
-        .await
-        .expect("no panic")
-        .expect("run tests/peers first");
+    let output = run(command).await;
     String::from_utf8(output.stdout)
         .expect("text")
         .trim_ascii()

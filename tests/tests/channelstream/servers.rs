@@ -8,7 +8,7 @@ use std::{
 };
 
 use gripware_interop::{
-    Frame, HubProgram, ISSUER, KEY, PATIENCE, Place, Process, Pushpin, Socket, program, until,
+    Frame, HubProgram, ISSUER, KEY, PATIENCE, Place, Process, Pushpin, Socket, program, run, until,
 };
 use serde_json::json;
 use tokio::time::timeout;
@@ -230,7 +230,5 @@ pub(crate) async fn play(address: SocketAddr, script: &str) -> Output {
         .arg(scripts().join(script))
         .args([&address.to_string(), SECRET])
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = tokio::task::spawn_blocking(move || command.output());
-    let output = output.await.expect("no panic");
-    output.expect("run tests/peers first")
+    run(command).await
 }

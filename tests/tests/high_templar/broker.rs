@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::{
     backend::Backend,
-    hears, python, room,
+    hears, room,
     servers::{Setup, ours},
-    subscribes, welcomed,
+    subscribes, tries_a_trigger, welcomed,
 };
 
 #[tokio::test]
@@ -84,10 +84,7 @@ async fn hears_a_trigger(client: &mut Socket, rabbitmq: &RabbitMq) {
     let body = json!({"rooms": [room("1")], "data": "x"}).to_string();
     let start = Instant::now();
     loop {
-        let address = rabbitmq.address();
-        let (host, port) = (address.ip().to_string(), address.port().to_string());
-        // Before the exchange is there this fails.
-        let _ = python("trigger.py", &[&host, &port, &body]).await;
+        tries_a_trigger(rabbitmq.address(), &body).await;
         let next = tokio::time::timeout(Duration::from_secs(1), hears(client)).await;
         if let Ok(frame) = next {
             assert_eq!(

@@ -15,7 +15,7 @@ use std::{
     process::{Command, Output},
 };
 
-use gripware_interop::{Frame, Socket};
+use gripware_interop::{Frame, PATIENCE, Socket, run, try_run};
 use serde_json::{Value, json};
 
 /// A client that was let in.
@@ -54,20 +54,26 @@ async fn hears(client: &mut Socket) -> Value {
 async fn python(script: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(venv().join("python"));
     command.arg(scripts().join(script)).args(arguments);
-    output(command).await
+    run(command).await
 }
 
 /// Runs a text as a program.
 async fn python_code(code: &str) -> Output {
     let mut command = Command::new(venv().join("python"));
     command.args(["-c", code]);
-    output(command).await
+    run(command).await
 }
 
-async fn output(mut command: Command) -> Output {
-    tokio::task::spawn_blocking(move || command.output().expect("run tests/peers first"))
-        .await
-        .expect("no panic")
+/// Sends a trigger to a broker that may not have the exchange yet, where it is lost: pika then
+/// fails, or waits for the broker without an end.
+async fn tries_a_trigger(broker: SocketAddr, body: &str) {
+    let mut command = Command::new(venv().join("python"));
+    command.arg(scripts().join("trigger.py")).args([
+        &broker.ip().to_string(),
+        &broker.port().to_string(),
+        body,
+    ]);
+    let _ = try_run(command, PATIENCE / 3).await;
 }
 
 fn venv() -> PathBuf {

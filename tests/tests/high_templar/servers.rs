@@ -11,7 +11,7 @@ use gripware_interop::{
 };
 use serde_json::json;
 
-use crate::{python, scripts, venv};
+use crate::{scripts, tries_a_trigger, venv};
 
 /// A Redis and its URL.
 pub(crate) async fn redis(place: &Place) -> (String, Process) {
@@ -217,9 +217,8 @@ async fn triggers_arrive(address: SocketAddr, broker: SocketAddr) {
     client.sends(&subscribe.to_string()).await;
     client.next().await;
     let body = json!({"rooms": [room], "data": "ready"}).to_string();
-    let (host, port) = (broker.ip().to_string(), broker.port().to_string());
     loop {
-        let _ = python("trigger.py", &[&host, &port, &body]).await;
+        tries_a_trigger(broker, &body).await;
         let next = tokio::time::timeout(Duration::from_secs(1), client.next()).await;
         if next.is_ok() {
             break;
