@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     measure::soak,
     options::Options,
-    sides::{BARE, INSIDE, Origin, Starter},
+    sides::{BARE, FLOOR, INSIDE, Origin, Starter},
 };
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -33,6 +33,7 @@ fn main() -> Result<ExitCode, Error> {
     if let (Some(first), Some(second)) = (arguments.next(), arguments.next()) {
         match first.as_str() {
             BARE => return sides::run_bare(&second).map(|()| ExitCode::SUCCESS),
+            FLOOR => return sides::run_floor(&second).map(|()| ExitCode::SUCCESS),
             INSIDE => return sides::run_inside(&second).map(|()| ExitCode::SUCCESS),
             _ => {}
         }

@@ -16,7 +16,7 @@ pub(crate) struct Options {
     hub: Option<PathBuf>,
 
     /// Only these sides, with commas between them: inside, no-op, router, hub, deflate, pushpin,
-    /// nchan, nginx, bare, origin.
+    /// nchan, nginx, floor, bare, origin.
     #[arg(long, value_name = "SIDES", value_delimiter = ',', value_parser = side)]
     only: Vec<Side>,
 

@@ -20,12 +20,13 @@ use crate::{
 const AT_MOST: Duration = Duration::from_secs(400);
 
 /// Who answers plain requests.
-const PLAIN: [Side; 7] = [
+const PLAIN: [Side; 8] = [
     Side::Router,
     Side::NoOp,
     Side::Inside,
     Side::Origin,
     Side::Nginx,
+    Side::Floor,
     Side::Hub,
     Side::Pushpin,
 ];

@@ -77,7 +77,7 @@ pub(crate) async fn measure(
 const fn base(side: Side) -> Option<Side> {
     match side {
         Side::Inside | Side::NoOp => Some(Side::Router),
-        Side::Hub | Side::Nginx | Side::Pushpin => Some(Side::Origin),
+        Side::Hub | Side::Nginx | Side::Floor | Side::Pushpin => Some(Side::Origin),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod bare;
 mod brokers;
+mod floor;
 mod hub;
 mod inside;
 mod nginx;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 pub(crate) use self::{
     bare::{ARGUMENT as BARE, run as run_bare},
     brokers::{Broker, Brokering},
+    floor::{ARGUMENT as FLOOR, run as run_floor},
     inside::{ARGUMENT as INSIDE, run as run_inside},
     origin::{CHANNEL, Origin},
     proxy::{Held, Proxy},
@@ -50,6 +52,7 @@ impl Starter {
             Side::Nginx => Box::new(Nginx::proxy(&self.origin)?),
             Side::Nchan => Box::new(Nginx::nchan()?),
             Side::Pushpin => Box::new(Pushpin::start(&self.origin)?),
+            Side::Floor => Box::new(floor::start(&self.origin)?),
             Side::Bare => Box::new(bare::start(&self.origin)?),
             Side::Origin => Box::new(Alone::of(&self.origin)),
         };

@@ -34,6 +34,11 @@ impl Side {
                 "Debian's nginx, a worker for each core, `reuseport`, no access log, `proxy_pass` \
                  with HTTP/1.1 and `keepalive 64` to the origin"
             }
+            Self::Floor => {
+                "hyper as a proxy, in a process of its own: a runtime of tokio for each core, \
+                 `SO_REUSEPORT`, a connection to the origin for each client, no limits, no headers \
+                 added, no log"
+            }
             Self::Bare => {
                 "a process of one thread that writes the message to each socket by a blocking call; \
                  it asks the origin about each client"

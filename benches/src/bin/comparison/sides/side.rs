@@ -15,6 +15,8 @@ pub(crate) enum Side {
     Nchan,
     /// nginx with `proxy_pass`.
     Nginx,
+    /// hyper before the origin, and nothing else.
+    Floor,
     /// The loop that writes to sockets.
     Bare,
     /// The origin without anything before it.
@@ -23,7 +25,7 @@ pub(crate) enum Side {
 
 impl Side {
     /// In the order of the columns.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Inside,
         Self::NoOp,
         Self::Router,
@@ -32,6 +34,7 @@ impl Side {
         Self::Pushpin,
         Self::Nchan,
         Self::Nginx,
+        Self::Floor,
         Self::Bare,
         Self::Origin,
     ];
@@ -47,6 +50,7 @@ impl Side {
             Self::Pushpin => "pushpin",
             Self::Nchan => "nchan",
             Self::Nginx => "nginx",
+            Self::Floor => "floor",
             Self::Bare => "bare",
             Self::Origin => "origin",
         }
@@ -63,6 +67,7 @@ impl Side {
             Self::Pushpin => "Pushpin",
             Self::Nchan => "nchan",
             Self::Nginx => "nginx",
+            Self::Floor => "hyper proxy alone",
             Self::Bare => "bare write loop",
             Self::Origin => "origin alone",
         }
