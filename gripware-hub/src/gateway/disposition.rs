@@ -1,7 +1,12 @@
 //! What becomes of the origin's response: it is passed on, refused, or the client is held (GRIP 1.4,
 //! 1.7). Between the origin and the handoff.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    future::{Ready, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use gripware_core::{
@@ -14,6 +19,7 @@ use tokio::{
     sync::oneshot::{self, Receiver},
     time::timeout,
 };
+use tokio_util::either::Either;
 
 use super::{
     answer::Answer,
@@ -49,22 +55,43 @@ pub(super) struct Disposition<'a> {
     pub(super) rest: Option<Receiver<Rest>>,
 }
 
-impl Disposition<'_> {
+/// What a response is by its head.
+enum Sorted<B> {
+    /// It goes to the client.
+    Answer(Response<Answer<B>>),
+    Instruction(Head, Response<B>),
+}
+
+impl<'a> Disposition<'a> {
     /// Passes a response on, or holds the client (GRIP 1.4, 1.7).
-    pub(super) async fn make<B>(mut self, response: Response<B>) -> Outcome<B>
+    ///
+    /// What is passed on is there at once: the future of each plain request would have room for the
+    /// rest.
+    pub(super) fn make<B>(
+        mut self,
+        response: Response<B>,
+    ) -> Either<Ready<Outcome<B>>, Pin<Box<dyn Future<Output = Outcome<B>> + Send + 'a>>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        match self.decide(response).await {
-            Ok(outcome) => outcome,
+        let outcome = match self.sort(response) {
+            Ok(Sorted::Answer(response)) => {
+                self.exchange.log(response.status(), "none");
+                Outcome::Answer(response)
+            }
+            Ok(Sorted::Instruction(head, response)) => {
+                return Either::Right(Box::pin(async move {
+                    let outcome = self.obey(head, response).await;
+                    outcome.unwrap_or_else(|refused| self.refuse(&refused).into())
+                }));
+            }
             Err(refused) => self.refuse(&refused).into(),
-        }
+        };
+        Either::Left(ready(outcome))
     }
 
-    async fn decide<B>(&mut self, response: Response<B>) -> Result<Outcome<B>, Refused>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
+    /// Tells plain answers from instructions, without a look at the body.
+    fn sort<B>(&self, response: Response<B>) -> Result<Sorted<B>, Refused> {
         let (mut parts, body) = response.into_parts();
         strip_hop_by_hop(&mut parts.headers);
         if parts.status.is_informational() {
@@ -76,19 +103,17 @@ impl Disposition<'_> {
         match head.map_err(|error| wrong(&error))? {
             Head::Plain => {
                 let response = Response::from_parts(parts, Answer::Origin(body));
-                self.exchange.log(response.status(), "none");
-                Ok(Outcome::Answer(response))
+                Ok(Sorted::Answer(response))
             }
             Head::Held(instruction)
                 if instruction.mode().is_none() && instruction.next().is_none() =>
             {
                 let response = head_of(&instruction).map(|()| Answer::Origin(body));
-                self.exchange.log(response.status(), "none");
-                Ok(Outcome::Answer(response))
+                Ok(Sorted::Answer(response))
             }
-            // In a box, since the future of each plain request would have room for it.
             head @ (Head::Held(_) | Head::InBody) => {
-                Box::pin(self.obey(head, Response::from_parts(parts, body))).await
+                let response = Response::from_parts(parts, body);
+                Ok(Sorted::Instruction(head, response))
             }
             _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
         }

@@ -52,13 +52,13 @@ use crate::{
 pub(super) struct Client<S> {
     pub(super) gateway: Arc<Gateway<S>>,
     pub(super) origin: S,
-    pub(super) peer: Peer,
+    pub(super) peer: Arc<Peer>,
     /// Where the handoff of a hold goes; `None` on HTTP/2, where a hold does not end the connection.
     pub(super) slot: Option<Arc<HandoffSlot>>,
 }
 
 /// The client of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Peer {
     at: Option<SocketAddr>,
     text: Option<Arc<str>>,
@@ -131,7 +131,7 @@ impl<S: Origin> Service<Request<Incoming>> for Client<S> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (gateway, origin) = (Arc::clone(&self.gateway), self.origin.clone());
-        let (peer, slot) = (self.peer.clone(), self.slot.clone());
+        let (peer, slot) = (Arc::clone(&self.peer), self.slot.clone());
         Box::pin(async move {
             match forward(&gateway, origin, &peer, slot.as_ref(), request).await {
                 Outcome::Answer(response) => {
@@ -229,7 +229,9 @@ async fn forward<S: Origin>(
         return response.into();
     };
     let replay = ReplayRequest::new(&parts, Bytes::new());
-    ClientAddr::insert(peer.at, &mut parts.extensions);
+    if origin.sees_extensions() {
+        ClientAddr::insert(peer.at, &mut parts.extensions);
+    }
     holder.signature().write(&mut parts.headers);
     if let Some(protocol) = other.filter(|_| incoming.is_end_stream()) {
         let request = Passing {
@@ -249,8 +251,9 @@ async fn forward<S: Origin>(
     let silence = Silence::new(limit);
     let body = body.with_silence(silence.clone());
     let answered = {
+        let mut request = Request::from_parts(parts, body);
         // Pinned here: whoever took it by value would have room for it twice.
-        let answer = pin!(origin.send(Request::from_parts(parts, body)));
+        let answer = pin!(origin.send(&mut request));
         Silence::within(silence.as_deref(), answer).await
     };
     let response = match answered {

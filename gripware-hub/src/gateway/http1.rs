@@ -48,7 +48,7 @@ pub(super) async fn serve<S: Origin>(
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer: Peer::new(peer, is_tls, &gateway.shares),
+        peer: Arc::new(Peer::new(peer, is_tls, &gateway.shares)),
         slot: Some(Arc::clone(&slot)),
     };
     let options = &gateway.options;

@@ -40,7 +40,7 @@ pub(super) async fn serve<S: Origin>(
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer: Peer::new(peer, is_tls, &gateway.shares),
+        peer: Arc::new(Peer::new(peer, is_tls, &gateway.shares)),
         slot: None,
     };
     let options = &gateway.options;

@@ -68,7 +68,7 @@ pub(super) async fn ask<S: Origin>(
     }
     gateway.holder.signature().write(headers);
     ClientAddr::insert(exchange.peer, &mut parts.extensions);
-    let request = Request::from_parts(parts, Body::whole(Bytes::new()));
+    let mut request = Request::from_parts(parts, Body::whole(Bytes::new()));
     let limit = gateway.holder.settings().origin_idle_timeout;
     let silence = Silence::new(limit);
     let answer = async {
@@ -77,7 +77,7 @@ pub(super) async fn ask<S: Origin>(
                 .await?
                 .map(|body| Counted::new(body, in_progress, limit).boxed_unsync()),
             _ => origin
-                .send(request)
+                .send(&mut request)
                 .await?
                 .map(|body| Counted::new(body, in_progress, limit).boxed_unsync()),
         })

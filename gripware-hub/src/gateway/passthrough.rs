@@ -51,7 +51,8 @@ async fn serve_connection(accepted: Accepted, app: impl Origin, stop: Cancellati
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::passing);
         ClientAddr::insert(accepted.peer, request.extensions_mut());
-        app.clone().send(request)
+        let app = app.clone();
+        async move { app.send(&mut request).await }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Without a clock the head of a request may take for ever.

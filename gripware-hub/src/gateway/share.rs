@@ -97,7 +97,8 @@ pub(super) async fn enter(share: Option<Arc<Share>>) -> Result<Option<InProgress
     let permits = Arc::clone(&share.permits);
     let permit = match Arc::clone(&permits).try_acquire_owned() {
         Ok(permit) => permit,
-        Err(_) => match timeout(LINE_TIMEOUT, permits.acquire_owned()).await {
+        // In a box, since the future of each request would have room for it.
+        Err(_) => match Box::pin(timeout(LINE_TIMEOUT, permits.acquire_owned())).await {
             Ok(Ok(permit)) => permit,
             // Nobody closes it.
             Ok(Err(_)) | Err(_) => return Err(Busy),

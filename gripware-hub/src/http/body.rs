@@ -5,14 +5,14 @@ mod lent;
 
 use std::{
     error::Error,
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -31,6 +31,13 @@ use super::{
 /// what passes, of up to 100 000 bytes, until the answer is there. Nothing else is copied.
 pub struct Body {
     kind: Kind,
+}
+
+/// Takes a request from where it stands, and leaves an empty one.
+///
+/// Futures that send a request refer to it: each that had it by value would have room for it, twice.
+pub(crate) fn take(request: &mut Request<Body>) -> Request<Body> {
+    mem::replace(request, Request::new(Body::whole(Bytes::new())))
 }
 
 enum Kind {
@@ -151,7 +158,7 @@ impl Drop for Client {
         }
         if let (Some(back), Some(incoming)) = (self.back.take(), self.incoming.take()) {
             let rest = Rest {
-                taken: std::mem::take(&mut self.taken),
+                taken: mem::take(&mut self.taken),
                 length: self.length,
                 incoming,
             };
@@ -172,7 +179,7 @@ impl http_body::Body for Body {
         let client = match &mut self.get_mut().kind {
             Kind::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
             Kind::Whole(bytes) => {
-                let frame = Frame::data(std::mem::take(bytes));
+                let frame = Frame::data(mem::take(bytes));
                 return Poll::Ready(Some(Ok(frame)));
             }
             Kind::Client(client) => client,

@@ -195,7 +195,7 @@ async fn exchange(origin: impl Origin, mut request: Request<Bytes>, limit: usize
         // In the same process nobody would derive it from the body.
         headers.insert(CONTENT_LENGTH, length.into());
     }
-    let response = origin.send(request.map(Body::whole)).await?;
+    let response = origin.send(&mut request.map(Body::whole)).await?;
     let (mut parts, body) = response.into_parts();
     // Nobody asked for a compressed answer, but some origins compress all that they say.
     let codings = ContentCoding::take(&mut parts.headers);

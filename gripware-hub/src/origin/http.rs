@@ -24,7 +24,10 @@ use super::{
     kept::{KeptBody, KeptConnections},
     per_runtime::PerRuntime,
 };
-use crate::http::{body::Body, header_count::MAX_HEADERS};
+use crate::http::{
+    body::{Body, take},
+    header_count::MAX_HEADERS,
+};
 
 /// An application behind an HTTP address, over HTTP/1.1 connections that are kept for the next
 /// request.
@@ -67,10 +70,10 @@ impl HttpOrigin {
         }
     }
 
-    /// Sends a request, with its path below that of the address.
+    /// Takes a request and sends it, with its path below that of the address.
     pub(crate) async fn send(
         &self,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<KeptBody>, OriginError> {
         let address = &self.shared.address;
         *request.version_mut() = Version::HTTP_11;
@@ -82,7 +85,7 @@ impl HttpOrigin {
         if !request.body().is_whole() || request.headers().contains_key(UPGRADE) {
             *request.uri_mut() = address.resolve(request.uri())?;
             // In a box, since the future of each request would have room for it.
-            let answer = Box::pin(self.client().request(request));
+            let answer = Box::pin(self.client().request(take(request)));
             return match answer.await {
                 Ok(response) => Ok(response.map(KeptBody::driven)),
                 Err(error) if error.is_connect() => Err(OriginError::Unreached(error.into())),
@@ -119,9 +122,9 @@ impl Service<Request<Body>> for HttpOrigin {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = self.clone();
-        Box::pin(async move { origin.send(request).await })
+        Box::pin(async move { origin.send(&mut request).await })
     }
 }
 

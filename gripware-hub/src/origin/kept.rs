@@ -39,7 +39,10 @@ use tokio::{
 use tower_service::Service as _;
 
 use super::{OriginError, connect::Connector, early_answer::EarlyAnswer, per_runtime::PerRuntime};
-use crate::http::{body::Body, header_count::MAX_HEADERS};
+use crate::http::{
+    body::{Body, take},
+    header_count::MAX_HEADERS,
+};
 
 /// The connections of one origin, those that are idle. The one that was used last is used next.
 ///
@@ -84,7 +87,7 @@ impl KeptConnections {
         })
     }
 
-    /// Sends a request whose body is whole, in origin form.
+    /// Takes a request whose body is whole, in origin form, and sends it.
     ///
     /// Dropping the future, or the body of the answer before its end, closes the connection.
     ///
@@ -93,7 +96,7 @@ impl KeptConnections {
     /// send is sent on another one; no other is sent twice.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<KeptBody>, OriginError> {
         loop {
             let home = self.idle.here(Mutex::default);
@@ -108,7 +111,7 @@ impl KeptConnections {
                     return Ok(response.map(|incoming| KeptBody { incoming, kept }));
                 }
                 Err(mut error) => match error.take_message().filter(|_| is_reused) {
-                    Some(unsent) => request = unsent,
+                    Some(unsent) => *request = unsent,
                     None => return Err(OriginError::Failed(error.into_error().into())),
                 },
             }
@@ -255,9 +258,9 @@ impl Exchange {
     /// Sends a request and drives the connection until the head of the answer is there.
     async fn ask(
         &mut self,
-        request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let answer = self.sender.try_send_request(request);
+        let answer = self.sender.try_send_request(take(request));
         let mut answer = pin!(answer);
         poll_fn(|cx| {
             poll(&mut self.connection, cx);

@@ -14,16 +14,24 @@ use http::{Extensions, Request, Response};
 use tower_service::Service;
 
 use super::OriginError;
-use crate::http::{BoxError, body::Body};
+use crate::http::{
+    BoxError,
+    body::{Body, take},
+};
 
 /// The application, as any tower service that can be one.
 pub(crate) trait Origin: Clone + Send + 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
-    /// Waits until the service is ready, and hands it the request.
+    /// Whether a service may see the extensions of a request. Where all is at addresses none are made.
+    fn sees_extensions(&self) -> bool {
+        true
+    }
+
+    /// Waits until the service is ready, takes the request and hands it to the service.
     fn send(
         self,
-        request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> impl Future<Output = Result<Response<Self::Body>, OriginError>> + Send;
 }
 
@@ -37,11 +45,11 @@ where
 {
     type Body = B;
 
-    async fn send(mut self, request: Request<Body>) -> Result<Response<B>, OriginError> {
+    async fn send(mut self, request: &mut Request<Body>) -> Result<Response<B>, OriginError> {
         let failed = |error: S::Error| OriginError::from(error.into());
         let work = pin!(async move {
             poll_fn(|cx| self.poll_ready(cx)).await.map_err(failed)?;
-            let answering = self.call(request);
+            let answering = self.call(take(request));
             // A service may count itself as busy until it is dropped.
             drop(self);
             answering.await.map_err(failed)

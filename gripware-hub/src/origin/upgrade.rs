@@ -26,7 +26,8 @@ pub(crate) async fn send_within(
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::passing);
         request.extensions_mut().extend(extensions.clone());
-        origin.clone().send(request)
+        let origin = origin.clone();
+        async move { origin.send(&mut request).await }
     });
     let serving = server::conn::http1::Builder::new()
         .max_headers(MAX_HEADERS)

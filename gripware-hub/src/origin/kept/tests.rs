@@ -77,7 +77,7 @@ fn request(method: &str, path: &str) -> Request<Body> {
 }
 
 async fn read(kept: &Arc<KeptConnections>, method: &str, path: &str) -> Bytes {
-    let answer = kept.send(request(method, path)).await.unwrap();
+    let answer = kept.send(&mut request(method, path)).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     answer.into_body().collect().await.unwrap().to_bytes()
 }
@@ -90,7 +90,7 @@ async fn a_connection_is_used_again_once_its_answer_has_been_read() {
         assert_eq!(read(&kept, "HEAD", path).await, "");
     }
     // One that was not asked for its body, which is there.
-    drop(kept.send(request("GET", "/")).await.unwrap());
+    drop(kept.send(&mut request("GET", "/")).await.unwrap());
     assert_eq!(read(&kept, "GET", "/").await, "ok");
     drop(kept);
     assert_eq!(sees.recv().await, Some(Seen::Opened));
@@ -115,7 +115,7 @@ async fn a_connection_whose_origin_has_closed_it_is_not_used_again() {
 #[tokio::test]
 async fn an_answer_that_is_not_read_to_its_end_costs_its_connection() {
     let (kept, mut sees) = origin(Duration::from_secs(60)).await;
-    let mut answer = kept.send(request("GET", "/large")).await.unwrap();
+    let mut answer = kept.send(&mut request("GET", "/large")).await.unwrap();
     let begun = answer.body_mut().frame().await.unwrap().unwrap();
     assert_eq!(begun.into_data().unwrap(), "ok");
     drop(answer);
@@ -145,7 +145,7 @@ async fn where_nobody_listens_there_is_no_connection() {
     let address: OriginAddress = address.parse().unwrap();
     let connector = Connector::new(&address, Duration::from_secs(5));
     let kept = KeptConnections::new(connector, address.uri(), Duration::from_secs(60));
-    let error = kept.send(request("GET", "/")).await.unwrap_err();
+    let error = kept.send(&mut request("GET", "/")).await.unwrap_err();
     assert!(matches!(error, OriginError::Unreached(_)), "{error:?}");
 }
 
@@ -213,7 +213,9 @@ async fn a_whole_body_goes_with_its_head_over_a_connection_that_is_used_again() 
     });
     for body in [Bytes::from_static(b"turn"), large] {
         let request = Request::post("/").header("Content-Length", body.len());
-        let answer = kept.send(request.body(Body::whole(body)).unwrap()).await;
+        let answer = kept
+            .send(&mut request.body(Body::whole(body)).unwrap())
+            .await;
         let read = answer.unwrap().into_body().collect().await.unwrap();
         assert_eq!(read.to_bytes(), "ok");
     }

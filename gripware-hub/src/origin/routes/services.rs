@@ -58,6 +58,10 @@ impl RouteServices {
         self
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<NamedService> {
         self.by_name.get(name).cloned()
     }
@@ -68,13 +72,13 @@ impl NamedService {
         // Cloned for each request. A service need not be `Sync`.
         let service = Mutex::new(service);
         let runtime = Handle::try_current().ok();
-        Self(Arc::new(move |request| {
+        Self(Arc::new(move |mut request| {
             let service = service
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
             let sending = async move {
-                let response = service.send(request).await?;
+                let response = service.send(&mut request).await?;
                 Ok(response.map(|body| Either::Right(body.map_err(Into::into).boxed_unsync())))
             };
             match &runtime {

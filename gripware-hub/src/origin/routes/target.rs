@@ -1,7 +1,6 @@
 //! The origins of a route, which take turns.
 
 use std::{
-    pin::pin,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +18,7 @@ use super::{
     services::{NamedService, RouteBody, RouteServices},
 };
 use crate::{
-    http::body::{Body, Lent},
+    http::body::{Body, Lent, take},
     origin::{HttpOrigin, OriginError},
     ws::extensions,
 };
@@ -109,17 +108,17 @@ impl Targets {
         Ok(targets)
     }
 
-    /// Sends a request to the next origin, and where that refuses the connection to the one after it.
-    /// Nothing is sent twice that an origin can have seen.
+    /// Takes a request and sends it to the next origin, and where that refuses the connection to the one
+    /// after it. Nothing is sent twice that an origin can have seen.
     pub(super) async fn send(
         &self,
-        request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<RouteBody>, OriginError> {
         if let [only] = &*self.list {
             return only.send(request).await;
         }
         // In a box, since the future of each request to a single origin would have room for it.
-        Box::pin(self.send_in_turn(request)).await
+        Box::pin(self.send_in_turn(take(request))).await
     }
 
     async fn send_in_turn(
@@ -130,8 +129,8 @@ impl Targets {
         let mut unreached = OriginError::Ended;
         for target in self.in_turn() {
             let (lent, back) = Lent::of(body);
-            let request = Request::from_parts(parts.clone(), lent);
-            match target.send(request).await {
+            let mut request = Request::from_parts(parts.clone(), lent);
+            match target.send(&mut request).await {
                 Err(error @ OriginError::Unreached(_)) => {
                     target.leave_out();
                     let Some(unread) = back.take() else {
@@ -180,32 +179,35 @@ impl Target {
         })
     }
 
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<RouteBody>, OriginError> {
+    /// Takes a request and sends it.
+    async fn send(&self, request: &mut Request<Body>) -> Result<Response<RouteBody>, OriginError> {
         if self.is_untrusted {
             let headers = request.headers_mut();
             headers.remove(GRIP_SIG);
             headers.remove(GRIP_FEATURE);
             extensions::remove_grip(headers);
         }
-        let answering = pin!(async {
-            match &self.application {
-                Application::At(origin) => {
-                    let response = origin.send(request).await?;
-                    Ok(response.map(Either::Left))
-                }
-                Application::Named(service) => service.send(request).await,
-            }
-        });
         let mut response = match self.timeout {
-            Some(limit) => timeout(limit, answering)
+            // In a box, since the future of each request without a limit would have room for it.
+            Some(limit) => Box::pin(timeout(limit, self.ask(request)))
                 .await
                 .unwrap_or(Err(OriginError::TimedOut { limit }))?,
-            None => answering.await?,
+            None => self.ask(request).await?,
         };
         if self.is_untrusted {
             without_instructions(&mut response)?;
         }
         Ok(response)
+    }
+
+    async fn ask(&self, request: &mut Request<Body>) -> Result<Response<RouteBody>, OriginError> {
+        match &self.application {
+            Application::At(origin) => {
+                let response = origin.send(request).await?;
+                Ok(response.map(Either::Left))
+            }
+            Application::Named(service) => service.send(take(request)).await,
+        }
     }
 
     fn leave_out(&self) {
