@@ -1,6 +1,6 @@
 //! What waits for a client to read it: the queue whose bound makes a slow consumer of a client.
 
-use std::{collections::VecDeque, io::IoSlice, sync::Arc};
+use std::{collections::VecDeque, io::IoSlice, mem, sync::Arc};
 
 use bytes::{Buf, Bytes};
 
@@ -9,14 +9,58 @@ use crate::metrics::Gauge;
 /// How many pieces are gathered into one write.
 const MAX_SLICES: usize = 64;
 
-/// The queue of one client. Empty it keeps no memory.
+/// The queue of one client. Empty, and with one piece, it has no memory of its own.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    pieces: VecDeque<Piece>,
+    pieces: Pieces,
     bytes: usize,
     messages: usize,
     /// The bytes of all queues of the shard.
     total: Arc<Gauge>,
+}
+
+/// Most clients get one piece and have taken it before the next comes.
+#[derive(Debug)]
+enum Pieces {
+    None,
+    One(Piece),
+    /// At least one.
+    Many(VecDeque<Piece>),
+}
+
+impl Pieces {
+    fn push(&mut self, piece: Piece) {
+        *self = match mem::replace(self, Self::None) {
+            Self::None => Self::One(piece),
+            Self::One(first) => Self::Many([first, piece].into()),
+            Self::Many(mut all) => {
+                all.push_back(piece);
+                Self::Many(all)
+            }
+        };
+    }
+
+    fn first_mut(&mut self) -> Option<&mut Piece> {
+        match self {
+            Self::None => None,
+            Self::One(piece) => Some(piece),
+            Self::Many(all) => all.front_mut(),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Piece> {
+        match mem::replace(self, Self::None) {
+            Self::None => None,
+            Self::One(piece) => Some(piece),
+            Self::Many(mut all) => {
+                let first = all.pop_front();
+                if !all.is_empty() {
+                    *self = Self::Many(all);
+                }
+                first
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -31,7 +75,7 @@ impl Outbox {
     /// An empty queue, whose bytes are counted in `total` too.
     pub(super) fn new(total: Arc<Gauge>) -> Self {
         Self {
-            pieces: VecDeque::new(),
+            pieces: Pieces::None,
             bytes: 0,
             messages: 0,
             total,
@@ -45,7 +89,7 @@ impl Outbox {
         self.total.add(bytes.len());
         self.bytes += bytes.len();
         self.messages += messages as usize;
-        self.pieces.push_back(Piece {
+        self.pieces.push(Piece {
             bytes,
             messages,
             is_begun: false,
@@ -53,7 +97,7 @@ impl Outbox {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        matches!(self.pieces, Pieces::None)
     }
 
     /// How many bytes wait.
@@ -66,14 +110,19 @@ impl Outbox {
         self.messages
     }
 
-    /// The next pieces, to be written at once.
-    pub(super) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
+    /// Gathers the next pieces for one write.
+    pub(super) fn gather<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
+        let all = match &self.pieces {
+            Pieces::None => return write(&[]),
+            Pieces::One(piece) => return write(&[IoSlice::new(&piece.bytes)]),
+            Pieces::Many(all) => all,
+        };
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let pairs = slices.iter_mut().zip(&self.pieces);
+        let pairs = slices.iter_mut().zip(all);
         let count = pairs
             .map(|(slice, piece)| *slice = IoSlice::new(&piece.bytes))
             .count();
-        (slices, count)
+        write(slices.get(..count).unwrap_or_default())
     }
 
     /// Forgets what has been written.
@@ -81,7 +130,7 @@ impl Outbox {
         let written = count.min(self.bytes);
         self.total.sub(written);
         self.bytes -= written;
-        while let Some(piece) = self.pieces.front_mut() {
+        while let Some(piece) = self.pieces.first_mut() {
             if count < piece.bytes.len() {
                 piece.bytes.advance(count);
                 piece.is_begun |= count > 0;
@@ -89,26 +138,25 @@ impl Outbox {
             }
             count -= piece.bytes.len();
             self.messages = self.messages.saturating_sub(piece.messages as usize);
-            self.pieces.pop_front();
+            self.pieces.pop();
         }
-        self.pieces = VecDeque::new();
     }
 
     /// Drops everything.
     pub(super) fn clear(&mut self) {
         self.total.sub(self.bytes);
         (self.bytes, self.messages) = (0, 0);
-        self.pieces = VecDeque::new();
+        self.pieces = Pieces::None;
     }
 
     /// Drops what has not been begun. Returns the number of messages dropped.
     pub(super) fn clear_unbegun(&mut self) -> usize {
         let before = self.messages;
-        let begun = self.pieces.pop_front().filter(|piece| piece.is_begun);
+        let begun = self.pieces.pop().filter(|piece| piece.is_begun);
         self.clear();
         if let Some(piece) = begun {
             self.push(piece.bytes, piece.messages);
-            if let Some(piece) = self.pieces.front_mut() {
+            if let Some(piece) = self.pieces.first_mut() {
                 piece.is_begun = true;
             }
         }
@@ -127,12 +175,8 @@ mod tests {
     use super::*;
 
     fn gathered(outbox: &Outbox) -> String {
-        let (slices, count) = outbox.slices();
-        let all: Vec<u8> = slices
-            .iter()
-            .take(count)
-            .flat_map(|it| it.to_vec())
-            .collect();
+        let all: Vec<u8> =
+            outbox.gather(|slices| slices.iter().flat_map(|it| it.to_vec()).collect());
         String::from_utf8(all).unwrap()
     }
 

@@ -72,9 +72,9 @@ impl Shard {
                 state.has_dropped = false;
                 break connection.with_waker(|cx| Pin::new(&mut *wire).poll_flush(cx));
             }
-            let (slices, count) = outbox.slices();
-            let slices = slices.get(..count).unwrap_or_default();
-            match connection.with_waker(|cx| wire.try_write(slices, cx)) {
+            let written =
+                outbox.gather(|slices| connection.with_waker(|cx| wire.try_write(slices, cx)));
+            match written {
                 Ok(0) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     outbox.written(count);
