@@ -6,10 +6,13 @@
 //! the client: whoever gets a megabyte of data sends window updates for it, and whoever asks a
 //! thousand times gives a thousand priorities.
 
+mod buckets;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::buckets::{Buckets, Flood};
 use super::frame_scanner::{FrameHead, FrameScanner};
 
 const END_STREAM: u8 = 0x1;
@@ -19,116 +22,12 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const CONTINUATION: u8 = 9;
 
-/// A kind of frame that is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Flood {
-    #[error("a flood of SETTINGS")]
-    Settings,
-    #[error("a flood of PING")]
-    Ping,
-    #[error("a flood of WINDOW_UPDATE")]
-    WindowUpdate,
-    #[error("a flood of RST_STREAM (rapid reset)")]
-    Reset,
-    #[error("a flood of empty DATA")]
-    EmptyData,
-    #[error("a flood of CONTINUATION")]
-    Continuation,
-    /// PRIORITY, and frames of no meaning here: both are ignored.
-    #[error("a flood of PRIORITY or of unknown frames")]
-    Ignored,
-}
-
-/// How many frames of a kind may come: so many at once, and then more with time, with each request,
-/// and with each head and each piece of data that the hub answers with.
-#[derive(Clone, Copy, Debug)]
-struct Allowance {
-    flood: Flood,
-    burst: u64,
-    per_second: u64,
-    per_request: u64,
-    per_answer: u64,
-    per_data: u64,
-}
-
-impl Allowance {
-    /// A tenfold and more of what browsers, curl, gRPC and load balancers were seen to send. The
-    /// burst of resets is added to: whoever leaves a page resets all its streams.
-    const ALL: [Self; 7] = {
-        use Flood::{Continuation, EmptyData, Ignored, Ping, Reset, Settings, WindowUpdate};
-        [
-            Self::of(Settings, 50, 5, [0, 0, 0]),
-            // gRPC measures the line with a ping for each round trip while data comes.
-            Self::of(Ping, 200, 20, [0, 1, 1]),
-            // One for the stream and one for the connection, for each piece of data, and for each
-            // request where the client enlarges windows.
-            Self::of(WindowUpdate, 400, 100, [4, 0, 4]),
-            // What was answered may be left. Through a proxy all its clients share a connection.
-            Self::of(Reset, 100, 30, [0, 1, 0]),
-            Self::of(EmptyData, 100, 10, [1, 0, 0]),
-            // A head of 64 KiB has three of them.
-            Self::of(Continuation, 64, 10, [8, 0, 0]),
-            Self::of(Ignored, 200, 20, [4, 0, 0]),
-        ]
-    };
-
-    const fn of(flood: Flood, burst: u64, per_second: u64, credit: [u64; 3]) -> Self {
-        let [per_request, per_answer, per_data] = credit;
-        Self {
-            flood,
-            burst,
-            per_second,
-            per_request,
-            per_answer,
-            per_data,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Bucket {
-    allowance: Allowance,
-    /// In thousandths, since time is counted in milliseconds.
-    tokens: u64,
-}
-
-impl Bucket {
-    const TOKEN: u64 = 1000;
-    /// Bound of what may be saved up by requests and answers: as many updates as a window of 1 MiB
-    /// may be taken in, by pieces of 16 bytes.
-    const MOST: u64 = 65_536 * Self::TOKEN;
-
-    fn fill(&mut self, elapsed: Duration) {
-        let burst = self.allowance.burst * Self::TOKEN;
-        if self.tokens < burst {
-            let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            let more = millis.saturating_mul(self.allowance.per_second);
-            self.tokens = self.tokens.saturating_add(more).min(burst);
-        }
-    }
-
-    fn credit(&mut self, count: u64) {
-        self.tokens = self.tokens.saturating_add(count * Self::TOKEN);
-        self.tokens = self
-            .tokens
-            .min(Self::MOST.max(self.allowance.burst * Self::TOKEN));
-    }
-
-    fn take(&mut self) -> Result<(), Flood> {
-        self.tokens = self
-            .tokens
-            .checked_sub(Self::TOKEN)
-            .ok_or(self.allowance.flood)?;
-        Ok(())
-    }
-}
-
 /// Counts the frames of one connection, in both directions. It is handed time and bytes.
 #[derive(Debug)]
 pub(super) struct FrameMeter {
     client: FrameScanner,
     server: FrameScanner,
-    buckets: [Bucket; 7],
+    buckets: Buckets,
     filled: Instant,
     /// When a head of a request began that is not whole yet.
     head_since: Option<Instant>,
@@ -143,19 +42,10 @@ pub(super) struct FrameMeter {
 impl FrameMeter {
     /// `streams` is how many the client may have open.
     pub(super) fn new(streams: u32, now: Instant) -> Self {
-        let buckets = Allowance::ALL.map(|mut allowance| {
-            if allowance.flood == Flood::Reset {
-                allowance.burst += 2 * u64::from(streams);
-            }
-            Bucket {
-                allowance,
-                tokens: allowance.burst * Bucket::TOKEN,
-            }
-        });
         Self {
             client: FrameScanner::of_client(),
             server: FrameScanner::of_server(),
-            buckets,
+            buckets: Buckets::new(streams),
             filled: now,
             head_since: None,
             is_in_head: false,
@@ -173,7 +63,7 @@ impl FrameMeter {
         let elapsed = now.saturating_duration_since(self.filled);
         if elapsed >= Duration::from_millis(1) {
             self.filled = now;
-            self.buckets.iter_mut().for_each(|it| it.fill(elapsed));
+            self.buckets.fill(elapsed);
         }
         let Self {
             client,
@@ -191,14 +81,10 @@ impl FrameMeter {
             }
             if head.kind == HEADERS {
                 *last_stream = head.stream.max(*last_stream);
-                for bucket in &mut *buckets {
-                    bucket.credit(bucket.allowance.per_request);
-                }
+                buckets.credit_request();
             }
             if let Some(flood) = kind_of(head) {
-                let bucket = buckets.iter_mut().find(|it| it.allowance.flood == flood);
-                let taken = bucket.map_or(Ok(()), Bucket::take);
-                counted = counted.and(taken);
+                counted = counted.and(buckets.take(flood));
             }
         });
         let is_unfinished =
@@ -213,14 +99,10 @@ impl FrameMeter {
         let Self {
             server, buckets, ..
         } = self;
-        server.scan(bytes, |head| {
-            for bucket in &mut *buckets {
-                bucket.credit(match head.kind {
-                    HEADERS => bucket.allowance.per_answer,
-                    DATA => bucket.allowance.per_data,
-                    _ => 0,
-                });
-            }
+        server.scan(bytes, |head| match head.kind {
+            HEADERS => buckets.credit_answer(),
+            DATA => buckets.credit_data(),
+            _ => {}
         });
     }
 
