@@ -156,9 +156,15 @@ impl ClientConn {
     }
 }
 
-/// A server that goes on with a connection after a hold.
+/// A server that goes on with a connection after a hold. All clients that it may get back refer to it,
+/// and none has anything of its own for that.
 pub(crate) trait ResumeHttp: Send + Sync + fmt::Debug {
-    fn resume_http(&self, socket: DetachedSocket, unread: Bytes);
+    fn resume_http(
+        self: Arc<Self>,
+        socket: DetachedSocket,
+        peer: Option<SocketAddr>,
+        unread: Bytes,
+    );
 }
 
 /// How the bytes of a stream are framed on its connection.

@@ -17,7 +17,7 @@ use super::{
     linger::linger,
     progress::StallTimer,
     rewind::Rewind,
-    server::{Connected, Gateway, Returning},
+    server::{Connected, Gateway},
 };
 use crate::{
     handoff::ClientConn, http::header_count::MAX_HEADERS, log::TARGET, origin::Origin,
@@ -39,16 +39,12 @@ pub(super) async fn serve<S: Origin>(
     prefix: Bytes,
     connected: Connected,
 ) {
-    let Connected {
-        peer,
-        is_tls,
-        permit,
-    } = connected;
+    let Connected { peer, permit } = connected;
     let slot = Arc::new(HandoffSlot::new(gateway.options.answer_timeout));
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer: Arc::new(Peer::new(peer, is_tls, &gateway.shares)),
+        peer: Arc::new(Peer::new(peer, gateway.options.is_tls(), &gateway.shares)),
         slot: Some(Arc::clone(&slot)),
     };
     let options = &gateway.options;
@@ -112,14 +108,7 @@ pub(super) async fn serve<S: Origin>(
         return;
     };
     let holder = Arc::clone(&gateway.holder);
-    let resume_http = (handoff.keep_alive && !is_stopping).then(|| {
-        let returning = Returning {
-            gateway,
-            peer,
-            is_tls,
-        };
-        Arc::new(returning) as Arc<_>
-    });
+    let resume_http = (handoff.keep_alive && !is_stopping).then_some(gateway as Arc<_>);
     let conn = ClientConn {
         socket,
         unread,

@@ -34,13 +34,12 @@ pub(super) async fn serve<S: Origin>(
 ) {
     let Connected {
         peer,
-        is_tls,
         permit: _permit,
     } = connected;
     let client = Client {
         origin: gateway.origin(),
         gateway: Arc::clone(&gateway),
-        peer: Arc::new(Peer::new(peer, is_tls, &gateway.shares)),
+        peer: Arc::new(Peer::new(peer, gateway.options.is_tls(), &gateway.shares)),
         slot: None,
     };
     let options = &gateway.options;

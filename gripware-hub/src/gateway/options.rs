@@ -92,3 +92,13 @@ setting::settings! {
         max_connections: Limit = none "as many as the system allows", at least 1, at most 100_000_000;
     }
 }
+
+impl Options {
+    /// Whether clients come over TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+}

@@ -37,7 +37,6 @@ pub(crate) struct Gateway<S> {
 /// A connection that is being served, but for its socket.
 pub(super) struct Connected {
     pub(super) peer: Option<SocketAddr>,
-    pub(super) is_tls: bool,
     /// Held for as long as the connection counts.
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
@@ -117,11 +116,7 @@ async fn receive<S: Origin>(gateway: Arc<Gateway<S>>, accepted: Accepted) {
     let Some(Some(begun)) = begun.await else {
         return;
     };
-    let connected = Connected {
-        peer,
-        is_tls: begun.is_tls,
-        permit,
-    };
+    let connected = Connected { peer, permit };
     if begun.prefix == PREFACE[..] {
         http2::serve(gateway, begun.socket, begun.prefix, connected).await;
     } else {
@@ -132,7 +127,6 @@ async fn receive<S: Origin>(gateway: Arc<Gateway<S>>, accepted: Accepted) {
 /// A connection whose first bytes are there.
 struct Begun {
     socket: Socket,
-    is_tls: bool,
     prefix: Bytes,
 }
 
@@ -161,49 +155,30 @@ async fn begin(options: &Options, mut socket: Socket) -> Option<Begun> {
     timeout(limit, reading).await.ok()??;
     Some(Begun {
         socket,
-        #[cfg(feature = "tls")]
-        is_tls: options.tls.is_some(),
-        #[cfg(not(feature = "tls"))]
-        is_tls: false,
         prefix: Bytes::copy_from_slice(read.get(..length).unwrap_or_default()),
     })
 }
 
-/// Serves the next request on a connection that was held.
-pub(super) struct Returning<S> {
-    pub(super) gateway: Arc<Gateway<S>>,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) is_tls: bool,
-}
-
-impl<S: Origin> ResumeHttp for Returning<S> {
-    fn resume_http(&self, socket: DetachedSocket, unread: Bytes) {
-        let gateway = Arc::clone(&self.gateway);
-        let (peer, is_tls) = (self.peer, self.is_tls);
-        self.gateway.server.spawn(async move {
+impl<S: Origin> ResumeHttp for Gateway<S> {
+    fn resume_http(
+        self: Arc<Self>,
+        socket: DetachedSocket,
+        peer: Option<SocketAddr>,
+        unread: Bytes,
+    ) {
+        let gateway = Arc::clone(&self);
+        self.server.spawn(async move {
             let server = &gateway.server;
             // It counts again, and waits like one that is new.
             let permit = server.stop().run_until_cancelled(server.permit());
             let Some(permit) = permit.await else {
                 return;
             };
-            let connected = Connected {
-                peer,
-                is_tls,
-                permit,
-            };
+            let connected = Connected { peer, permit };
             // Here, since the socket has to be in the reactor of this runtime.
             if let Ok(socket) = Socket::attach(socket) {
                 http1::serve(gateway, socket, unread, connected).await;
             }
         });
-    }
-}
-
-impl<S> fmt::Debug for Returning<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Returning")
-            .field("peer", &self.peer)
-            .finish_non_exhaustive()
     }
 }

@@ -73,7 +73,7 @@ impl Shard {
         if let (Some(wire), Some(resume_http)) = (wire, resume_http)
             && let Ok(wire) = wire.detach()
         {
-            resume_http.resume_http(wire, unread);
+            resume_http.resume_http(wire, connection.peer, unread);
         }
     }
 

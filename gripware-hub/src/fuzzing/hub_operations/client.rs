@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
@@ -294,7 +295,7 @@ fn read_some(
 struct Back(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl ResumeHttp for Back {
-    fn resume_http(&self, socket: DetachedSocket, unread: Bytes) {
+    fn resume_http(self: Arc<Self>, socket: DetachedSocket, _: Option<SocketAddr>, unread: Bytes) {
         let DetachedSocket::Other(mut socket) = socket else {
             panic!("it was none of TCP");
         };

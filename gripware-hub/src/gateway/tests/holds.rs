@@ -46,7 +46,7 @@ async fn a_stream_hold_leaves_http_and_its_connection_can_be_used_again() {
         socket.write_all(b"3\r\nnew\r\n0\r\n\r\n").await.unwrap();
         assert_eq!(client.until("0\r\n\r\n").await, "3\r\nnew\r\n0\r\n\r\n");
         let resume_http = line.resume_http.expect("the connection stays");
-        resume_http.resume_http(socket.detach().unwrap(), line.unread);
+        resume_http.resume_http(socket.detach().unwrap(), None, line.unread);
         client
             .send("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             .await;
@@ -84,7 +84,7 @@ async fn a_response_hold_keeps_what_was_pipelined_behind_it() {
         socket.write_all(&answer).await.unwrap();
         line.resume_http
             .unwrap()
-            .resume_http(socket.detach().unwrap(), line.unread);
+            .resume_http(socket.detach().unwrap(), None, line.unread);
         let second = client.until("nothing yet").await;
         assert!(second.contains("\r\ncontent-length: 11\r\n"), "{second}");
         let third = client.until("end").await;
@@ -243,7 +243,7 @@ async fn a_hold_over_tls_is_given_back_like_any_other() {
     client.read_exact(&mut read).await.unwrap();
     line.resume_http
         .unwrap()
-        .resume_http(wire.detach().unwrap(), line.unread);
+        .resume_http(wire.detach().unwrap(), None, line.unread);
     client
         .write_all(b"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         .await

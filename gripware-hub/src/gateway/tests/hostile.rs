@@ -79,7 +79,9 @@ async fn a_connection_that_comes_back_from_a_hold_counts_again() {
     other.until("\r\n\r\nx").await;
 
     let unread = Bytes::from("GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
-    line.resume_http.unwrap().resume_http(line.socket, unread);
+    line.resume_http
+        .unwrap()
+        .resume_http(line.socket, None, unread);
     let early = timeout(Duration::from_millis(200), held.until("\r\n\r\nx")).await;
     assert!(early.is_err(), "both are served");
     drop(other);

@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
@@ -37,7 +38,7 @@ const SUBSCRIBE: &str = "TEXT 24\r\nc:{\"type\":\"subscribe\",\"channel\":\"a\"}
 struct Back(Mutex<Option<oneshot::Sender<Bytes>>>);
 
 impl ResumeHttp for Back {
-    fn resume_http(&self, _: DetachedSocket, unread: Bytes) {
+    fn resume_http(self: Arc<Self>, _: DetachedSocket, _: Option<SocketAddr>, unread: Bytes) {
         if let Some(sender) = self.0.lock().unwrap().take() {
             let _ = sender.send(unread);
         }
