@@ -25,6 +25,7 @@ const PROXY: &str = "
     }
     server {
         listen @client@ reuseport;
+        access_log /dev/null;
         location / {
             proxy_pass http://origin;
             proxy_http_version 1.1;

@@ -31,8 +31,8 @@ impl Side {
                  request, pipelined"
             }
             Self::Nginx => {
-                "Debian's nginx, a worker for each core, `reuseport`, no access log, `proxy_pass` \
-                 with HTTP/1.1 and `keepalive 64` to the origin"
+                "Debian's nginx, a worker for each core, `reuseport`, `proxy_pass` with HTTP/1.1 and \
+                 `keepalive 64` to the origin; its access log goes nowhere, as the hub's log does"
             }
             Self::Floor => {
                 "hyper as a proxy, in a process of its own: a runtime of tokio for each core, \
