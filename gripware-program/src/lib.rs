@@ -32,12 +32,19 @@
 //! assert!(wrong.to_string().starts_with("--drain: it has to be a number of seconds"));
 //! # Ok::<(), gripware_program::ConfigError>(())
 //! ```
+//!
+//! # Features
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `hub` | no | [`environment`]: a hub inside of the program, and what several processes share |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(html_root_url = "https://docs.rs/gripware-program/latest")]
 
 #[cfg(unix)]
 mod activation;
+#[cfg(feature = "hub")]
+pub mod environment;
 mod error;
 mod file;
 mod listen;

@@ -138,6 +138,21 @@ fn wrong_settings_are_one_line_and_status_2_without_a_secret() {
 }
 
 #[test]
+fn a_wrong_variable_of_several_processes_is_named_without_a_secret() {
+    for variable in ["GRIPWARE_STATE", "GRIPWARE_RELAY"] {
+        let mut command = program(&["--secret", SECRET, "--listen", "127.0.0.1:0"]);
+        command.env(variable, format!("nowhere://:{SECRET}@localhost"));
+        let output = command.output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        let told = format!("gripware-channelstream: {variable}: ");
+        assert!(errors.starts_with(&told), "{errors}");
+        assert!(!errors.contains(SECRET), "{errors}");
+    }
+}
+
+#[test]
 fn a_file_that_it_writes_is_read_by_itself() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("made.ini");

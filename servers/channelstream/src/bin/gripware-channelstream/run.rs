@@ -1,17 +1,16 @@
 //! Serving, until a signal.
 
-use std::{env, net::IpAddr};
+use std::net::IpAddr;
 
 use gripware_channelstream::{ChannelStream, ChannelStreamBuilder};
-use gripware_core::{ErrorChain, ws::AllowedOrigins};
-use gripware_hub::{BuildError, Hub};
-use gripware_program::{ConfigError, DRAIN, Failure, Server};
-use gripware_state::State;
+use gripware_core::ws::AllowedOrigins;
+use gripware_hub::Hub;
+use gripware_program::{
+    DRAIN, Failure, Server,
+    environment::{self, STATE},
+};
 
 use crate::options::Options;
-
-/// The variable with the URL of what several processes share.
-const STATE: &str = "GRIPWARE_STATE";
 
 /// Channels of a socket beside those of its connection: the user's, and its own.
 const OWN_CHANNELS: usize = 2;
@@ -23,15 +22,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .max_channels(max_channels)
         .trust_forwarded(!options.trusted_proxies.0.is_empty())
         // Pages are at the application's host, and no cookie opens a socket here.
-        .grip_with(|grip| grip.allowed_origins(AllowedOrigins::any()))
-        .brokers([gripware_redis::broker(), gripware_nats::broker()])
-        .from_env()
-        .map_err(|error| match error {
-            BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-            BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
-            error => Failure::other(ErrorChain(&error)),
-        })?;
-    let state = state()?;
+        .grip_with(|grip| grip.allowed_origins(AllowedOrigins::any()));
+    let hub = environment::hub(hub)?;
+    let state = environment::state()?;
     if state.is_none() && hub.relay().is_some() {
         tracing::warn!("without {STATE} each process has users and channels of its own");
     }
@@ -99,15 +92,4 @@ fn configured(builder: ChannelStreamBuilder, options: &Options) -> ChannelStream
         }
         None => builder,
     }
-}
-
-/// What processes share, if they do.
-fn state() -> Result<Option<State>, Failure> {
-    if env::var_os(STATE).is_none_or(|url| url.is_empty()) {
-        return Ok(None);
-    }
-    let state = State::with([gripware_redis::state()]).from_env();
-    state
-        .map(Some)
-        .map_err(|error| Failure::setting(STATE, ErrorChain(&error)))
 }

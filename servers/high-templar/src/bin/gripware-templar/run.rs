@@ -1,11 +1,11 @@
 //! Serving, until a signal.
 
-use std::env;
-
 use gripware_core::ErrorChain;
-use gripware_hub::{BuildError, Hub};
-use gripware_program::{ConfigError, DRAIN, Failure, Server};
-use gripware_state::State;
+use gripware_hub::Hub;
+use gripware_program::{
+    ConfigError, DRAIN, Failure, Server,
+    environment::{self, STATE},
+};
 use gripware_templar::{Backend, Broker, HeaderMapping, NotifyOnline, Templar, TemplarBuilder};
 use http::HeaderName;
 
@@ -19,9 +19,6 @@ use crate::{
 const MAX_SUBSCRIPTIONS: usize = 1000;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The variable with the URL of what several processes share.
-const STATE: &str = "GRIPWARE_STATE";
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let origins = options.allowed_origins.clone();
@@ -44,15 +41,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 }),
                 None => grip,
             }
-        })
-        .brokers([gripware_redis::broker(), gripware_nats::broker()])
-        .from_env()
-        .map_err(|error| match error {
-            BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-            BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
-            error => Failure::other(ErrorChain(&error)),
-        })?;
-    let state = state()?;
+        });
+    let hub = environment::hub(hub)?;
+    let state = environment::state()?;
     let is_alone = hub.is_embedded() && hub.relay().is_none();
     if !is_alone && state.is_none() && options.rooms == RoomsMode::Wildcard {
         tracing::warn!("without {STATE} a * reaches only the rooms that this process knows");
@@ -159,15 +150,4 @@ fn configured(builder: TemplarBuilder, options: &Options) -> Result<TemplarBuild
         builder = builder.hooks(NotifyOnline);
     }
     Ok(builder)
-}
-
-/// What processes share, if they do.
-fn state() -> Result<Option<State>, Failure> {
-    if env::var_os(STATE).is_none_or(|url| url.is_empty()) {
-        return Ok(None);
-    }
-    let state = State::with([gripware_redis::state()]).from_env();
-    state
-        .map(Some)
-        .map_err(|error| Failure::setting(STATE, ErrorChain(&error)))
 }

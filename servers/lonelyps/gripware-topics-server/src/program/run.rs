@@ -3,9 +3,11 @@
 use std::env;
 
 use gripware_core::ErrorChain;
-use gripware_hub::{BuildError, Hub};
-use gripware_program::{ConfigError, DRAIN, Failure, Server};
-use gripware_state::State;
+use gripware_hub::Hub;
+use gripware_program::{
+    DRAIN, Failure, Server,
+    environment::{self, STATE},
+};
 use gripware_topics::{Auth, ws::MAX_MESSAGE};
 
 use super::options::{Db, Options};
@@ -22,9 +24,6 @@ const MAX_REQUESTS: usize = 16_384;
 
 /// The largest turn of a WebSocket: a message of the largest size, and what a turn has beside it.
 const MAX_TURN: usize = MAX_MESSAGE + 1024 * 1024;
-
-/// The variable with the URL of what several broadcasters share.
-const STATE: &str = "GRIPWARE_STATE";
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
@@ -45,14 +44,8 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         // What takes long in a turn is done elsewhere.
         .turns_on_own_threads()
         // A connection is woken where it is, whatever becomes of the broker.
-        .local_first(true)
-        .brokers([gripware_redis::broker(), gripware_nats::broker()]);
-    let hub = options.tls.serve(hub)?;
-    let hub = hub.from_env().map_err(|error| match error {
-        BuildError::Grip(error) => ConfigError::new(ErrorChain(&error)).into(),
-        BuildError::Relay(error) => Failure::setting("GRIPWARE_RELAY", ErrorChain(&error)),
-        error => Failure::other(ErrorChain(&error)),
-    })?;
+        .local_first(true);
+    let hub = environment::hub(options.tls.serve(hub)?)?;
     let server = Server::bind("--listen", &options.listen).await?;
     let auth = match auth {
         Some(auth) => auth,
@@ -92,7 +85,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         }
         None => {}
     }
-    builder = match (state()?, options.db) {
+    builder = match (environment::state()?, options.db) {
         (Some(_), Db::Sqlite(_)) => {
             let text = format_args!("a file is of one broadcaster, and {STATE} is of several");
             return Err(Failure::setting("--db", text));
@@ -120,17 +113,6 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         serving.with_graceful_shutdown(stop).into_future()
     });
     serving.await
-}
-
-/// What several broadcasters share, if they do.
-fn state() -> Result<Option<State>, Failure> {
-    if env::var_os(STATE).is_none_or(|url| url.is_empty()) {
-        return Ok(None);
-    }
-    let state = State::with([gripware_redis::state()]).from_env();
-    state
-        .map(Some)
-        .map_err(|error| Failure::setting(STATE, ErrorChain(&error)))
 }
 
 /// Takes as many open files as it may: each subscriber that is delivered to has a connection, and
