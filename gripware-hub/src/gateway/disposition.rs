@@ -55,11 +55,15 @@ pub(super) struct Disposition<'a> {
     pub(super) rest: Option<Receiver<Rest>>,
 }
 
+/// What becomes of a response: at once, or when an instruction has been obeyed.
+pub(super) type Made<'a, B> =
+    Either<Ready<Outcome<B>>, Pin<Box<dyn Future<Output = Outcome<B>> + Send + 'a>>>;
+
 /// What a response is by its head.
 enum Sorted<B> {
     /// It goes to the client.
     Answer(Response<Answer<B>>),
-    Instruction(Head, Response<B>),
+    Instruction(Box<Head>, Response<B>),
 }
 
 impl<'a> Disposition<'a> {
@@ -67,56 +71,24 @@ impl<'a> Disposition<'a> {
     ///
     /// What is passed on is there at once: the future of each plain request would have room for the
     /// rest.
-    pub(super) fn make<B>(
-        mut self,
-        response: Response<B>,
-    ) -> Either<Ready<Outcome<B>>, Pin<Box<dyn Future<Output = Outcome<B>> + Send + 'a>>>
+    pub(super) fn make<B>(mut self, response: Response<B>) -> Made<'a, B>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let outcome = match self.sort(response) {
+        let outcome = match sort(response) {
             Ok(Sorted::Answer(response)) => {
                 self.exchange.log(response.status(), "none");
                 Outcome::Answer(response)
             }
             Ok(Sorted::Instruction(head, response)) => {
                 return Either::Right(Box::pin(async move {
-                    let outcome = self.obey(head, response).await;
+                    let outcome = self.obey(*head, response).await;
                     outcome.unwrap_or_else(|refused| self.refuse(&refused).into())
                 }));
             }
             Err(refused) => self.refuse(&refused).into(),
         };
         Either::Left(ready(outcome))
-    }
-
-    /// Tells plain answers from instructions, without a look at the body.
-    fn sort<B>(&self, response: Response<B>) -> Result<Sorted<B>, Refused> {
-        let (mut parts, body) = response.into_parts();
-        strip_hop_by_hop(&mut parts.headers);
-        if parts.status.is_informational() {
-            let status = parts.status.as_u16();
-            return Err(Refused::Failed(format!("it answered with status {status}")));
-        }
-        let limits = instruction_limits();
-        let head = Instruction::read_head_within(parts.status, &parts.headers, &limits);
-        match head.map_err(|error| wrong(&error))? {
-            Head::Plain => {
-                let response = Response::from_parts(parts, Answer::Origin(body));
-                Ok(Sorted::Answer(response))
-            }
-            Head::Held(instruction)
-                if instruction.mode().is_none() && instruction.next().is_none() =>
-            {
-                let response = head_of(&instruction).map(|()| Answer::Origin(body));
-                Ok(Sorted::Answer(response))
-            }
-            head @ (Head::Held(_) | Head::InBody) => {
-                let response = Response::from_parts(parts, body);
-                Ok(Sorted::Instruction(head, response))
-            }
-            _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
-        }
     }
 
     /// Obeys an instruction whose body is needed, without the codings of its content.
@@ -264,6 +236,33 @@ impl<'a> Disposition<'a> {
         }
         self.exchange.log(response.status(), "none");
         response
+    }
+}
+
+/// Tells plain answers from instructions, without a look at the body.
+fn sort<B>(response: Response<B>) -> Result<Sorted<B>, Refused> {
+    let (mut parts, body) = response.into_parts();
+    strip_hop_by_hop(&mut parts.headers);
+    if parts.status.is_informational() {
+        let status = parts.status.as_u16();
+        return Err(Refused::Failed(format!("it answered with status {status}")));
+    }
+    let limits = instruction_limits();
+    let head = Instruction::read_head_within(parts.status, &parts.headers, &limits);
+    match head.map_err(|error| wrong(&error))? {
+        Head::Plain => {
+            let response = Response::from_parts(parts, Answer::Origin(body));
+            Ok(Sorted::Answer(response))
+        }
+        Head::Held(instruction) if instruction.mode().is_none() && instruction.next().is_none() => {
+            let response = head_of(&instruction).map(|()| Answer::Origin(body));
+            Ok(Sorted::Answer(response))
+        }
+        head @ (Head::Held(_) | Head::InBody) => {
+            let response = Response::from_parts(parts, body);
+            Ok(Sorted::Instruction(Box::new(head), response))
+        }
+        _ => Err(Refused::Instruction("it is of an unknown form".to_owned())),
     }
 }
 
