@@ -14,7 +14,7 @@ use axum::{
     serve::ListenerExt as _,
 };
 use gripware_axum::{Channel, GripContext, GripLayer, Hold, WebSocketContext};
-use gripware_hub::{ClientAddr, Hub, Listener};
+use gripware_hub::{ClientAddr, Hub, Listener, RouteServices, Routes};
 use support::Client;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -98,6 +98,24 @@ async fn a_plain_request_and_every_turn_of_a_websocket_have_it() {
             assert_eq!(client.frame().await, (1, own.clone().into_bytes()));
         }
     }
+}
+
+#[tokio::test]
+async fn a_service_of_routes_that_come_while_a_hub_serves_has_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let routes = Routes::parse(["* http://127.0.0.1:1"]).unwrap();
+    tokio::spawn(Hub::new().forward_by(listener, &routes).into_future());
+    let whose = |ConnectInfo(at): Address| async move { format!("{at}\n") };
+    let app = Router::new().route("/plain", get(whose));
+    let services = RouteServices::new().with("app", app);
+    routes.replace(&Routes::parse_with(["* pipe:app"], services).unwrap());
+    let stream = TcpStream::connect(address).await.unwrap();
+    let own = stream.local_addr().unwrap().to_string();
+    let mut client = Client::new(stream);
+    client.asks("/plain").await;
+    client.reads_until("\r\n\r\n").await;
+    assert_eq!(client.reads_until("\n").await, format!("{own}\n"));
 }
 
 #[tokio::test]

@@ -229,9 +229,7 @@ async fn forward<S: Origin>(
         return response.into();
     };
     let replay = ReplayRequest::new(&parts, Bytes::new());
-    if origin.sees_extensions() {
-        ClientAddr::insert(peer.at, &mut parts.extensions);
-    }
+    ClientAddr::insert(peer.at, &mut parts.extensions);
     holder.signature().write(&mut parts.headers);
     if let Some(protocol) = other.filter(|_| incoming.is_end_stream()) {
         let request = Passing {

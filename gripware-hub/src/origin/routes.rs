@@ -202,10 +202,6 @@ impl From<Routes> for RoutedOrigin {
 impl Origin for RoutedOrigin {
     type Body = RouteBody;
 
-    fn sees_extensions(&self) -> bool {
-        !self.0.services.is_empty()
-    }
-
     async fn send(self, request: &mut Request<Body>) -> Result<Response<RouteBody>, OriginError> {
         let targets = self.0.find(&Asked::of(request));
         targets.ok_or(OriginError::NoRoute)?.send(request).await

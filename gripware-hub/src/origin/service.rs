@@ -23,11 +23,6 @@ use crate::http::{
 pub(crate) trait Origin: Clone + Send + 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
-    /// Whether a service may see the extensions of a request. Where all is at addresses none are made.
-    fn sees_extensions(&self) -> bool {
-        true
-    }
-
     /// Waits until the service is ready, takes the request and hands it to the service.
     fn send(
         self,

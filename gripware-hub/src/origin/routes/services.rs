@@ -58,10 +58,6 @@ impl RouteServices {
         self
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-
     pub(super) fn find(&self, name: &str) -> Option<NamedService> {
         self.by_name.get(name).cloned()
     }
