@@ -56,6 +56,23 @@ async fn an_application_in_this_process_is_called_on_its_own_runtime() {
     }
 }
 
+#[tokio::test]
+async fn where_an_origin_refuses_the_next_is_asked() {
+    let (closed, origin, clients) = (listen().await, listen().await, listen().await);
+    let [refusing, answering, address] =
+        [&closed, &origin, &clients].map(|it| it.local_addr().unwrap());
+    drop(closed);
+    let app = Router::new().route("/", get(|| async { "there" }));
+    tokio::spawn(axum::serve(origin, app).into_future());
+    let routes = format!("* http://{refusing} http://{answering}");
+    let routes = Routes::parse([routes.as_str()]).unwrap();
+    tokio::spawn(Hub::new().forward_by(clients, &routes).into_future());
+    let mut client = TcpStream::connect(address).await.unwrap();
+    for _ in 0..4 {
+        assert_eq!(get_body(&mut client, "/").await.unwrap(), "there");
+    }
+}
+
 /// Answers each message with the name of the thread.
 async fn tell(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
     if ws.is_opening() {

@@ -129,8 +129,12 @@ impl Targets {
         let mut unreached = OriginError::Ended;
         for target in self.in_turn() {
             let (lent, back) = Lent::of(body);
-            let mut request = Request::from_parts(parts.clone(), lent);
-            match target.send(&mut request).await {
+            // Nothing is left of the request before its body is taken back.
+            let answered = {
+                let mut request = Request::from_parts(parts.clone(), lent);
+                target.send(&mut request).await
+            };
+            match answered {
                 Err(error @ OriginError::Unreached(_)) => {
                     target.leave_out();
                     let Some(unread) = back.take() else {
