@@ -62,7 +62,8 @@ pub(crate) enum Effect {
     /// Set an item of the meta that filters look at, or remove it.
     SetMeta { name: String, value: Option<String> },
     /// A request to the origin may be due; see
-    /// [`Session::next_request`](super::Session::next_request).
+    /// [`Session::next_request`](super::Session::next_request) and
+    /// [`Session::next_turn`](super::Session::next_turn).
     Ask,
     /// Tell the origin that the client has gone.
     Tell(Request<Bytes>),
@@ -75,16 +76,14 @@ pub(crate) enum Effect {
     Note(Cow<'static, str>),
 }
 
-/// A request to the origin on behalf of a client. One at a time is under way for each, and its
-/// outcome is [`Input::Answer`](super::Input::Answer).
+/// A request to the origin on behalf of a client of an HTTP hold. One at a time is under way for each,
+/// and its outcome is [`Input::Answer`](super::Input::Answer).
 #[derive(Debug)]
 pub(crate) enum OriginRequest {
     /// A held request once more.
     Repeat(Request<Bytes>),
     /// The next link of a stream.
     Page(Request<Bytes>),
-    /// The events of a WebSocket.
-    Events(Request<Bytes>),
 }
 
 /// Why a request to the origin has no answer.

@@ -1,7 +1,7 @@
 //! What a held client is to the hub, without its socket: a state machine for each kind of hold.
 //!
-//! An [`Input`] and the time go in, [`Effect`]s come out, and [`Session::next_request`] has what
-//! the origin is to be asked. The shard that owns the socket hands in what happens and does what
+//! An [`Input`] and the time go in, [`Effect`]s come out, and [`Session::next_request`] and
+//! [`Session::next_turn`] have what the origin is to be asked. The shard that owns the socket hands in what happens and does what
 //! is said. Only an item that is the same for many clients takes a shorter way: its bytes go to the
 //! queues of those that are [plain](Session::takes_as_it_is) at once.
 
@@ -123,20 +123,32 @@ impl Session {
         }
     }
 
-    /// Returns the next request to the origin. `has_room` says whether the client's queue has room
-    /// for the answer.
+    /// Returns the next request to the origin of an HTTP hold. `has_room` says whether the client's
+    /// queue has room for the answer.
     pub(crate) fn next_request(&mut self, has_room: bool, now: Instant) -> Option<OriginRequest> {
         let client = &self.client;
         match &mut self.hold {
             Hold::Response(response) => response.next_request(client),
             Hold::Stream(stream) => stream.next_request(client, has_room, now),
-            Hold::WebSocket(socket) => {
-                let events = socket.session.next_request()?;
-                let mut request = client.request.to_request();
-                events.apply(&mut request);
-                Some(OriginRequest::Events(request))
-            }
+            Hold::WebSocket(_) => None,
         }
+    }
+
+    /// Returns whether there is a [next turn](Self::next_turn).
+    pub(crate) fn has_turn(&self) -> bool {
+        let socket = self.websocket();
+        socket.is_some_and(|socket| socket.session.has_request())
+    }
+
+    /// Returns the next turn of a WebSocket, which is a request to the origin.
+    pub(crate) fn next_turn(&mut self) -> Option<Request<Bytes>> {
+        let Hold::WebSocket(socket) = &mut self.hold else {
+            return None;
+        };
+        let events = socket.session.next_request()?;
+        let mut request = self.client.request.to_request();
+        events.apply(&mut request);
+        Some(request)
     }
 
     /// Returns when [`Input::Elapsed`] is due.

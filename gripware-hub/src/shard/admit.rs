@@ -96,6 +96,7 @@ impl Shard {
             wire,
             outbox,
             origin_client,
+            asking: None,
             origin,
             arrival: conn_to_come,
             resume_http,

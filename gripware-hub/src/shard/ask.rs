@@ -1,6 +1,12 @@
 //! Requests to the origin on behalf of clients (GRIP 1.8, 2.4).
 
-use std::rc::Rc;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,13 +19,33 @@ use super::{
 };
 use crate::{
     clock,
-    origin::{ClientAddr, OriginClient, OriginError},
+    origin::{ClientAddr, OriginError},
     session::{Input, OriginFailure, OriginRequest},
     turns::Client,
 };
 
+/// A request on behalf of one connection that is under way.
+pub(super) struct Asking(Pin<Box<dyn Future<Output = Result<Response<Bytes>, OriginError>>>>);
+
+impl Asking {
+    /// Lets it come to its end, although nobody hears the answer.
+    pub(super) fn go_on(self) {
+        spawn_local(self.0);
+    }
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asking").finish_non_exhaustive()
+    }
+}
+
 impl Shard {
-    /// Sends the request to the origin that a session has, if it has one.
+    /// Asks the origin what a session has to ask, if it has something.
+    ///
+    /// The next turn of a WebSocket is taken when the task that attends to it looks, and not now: where a
+    /// thousand are refreshed at once, each has its turn put together, sent and answered before the next
+    /// one has, rather than all of them waiting in memory.
     pub(super) fn ask(self: &Rc<Self>, connection: &Rc<Connection>) {
         if connection.is_gone.get() {
             return;
@@ -27,48 +53,62 @@ impl Shard {
         self.tell_natively(connection);
         let settings = &self.shared.settings;
         let next = connection.with(|state| {
+            if state.session.has_turn() {
+                connection.wake();
+                return None;
+            }
             // What is asked for comes behind the beginning of the answer.
             let has_room = state.arrival.is_none()
                 && (state.outbox.is_empty() || state.outbox.bytes() < settings.queue_bytes);
-            let request = state.session.next_request(has_room, clock::now())?;
-            Some((request, state.origin_client.clone()))
+            state.session.next_request(has_room, clock::now())
         });
         match next {
             None => {}
-            Some((OriginRequest::Page(request), origin_client)) => {
-                self.fetch(connection, origin_client, request);
-            }
-            Some((OriginRequest::Repeat(mut request), origin_client)) => {
-                ClientAddr::insert(connection.peer, request.extensions_mut());
-                let limit = settings.max_held_response;
-                self.ask_alone(connection, origin_client, request, limit);
-            }
-            Some((OriginRequest::Events(mut request), origin_client)) => {
-                let client = Client::of(request.headers(), connection.peer.is_some());
-                request.extensions_mut().insert(client);
-                ClientAddr::insert(connection.peer, request.extensions_mut());
-                let limit = self.shared.ws_settings.limits.websocket_body;
-                self.ask_alone(connection, origin_client, request, limit);
+            Some(OriginRequest::Page(request)) => self.fetch(connection, request),
+            Some(OriginRequest::Repeat(request)) => {
+                let asking = self.send_to_origin(connection, request, settings.max_held_response);
+                connection.with(|state| state.asking = Some(asking));
+                connection.wake();
             }
         }
     }
 
+    /// Attends to the request that is under way, or to the turn that is due.
+    pub(super) fn poll_asking(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) {
+        let under_way = connection.with(|state| state.asking.take());
+        let Some(mut asking) = under_way.or_else(|| self.take_turn(connection)) else {
+            return;
+        };
+        match asking.0.as_mut().poll(cx) {
+            Poll::Pending => connection.with(|state| state.asking = Some(asking)),
+            Poll::Ready(answer) => {
+                drop(asking);
+                self.answered(connection, answer);
+            }
+        }
+    }
+
+    fn take_turn(&self, connection: &Connection) -> Option<Asking> {
+        let mut request = connection.with(|state| state.session.next_turn())?;
+        let client = Client::of(request.headers(), connection.peer.is_some());
+        request.extensions_mut().insert(client);
+        let limit = self.shared.ws_settings.limits.websocket_body;
+        Some(self.send_to_origin(connection, request, limit))
+    }
+
     /// Sends a request whose answer is for one connection.
-    fn ask_alone(
-        self: &Rc<Self>,
-        connection: &Rc<Connection>,
-        origin_client: OriginClient,
-        request: Request<Bytes>,
+    fn send_to_origin(
+        &self,
+        connection: &Connection,
+        mut request: Request<Bytes>,
         limit: usize,
-    ) {
+    ) -> Asking {
         self.shared.metrics.asks.add(1);
-        let (shard, connection) = (Rc::clone(self), Rc::clone(connection));
-        spawn_local(async move {
-            let answer = origin_client.ask(request, limit).await;
-            shard.isolate(&connection, || shard.answered(&connection, answer));
-            // It may be read from again.
-            connection.wake();
-        });
+        ClientAddr::insert(connection.peer, request.extensions_mut());
+        let origin_client = connection.with(|state| state.origin_client.clone());
+        Asking(Box::pin(
+            async move { origin_client.ask(request, limit).await },
+        ))
     }
 
     fn answered(

@@ -13,7 +13,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 
 use super::{
-    origin_socket::OriginSocket, outbox::Outbox, pressure::Pressure, timers::ConnectionKey,
+    ask::Asking, origin_socket::OriginSocket, outbox::Outbox, pressure::Pressure,
+    timers::ConnectionKey,
 };
 use crate::{
     clock,
@@ -61,6 +62,8 @@ pub(super) struct State {
     pub(super) arrival: Option<oneshot::Receiver<ClientConn>>,
     pub(super) outbox: Outbox,
     pub(super) origin_client: OriginClient,
+    /// What the origin is asked at the moment.
+    pub(super) asking: Option<Asking>,
     /// Of an origin that speaks WebSocket itself, until it is left.
     pub(super) origin: Option<Box<OriginSocket>>,
     pub(super) resume_http: Option<Arc<dyn ResumeHttp>>,

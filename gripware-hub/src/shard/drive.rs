@@ -83,6 +83,7 @@ impl Shard {
     }
 
     fn poll_drive(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_asking(connection, cx);
         let mut has_more = true;
         for _ in 0..TURNS {
             if connection.is_gone.get() {

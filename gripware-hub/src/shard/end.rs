@@ -12,6 +12,7 @@ use tokio::io::AsyncWrite as _;
 
 use super::{
     Shard,
+    ask::Asking,
     connection::{Connection, End, State},
 };
 use crate::{clock, session::Input};
@@ -130,6 +131,8 @@ impl Shard {
             state.wire = None;
             state.arrival = None;
             state.origin = None;
+            // The application is not interrupted.
+            state.asking.take().map(Asking::go_on);
         });
         let key = connection.key.key as usize;
         self.connections.borrow_mut().try_remove(key);

@@ -49,12 +49,8 @@ impl Fetches {
 
 impl Shard {
     /// Fetches a next link for a connection, or waits for the answer to one that is the same.
-    pub(super) fn fetch(
-        self: &Rc<Self>,
-        connection: &Rc<Connection>,
-        origin_client: OriginClient,
-        request: Request<Bytes>,
-    ) {
+    pub(super) fn fetch(self: &Rc<Self>, connection: &Rc<Connection>, request: Request<Bytes>) {
+        let origin_client = connection.with(|state| state.origin_client.clone());
         let headers = request.headers();
         let mut last: Vec<_> = headers.get_all(GRIP_LAST).iter().cloned().collect();
         last.sort_unstable();

@@ -1,28 +1,31 @@
 //! One request to the origin about a WebSocket.
 
 use bytes::Bytes;
-use gripware_core::ws::{Event, encode};
-use http::{HeaderMap, Method, Request};
+use gripware_core::{
+    header::CONTENT_BYTES_REPLAYED,
+    ws::{Event, encode},
+};
+use http::{Method, Request};
 
 use super::ConnectionMeta;
 
-/// A request to the origin, without what is the same in all requests of its WebSocket (see
+/// What a request to the origin has beside what is the same in all requests of its WebSocket (see
 /// [`request::headers`](super::request::headers)).
 #[derive(Clone, Debug)]
-pub(crate) struct EventsRequest {
-    /// `Meta-*` and `Content-Bytes-Replayed`.
-    pub(crate) headers: HeaderMap,
+pub(crate) struct EventsRequest<'a> {
+    pub(crate) meta: &'a ConnectionMeta,
+    /// How many content bytes at the beginning were offered before.
+    pub(crate) replayed: usize,
     /// Events, or empty if the origin is only to be asked.
     pub(crate) body: Bytes,
 }
 
-impl EventsRequest {
+impl<'a> EventsRequest<'a> {
     /// A request with one event, of a WebSocket that has no session: not yet, or never.
-    pub(crate) fn of(event: Event, meta: &ConnectionMeta) -> Self {
-        let mut headers = HeaderMap::new();
-        meta.write(&mut headers);
+    pub(crate) fn of(event: Event, meta: &'a ConnectionMeta) -> Self {
         Self {
-            headers,
+            meta,
+            replayed: 0,
             body: encode(&[event]),
         }
     }
@@ -30,7 +33,11 @@ impl EventsRequest {
     /// Makes this events request of the one that is the same in all of them.
     pub(crate) fn apply(self, request: &mut Request<Bytes>) {
         *request.method_mut() = Method::POST;
-        request.headers_mut().extend(self.headers);
+        let headers = request.headers_mut();
+        self.meta.write(headers);
+        if self.replayed > 0 {
+            headers.insert(CONTENT_BYTES_REPLAYED, self.replayed.into());
+        }
         *request.body_mut() = self.body;
     }
 }

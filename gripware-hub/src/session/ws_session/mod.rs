@@ -14,11 +14,9 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gripware_core::{
-    header::CONTENT_BYTES_REPLAYED,
     proxy::MessageMode,
     ws::{Close, EventKind},
 };
-use http::HeaderMap;
 
 use self::{ending::end_with, event_queue::EventQueue, timers::Timers};
 use super::Effect;
@@ -150,34 +148,44 @@ impl WsSession {
         }
     }
 
+    /// Returns whether [`next_request`](Self::next_request) has one.
+    pub(crate) fn has_request(&self) -> bool {
+        self.due() != InFlight::Nothing
+    }
+
     /// Returns the next events request, or `None` if there is nothing to say, or a request is under
     /// way whose outcome [`answered`](Self::answered) has not got yet.
-    pub(crate) fn next_request(&mut self) -> Option<EventsRequest> {
+    pub(crate) fn next_request(&mut self) -> Option<EventsRequest<'_>> {
+        let due = self.due();
+        let (body, replayed) = match (due, &mut self.queue) {
+            (InFlight::Nothing, _) => return None,
+            (InFlight::Events, Some(queue)) => queue.offer(&self.settings.limits),
+            _ => {
+                self.is_asking = false;
+                (Bytes::new(), 0)
+            }
+        };
+        self.in_flight = due;
+        self.poll_at = None;
+        Some(EventsRequest {
+            meta: &self.meta,
+            replayed,
+            body,
+        })
+    }
+
+    /// What is to be sent now.
+    fn due(&self) -> InFlight {
         let is_waiting = self.in_flight != InFlight::Nothing || self.retry_at().is_some();
         if is_waiting || self.is_over() || self.is_native {
-            return None;
+            InFlight::Nothing
+        } else if self.queue.as_ref().is_some_and(|queue| queue.is_due()) {
+            InFlight::Events
+        } else if self.is_asking && self.reaches_client() {
+            InFlight::Asking
+        } else {
+            InFlight::Nothing
         }
-        let may_ask = self.is_asking && self.reaches_client();
-        let mut headers = HeaderMap::new();
-        let body = match &mut self.queue {
-            Some(queue) if queue.is_due() => {
-                self.in_flight = InFlight::Events;
-                let (body, replayed) = queue.offer(&self.settings.limits);
-                if replayed > 0 {
-                    headers.insert(CONTENT_BYTES_REPLAYED, replayed.into());
-                }
-                body
-            }
-            _ if may_ask => {
-                self.in_flight = InFlight::Asking;
-                self.is_asking = false;
-                Bytes::new()
-            }
-            _ => return None,
-        };
-        self.poll_at = None;
-        self.meta.write(&mut headers);
-        Some(EventsRequest { headers, body })
     }
 
     /// Whether the client is to be read from. Where it is not, the origin is slower than the

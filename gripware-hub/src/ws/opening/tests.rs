@@ -1,6 +1,8 @@
-use http::response::Builder;
+use gripware_core::ws::Event;
+use http::{Request, response::Builder};
 
 use super::*;
+use crate::ws::EventsRequest;
 
 const TYPE: (&str, &str) = ("content-type", "application/websocket-events");
 
@@ -99,9 +101,10 @@ fn an_empty_answer_with_an_interval_asks_to_be_asked_again() {
             panic!("{interval}");
         };
         assert_eq!(after, Duration::from_secs(seconds));
-        let turn = crate::ws::EventsRequest::of(gripware_core::ws::Event::open(), &meta);
+        let mut request = Request::default();
+        EventsRequest::of(Event::open(), &meta).apply(&mut request);
         assert_eq!(
-            (turn.headers["meta-n"].as_bytes(), &turn.body[..]),
+            (request.headers()["meta-n"].as_bytes(), &request.body()[..]),
             (&b"1"[..], &b"OPEN\r\n"[..])
         );
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gripware_core::ws::CloseCode;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 
 use crate::{
     session::{OriginFailure, ws_session::tests::*},
@@ -110,12 +110,17 @@ impl Script {
     #[track_caller]
     pub(super) fn turn_with_headers(&mut self) -> (String, String) {
         let turn = self.session.next_request().expect("a turn is due");
+        let mut request = Request::default();
+        turn.apply(&mut request);
         assert!(self.session.next_request().is_none(), "one at a time");
-        let headers = turn.headers.iter();
+        let headers = request.headers().iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
-        (headers.join(", "), turn.body.escape_ascii().to_string())
+        (
+            headers.join(", "),
+            request.body().escape_ascii().to_string(),
+        )
     }
 
     #[track_caller]
