@@ -135,7 +135,7 @@ fn context(
     if let Some(guard) = guard {
         ws.check_guard(guard)?;
     }
-    Ok(WebSocketContext(ws))
+    Ok(WebSocketContext(Box::new(ws)))
 }
 
 /// A body may be cut at a limit that a middleware of the application set, too.

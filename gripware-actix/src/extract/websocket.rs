@@ -90,7 +90,8 @@ use super::{WebSocketFuture, WebSocketRejection};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct WebSocketContext(pub(crate) gripware_core::ws::WebSocketContext);
+// In a box, since it is large, and is moved from future to future of the handler.
+pub struct WebSocketContext(pub(crate) Box<gripware_core::ws::WebSocketContext>);
 
 impl Deref for WebSocketContext {
     type Target = gripware_core::ws::WebSocketContext;

@@ -1,6 +1,9 @@
 //! The extractor for one turn of a WebSocket over HTTP.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    future::Future,
+    ops::{Deref, DerefMut},
+};
 
 use axum_core::{
     RequestExt as _,
@@ -8,11 +11,11 @@ use axum_core::{
 };
 use bytes::Bytes;
 use gripware_core::{
-    Limits, Policy,
+    Admission, Limits, Policy,
     header::is_conversation,
     ws::{WebSocketError, WebSocketErrorKind},
 };
-use http::header::HOST;
+use http::{header::HOST, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{LayerMissing, WebSocketRejection};
@@ -71,7 +74,8 @@ use crate::{scope, socket::OpenSocket};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct WebSocketContext(pub(crate) gripware_core::ws::WebSocketContext);
+// In a box, since it is large, and is moved from future to future of the handler.
+pub struct WebSocketContext(pub(crate) Box<gripware_core::ws::WebSocketContext>);
 
 impl Deref for WebSocketContext {
     type Target = gripware_core::ws::WebSocketContext;
@@ -90,36 +94,54 @@ impl DerefMut for WebSocketContext {
 impl<S: Sync> FromRequest<S> for WebSocketContext {
     type Rejection = WebSocketRejection;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, WebSocketRejection> {
-        let admission = scope::admission(request.headers(), request.extensions());
-        let admission = admission.ok_or(LayerMissing)?;
-        if !is_conversation(request.method(), request.headers()) {
-            return Err(WebSocketRejection::NotWebSocket);
+    fn from_request(
+        request: Request,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, WebSocketRejection>> + Send {
+        let admitted = admitted(&request);
+        let (mut head, body) = request.with_limited_body().into_parts();
+        // An `async fn` would have room for the request twice.
+        async move {
+            let admission = admitted?;
+            let policy = admission.policy();
+            let ws = match read(body, policy.limits()).await {
+                Ok(body) => context(&mut head, body, policy),
+                Err(error) => Err(error),
+            };
+            match (&ws, head.extensions.get::<OpenSocket>()) {
+                (Ok(ws), Some(socket)) => socket.note(&ws.0),
+                (Err(_), Some(socket)) => socket.note_unreadable(),
+                (_, None) => {}
+            }
+            ws
         }
-        if !admission.is_proxied() {
-            return Err(WebSocketRejection::Unsigned);
-        }
-        let socket: Option<OpenSocket> = request.extensions().get().cloned();
-        let ws = read_context(request, admission.policy()).await;
-        match (&ws, socket) {
-            (Ok(ws), Some(socket)) => socket.note(&ws.0),
-            (Err(_), Some(socket)) => socket.note_unreadable(),
-            (_, None) => {}
-        }
-        ws
     }
 }
 
-async fn read_context(
-    request: Request,
+/// What the layer knows of a request that is a turn of a WebSocket.
+fn admitted(request: &Request) -> Result<Admission, WebSocketRejection> {
+    let admission = scope::admission(request.headers(), request.extensions());
+    let admission = admission.ok_or(LayerMissing)?;
+    if !is_conversation(request.method(), request.headers()) {
+        return Err(WebSocketRejection::NotWebSocket);
+    }
+    if !admission.is_proxied() {
+        return Err(WebSocketRejection::Unsigned);
+    }
+    Ok(admission)
+}
+
+fn context(
+    head: &mut Parts,
+    body: Bytes,
     policy: &Policy,
 ) -> Result<WebSocketContext, WebSocketRejection> {
-    let (mut head, body) = request.with_limited_body().into_parts();
     // HTTP/2 names the host here alone.
-    if let Some(Ok(host)) = head.uri.authority().map(|host| host.as_str().try_into()) {
-        head.headers.entry(HOST).or_insert(host);
+    if !head.headers.contains_key(HOST)
+        && let Some(Ok(host)) = head.uri.authority().map(|host| host.as_str().try_into())
+    {
+        head.headers.insert(HOST, host);
     }
-    let body = read(body, policy.limits()).await?;
     let mut ws = gripware_core::ws::WebSocketContext::from_request(
         &head.headers,
         body,
@@ -130,7 +152,7 @@ async fn read_context(
     if let Some(guard) = head.extensions.get().copied() {
         ws.check_guard(guard)?;
     }
-    Ok(WebSocketContext(ws))
+    Ok(WebSocketContext(Box::new(ws)))
 }
 
 impl<S: Sync> OptionalFromRequest<S> for WebSocketContext {
