@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memchr_iter;
+
+/// How many headers the hub adds to most requests.
+const ADDED: usize = 6;
 
 /// Headers in few bytes, for as long as a client is held.
 ///
@@ -27,14 +32,15 @@ impl CompactHeaders {
         }
     }
 
-    /// Returns the headers in their order.
+    /// Returns the headers in their order. Their values share the bytes, and there is room for a few
+    /// more headers.
     pub(crate) fn unpack(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+        let bytes = Bytes::from_owner(Arc::clone(&self.bytes));
+        let mut headers = HeaderMap::with_capacity(memchr_iter(0, &self.bytes).count() / 2 + ADDED);
         for (name, value) in self.iter() {
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(value));
             // Both were taken from a header map.
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-            {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), value) {
                 headers.append(name, value);
             }
         }
@@ -59,7 +65,12 @@ impl CompactHeaders {
     }
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut parts = self.bytes.split(|byte| *byte == 0);
+        let mut start = 0;
+        let mut parts = memchr_iter(0, &self.bytes).filter_map(move |end| {
+            let part = self.bytes.get(start..end);
+            start = end + 1;
+            part
+        });
         std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
     }
 }
