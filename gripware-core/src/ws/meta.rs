@@ -163,7 +163,7 @@ fn set_name(name: &str) -> Result<HeaderName, MetaError> {
     if name.is_empty() {
         return Err(MetaError::InvalidName);
     }
-    HeaderName::try_from(format!("{SET_META_PREFIX}{name}")).map_err(|_| MetaError::InvalidName)
+    HeaderName::try_from([SET_META_PREFIX, name].concat()).map_err(|_| MetaError::InvalidName)
 }
 
 /// Why a proxy would not keep an item of meta, or not as it is.

@@ -23,16 +23,21 @@ impl ConnectionMeta {
             let Some(item) = name.as_str().strip_prefix(SET_META_PREFIX) else {
                 continue;
             };
-            let Ok(name) = HeaderName::try_from(format!("{META_PREFIX}{item}")) else {
-                continue;
-            };
-            let earlier = self.items.iter().position(|(other, _)| *other == name);
+            let is_it = |other: &HeaderName| other.as_str().strip_prefix(META_PREFIX) == Some(item);
+            let earlier = self.items.iter().position(|(other, _)| is_it(other));
             let earlier = earlier.map(|index| self.items.swap_remove(index));
             if value.is_empty() || item.is_empty() {
                 continue;
             }
-            let added = name.as_str().len() + value.len();
+            let added = META_PREFIX.len() + item.len() + value.len();
             if self.items.len() < limits.meta && self.len() + added <= limits.instruct_headers {
+                let name = match &earlier {
+                    Some((name, _)) => name.clone(),
+                    None => match HeaderName::try_from([META_PREFIX, item].concat()) {
+                        Ok(name) => name,
+                        Err(_) => continue,
+                    },
+                };
                 self.items.reserve_exact(1);
                 self.items.push((name, value.clone()));
             } else {
