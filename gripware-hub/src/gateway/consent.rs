@@ -177,10 +177,9 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if self.is_known {
-            let mut request = self.request(Event::disconnect());
+            let request = self.request(Event::disconnect());
             let client = Client::of(request.headers(), self.has_peer);
-            request.extensions_mut().insert(client);
-            self.origin_client.tell(request);
+            self.origin_client.tell(client, request);
         }
     }
 }

@@ -12,10 +12,9 @@ use http::{
 
 use crate::http::{
     hop_by_hop::{KEEP_ALIVE, has_connection_token, strip_hop_by_hop_and},
-    reserved::{is_disguised, is_forwarding, is_reserved},
+    reserved::{X_FORWARDED_FOR, is_disguised, is_forwarding, is_reserved},
 };
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// How many headers the hub adds to most requests.

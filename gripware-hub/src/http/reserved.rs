@@ -7,6 +7,9 @@
 use gripware_core::header::{GRIP_PREFIX, META_PREFIX};
 use http::HeaderName;
 
+/// Who a request is from, as each proxy on its way saw it.
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// How a header of the table is named.
 #[derive(Clone, Copy, Debug)]
 enum Pattern {

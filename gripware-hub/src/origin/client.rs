@@ -2,22 +2,21 @@
 
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use gripware_core::header::is_websocket_events;
 use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use tokio::{
     sync::{AcquireError, Semaphore, SemaphorePermit},
-    task::JoinHandle,
-    time::timeout,
+    time::{error::Elapsed, timeout},
 };
 
-use super::{Origin, OriginError, collect};
+use super::{BoxError, Origin, OriginError, collect};
 use crate::{
     http::{
         body::Body,
@@ -30,9 +29,31 @@ use crate::{
 
 type Answer = Result<Response<Bytes>, OriginError>;
 
+/// A request that is under way.
+pub(crate) struct Asking(Pin<Box<dyn Future<Output = Answer> + Send>>);
+
+impl Asking {
+    fn new(asking: impl Future<Output = Answer> + Send + 'static) -> Self {
+        Self(Box::pin(asking))
+    }
+}
+
+impl Future for Asking {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asking").finish_non_exhaustive()
+    }
+}
+
 /// Sends a request and reads the response, whose body has at most so many bytes.
-type Exchange =
-    dyn Fn(Request<Bytes>, usize) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
+type Exchange = dyn Fn(Request<Bytes>, usize) -> Asking + Send + Sync;
 
 /// Sends whole requests to the application: on its own runtime where that is in this process, and
 /// otherwise on the thread that asks.
@@ -90,7 +111,7 @@ impl OriginClient {
     {
         Self {
             shared: Arc::new(ClientInner {
-                exchange: Box::new(move |request, limit| Box::pin(exchange(request, limit))),
+                exchange: Box::new(move |request, limit| Asking::new(exchange(request, limit))),
                 threads,
                 turns_are_here: false,
                 signature,
@@ -122,61 +143,75 @@ impl OriginClient {
         self
     }
 
-    /// Sends a request, signed, once it may be under way. It goes on if the future is dropped, unless it
-    /// is a turn that is sent [from here](Self::with_turns_here).
-    pub(crate) async fn ask(&self, mut request: Request<Bytes>, limit: usize) -> Answer {
-        if self.shared.turns_are_here && is_websocket_events(request.headers()) {
-            let _permits = self.shared.permits(&mut request).await?;
-            return self.shared.send(request, limit).await;
+    /// Sends a request, signed, once it may be under way. It goes on if the future is dropped.
+    pub(crate) fn ask(&self, request: Request<Bytes>, limit: usize) -> Asking {
+        self.spawn(None, request, limit)
+    }
+
+    /// As [`ask`](Self::ask), for a turn of a WebSocket of this client. One that is sent
+    /// [from here](Self::with_turns_here) ends where the future is dropped.
+    pub(crate) fn turn(&self, client: Client, request: Request<Bytes>, limit: usize) -> Asking {
+        match self.shared.turns_are_here {
+            true => Asking::new(self.wait_and_send(Some(client), request, limit)),
+            false => self.spawn(Some(client), request, limit),
         }
-        let asking = self.spawn(request, limit);
-        asking.await.unwrap_or(Err(OriginError::Ended))
     }
 
-    /// As [`ask`](Self::ask), for a request whose answer nobody waits for.
-    pub(crate) fn tell(&self, request: Request<Bytes>) {
+    /// As [`turn`](Self::turn), for one whose answer nobody waits for.
+    pub(crate) fn tell(&self, client: Client, request: Request<Bytes>) {
         const LIMIT: usize = 100_000;
-        drop(self.spawn(request, LIMIT));
+        drop(self.spawn(Some(client), request, LIMIT));
     }
 
-    fn spawn(&self, mut request: Request<Bytes>, limit: usize) -> JoinHandle<Answer> {
+    fn spawn(&self, turn_of: Option<Client>, request: Request<Bytes>, limit: usize) -> Asking {
+        let asking = self.wait_and_send(turn_of, request, limit);
+        let asking = self.shared.threads.here().spawn(asking);
+        Asking::new(async { asking.await.unwrap_or(Err(OriginError::Ended)) })
+    }
+
+    /// This and what it calls are blocks: an `async fn` would have room for the request twice.
+    fn wait_and_send(
+        &self,
+        turn_of: Option<Client>,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> impl Future<Output = Answer> + Send + use<> {
         let shared = Arc::clone(&self.shared);
-        self.shared.threads.here().spawn(async move {
-            let _permits = shared.permits(&mut request).await?;
+        async move {
+            let _permits = shared.permits(turn_of).await?;
             shared.send(request, limit).await
-        })
+        }
     }
 }
 
 impl ClientInner {
-    async fn send(&self, mut request: Request<Bytes>, limit: usize) -> Answer {
+    fn send(
+        &self,
+        mut request: Request<Bytes>,
+        limit: usize,
+    ) -> impl Future<Output = Answer> + Send + use<'_> {
         self.signature.write(request.headers_mut());
         let answer = (self.exchange)(request, limit);
-        let wait = self.timeout;
-        let answer = timeout(wait, answer).await;
-        answer.unwrap_or(Err(OriginError::TimedOut { limit: wait }))
+        let limit = self.timeout;
+        async move {
+            let answer = within(limit, answer).await;
+            answer.unwrap_or(Err(OriginError::TimedOut { limit }))
+        }
     }
 
     /// Waits until a request may be sent.
     async fn permits(
         &self,
-        request: &mut Request<Bytes>,
+        turn_of: Option<Client>,
     ) -> Result<(Option<Place>, SemaphorePermit<'_>), OriginError> {
-        // It is for the line alone, and not for the application to see.
-        let client = request.extensions_mut().remove::<Client>();
-        let is_turn = is_websocket_events(request.headers());
-        let both = async {
-            let turn = match is_turn {
-                true => {
-                    let by_connection = || Client::by_connection(request.headers());
-                    let client = client.unwrap_or_else(by_connection);
-                    self.turns.place(client).await
-                }
-                false => None,
+        let both = pin!(async {
+            let turn = match turn_of {
+                Some(client) => self.turns.place(client).await,
+                None => None,
             };
             Ok((turn, self.permits.acquire().await?))
-        };
-        match timeout(self.timeout, both).await {
+        });
+        match within(self.timeout, both).await {
             Ok(Ok(permits)) => Ok(permits),
             Ok(Err::<_, AcquireError>(_)) => Err(OriginError::Ended),
             Err(_) => Err(OriginError::Unreached(
@@ -186,16 +221,43 @@ impl ClientInner {
     }
 }
 
-async fn exchange(origin: impl Origin, mut request: Request<Bytes>, limit: usize) -> Answer {
+/// As [`timeout`], which looks at the clock although most futures end at once.
+async fn within<F: Future + Unpin>(limit: Duration, mut future: F) -> Result<F::Output, Elapsed> {
+    let at_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut future).poll(cx))).await;
+    if let Poll::Ready(output) = at_once {
+        return Ok(output);
+    }
+    timeout(limit, future).await
+}
+
+fn exchange(
+    origin: impl Origin,
+    request: Request<Bytes>,
+    limit: usize,
+) -> impl Future<Output = Answer> + Send {
+    let mut request = with_length(request).map(Body::whole);
+    async move {
+        let response = origin.send(&mut request).await?;
+        read_whole(response, limit).await
+    }
+}
+
+/// In the same process nobody would derive the length from the body.
+fn with_length(mut request: Request<Bytes>) -> Request<Bytes> {
     let length = request.body().len();
     let has_body = length > 0 || !matches!(*request.method(), Method::GET | Method::HEAD);
     let headers = request.headers_mut();
-    headers.remove(CONTENT_LENGTH);
-    if has_body {
-        // In the same process nobody would derive it from the body.
-        headers.insert(CONTENT_LENGTH, length.into());
-    }
-    let response = origin.send(&mut request.map(Body::whole)).await?;
+    match has_body {
+        true => headers.insert(CONTENT_LENGTH, length.into()),
+        false => headers.remove(CONTENT_LENGTH),
+    };
+    request
+}
+
+async fn read_whole<B>(response: Response<B>, limit: usize) -> Answer
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let (mut parts, body) = response.into_parts();
     // Nobody asked for a compressed answer, but some origins compress all that they say.
     let codings = ContentCoding::take(&mut parts.headers);
@@ -217,7 +279,7 @@ impl fmt::Debug for OriginClient {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use gripware_core::header::WEBSOCKET_EVENTS;
+    use gripware_core::header::{WEBSOCKET_EVENTS, is_websocket_events};
     use http::header::CONTENT_TYPE;
 
     use super::*;
@@ -253,7 +315,8 @@ mod tests {
         for _ in 0..8 {
             let (origin_client, ended) = (origin_client.clone(), Arc::clone(&ended));
             tokio::spawn(async move {
-                let answer = origin_client.ask(turn(), 10).await;
+                let client = Client::V4([192, 0, 2, 1].into());
+                let answer = origin_client.turn(client, turn(), 10).await;
                 ended.lock().unwrap().push(answer.unwrap_err().to_string());
             });
         }
@@ -287,24 +350,18 @@ mod tests {
                 each,
                 Duration::from_secs(3600),
             );
-            let of = |last| {
-                let mut turn = turn();
-                let client = Client::V4([192, 0, 2, last].into());
-                turn.extensions_mut().insert(client);
-                turn
-            };
+            let of = |last| Client::V4([192, 0, 2, last].into());
             let greedy = Arc::new(AtomicUsize::new(0));
             for _ in 0..800 {
-                let (origin_client, turn, greedy) =
-                    (origin_client.clone(), of(1), Arc::clone(&greedy));
+                let (origin_client, greedy) = (origin_client.clone(), Arc::clone(&greedy));
                 tokio::spawn(async move {
-                    origin_client.ask(turn, 10).await.unwrap();
+                    origin_client.turn(of(1), turn(), 10).await.unwrap();
                     greedy.fetch_add(1, Ordering::Relaxed);
                 });
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
             let start = tokio::time::Instant::now();
-            origin_client.ask(of(2), 10).await.unwrap();
+            origin_client.turn(of(2), turn(), 10).await.unwrap();
             // At most until the first of the others end, and not behind all of them in line.
             assert!(
                 start.elapsed() <= Duration::from_secs(waits),

@@ -22,7 +22,7 @@ mod upgrade;
 
 pub(crate) use self::{
     address::OriginAddress,
-    client::OriginClient,
+    client::{Asking, OriginClient},
     collect::collect,
     error::OriginError,
     http::HttpOrigin,

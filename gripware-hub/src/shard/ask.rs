@@ -1,7 +1,6 @@
 //! Requests to the origin on behalf of clients (GRIP 1.8, 2.4).
 
 use std::{
-    fmt,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -19,26 +18,10 @@ use super::{
 };
 use crate::{
     clock,
-    origin::{ClientAddr, OriginError},
+    origin::{Asking, ClientAddr, OriginClient, OriginError},
     session::{Input, OriginFailure, OriginRequest},
     turns::Client,
 };
-
-/// A request on behalf of one connection that is under way.
-pub(super) struct Asking(Pin<Box<dyn Future<Output = Result<Response<Bytes>, OriginError>>>>);
-
-impl Asking {
-    /// Lets it come to its end, although nobody hears the answer.
-    pub(super) fn go_on(self) {
-        spawn_local(self.0);
-    }
-}
-
-impl fmt::Debug for Asking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asking").finish_non_exhaustive()
-    }
-}
 
 impl Shard {
     /// Asks the origin what a session has to ask, if it has something.
@@ -65,8 +48,10 @@ impl Shard {
         match next {
             None => {}
             Some(OriginRequest::Page(request)) => self.fetch(connection, request),
-            Some(OriginRequest::Repeat(request)) => {
-                let asking = self.send_to_origin(connection, request, settings.max_held_response);
+            Some(OriginRequest::Repeat(mut request)) => {
+                let origin_client = self.prepare(connection, &mut request);
+                let limit = settings.max_held_response;
+                let asking = origin_client.ask(request, limit);
                 connection.with(|state| state.asking = Some(asking));
                 connection.wake();
             }
@@ -79,7 +64,7 @@ impl Shard {
         let Some(mut asking) = under_way.or_else(|| self.take_turn(connection)) else {
             return;
         };
-        match asking.0.as_mut().poll(cx) {
+        match Pin::new(&mut asking).poll(cx) {
             Poll::Pending => connection.with(|state| state.asking = Some(asking)),
             Poll::Ready(answer) => {
                 drop(asking);
@@ -91,24 +76,16 @@ impl Shard {
     fn take_turn(&self, connection: &Connection) -> Option<Asking> {
         let mut request = connection.with(|state| state.session.next_turn())?;
         let client = Client::of(request.headers(), connection.peer.is_some());
-        request.extensions_mut().insert(client);
+        let origin_client = self.prepare(connection, &mut request);
         let limit = self.shared.ws_settings.limits.websocket_body;
-        Some(self.send_to_origin(connection, request, limit))
+        Some(origin_client.turn(client, request, limit))
     }
 
-    /// Sends a request whose answer is for one connection.
-    fn send_to_origin(
-        &self,
-        connection: &Connection,
-        mut request: Request<Bytes>,
-        limit: usize,
-    ) -> Asking {
+    /// Makes a request one of this client, and returns whom it goes to.
+    fn prepare(&self, connection: &Connection, request: &mut Request<Bytes>) -> OriginClient {
         self.shared.metrics.asks.add(1);
         ClientAddr::insert(connection.peer, request.extensions_mut());
-        let origin_client = connection.with(|state| state.origin_client.clone());
-        Asking(Box::pin(
-            async move { origin_client.ask(request, limit).await },
-        ))
+        connection.with(|state| state.origin_client.clone())
     }
 
     fn answered(

@@ -13,15 +13,14 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 
 use super::{
-    ask::Asking, origin_socket::OriginSocket, outbox::Outbox, pressure::Pressure,
-    timers::ConnectionKey,
+    origin_socket::OriginSocket, outbox::Outbox, pressure::Pressure, timers::ConnectionKey,
 };
 use crate::{
     clock,
     connection_id::Id,
     handoff::{ClientConn, ResumeHttp},
     inspect::ConnectionInfo,
-    origin::OriginClient,
+    origin::{Asking, OriginClient},
     page::Seniority,
     session::Session,
     settings::Settings,

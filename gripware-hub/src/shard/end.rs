@@ -8,11 +8,10 @@ use std::{
 };
 
 use gripware_core::ws::CloseCode;
-use tokio::io::AsyncWrite as _;
+use tokio::{io::AsyncWrite as _, task::spawn_local};
 
 use super::{
     Shard,
-    ask::Asking,
     connection::{Connection, End, State},
 };
 use crate::{clock, session::Input};
@@ -132,7 +131,7 @@ impl Shard {
             state.arrival = None;
             state.origin = None;
             // The application is not interrupted.
-            state.asking.take().map(Asking::go_on);
+            state.asking.take().map(spawn_local);
         });
         let key = connection.key.key as usize;
         self.connections.borrow_mut().try_remove(key);

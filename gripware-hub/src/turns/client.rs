@@ -6,7 +6,9 @@ use std::{
 };
 
 use gripware_core::header::{CONNECTION_ID, trim_ows};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+
+use crate::http::reserved::X_FORWARDED_FOR;
 
 /// A client, as far as turns are shared out between clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,30 +27,27 @@ impl Client {
     /// there. The one before it, if there is one, was added by the proxy that is trusted, and is the
     /// client's; what stands before that is what anybody may claim.
     pub(crate) fn of(headers: &HeaderMap, has_peer: bool) -> Self {
-        let values = headers.get_all("x-forwarded-for").iter();
-        let mut list: Vec<_> = values
+        let values = headers.get_all(X_FORWARDED_FOR).iter();
+        let mut from_last = values
+            .rev()
             .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(|address| parse(trim_ows(address)))
-            .collect();
-        let last = list.pop().flatten();
-        let address = match list.pop().flatten() {
+            .flat_map(|value| value.rsplit(','))
+            .map(|address| parse(trim_ows(address)));
+        let last = from_last.next().flatten();
+        let address = match from_last.next().flatten() {
             Some(before) if has_peer => Some(before),
             _ => last,
         };
         match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::V4(address),
             Some(IpAddr::V6(address)) => Self::V6((address.to_bits() >> 64) as u64),
-            None => Self::by_connection(headers),
+            None => {
+                let mut hasher = DefaultHasher::new();
+                let id = headers.get(CONNECTION_ID);
+                id.map(HeaderValue::as_bytes).hash(&mut hasher);
+                Self::Connection(hasher.finish())
+            }
         }
-    }
-
-    /// Counts a WebSocket by itself.
-    pub(crate) fn by_connection(headers: &HeaderMap) -> Self {
-        let mut hasher = DefaultHasher::new();
-        let id = headers.get(CONNECTION_ID);
-        id.map(http::HeaderValue::as_bytes).hash(&mut hasher);
-        Self::Connection(hasher.finish())
     }
 }
 
@@ -62,8 +61,6 @@ fn parse(address: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn client(forwarded: &'static str, has_peer: bool) -> Client {

@@ -40,6 +40,12 @@ impl Turns {
     ///
     /// `None` is never seen, as whoever waits is either given a place or dropped.
     pub(crate) async fn place(self: &Arc<Self>, client: Client) -> Option<Place> {
+        if self.queue().take(&client) {
+            return Some(Place {
+                turns: Some(Arc::clone(self)),
+                client,
+            });
+        }
         let (sender, place) = oneshot::channel();
         self.queue().push(client, sender);
         self.hand_out();

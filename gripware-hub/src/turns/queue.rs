@@ -5,6 +5,9 @@ use std::{
     hash::Hash,
 };
 
+/// For how many clients there is room while there are none.
+const KEPT: usize = 64;
+
 /// Hands out a bounded number of places, to one client after the other (round robin), and to each
 /// client only a bounded number at a time.
 ///
@@ -27,6 +30,16 @@ struct Client<T> {
     is_in_rotation: bool,
 }
 
+impl<T> Default for Client<T> {
+    fn default() -> Self {
+        Self {
+            taken: 0,
+            waiting: VecDeque::new(),
+            is_in_rotation: false,
+        }
+    }
+}
+
 impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// `limit` places in all, of which one client has up to `limit_each`. At least one each.
     pub(crate) fn new(limit: usize, limit_each: usize) -> Self {
@@ -39,15 +52,32 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         }
     }
 
+    /// Takes a place at once. `false` if somebody is to have the next one before, or there is none for
+    /// this client.
+    pub(crate) fn take(&mut self, key: &K) -> bool {
+        if self.taken >= self.limit || !self.rotation.is_empty() {
+            return false;
+        }
+        let limit_each = self.limit_each;
+        let client = self.client(key);
+        if client.taken >= limit_each {
+            return false;
+        }
+        client.taken += 1;
+        self.taken += 1;
+        true
+    }
+
+    fn client(&mut self, key: &K) -> &mut Client<T> {
+        self.clients.entry(key.clone()).or_default()
+    }
+
     /// Lets something of a client wait for a place.
     pub(crate) fn push(&mut self, key: K, value: T) {
-        let client = self.clients.entry(key.clone()).or_insert_with(|| Client {
-            taken: 0,
-            waiting: VecDeque::new(),
-            is_in_rotation: false,
-        });
+        let limit_each = self.limit_each;
+        let client = self.client(&key);
         client.waiting.push_back(value);
-        if client.taken < self.limit_each && !client.is_in_rotation {
+        if client.taken < limit_each && !client.is_in_rotation {
             client.is_in_rotation = true;
             self.rotation.push_back(key);
         }
@@ -80,7 +110,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         self.taken -= 1;
         if client.taken == 0 && client.waiting.is_empty() {
             self.clients.remove(key);
-            if self.clients.is_empty() {
+            if self.clients.is_empty() && self.clients.capacity() > KEPT {
                 // What a crowd needed.
                 self.clients = HashMap::new();
                 self.rotation = VecDeque::new();
@@ -138,6 +168,7 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
+        Take(u8),
         Push(u8),
         Next,
         GiveBack(usize),
@@ -145,6 +176,7 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
+            2 => (0..5_u8).prop_map(Step::Take),
             4 => (0..5_u8).prop_map(Step::Push),
             3 => Just(Step::Next),
             2 => any::<usize>().prop_map(Step::GiveBack),
@@ -166,6 +198,15 @@ mod tests {
             for (n, step) in steps.into_iter().enumerate() {
                 let has = |taken: &[u8], key| taken.iter().filter(|it| **it == key).count();
                 match step {
+                    Step::Take(key) => {
+                        let may = |key: &u8| has(&taken, *key) < limit_each;
+                        let is_first = !waiting.keys().any(may);
+                        let is_free = taken.len() < limit && may(&key);
+                        prop_assert_eq!(queue.take(&key), is_free && is_first);
+                        if is_free && is_first {
+                            taken.push(key);
+                        }
+                    }
                     Step::Push(key) => {
                         queue.push(key, n);
                         waiting.entry(key).or_default().push_back(n);

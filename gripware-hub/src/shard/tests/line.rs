@@ -149,6 +149,7 @@ impl TestShard {
                 1000,
                 Duration::from_secs(60),
             );
+            let origin_client = origin_client.with_turns_here();
             play(Self {
                 shard,
                 shared,
@@ -296,6 +297,11 @@ impl TestShard {
 
     pub(super) fn asks(&self) -> usize {
         self.script.count.load(Ordering::SeqCst)
+    }
+
+    /// How many answers the origin has not given yet.
+    pub(super) fn answers_left(&self) -> usize {
+        self.script.answers.lock().unwrap().len()
     }
 
     fn hold(&self, id: Id, kind: HoldKind, conn: Option<ClientConn>) {

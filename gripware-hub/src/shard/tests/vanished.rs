@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gripware_core::ws::CloseCode;
+use gripware_core::{WsMessage, ws::CloseCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::Instant,
@@ -84,7 +84,7 @@ fn anything_that_comes_shows_that_a_client_is_there() {
 fn a_client_that_has_not_taken_what_was_sent_is_not_pinged() {
     TestShard::pinging(async |line: TestShard| {
         let client = line.websocket_in_pipe("", 10).await;
-        line.publish_to(client.id, gripware_core::WsMessage::text("x".repeat(100)))
+        line.publish_to(client.id, WsMessage::text("x".repeat(100)))
             .await;
         tokio::time::sleep(Duration::from_secs(300)).await;
         assert_eq!(line.shared.metrics.silent_closed.value(), 0);
@@ -121,5 +121,28 @@ fn a_close_that_waits_for_its_answer_is_not_pinged() {
         );
         let said = client.reads_to_end().await;
         assert!(!said.contains("gripware"), "{said:?}");
+    });
+}
+
+#[test]
+fn a_turn_that_is_under_way_comes_to_its_end_although_the_client_is_gone() {
+    TestShard::play(async |line: TestShard| {
+        let mut client = line.websocket_in_pipe("", 1000).await;
+        client
+            .pipe
+            .write_all(&[0x88, 0x80, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        // It takes the close, and will answer it later.
+        let later = "Content-Type: application/websocket-events\nKeep-Alive-Interval: 60";
+        line.answer(answer(later, ""));
+        line.asked(1).await;
+        line.publish_to(client.id, WsMessage::refresh()).await;
+        line.asked(2).await;
+        // Nobody has to be told of anything any more.
+        drop(client);
+        line.until(TestShard::is_empty).await;
+        line.answer(answer(later, ""));
+        line.until(|line| line.answers_left() == 0).await;
     });
 }
