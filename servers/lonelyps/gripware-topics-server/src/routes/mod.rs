@@ -39,9 +39,9 @@ impl Broadcaster {
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         if let Some(layer) = &self.0.layer {
-            // The layer has bounds of its own.
-            let turn = any(turn).layer(DefaultBodyLimit::disable());
-            router = router.route(WEBSOCKET, turn).layer(layer.clone());
+            // The layer has bounds of its own. Both are one layer, since each is in a box of its own.
+            let layers = (layer.clone(), DefaultBodyLimit::disable());
+            router = router.route(WEBSOCKET, any(turn)).layer(layers);
         }
         if self.0.peer.is_some() {
             router = router

@@ -1,5 +1,7 @@
 //! What a connection is made of once CONFIGURE was there, as it is kept in its meta.
 
+use std::fmt::Write as _;
+
 use gripware_topics::ws::{Counter, Side};
 
 /// What the counters of a connection are made of.
@@ -13,6 +15,9 @@ pub(super) struct Configured {
 
 /// What stands for compression in the meta.
 const COMPRESSED: &str = "zstd";
+
+/// How long the rest of the meta is, most times.
+const NUMBERS: usize = 32;
 
 impl Configured {
     pub(super) fn new(
@@ -29,6 +34,11 @@ impl Configured {
         }
     }
 
+    /// Takes back the numbers of what was not sent: this one comes next.
+    pub(super) fn go_back_to(&mut self, broadcaster: u64) {
+        self.broadcaster = Counter::resume(&self.nonce, Side::Broadcaster, broadcaster);
+    }
+
     /// Reads what [`to_meta`](Self::to_meta) has written; `None` if it is none.
     pub(super) fn from_meta(meta: &str) -> Option<Self> {
         let mut fields = meta.split(' ');
@@ -41,7 +51,10 @@ impl Configured {
 
     pub(super) fn to_meta(&self) -> String {
         let (subscriber, broadcaster) = (self.subscriber.peek(), self.broadcaster.peek());
-        let mut meta = format!("{} {subscriber:x} {broadcaster:x}", self.nonce);
+        let mut meta = String::with_capacity(self.nonce.len() + NUMBERS);
+        meta.push_str(&self.nonce);
+        // Writing to a string does not fail.
+        let _ = write!(meta, " {subscriber:x} {broadcaster:x}");
         if self.is_compressed {
             meta.push(' ');
             meta.push_str(COMPRESSED);

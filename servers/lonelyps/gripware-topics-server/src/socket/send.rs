@@ -38,13 +38,13 @@ impl Turn {
                 return Ok(());
             };
             let configured = self.configured.as_mut().ok_or(Fault::NotConfigured)?;
-            let before = configured.broadcaster.clone();
+            let before = configured.broadcaster.peek();
             let message = message(&self.broadcaster, &mut configured.broadcaster, &next);
             match self.ws.send_binary(message.encode(true)?) {
                 Ok(()) => self.socket.outbox().pop(&next),
                 Err(error) if is_full(&error) && !is_first => {
                     // It was not sent, so its number was not used.
-                    configured.broadcaster = before;
+                    configured.go_back_to(before);
                     let (broadcaster, socket) = (self.broadcaster.clone(), self.socket.clone());
                     let runtime = self.broadcaster.0.runtime.clone();
                     runtime.spawn(async move { broadcaster.sockets().wake(&[socket]).await });

@@ -1,6 +1,6 @@
 //! One turn of a connection: what the client has sent, and what is due.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use axum::{
     extract::State,
@@ -98,6 +98,10 @@ fn end(broadcaster: &Broadcaster, mut ws: WebSocketContext, id: &str, fault: &Fa
     ws.into_response()
 }
 
+/// A message of the client that is published. In a box, since few turns have one, and all would have
+/// room for it.
+type Publishing<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+
 pub(super) struct Turn {
     pub(super) broadcaster: Broadcaster,
     pub(super) socket: Arc<Socket>,
@@ -115,7 +119,9 @@ impl Turn {
         }
         let is_poll = self.ws.is_keep_alive();
         while let Some(message) = self.ws.receive()? {
-            self.receive(message).await?;
+            if let Some(publishing) = self.receive(message)? {
+                publishing.await?;
+            }
         }
         match &self.configured {
             // Who has said nothing for as long is no subscriber.
@@ -131,11 +137,12 @@ impl Turn {
         Ok(())
     }
 
-    async fn receive(&mut self, message: Message) -> Result<(), Fault> {
+    /// Takes a message of the client. What it publishes may take a while.
+    fn receive(&mut self, message: Message) -> Result<Option<Publishing<'_>>, Fault> {
         if message.is_text() {
             return Err(Fault::Text);
         }
-        match FromSubscriber::decode(message.into_bytes())? {
+        let done = match FromSubscriber::decode(message.into_bytes())? {
             FromSubscriber::Configure {
                 nonce,
                 zstd,
@@ -171,9 +178,11 @@ impl Turn {
                 payload,
             } => {
                 self.verify_notify(authorization.as_ref(), &tracing, &identifier, &head)?;
-                self.notify(identifier, head, payload).await
+                return Ok(Some(Box::pin(self.notify(identifier, head, payload))));
             }
-            FromSubscriber::NotifyStream(part) => self.notify_part(part).await,
+            FromSubscriber::NotifyStream(part) => {
+                return Ok(Some(Box::pin(self.notify_part(part))));
+            }
             FromSubscriber::ContinueReceive {
                 identifier,
                 part,
@@ -194,7 +203,8 @@ impl Turn {
             }
             // The codec has no other messages of a subscriber now.
             _ => Err(Fault::Unexpected),
-        }
+        };
+        done.map(|()| None)
     }
 
     /// `zstd`: whether the client takes compressed messages.
