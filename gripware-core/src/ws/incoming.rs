@@ -135,7 +135,10 @@ impl Incoming {
     /// content bytes.
     pub(super) fn pings(&self, accepted: usize) -> impl Iterator<Item = Event> {
         let mut content_end = 0;
-        self.events()
+        // Most requests have none, and are not read through once more.
+        let events = (self.pong_bytes > 0).then(|| self.events());
+        let events = events.into_iter().flatten();
+        events
             .map_while(Result::ok)
             .take_while(|event| !matches!(event.kind(), EventKind::Close | EventKind::Disconnect))
             .take_while(move |event| {

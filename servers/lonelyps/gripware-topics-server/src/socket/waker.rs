@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc};
 
-use gripware_axum::{Item, Publisher, WsMessage};
+use gripware_axum::{Publisher, WsMessage};
 use gripware_core::ErrorChain;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -36,11 +36,7 @@ impl Waker {
     pub(super) async fn wake(&self, ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
         match self {
             Self::Items(publisher) => {
-                let items = ids.iter().map(|id| {
-                    let item = Item::from(WsMessage::refresh());
-                    (channel(id), item)
-                });
-                let items: Vec<_> = items.collect();
+                let items = ids.iter().map(|id| (channel(id), WsMessage::refresh()));
                 match publisher.publish_all(items).await {
                     Ok(()) => Vec::new(),
                     Err(error) => {
@@ -71,7 +67,7 @@ impl Waker {
 
 /// The channel that a connection alone is subscribed to.
 pub(super) fn channel(id: &str) -> String {
-    format!("topics-{id}")
+    ["topics-", id].concat()
 }
 
 fn warn(error: &(dyn Error + 'static)) {

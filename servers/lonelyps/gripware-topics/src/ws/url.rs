@@ -1,5 +1,7 @@
 //! What stands for a URL in what is signed over a WebSocket: `websocket:NONCE:COUNTER`.
 
+use std::fmt::Write as _;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
@@ -13,6 +15,9 @@ pub fn nonce(subscriber: &[u8; 32], broadcaster: &[u8; 32]) -> String {
         .finalize();
     STANDARD.encode(digest)
 }
+
+/// The most that stands around the nonce: the scheme, a sign and sixteen digits.
+const AROUND: usize = 28;
 
 /// Who counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +79,9 @@ impl Counter {
             Side::Subscriber => "-",
             Side::Broadcaster => "",
         };
-        let url = format!("websocket:{}:{sign}{:x}", self.nonce, self.next);
+        let mut url = String::with_capacity(self.nonce.len() + AROUND);
+        // Writing to a string does not fail.
+        let _ = write!(url, "websocket:{}:{sign}{:x}", self.nonce, self.next);
         self.next = self.next.wrapping_add(1);
         url
     }
