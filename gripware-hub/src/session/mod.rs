@@ -1,9 +1,9 @@
 //! What a held client is to the hub, without its socket: a state machine for each kind of hold.
 //!
 //! An [`Input`] and the time go in, [`Effect`]s come out, and [`Session::next_request`] and
-//! [`Session::next_turn`] have what the origin is to be asked. The shard that owns the socket hands in what happens and does what
-//! is said. Only an item that is the same for many clients takes a shorter way: its bytes go to the
-//! queues of those that are [plain](Session::takes_as_it_is) at once.
+//! [`Session::next_turn`] have what the origin is to be asked. The shard that owns the socket hands in
+//! what happens and does what is said. Only an item that is the same for many clients takes a shorter
+//! way: its bytes go to the queues of those that are [plain](Session::takes_as_it_is) at once.
 
 mod effect;
 pub(crate) mod heartbeat;

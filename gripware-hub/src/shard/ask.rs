@@ -60,6 +60,9 @@ impl Shard {
 
     /// Attends to the request that is under way, or to the turn that is due.
     pub(super) fn poll_asking(self: &Rc<Self>, connection: &Rc<Connection>, cx: &mut Context<'_>) {
+        if connection.is_gone.get() {
+            return;
+        }
         let under_way = connection.with(|state| state.asking.take());
         let Some(mut asking) = under_way.or_else(|| self.take_turn(connection)) else {
             return;
