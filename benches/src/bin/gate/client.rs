@@ -31,14 +31,24 @@ impl Client {
 
     /// Sends a request, with the headers of a small browser.
     pub(crate) fn get(&mut self, path: &str) -> Result<(), Error> {
-        self.send(&format!(
+        self.send(format!(
             "GET {path} HTTP/1.1\r\nHost: example.org\r\nUser-Agent: Mozilla/5.0\r\n\
              Accept: */*\r\nAccept-Encoding: gzip\r\n\r\n"
         ))
     }
 
-    pub(crate) fn send(&mut self, request: &str) -> Result<(), Error> {
-        Ok(self.socket.write_all(request.as_bytes())?)
+    /// Opens a WebSocket.
+    pub(crate) fn open(&mut self, path: &str) -> Result<(), Error> {
+        self.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: example.org\r\nUser-Agent: Mozilla/5.0\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ))?;
+        self.read_until("\r\n\r\n")
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+        Ok(self.socket.write_all(bytes.as_ref())?)
     }
 
     /// Reads until what has come ends with this, and forgets it.

@@ -15,6 +15,9 @@ use crate::{Error, Figure, callgrind::Callgrind, client::Client, origin, serving
 /// How many streams an item goes to.
 const FOLLOWERS: usize = 1_000;
 
+/// A text with a mask of zeros.
+const MESSAGE: &[u8] = b"\x81\x85\0\0\0\0hello";
+
 /// What is done with a server, so many times.
 #[derive(Clone, Copy, Debug)]
 enum Work {
@@ -24,6 +27,8 @@ enum Work {
     Hold,
     /// Items, one after the other, to as many streams.
     FanOut,
+    /// Messages on one WebSocket, each of which comes back.
+    Echo,
 }
 
 /// What is started.
@@ -60,6 +65,12 @@ const FIGURES: &[(&str, Server, Work, [usize; 2])] = &[
         Server::Program,
         Work::Hold,
         [100, 600],
+    ),
+    (
+        "a message of a WebSocket, hub inside",
+        Server::Hub,
+        Work::Echo,
+        [200, 1_200],
     ),
     (
         "an item to 1 000 streams",
@@ -148,6 +159,16 @@ impl Running {
                 Ok(vec![client])
             }
             Work::Hold => self.hold(times),
+            Work::Echo => {
+                let mut client = Client::connect(self.address)?;
+                client.open("/echo")?;
+                for _ in 0..times {
+                    client.send(MESSAGE)?;
+                    // As it is answered, behind the first byte of its frame.
+                    client.read_until("\u{5}hello")?;
+                }
+                Ok(vec![client])
+            }
             Work::FanOut => {
                 let mut followers = self.hold(FOLLOWERS)?;
                 let control = self.control.ok_or("no control API")?;
@@ -235,7 +256,7 @@ fn addresses(
 fn publish(control: SocketAddr) -> Result<(), Error> {
     const BODY: &str = r#"{"items":[{"channel":"news","formats":{"http-stream":{"content":"an item of some length\n"}}}]}"#;
     let mut client = Client::connect(control)?;
-    client.send(&format!(
+    client.send(format!(
         "POST /publish/ HTTP/1.1\r\nHost: control\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{BODY}",
         BODY.len()

@@ -1,7 +1,7 @@
 //! A hub inside of a program, which is counted, and the same program without one.
 
 use axum::{Router, routing::get};
-use gripware_axum::{GripLayer, Hold};
+use gripware_axum::{GripLayer, Hold, WebSocketContext, WebSocketRejection, websocket};
 use gripware_hub::Hub;
 use tokio::{
     net::TcpListener,
@@ -27,7 +27,8 @@ async fn serve(is_hub: bool) -> Result<(), Error> {
     println!("listening on {}", listener.local_addr()?);
     let routes = Router::new()
         .route("/", get(|| async { "ok" }))
-        .route("/hold", get(|| async { (Hold::stream("news"), "ok") }));
+        .route("/hold", get(|| async { (Hold::stream("news"), "ok") }))
+        .route("/echo", websocket(echo));
     let end = async move {
         terminated.recv().await;
     };
@@ -41,4 +42,14 @@ async fn serve(is_hub: bool) -> Result<(), Error> {
             .await?;
     }
     Ok(())
+}
+
+async fn echo(mut ws: WebSocketContext) -> Result<WebSocketContext, WebSocketRejection> {
+    if ws.is_opening() {
+        ws.accept();
+    }
+    while let Some(message) = ws.receive()? {
+        ws.send(message)?;
+    }
+    Ok(ws)
 }
