@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr_iter;
 
-/// How many headers the hub adds to most requests.
+/// How many headers a request gets beside those that are kept, most times: `Grip-Sig`, `Grip-Feature`,
+/// `Content-Length`, and some of `Meta-*`.
 const ADDED: usize = 6;
 
 /// Headers in few bytes, for as long as a client is held.

@@ -169,7 +169,10 @@ impl OriginClient {
         Asking::new(async { asking.await.unwrap_or(Err(OriginError::Ended)) })
     }
 
-    /// This and what it calls are blocks: an `async fn` would have room for the request twice.
+    /// Sends a request once it may be under way.
+    ///
+    /// This and what it calls are functions with a block: an `async fn` would have room for the request
+    /// twice.
     fn wait_and_send(
         &self,
         turn_of: Option<Client>,
