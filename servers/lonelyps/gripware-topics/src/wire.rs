@@ -68,7 +68,8 @@ pub enum WireError {
     Address(#[from] AddressError),
 }
 
-/// Takes fields off the front of a message. What it hands out are slices of the message.
+/// Takes fields off the front of a message. Bytes that it hands out are slices of the message; values are
+/// copies, which may be kept for longer than all that came with them.
 #[derive(Debug)]
 pub(crate) struct Reader(Bytes);
 
@@ -110,7 +111,7 @@ impl Reader {
     }
 
     pub(crate) fn topic(&mut self) -> Result<Topic, WireError> {
-        Topic::new(self.l2()?)
+        Topic::try_from(&*self.l2()?)
     }
 
     pub(crate) fn glob(&mut self) -> Result<Glob, WireError> {
@@ -118,7 +119,7 @@ impl Reader {
     }
 
     pub(crate) fn tracing(&mut self) -> Result<Tracing, WireError> {
-        Tracing::new(self.l2()?)
+        Tracing::try_from(&*self.l2()?)
     }
 
     pub(crate) fn address(&mut self) -> Result<Address, WireError> {
@@ -139,7 +140,7 @@ impl Reader {
 
     pub(crate) fn identifier(&mut self) -> Result<Identifier, WireError> {
         let length = self.u8()?;
-        Identifier::new(self.take(usize::from(length))?)
+        Identifier::try_from(&*self.take(usize::from(length))?)
     }
 
     pub(crate) fn digest(&mut self) -> Result<Digest, WireError> {
@@ -199,3 +200,61 @@ pub(crate) trait Write: BufMut {
 
 impl Write for BytesMut {}
 impl Write for Vec<u8> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        http::NotifyHead,
+        ws::{FromSubscriber, StreamHead},
+    };
+
+    #[test]
+    fn what_is_kept_of_a_message_does_not_keep_the_message() {
+        let topic = Topic::try_from("t").unwrap();
+        let identifier = Identifier::try_from("id").unwrap();
+        let tracing = Tracing::try_from("tracing").unwrap();
+        let payload = Bytes::from(vec![b'x'; 1000]);
+        let digest = Digest::of(&payload);
+
+        let head = NotifyHead {
+            topic: topic.clone(),
+            digest,
+            tracing: tracing.clone(),
+            identifier: identifier.clone(),
+            length: 1000,
+        };
+        let arrived = Bytes::from([&head.encode()[..], &payload].concat());
+        let kept = NotifyHead::decode(&arrived).unwrap();
+        assert_eq!(kept.unwrap().0, head);
+        assert!(arrived.is_unique());
+
+        for minimal in [false, true] {
+            let notify = FromSubscriber::Notify {
+                authorization: None,
+                tracing: tracing.clone(),
+                identifier: identifier.clone(),
+                head: StreamHead {
+                    topic: topic.clone(),
+                    compressor: 0,
+                    compressed_length: 1000,
+                    decompressed_length: 1000,
+                    digest,
+                },
+                payload: payload.clone(),
+            };
+            let message = notify.encode(minimal).unwrap();
+            let FromSubscriber::Notify {
+                tracing: _tracing,
+                identifier: _identifier,
+                head: _head,
+                payload,
+                ..
+            } = FromSubscriber::decode(message).unwrap()
+            else {
+                panic!("it was one");
+            };
+            assert!(payload.is_unique());
+        }
+    }
+}

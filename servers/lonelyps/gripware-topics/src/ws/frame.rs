@@ -204,11 +204,11 @@ impl Decoder {
     }
 
     pub(super) fn tracing(&mut self) -> Result<Tracing, WireError> {
-        Tracing::new(self.bytes(Header::Tracing)?)
+        Tracing::try_from(&*self.bytes(Header::Tracing)?)
     }
 
     pub(super) fn topic(&mut self) -> Result<Topic, WireError> {
-        Topic::new(self.bytes(Header::Topic)?)
+        Topic::try_from(&*self.bytes(Header::Topic)?)
     }
 
     pub(super) fn glob(&mut self) -> Result<Glob, WireError> {
@@ -216,7 +216,7 @@ impl Decoder {
     }
 
     pub(super) fn identifier(&mut self) -> Result<Identifier, WireError> {
-        let identifier = Identifier::new(self.bytes(Header::Identifier)?)?;
+        let identifier = Identifier::try_from(&*self.bytes(Header::Identifier)?)?;
         check_identifier(&identifier)?;
         Ok(identifier)
     }
