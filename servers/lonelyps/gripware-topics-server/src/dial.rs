@@ -19,12 +19,16 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tower_service::Service;
 
 use crate::Targets;
 
-/// How long a connection may take until it is there. Within the time of a delivery.
+/// How long a connection may take until it is there. Within the time of a delivery. Of several addresses
+/// each has its part of it.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept. Servers of Python close after five seconds, and one that
@@ -75,25 +79,41 @@ async fn dial(targets: &Targets, uri: &Uri) -> io::Result<TokioIo<TcpStream>> {
         _ => 80,
     };
     let port = uri.port_u16().unwrap_or(default);
-    let mut failed = io::Error::from(io::ErrorKind::NotFound);
-    for address in tokio::net::lookup_host((host, port)).await? {
-        match connect(targets, address).await {
-            Ok(stream) => return Ok(TokioIo::new(stream)),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
-async fn connect(targets: &Targets, address: SocketAddr) -> io::Result<TcpStream> {
-    if !targets.permit(address.ip()) {
-        let text = format!("{} is no address that may be dialled", address.ip());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-    }
-    let stream = TcpStream::connect(address).await?;
+    let addresses = tokio::net::lookup_host((host, port)).await?;
+    let stream = first(targets, addresses.collect(), TcpStream::connect).await?;
     // Whatever is sent is sent whole.
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(TokioIo::new(stream))
+}
+
+/// Connects to the first of the addresses that may be dialled and answers.
+async fn first<T, F>(
+    targets: &Targets,
+    addresses: Vec<SocketAddr>,
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    let mut left = addresses.len();
+    let until = Instant::now() + CONNECT;
+    for address in addresses {
+        if targets.permit(address.ip()) {
+            let part = until.saturating_duration_since(Instant::now())
+                / u32::try_from(left).unwrap_or(u32::MAX);
+            match timeout(part, connect(address)).await {
+                Ok(Ok(connected)) => return Ok(connected),
+                Ok(Err(error)) => failed = error,
+                Err(_) => failed = io::ErrorKind::TimedOut.into(),
+            }
+        } else {
+            let text = format!("{} is no address that may be dialled", address.ip());
+            failed = io::Error::new(io::ErrorKind::PermissionDenied, text);
+        }
+        left -= 1;
+    }
+    Err(failed)
 }
 
 #[cfg(test)]
@@ -114,5 +134,27 @@ mod tests {
         let targets = Targets::public().allow("127.0.0.1".parse().unwrap());
         let uri = format!("http://localhost:{port}/").parse().unwrap();
         assert!(dial(&targets, &uri).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+        let addresses: Vec<SocketAddr> = ["[2001:db8::1]:80", "198.51.100.1:80", "203.0.113.1:80"]
+            .map(|address| address.parse().unwrap())
+            .into();
+        let good = addresses[2];
+        let targets = ["2001:db8::/32", "198.51.100.0/24", "203.0.113.0/24"]
+            .into_iter()
+            .fold(Targets::public(), |targets, network| {
+                targets.allow(network.parse().unwrap())
+            });
+        let connect = |address| async move {
+            if address != good {
+                std::future::pending::<()>().await;
+            }
+            Ok(address)
+        };
+        let begun = Instant::now();
+        assert_eq!(first(&targets, addresses, connect).await.unwrap(), good);
+        assert!(begun.elapsed() < CONNECT);
     }
 }
