@@ -89,8 +89,11 @@ setters! {
     /// For how long a subscriber is told that it has missed something, until it is taken for gone
     /// and unsubscribed. Default: 3 days.
     missed_for: Duration,
-    /// Most signatures that are remembered for replay protection. Default: 2 097 152; see
-    /// [`ReplayStore`].
+    /// Most signatures that are remembered for replay protection, which is one for each request and each
+    /// message that is published; confirmations need none, since they are of one delivery. Default:
+    /// 2 097 152; see [`ReplayStore`]. They are remembered in this process alone: what was sent to it is
+    /// taken once more by another one, or by this one when it was started anew, for as long as its
+    /// signature is valid.
     replays: usize,
     /// Whether messages over WebSockets are compressed with zstd, and its standard dictionary, where the
     /// subscriber asks for it too and they have 16 KiB or more. Default: `false`.

@@ -137,8 +137,10 @@ impl Deliverer {
                     url: url.as_str(),
                 };
                 let authorization = authorization.as_ref().map(Authorization::as_str);
+                // The identifier is of this attempt alone: there is no second time to remember it for.
                 self.to_broadcaster
-                    .verify(authorization, &signed, &tracing, now())
+                    .credential()
+                    .check(authorization, &signed, &tracing, now())
                     .map_err(DeliveryError::Refused)?;
                 Ok(Outcome::Confirmed(subscribers))
             }

@@ -306,7 +306,7 @@ impl Turn {
             recovery: None,
             pattern,
         };
-        self.verify(authorization, &signed, tracing)?;
+        self.verify_numbered(authorization, &signed, tracing)?;
         Ok(url)
     }
 
@@ -353,7 +353,7 @@ impl Turn {
                 url,
             },
         };
-        self.verify(authorization, &signed, tracing)?;
+        self.verify_numbered(authorization, &signed, tracing)?;
         Ok(self.socket.outbox().acknowledge(identifier, what)?)
     }
 
@@ -368,3 +368,17 @@ impl Turn {
         Ok(verifier.verify(authorization, signed, tracing, now())?)
     }
 }
+
+    /// As [`verify`](Self::verify), for what is signed with the number that the connection is at: it is
+    /// of no use a second time, and need not be remembered.
+    fn verify_numbered(
+        &self,
+        authorization: Option<&Authorization>,
+        signed: &Signed<'_>,
+        tracing: &Tracing,
+    ) -> Result<(), Fault> {
+        let authorization = authorization.map(Authorization::as_str);
+        let credential = self.broadcaster.0.to_broadcaster.credential();
+        let checked = credential.check(authorization, signed, tracing, now());
+        Ok(checked.map(drop)?)
+    }
