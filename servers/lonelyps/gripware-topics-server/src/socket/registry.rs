@@ -141,7 +141,8 @@ impl Sockets {
         let closed = self.write().close(id);
         if let Some((socket, patterns)) = closed {
             // Deliveries may hold the connection, and wait for what is dropped here.
-            *socket.outbox() = Outbox::default();
+            socket.outbox().close();
+            *socket.incoming() = Incoming::new(0);
             if !patterns.is_empty() {
                 self.announce_later(patterns);
             }

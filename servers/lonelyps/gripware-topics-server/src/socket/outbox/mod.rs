@@ -99,6 +99,7 @@ pub(super) struct Outbox {
     next: u64,
     is_lost: bool,
     is_compressed: bool,
+    is_closed: bool,
 }
 
 impl Outbox {
@@ -111,9 +112,20 @@ impl Outbox {
         self.is_compressed
     }
 
-    /// Adds a message for the client, whose confirmation is counted. Its number, or `None` where as many
-    /// wait as may: it is missed then.
+    /// Drops all that waits or is to be acknowledged, and takes nothing more: nobody would come for it.
+    pub(super) fn close(&mut self) {
+        *self = Self {
+            is_closed: true,
+            ..Self::default()
+        };
+    }
+
+    /// Adds a message for the client, whose confirmation is counted. Its number, or `None` where the
+    /// connection is closed, or as many wait as may: it is missed then.
     pub(super) fn push(&mut self, message: &Arc<Message>, tally: &Tally) -> Option<u64> {
+        if self.is_closed {
+            return None;
+        }
         if self.waiting.len() >= MAX_WAITING {
             self.note_missed(message.topic.clone());
             return None;
@@ -246,6 +258,9 @@ impl Outbox {
 
     /// Messages of a topic were missed, which the client is told.
     pub(super) fn note_missed(&mut self, topic: Topic) {
+        if self.is_closed {
+            return;
+        }
         self.missed.insert(topic);
         self.is_lost |= self.missed.len() > MAX_WAITING;
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use gripware_topics::Digest;
 
 use super::*;
@@ -138,4 +140,17 @@ fn answers_keep_their_order() {
         outbox.reserve().unwrap();
     }
     assert_eq!(outbox.reserve(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_for_a_connection_that_is_closed_is_not_waited_for() {
+    let (mut outbox, tally) = (Outbox::default(), Tally::new());
+    outbox.push(&message("t", b"sent"), &tally).unwrap();
+    drain(&mut outbox, 100);
+    outbox.push(&message("t", b"waits"), &tally).unwrap();
+    outbox.close();
+    assert!(outbox.push(&message("t", b"late"), &tally).is_none());
+    outbox.note_missed(Topic::try_from("t").unwrap());
+    assert!(drain(&mut outbox, 100).is_empty());
+    assert!(tally.closed(Duration::from_secs(3600)).await);
 }
