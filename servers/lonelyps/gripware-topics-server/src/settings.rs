@@ -84,7 +84,8 @@ setters! {
     /// How long a delivery may take, with the time for which it waits for others to the same
     /// subscriber. Default: 30 s. The subscriber confirms when it has worked on a message.
     delivery_timeout: Duration,
-    /// How long the body of a request may take to come. Default: 60 s.
+    /// How long the body of a request, or a message in parts over a WebSocket, may take to come. What is
+    /// late over a WebSocket is noticed within a minute more. Default: 60 s.
     body_timeout: Duration,
     /// For how long a subscriber is told that it has missed something, until it is taken for gone
     /// and unsubscribed. Default: 3 days.

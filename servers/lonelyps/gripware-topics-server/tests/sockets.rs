@@ -217,8 +217,25 @@ async fn a_message_in_parts_is_published_when_it_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_parts_do_not_come_in_time_ends_the_connection() {
+    let settings = Settings::default().body_timeout(Duration::ZERO);
+    let broadcaster = serve_with_hub(&Auth::none(), |builder| builder.settings(settings)).await;
+    let mut socket = Socket::configured(&broadcaster).await;
+    socket.say(&part(0, b"hello")).await;
+    let heard = socket.hear().await;
+    assert!(
+        matches!(heard, Ok(FromBroadcaster::ContinueNotify { part: 0, .. })),
+        "{heard:?}"
+    );
+    // Whatever it says then.
+    socket.say(&subscribe("t")).await;
+    assert_eq!(socket.hear().await, Err(1008));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_acknowledge_gets_three_and_learns_that_it_missed_the_fourth() {
-    let settings = Settings::default().delivery_timeout(Duration::from_millis(500));
+    // Long enough for what is sent at once, and over before this test is.
+    let settings = Settings::default().delivery_timeout(Duration::from_secs(5));
     let broadcaster = serve_with_hub(&Auth::none(), |builder| builder.settings(settings)).await;
     let client = client(&Auth::none(), &broadcaster).await;
     let mut socket = Socket::configured(&broadcaster).await;

@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Unexpected,
     #[error("parts are no message")]
     Stream(#[source] StreamError),
+    #[error("the parts of a message do not come in time")]
+    Late,
     #[error("the message has another digest")]
     Digest,
     #[error("a message is compressed, which was not agreed on")]

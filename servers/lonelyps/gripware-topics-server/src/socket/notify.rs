@@ -1,6 +1,6 @@
 //! What a client publishes: whole, or in parts.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gripware_topics::{
@@ -86,7 +86,9 @@ impl Turn {
         };
         self.verify_notify(authorization.as_ref(), &tracing, &identifier, &head)?;
         if part.is_ok() {
-            self.socket.incoming().room = Some(self.reserve(&head)?);
+            let until = Instant::now() + self.broadcaster.0.settings.body_timeout;
+            let room = self.reserve(&head)?;
+            self.socket.incoming().reserved = Some((room, until));
         }
         let mut joiner = self.socket.incoming().take_joiner();
         let of = identifier.clone();
@@ -115,7 +117,8 @@ impl Turn {
                 identifier,
                 message,
             } => {
-                let room = self.socket.incoming().room.take().ok_or(Fault::State)?;
+                let reserved = self.socket.incoming().reserved.take();
+                let (room, _) = reserved.ok_or(Fault::State)?;
                 self.publish(identifier, head, message, room).await
             }
         }

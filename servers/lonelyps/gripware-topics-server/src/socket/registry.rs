@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gripware_core::ErrorChain;
@@ -55,14 +55,28 @@ pub(super) struct Socket {
     heard: AtomicU64,
 }
 
-/// A message of the client that comes in parts, with the room that it takes.
+/// A message of the client that comes in parts.
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) joiner: Joiner,
-    pub(super) room: Option<OwnedSemaphorePermit>,
+    /// Since its first part: the room that it takes, and until when it has to be there.
+    pub(super) reserved: Option<(OwnedSemaphorePermit, Instant)>,
 }
 
 impl Incoming {
+    fn new(max_message: u64) -> Self {
+        Self {
+            joiner: Joiner::new(max_message),
+            reserved: None,
+        }
+    }
+
+    /// Whether the time for a message is over.
+    pub(super) fn is_late(&self) -> bool {
+        let until = self.reserved.as_ref().map(|(_, until)| *until);
+        until.is_some_and(|until| until <= Instant::now())
+    }
+
     /// Takes the joiner, which is to be put back.
     pub(super) fn take_joiner(&mut self) -> Joiner {
         let none = Joiner::new(self.joiner.limit());
@@ -122,10 +136,7 @@ impl Sockets {
         let socket = Socket {
             id: Arc::clone(&id),
             outbox: Mutex::default(),
-            incoming: Mutex::new(Incoming {
-                joiner: Joiner::new(max_message as u64),
-                room: None,
-            }),
+            incoming: Mutex::new(Incoming::new(max_message as u64)),
             is_asked: AtomicBool::new(false),
             heard: AtomicU64::new(now()),
         };

@@ -117,6 +117,10 @@ impl Turn {
         if let Some(meta) = self.ws.meta(META) {
             self.configured = Some(Configured::from_meta(meta).ok_or(Fault::State)?);
         }
+        // A client that sends nothing is looked at with each poll.
+        if self.socket.incoming().is_late() {
+            return Err(Fault::Late);
+        }
         let is_poll = self.ws.is_keep_alive();
         while let Some(message) = self.ws.receive()? {
             if let Some(publishing) = self.receive(message)? {
@@ -367,7 +371,6 @@ impl Turn {
         let verifier = &self.broadcaster.0.to_broadcaster;
         Ok(verifier.verify(authorization, signed, tracing, now())?)
     }
-}
 
     /// As [`verify`](Self::verify), for what is signed with the number that the connection is at: it is
     /// of no use a second time, and need not be remembered.
@@ -382,3 +385,4 @@ impl Turn {
         let checked = credential.check(authorization, signed, tracing, now());
         Ok(checked.map(drop)?)
     }
+}
