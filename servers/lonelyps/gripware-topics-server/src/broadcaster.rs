@@ -16,10 +16,13 @@ use tokio::{
 use crate::{
     Settings, Targets,
     deliver::{Deliverer, missed},
-    dial,
+    dial, room,
     socket::{Peer, Sockets, Waker, spawn_sweep},
     store::{MemoryStore, Store, StoreError},
 };
+
+/// Most bytes of all requests that are read before it is known who asks. Most have some hundred.
+const MAX_UNVERIFIED: usize = 64 * 1024 * 1024;
 
 /// A broadcaster: [`router`](Self::router) is its HTTP side. Clones are the same one.
 ///
@@ -46,8 +49,10 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) targets: Targets,
     pub(crate) settings: Settings,
-    /// One permit is a KiB.
+    /// For messages, and for lists of subscriptions.
     pub(crate) buffers: Arc<Semaphore>,
+    /// For what is read before it is known whose it is.
+    pub(crate) unverified: Arc<Semaphore>,
     /// Around the route of WebSockets, where there is one.
     pub(crate) layer: Option<GripLayer>,
     /// Most bytes of the answer to a turn of a WebSocket.
@@ -82,9 +87,7 @@ impl Broadcaster {
 
     /// Takes room for a message before it comes, or returns `None` if there is none.
     pub(crate) fn reserve(&self, length: usize) -> Option<OwnedSemaphorePermit> {
-        let kibs = u32::try_from(length.div_ceil(1024)).ok()?;
-        let buffers = Arc::clone(&self.0.buffers);
-        buffers.try_acquire_many_owned(kibs).ok()
+        room::take(&self.0.buffers, length)
     }
 
     pub(crate) fn sockets(&self) -> &Arc<Sockets> {
@@ -249,14 +252,14 @@ impl BroadcasterBuilder {
             settings,
         ));
         missed::spawn(&deliverer);
-        let kibs = settings.max_buffered.div_ceil(1024);
         Ok(Broadcaster(Arc::new(Shared {
             to_broadcaster,
             deliverer,
             store,
             targets,
             settings,
-            buffers: Arc::new(Semaphore::new(kibs.min(Semaphore::MAX_PERMITS))),
+            buffers: room::of(settings.max_buffered),
+            unverified: room::of(MAX_UNVERIFIED),
             layer: grip.as_ref().map(GripLayer::new),
             answer_limit: grip.map_or(0, |grip| grip.policy().limits().websocket_body),
             peer,

@@ -85,6 +85,7 @@ mod dial;
 mod guard;
 #[cfg(feature = "program")]
 pub mod program;
+mod room;
 mod routes;
 mod settings;
 mod socket;

@@ -67,9 +67,11 @@ setters! {
     /// Most bytes of a message; 413 over it. Default: 64 MiB. A message is in memory while it is
     /// delivered.
     max_message: usize,
-    /// Most bytes of all messages that are in memory at a time; 503 over it. Default: 256 MiB.
+    /// Most bytes of all messages, and of lists of subscriptions, that are in memory at a time; 503 over
+    /// it. Default: 256 MiB. What is read before it is known who asks has 64 MiB of its own.
     max_buffered: usize,
-    /// Most bytes of a list of subscriptions. Default: 16 MiB.
+    /// Most bytes of a list of subscriptions. Default: 16 MiB. A list takes its bytes and 256 more for each
+    /// subscription of [`max_buffered`](Self::max_buffered).
     max_list: usize,
     /// Most bytes of a pattern. Default: 1024. A pattern and a topic take the product of their
     /// lengths to compare, at worst.

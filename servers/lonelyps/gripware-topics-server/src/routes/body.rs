@@ -1,41 +1,49 @@
 //! Bodies of requests, piece by piece and within bounds.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Instant, timeout_at};
+use gripware_topics::{Digest, Hasher};
+use http_body_util::BodyExt;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 
 use super::Failure;
+use crate::room::Room;
 
-/// Reads a whole body of at most so many bytes.
-pub(super) async fn whole(body: Body, most: usize, time: Duration) -> Result<Bytes, Failure> {
-    let read = Limited::new(body, most).collect();
-    match tokio::time::timeout(time, read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
-        Ok(Err(_)) => Err(Failure::Broken("the body ends before it is complete")),
-        Err(_) => Err(Failure::Slow),
-    }
-}
-
-/// Reads a body in pieces, all of which have to come by a deadline.
+/// Reads a body in pieces, all of which have to come by a deadline. Those that are put together take
+/// room for as long as this is there.
 pub(super) struct Pieces {
     body: Body,
     deadline: Instant,
+    room: Room,
 }
 
 impl Pieces {
-    pub(super) fn new(body: Body, time: Duration) -> Self {
+    pub(super) fn new(body: Body, time: Duration, room: &Arc<Semaphore>) -> Self {
         Self {
             body,
             deadline: Instant::now() + time,
+            room: Room::new(room),
         }
     }
 
+    /// Takes room elsewhere from now on.
+    pub(super) fn take_from(&mut self, room: &Arc<Semaphore>) {
+        self.room = Room::new(room);
+    }
+
+    /// Takes room for so many bytes more.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Failure> {
+        let busy = Failure::Busy("the requests that are read now leave no room");
+        self.room.grow(bytes).ok_or(busy)
+    }
+
     /// Returns the next piece, or `None` at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             match timeout_at(self.deadline, self.body.frame()).await {
                 Err(_) => return Err(Failure::Slow),
@@ -73,6 +81,7 @@ impl Pieces {
             }
             let piece = self.next().await?;
             let piece = piece.ok_or(Failure::Broken("the message ends too early"))?;
+            self.grow(piece.len())?;
             arrived = match arrived.is_empty() {
                 true => piece,
                 false => {
@@ -84,6 +93,11 @@ impl Pieces {
         }
     }
 
+    /// Reads a whole body of at most so many bytes.
+    pub(super) async fn whole(&mut self, most: usize) -> Result<Bytes, Failure> {
+        self.rest(Bytes::new(), most).await
+    }
+
     /// Reads what is left behind what has come, of at most so many bytes together.
     pub(super) async fn rest(&mut self, arrived: Bytes, most: usize) -> Result<Bytes, Failure> {
         let mut whole = BytesMut::from(arrived);
@@ -91,8 +105,50 @@ impl Pieces {
             if whole.len() + piece.len() > most {
                 return Err(Failure::TooLarge);
             }
+            self.grow(piece.len())?;
             whole.extend_from_slice(&piece);
         }
         Ok(whole.freeze())
+    }
+
+    /// Reads a message of so many bytes and this digest, of which the first bytes have come. There is room
+    /// for it elsewhere.
+    pub(super) async fn message(
+        mut self,
+        first: Bytes,
+        length: usize,
+        digest: &Digest,
+    ) -> Result<Bytes, Failure> {
+        self.room.clear();
+        let other = Failure::Broken("the message has another length");
+        // Each piece by itself, so that others have their turn in between.
+        let mut hasher = Hasher::new();
+        // What has come whole is not copied.
+        let message = if first.len() == length {
+            hasher.update(&first);
+            match self.next().await? {
+                Some(more) if !more.is_empty() => return Err(other),
+                _ => first,
+            }
+        } else {
+            let mut message = BytesMut::with_capacity(length);
+            let mut next = Some(first);
+            while let Some(piece) = next {
+                if message.len() + piece.len() > length {
+                    return Err(other);
+                }
+                hasher.update(&piece);
+                message.extend_from_slice(&piece);
+                next = self.next().await?;
+            }
+            message.freeze()
+        };
+        if message.len() != length {
+            return Err(other);
+        }
+        match hasher.finish() == *digest {
+            true => Ok(message),
+            false => Err(Failure::Broken("the message has another digest")),
+        }
     }
 }

@@ -8,7 +8,8 @@ mod subscriptions;
 use axum::{
     Router,
     body::Body,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{any, post},
 };
@@ -25,6 +26,7 @@ use gripware_topics::{
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::OwnedSemaphorePermit;
 
+use self::body::Pieces;
 use crate::{
     Broadcaster,
     broadcaster::PeerSide,
@@ -37,26 +39,28 @@ impl Broadcaster {
     /// Returns the routes: `/v1/subscribe/exact` and the others, and `/v1/websocket` where there is
     /// a [proxy](crate::BroadcasterBuilder::grip). They may be nested anywhere.
     pub fn router(&self) -> Router {
-        let mut router = Router::new();
-        if let Some(layer) = &self.0.layer {
-            // The layer has bounds of its own. Both are one layer, since each is in a box of its own.
-            let layers = (layer.clone(), DefaultBodyLimit::disable());
-            router = router.route(WEBSOCKET, any(turn)).layer(layers);
-        }
-        if self.0.peer.is_some() {
-            router = router
-                .route(RECEIVE_FOR_WEBSOCKETS, post(peer::receive))
-                .route(MISSED_FOR_WEBSOCKETS, post(peer::missed));
-        }
-        router
+        let mut router = Router::new()
             .route(SUBSCRIBE_EXACT, post(subscriptions::subscribe_exact))
             .route(SUBSCRIBE_GLOB, post(subscriptions::subscribe_glob))
             .route(UNSUBSCRIBE_EXACT, post(subscriptions::unsubscribe_exact))
             .route(UNSUBSCRIBE_GLOB, post(subscriptions::unsubscribe_glob))
             .route(CHECK_SUBSCRIPTIONS, post(subscriptions::check))
             .route(SET_SUBSCRIPTIONS, post(subscriptions::set))
-            .route(NOTIFY, post(notify::notify))
-            .with_state(self.clone())
+            .route(NOTIFY, post(notify::notify));
+        if self.0.peer.is_some() {
+            router = router
+                .route(RECEIVE_FOR_WEBSOCKETS, post(peer::receive))
+                .route(MISSED_FOR_WEBSOCKETS, post(peer::missed));
+        }
+        // Which pages may open WebSockets the proxy knows.
+        router = router.layer(from_fn_with_state(self.clone(), no_page));
+        if let Some(layer) = &self.0.layer {
+            // The layer has bounds of its own. Both are one layer, since each is in a box of its own.
+            let layers = (layer.clone(), DefaultBodyLimit::disable());
+            let sockets = Router::new().route(WEBSOCKET, any(turn)).layer(layers);
+            router = router.merge(sockets);
+        }
+        router.with_state(self.clone())
     }
 
     /// Checks who asks.
@@ -67,6 +71,11 @@ impl Broadcaster {
         tracing: &Tracing,
     ) -> Result<(), Failure> {
         verify(&self.0.to_broadcaster, headers, signed, tracing)
+    }
+
+    /// Reads a body of whoever asks, for which there is a room of its own until it is known who that is.
+    fn pieces(&self, body: Body) -> Pieces {
+        Pieces::new(body, self.0.settings.body_timeout, &self.0.unverified)
     }
 
     /// Takes room for a message before it comes.
@@ -97,6 +106,19 @@ impl Broadcaster {
     }
 }
 
+/// Refuses what a page in a browser asks for where nothing is signed: whoever looks at the page may reach
+/// this broadcaster where the page's author does not (cross-site request forgery).
+async fn no_page(State(broadcaster): State<Broadcaster>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let site = headers.get("sec-fetch-site");
+    let is_page = headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none");
+    let is_open = broadcaster.0.to_broadcaster.credential().kind() == Kind::None;
+    match is_page && is_open {
+        true => Failure::Page.into_response(),
+        false => next.run(request).await,
+    }
+}
+
 fn verify(
     verifier: &Verifier,
     headers: &HeaderMap,
@@ -124,6 +146,8 @@ enum Failure {
     Broken(&'static str),
     /// 401, 403 or 503.
     Refused(Refusal),
+    /// 403.
+    Page,
     /// 408.
     Slow,
     /// 409.
@@ -163,6 +187,10 @@ impl IntoResponse for Failure {
                 tracing::info!(%refusal, "a request is refused");
                 let status = StatusCode::from_u16(refusal.status());
                 (status.unwrap_or(StatusCode::FORBIDDEN), String::new())
+            }
+            Self::Page => {
+                let text = "pages in a browser may not, as nothing is signed here";
+                (StatusCode::FORBIDDEN, text.to_owned())
             }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, String::new()),
             Self::Conflict(text) => (StatusCode::CONFLICT, text.to_owned()),

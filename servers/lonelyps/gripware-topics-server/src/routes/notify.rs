@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use axum::{body::Body, extract::State, response::Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Buf;
 use gripware_topics::{
-    Digest,
     auth::Signed,
     http::{MAX_HEAD, NotifyHead, Reply},
     trace::{Trace, TraceEvent},
 };
 use http::HeaderMap;
 
-use super::{Failure, answer, body::Pieces};
+use super::{Failure, answer};
 use crate::{Broadcaster, clock::since_1970, deliver::Message};
 
 pub(super) async fn notify(
@@ -21,9 +20,9 @@ pub(super) async fn notify(
     body: Body,
 ) -> Result<Response, Failure> {
     let received = since_1970();
-    let settings = &broadcaster.0.settings;
-    let mut pieces = Pieces::new(body, settings.body_timeout);
-    let (head, head_length, arrived) = pieces.head(MAX_HEAD, NotifyHead::decode).await?;
+    let mut pieces = broadcaster.pieces(body);
+    let (head, head_length, mut first) = pieces.head(MAX_HEAD, NotifyHead::decode).await?;
+    first.advance(head_length);
     let NotifyHead {
         topic,
         digest,
@@ -38,14 +37,11 @@ pub(super) async fn notify(
     };
     broadcaster.verify(&headers, &signed, &tracing)?;
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if length > settings.max_message {
+    if length > broadcaster.0.settings.max_message {
         return Err(Failure::TooLarge);
     }
     let room = broadcaster.room(length)?;
-    let body = message(&mut pieces, arrived.slice(head_length..), length).await?;
-    if Digest::of(&body) != digest {
-        return Err(Failure::Broken("the message has another digest"));
-    }
+    let body = pieces.message(first, length, &digest).await?;
     let message = Message::new(topic.clone(), digest, body);
     let deliverer = Arc::clone(&broadcaster.0.deliverer);
     // Who has sent it may go: what was accepted is delivered.
@@ -80,34 +76,4 @@ pub(super) async fn notify(
         notified,
         identifier,
     }))
-}
-
-/// Reads a message of so many bytes, of which the first ones have come.
-pub(super) async fn message(
-    pieces: &mut Pieces,
-    first: Bytes,
-    length: usize,
-) -> Result<Bytes, Failure> {
-    let other = Failure::Broken("the message has another length");
-    // What has come whole is not copied.
-    if first.len() == length {
-        return match pieces.next().await? {
-            None => Ok(first),
-            Some(more) if more.is_empty() => Ok(first),
-            Some(_) => Err(other),
-        };
-    }
-    let mut message = BytesMut::with_capacity(length);
-    let mut next = Some(first);
-    while let Some(piece) = next {
-        if message.len() + piece.len() > length {
-            return Err(other);
-        }
-        message.extend_from_slice(&piece);
-        next = pieces.next().await?;
-    }
-    match message.len() == length {
-        true => Ok(message.freeze()),
-        false => Err(other),
-    }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::{body::Body, extract::State, response::Response};
+use bytes::Buf;
 use gripware_topics::{
     Digest, Tracing,
     auth::Signed,
@@ -11,11 +12,7 @@ use gripware_topics::{
 };
 use http::HeaderMap;
 
-use super::{
-    Failure, answer,
-    body::{Pieces, whole},
-    notify::message,
-};
+use super::{Failure, answer};
 use crate::{Broadcaster, broadcaster::PeerSide, clock::now, deliver::Message};
 
 /// Most bytes that say what was missed: two fields of 65 535 bytes and their lengths.
@@ -32,8 +29,9 @@ pub(super) async fn receive(
         .get("repr-digest")
         .and_then(|value| Digest::from_repr_digest(value.to_str().ok()?))
         .ok_or(Failure::Broken("the header Repr-Digest is missing"))?;
-    let mut pieces = Pieces::new(body, settings.body_timeout);
-    let (head, head_length, arrived) = pieces.head(MAX_HEAD, ReceiveHead::decode).await?;
+    let mut pieces = broadcaster.pieces(body);
+    let (head, head_length, mut first) = pieces.head(MAX_HEAD, ReceiveHead::decode).await?;
+    first.advance(head_length);
     let url = peer.receive.as_str();
     let signed = Signed::Receive {
         url,
@@ -47,10 +45,7 @@ pub(super) async fn receive(
         return Err(Failure::TooLarge);
     }
     let room = broadcaster.room(length)?;
-    let body = message(&mut pieces, arrived.slice(head_length..), length).await?;
-    if Digest::of(&body) != digest {
-        return Err(Failure::Broken("the message has another digest"));
-    }
+    let body = pieces.message(first, length, &digest).await?;
     let message = Arc::new(Message::new(head.topic, digest, body));
     let sockets = broadcaster.sockets();
     let under_way = sockets.deliver(&message).await;
@@ -78,8 +73,8 @@ pub(super) async fn missed(
     body: Body,
 ) -> Result<Response, Failure> {
     let PeerSide { peer, verifier } = broadcaster.peer_side()?;
-    let body = whole(body, MAX_MISSED, broadcaster.0.settings.body_timeout).await?;
-    let Missed { tracing, topic } = Missed::decode(body)?;
+    let mut pieces = broadcaster.pieces(body);
+    let Missed { tracing, topic } = Missed::decode(pieces.whole(MAX_MISSED).await?)?;
     let url = peer.missed.as_str();
     let signed = Signed::Missed { url, topic: &topic };
     super::verify(verifier, &headers, &signed, &tracing)?;

@@ -8,15 +8,17 @@ use gripware_topics::{
     http::{CheckSubscriptions, MAX_HEAD, Reply, SetSubscriptions, Subscribe, Unsubscribe},
 };
 use http::HeaderMap;
+use tokio::task::spawn_blocking;
 
-use super::{
-    Failure, answer,
-    body::{Pieces, whole},
-};
+use super::{Failure, answer};
 use crate::Broadcaster;
 
 /// Most bytes of a body other than a list: four fields of 65 535 bytes and their lengths.
 const MAX_BODY: usize = 4 * (2 + 65_535);
+
+/// What a subscription of a list takes in memory while the list is looked at, in bytes: a node of a tree
+/// has a topic and a recovery URL, each with its own allocation.
+const IN_MEMORY: usize = 256;
 
 type Answer = Result<Response, Failure>;
 
@@ -65,7 +67,8 @@ pub(super) async fn check(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let body = broadcaster.small(body).await?;
+    let mut pieces = broadcaster.pieces(body);
+    let body = pieces.whole(MAX_BODY).await?;
     let CheckSubscriptions { tracing, url } = CheckSubscriptions::decode(body)?;
     let signed = Signed::CheckSubscriptions { url: url.as_str() };
     broadcaster.verify(&headers, &signed, &tracing)?;
@@ -84,8 +87,7 @@ pub(super) async fn set(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let settings = &broadcaster.0.settings;
-    let mut pieces = Pieces::new(body, settings.body_timeout);
+    let mut pieces = broadcaster.pieces(body);
     // What is signed stands first: a list is read from nobody else.
     let head = pieces.head(MAX_HEAD, SetSubscriptions::decode_head).await?;
     let ((tracing, url, etag), _, arrived) = head;
@@ -94,12 +96,24 @@ pub(super) async fn set(
         etag: &etag,
     };
     broadcaster.verify(&headers, &signed, &tracing)?;
-    let body = pieces.rest(arrived, settings.max_list).await?;
-    let SetSubscriptions { subscriptions, .. } = SetSubscriptions::decode(body)?;
-    for (pattern, recovery) in subscriptions.iter() {
-        broadcaster.check_pattern(&pattern)?;
-        broadcaster.check_targets(&url, recovery)?;
-    }
+    // It may be as long as a message, and takes room among those.
+    pieces.take_from(&broadcaster.0.buffers);
+    pieces.grow(arrived.len())?;
+    let body = pieces
+        .rest(arrived, broadcaster.0.settings.max_list)
+        .await?;
+    let this = broadcaster.clone();
+    let reading = spawn_blocking(move || {
+        pieces.grow(SetSubscriptions::count(&body)?.saturating_mul(IN_MEMORY))?;
+        let SetSubscriptions { subscriptions, .. } = SetSubscriptions::decode(body)?;
+        for (pattern, recovery) in subscriptions.iter() {
+            this.check_pattern(&pattern)?;
+            this.check_targets(&url, recovery)?;
+        }
+        Ok::<_, Failure>((pieces, url, subscriptions))
+    });
+    let busy = |_| Failure::Busy("the reading of a list has ended early");
+    let (_pieces, url, subscriptions) = reading.await.map_err(busy)??;
     broadcaster
         .blocking(move |store| store.replace(&url, &subscriptions))
         .await?;
@@ -110,22 +124,19 @@ pub(super) async fn set(
 }
 
 impl Broadcaster {
-    async fn small(&self, body: Body) -> Result<Bytes, Failure> {
-        whole(body, MAX_BODY, self.0.settings.body_timeout).await
-    }
-
     async fn subscribe(
         &self,
         headers: &HeaderMap,
         body: Body,
         decode: fn(Bytes) -> Result<Subscribe, WireError>,
     ) -> Answer {
+        let mut pieces = self.pieces(body);
         let Subscribe {
             url,
             pattern,
             recovery,
             tracing,
-        } = decode(self.small(body).await?)?;
+        } = decode(pieces.whole(MAX_BODY).await?)?;
         let signed = Signed::Subscribe {
             url: url.as_str(),
             recovery: recovery.as_ref().map(Address::as_str),
@@ -153,11 +164,12 @@ impl Broadcaster {
         body: Body,
         decode: fn(Bytes) -> Result<Unsubscribe, WireError>,
     ) -> Answer {
+        let mut pieces = self.pieces(body);
         let Unsubscribe {
             url,
             pattern,
             tracing,
-        } = decode(self.small(body).await?)?;
+        } = decode(pieces.whole(MAX_BODY).await?)?;
         let signed = Signed::Subscribe {
             url: url.as_str(),
             recovery: None,

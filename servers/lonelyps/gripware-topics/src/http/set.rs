@@ -66,6 +66,26 @@ impl SetSubscriptions {
         super::head(arrived, read_head)
     }
 
+    /// Returns how many subscriptions a body has, without making them: whoever reads it may see to it
+    /// that there is room.
+    ///
+    /// # Errors
+    /// Where it is malformed.
+    pub fn count(body: &Bytes) -> Result<usize, WireError> {
+        let mut reader = Reader::new(body.clone());
+        read_head(&mut reader)?;
+        let mut all = 0;
+        for _list in ["topics", "globs"] {
+            for _ in 0..reader.u32()? {
+                reader.l2()?;
+                reader.l2()?;
+                all += 1;
+            }
+        }
+        reader.end()?;
+        Ok(all)
+    }
+
     /// Decodes the body.
     ///
     /// # Errors
