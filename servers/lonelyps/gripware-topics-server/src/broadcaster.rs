@@ -17,7 +17,7 @@ use crate::{
     Settings, Targets,
     deliver::{Deliverer, missed},
     dial, room,
-    socket::{Peer, Sockets, Waker, spawn_sweep},
+    socket::{Peer, Sockets, Waker, look_after},
     store::{MemoryStore, Store, StoreError},
 };
 
@@ -239,7 +239,7 @@ impl BroadcasterBuilder {
         });
         let sockets = Arc::new(sockets.unwrap_or_default());
         if grip.is_some() {
-            spawn_sweep(&sockets);
+            look_after(&sockets);
             // What an earlier process has left in the store goes.
             sockets.announce_later(Vec::new());
         }

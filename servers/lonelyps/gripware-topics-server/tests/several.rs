@@ -10,14 +10,14 @@
 mod support;
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use gripware_topics::{
-    Auth,
+    Auth, Topic,
     auth::Kind,
     client::{Client, Event, Subscription},
 };
@@ -43,8 +43,12 @@ impl Drop for Redis {
     }
 }
 
+/// An address that is free, and stays so: nobody but this process listens at its IP address, and no
+/// connection has it.
 async fn free_address() -> SocketAddr {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let [.., high, middle, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 64 | high, middle, low);
+    let free = TcpListener::bind((ip, 0)).await.unwrap();
     free.local_addr().unwrap()
 }
 
@@ -240,4 +244,34 @@ async fn a_store_that_is_wiped_is_filled_again_by_who_is_subscribed() {
     assert!(matches!(event, Some(Event::Missed(None))), "{event:?}");
     assert_eq!(publish(&elsewhere, "y", &mut [&mut subscription]).await, 1);
     assert!(!soon(endpoint.reconcile()).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_learn_that_the_store_was_wiped_and_are_in_it_again() {
+    let redis = Redis::start().await;
+    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
+    let secrets = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secrets.path(), auth.to_json()).unwrap();
+    let (_first, at_first) = broadcaster(&redis, secrets.path()).await;
+    let (_second, at_second) = broadcaster(&redis, secrets.path()).await;
+    let (exact, glob) = (
+        socket_client(&auth, &[&at_first.url]),
+        socket_client(&auth, &[&at_first.url]),
+    );
+    let elsewhere = client(&auth, &at_second).await;
+    let mut exact = soon(exact.subscribe_exact("t")).await.unwrap();
+    let mut glob = soon(glob.subscribe_glob("t*")).await.unwrap();
+    let mut to = [&mut exact, &mut glob];
+    assert_eq!(publish(&elsewhere, "x", &mut to).await, 2);
+    redis.wipe().await;
+    // Nobody is told of a topic by its pattern: that connection is made anew.
+    for (subscription, topic) in [(&mut exact, Some("t")), (&mut glob, None)] {
+        let event = soon(subscription.next_event()).await.unwrap();
+        let Event::Missed(missed) = event else {
+            panic!("{event:?}");
+        };
+        assert_eq!(missed.as_ref().and_then(Topic::as_str), topic);
+    }
+    let mut to = [&mut exact, &mut glob];
+    assert_eq!(publish(&elsewhere, "y", &mut to).await, 2);
 }

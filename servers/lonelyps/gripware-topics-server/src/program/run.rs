@@ -62,7 +62,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let targets = targets.fold(Targets::public(), Targets::allow);
     let mut builder = Broadcaster::builder(auth)
         .settings(Settings::default().compression(options.compression))
-        .targets(targets)
+        .targets(targets.clone())
         .tls(options.tls.deliver()?)
         .grip(&hub.grip());
     if !hub.is_embedded() {
@@ -85,7 +85,9 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         }
         None => {}
     }
-    builder = match (environment::state()?, options.db) {
+    let state = environment::state()?;
+    let is_shared = state.is_some();
+    builder = match (state, options.db) {
         (Some(_), Db::Sqlite(_)) => {
             let text = format_args!("a file is of one broadcaster, and {STATE} is of several");
             return Err(Failure::setting("--db", text));
@@ -100,8 +102,19 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         }
         (None, Db::Memory) => builder,
     };
-    if let Some(host) = options.host {
-        builder = builder.host(host);
+    match options.host {
+        Some(host) => {
+            if targets.refuse(&host) {
+                tracing::warn!(
+                    "with an --allow-target as it is here, other broadcasters may not POST to --host"
+                );
+            }
+            builder = builder.host(host);
+        }
+        None if is_shared => tracing::warn!(
+            "without --host, WebSockets here get nothing that is published at other broadcasters of {STATE}"
+        ),
+        None => {}
     }
     #[cfg(unix)]
     raise_open_files();

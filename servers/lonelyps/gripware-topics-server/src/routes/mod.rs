@@ -20,20 +20,14 @@ use gripware_topics::{
     http::{
         CHECK_SUBSCRIPTIONS, CONTENT_TYPE, MISSED_FOR_WEBSOCKETS, NOTIFY, RECEIVE_FOR_WEBSOCKETS,
         Reply, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT, SUBSCRIBE_GLOB, UNSUBSCRIBE_EXACT,
-        UNSUBSCRIBE_GLOB,
+        UNSUBSCRIBE_GLOB, WEBSOCKET,
     },
 };
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::body::Pieces;
-use crate::{
-    Broadcaster,
-    broadcaster::PeerSide,
-    clock::now,
-    socket::{WEBSOCKET, turn},
-    store::StoreError,
-};
+use crate::{Broadcaster, broadcaster::PeerSide, clock::now, socket::turn, store::StoreError};
 
 impl Broadcaster {
     /// Returns the routes: `/v1/subscribe/exact` and the others, and `/v1/websocket` where there is

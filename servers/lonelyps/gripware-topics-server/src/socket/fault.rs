@@ -6,7 +6,7 @@ use gripware_axum::{CloseCode, WebSocketError};
 use gripware_topics::{WireError, auth::Refusal, ws::StreamError};
 use thiserror::Error;
 
-use super::outbox::{MAX_UNANSWERED, Unexpected};
+use super::outbox::{Loss, MAX_UNANSWERED, Unexpected};
 use crate::store::StoreError;
 
 /// A message for which the connection ends: the protocol has no answer that refuses. The client
@@ -45,6 +45,8 @@ pub(super) enum Fault {
     TooLarge,
     #[error("it is too slow for what it is subscribed to")]
     Slow,
+    #[error("it has missed messages of topics that are not known")]
+    Missed,
     #[error("{MAX_UNANSWERED} messages are not answered yet")]
     Unanswered,
     #[error("the messages that are delivered now leave no room")]
@@ -60,6 +62,15 @@ pub(super) enum Fault {
 impl From<Unexpected> for Fault {
     fn from(_: Unexpected) -> Self {
         Self::Unexpected
+    }
+}
+
+impl From<Loss> for Fault {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::Slow => Self::Slow,
+            Loss::Unknown => Self::Missed,
+        }
     }
 }
 
@@ -82,6 +93,7 @@ impl Fault {
             }
             Self::TooLarge => CloseCode::MESSAGE_TOO_BIG,
             Self::Busy | Self::Store(_) => CloseCode::TRY_AGAIN_LATER,
+            Self::Missed => CloseCode::SERVICE_RESTART,
             Self::WebSocket(_) | Self::State => CloseCode::INTERNAL_ERROR,
             _ => CloseCode::POLICY_VIOLATION,
         }

@@ -22,7 +22,7 @@ mod waker;
 
 pub(crate) use self::{
     peer::Peer,
-    registry::{Sockets, spawn_sweep},
-    turn::{WEBSOCKET, turn},
+    registry::{Sockets, look_after},
+    turn::turn,
     waker::Waker,
 };

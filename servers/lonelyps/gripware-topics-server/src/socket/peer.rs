@@ -73,4 +73,30 @@ impl Peer {
         }
         Ok(())
     }
+
+    /// Looks whether the store still has what was announced, and announces it anew where not: the store
+    /// was wiped, or this broadcaster was taken for gone. Returns the patterns that it had lost.
+    pub(super) async fn reconcile(
+        &self,
+        is_wanted: impl Fn(&Pattern) -> bool,
+    ) -> Result<Vec<Pattern>, StoreError> {
+        let mut announced = self.announced.lock().await;
+        let Some(announced) = &mut *announced else {
+            return Ok(Vec::new());
+        };
+        announced.retain(is_wanted);
+        let url = self.receive.clone();
+        let there = blocking(&self.store, move |store| Ok(store.list(&url))).await?;
+        let there: BTreeSet<_> = there.iter().map(|(pattern, _)| pattern).collect();
+        if there == *announced {
+            return Ok(Vec::new());
+        }
+        let mut list = SubscriptionList::default();
+        for pattern in announced.iter() {
+            list.insert(pattern.clone(), Some(self.missed.clone()));
+        }
+        let url = self.receive.clone();
+        blocking(&self.store, move |store| store.replace(&url, &list)).await?;
+        Ok(announced.difference(&there).cloned().collect())
+    }
 }

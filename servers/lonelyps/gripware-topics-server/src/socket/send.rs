@@ -29,8 +29,8 @@ impl Turn {
         loop {
             let next = {
                 let outbox = self.socket.outbox();
-                if outbox.is_lost() {
-                    return Err(Fault::Slow);
+                if let Some(loss) = outbox.loss() {
+                    return Err(loss.into());
                 }
                 outbox.peek(MAX_PAYLOAD.min(limit.saturating_sub(HEADERS)))
             };

@@ -23,13 +23,10 @@ use super::{
 };
 use crate::{Broadcaster, clock::now, deliver::LEVEL};
 
-/// Where subscribers open WebSockets.
-pub(crate) const WEBSOCKET: &str = "/v1/websocket";
-
 /// The connection's meta: its nonce, and the next number of either side.
 const META: &str = "topics";
 
-/// The handler of [`WEBSOCKET`].
+/// The handler of [`WEBSOCKET`](gripware_topics::http::WEBSOCKET).
 pub(crate) async fn turn(State(broadcaster): State<Broadcaster>, ws: WebSocketContext) -> Response {
     let sockets = Arc::clone(broadcaster.sockets());
     let id = ws.connection_id().as_str().to_owned();

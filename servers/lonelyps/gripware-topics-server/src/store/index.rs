@@ -83,12 +83,19 @@ impl<K: Clone + Hash + Ord> Index<K> {
 
     /// Whether anybody is subscribed to it.
     pub(crate) fn has(&self, pattern: &Pattern) -> bool {
+        self.of(pattern).is_some()
+    }
+
+    /// Returns who is subscribed to a pattern, as it is written.
+    pub(crate) fn subscribers(&self, pattern: &Pattern) -> Vec<K> {
+        let subscribers = self.of(pattern).into_iter();
+        subscribers.flat_map(BTreeMap::keys).cloned().collect()
+    }
+
+    fn of(&self, pattern: &Pattern) -> Option<&Subscribers<K>> {
         match pattern {
-            Pattern::Exact(topic) => self.exact.contains_key(topic),
-            Pattern::Glob(glob) => {
-                let globs = self.globs.get(glob.literal_prefix());
-                globs.is_some_and(|globs| globs.contains_key(glob))
-            }
+            Pattern::Exact(topic) => self.exact.get(topic),
+            Pattern::Glob(glob) => self.globs.get(glob.literal_prefix())?.get(glob),
         }
     }
 

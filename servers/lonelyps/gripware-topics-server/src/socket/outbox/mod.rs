@@ -88,6 +88,16 @@ pub(super) enum Acknowledged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unexpected;
 
+/// Why a connection has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The client is too slow.
+    Slow,
+    /// It has missed messages, and cannot be told of which topics. Whoever connects anew knows that
+    /// anything may be missing.
+    Unknown,
+}
+
 /// Of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -97,7 +107,7 @@ pub(super) struct Outbox {
     waiting: VecDeque<Waiting>,
     expected: VecDeque<Expected>,
     next: u64,
-    is_lost: bool,
+    loss: Option<Loss>,
     is_compressed: bool,
     is_closed: bool,
 }
@@ -151,7 +161,7 @@ impl Outbox {
         };
         match late.sent {
             0 => self.note_missed(late.message.topic.clone()),
-            _ => self.is_lost = true,
+            _ => self.loss = Some(Loss::Slow),
         }
         true
     }
@@ -173,9 +183,14 @@ impl Outbox {
         }
     }
 
-    /// Whether the client is so slow that the connection has to end.
-    pub(super) fn is_lost(&self) -> bool {
-        self.is_lost
+    /// Whether the connection has to end.
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.loss
+    }
+
+    /// Messages of any topics were missed.
+    pub(super) fn lose(&mut self) {
+        self.loss.get_or_insert(Loss::Unknown);
     }
 
     /// Returns what goes out next, in parts of at most so many bytes, and leaves it here until
@@ -262,7 +277,9 @@ impl Outbox {
             return;
         }
         self.missed.insert(topic);
-        self.is_lost |= self.missed.len() > MAX_WAITING;
+        if self.missed.len() > MAX_WAITING {
+            self.loss = Some(Loss::Slow);
+        }
     }
 
     fn number(&mut self) -> u64 {

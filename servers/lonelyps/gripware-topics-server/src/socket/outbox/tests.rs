@@ -88,7 +88,7 @@ fn what_is_late_is_missed_unless_it_was_sent() {
     assert!(!outbox.expire(numbers[0]), "it was sent");
     assert!(outbox.expire(numbers[3]));
     assert_eq!(texts(&drain(&mut outbox, 100)), ["missed d"]);
-    assert!(!outbox.is_lost());
+    assert_eq!(outbox.loss(), None);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_connection_that_is_late_in_the_middle_of_a_message_is_lost() {
     let number = outbox.push(&late, &tally).unwrap();
     drain(&mut outbox, 4);
     assert!(outbox.expire(number));
-    assert!(outbox.is_lost());
+    assert_eq!(outbox.loss(), Some(Loss::Slow));
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn what_waits_is_bounded_and_what_is_more_is_missed() {
         ["missed t", "0 b\"x\"", "0 b\"x\"", "0 b\"x\""]
     );
     for topic in 0..=MAX_WAITING {
-        assert!(!outbox.is_lost(), "{topic}");
+        assert_eq!(outbox.loss(), None, "{topic}");
         while outbox.waiting.len() < MAX_WAITING {
             outbox.push(&one, &tally);
         }
         outbox.push(&message(&topic.to_string(), b"x"), &tally);
     }
-    assert!(outbox.is_lost());
+    assert_eq!(outbox.loss(), Some(Loss::Slow));
 }
 
 #[test]
