@@ -19,33 +19,22 @@ use gripware_topics::{
     http::{NOTIFY, SET_SUBSCRIPTIONS, SUBSCRIBE_EXACT, SetSubscriptions, Subscribe},
 };
 use gripware_topics_server::Settings;
-use http::{HeaderName, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{client::legacy, rt::TokioExecutor};
+use http::{HeaderName, StatusCode, header};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::support::{Served, builder, client, serve, serve_with_hub, socket_client, soon};
+use crate::support::{Served, ask, builder, client, serve, serve_with_hub, socket_client, soon};
 
 /// POSTs a body, and returns the status.
-async fn post(
+async fn status(
     broadcaster: &Served,
     path: &str,
     header: Option<(HeaderName, &str)>,
     body: Bytes,
 ) -> StatusCode {
-    let mut request = Request::post(format!("{}{path}", broadcaster.url));
-    if let Some((name, value)) = header {
-        request = request.header(name, value);
-    }
-    let request = request.body(Full::new(body)).unwrap();
-    let sender = legacy::Client::builder(TokioExecutor::new()).build_http();
-    let answer = soon(sender.request(request)).await.unwrap();
-    let status = answer.status();
-    soon(answer.into_body().collect()).await.unwrap();
-    status
+    ask(broadcaster, path, header, body).await.0
 }
 
 fn subscribe() -> Bytes {
@@ -100,7 +89,7 @@ async fn a_list_has_to_have_room_in_memory() {
         }
         let url = Address::new("http://127.0.0.1:9/").unwrap();
         let body = SetSubscriptions::new(url, list, Tracing::default()).encode();
-        post(&broadcaster, SET_SUBSCRIPTIONS, None, body)
+        status(&broadcaster, SET_SUBSCRIPTIONS, None, body)
     };
     assert_eq!(set(3000).await, StatusCode::OK);
     // 32 KB, which are more than 1 MiB in memory.
@@ -141,15 +130,15 @@ async fn what_nobody_has_signed_takes_no_more_than_its_room() {
     }
     // Whoever comes then is served.
     let served = async {
-        while post(&broadcaster, SUBSCRIBE_EXACT, None, subscribe()).await
+        while status(&broadcaster, SUBSCRIBE_EXACT, None, subscribe()).await
             == StatusCode::SERVICE_UNAVAILABLE
         {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     soon(served).await;
-    let status = post(&broadcaster, SUBSCRIBE_EXACT, None, subscribe()).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let got = status(&broadcaster, SUBSCRIBE_EXACT, None, subscribe()).await;
+    assert_eq!(got, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -161,19 +150,19 @@ async fn a_page_in_a_browser_does_nothing_where_nothing_is_signed() {
         (site.clone(), "cross-site"),
     ] {
         for path in [SUBSCRIBE_EXACT, SET_SUBSCRIPTIONS, NOTIFY] {
-            let status = post(&broadcaster, path, Some(header.clone()), subscribe()).await;
-            assert_eq!(status, StatusCode::FORBIDDEN, "{path} {header:?}");
+            let got = status(&broadcaster, path, Some(header.clone()), subscribe()).await;
+            assert_eq!(got, StatusCode::FORBIDDEN, "{path} {header:?}");
         }
     }
     for header in [Some((site, "none")), None] {
         let body = subscribe();
-        let status = post(&broadcaster, SUBSCRIBE_EXACT, header, body).await;
-        assert_ne!(status, StatusCode::FORBIDDEN);
+        let got = status(&broadcaster, SUBSCRIBE_EXACT, header, body).await;
+        assert_ne!(got, StatusCode::FORBIDDEN);
     }
     // Who signs has the secret, and is no page of somebody else.
     let auth = Auth::generate(Kind::Token, Kind::Token).unwrap();
     let broadcaster = serve(&builder(&auth).build().unwrap()).await;
     let origin = Some((header::ORIGIN, "https://a.example"));
-    let status = post(&broadcaster, SUBSCRIBE_EXACT, origin, subscribe()).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let got = status(&broadcaster, SUBSCRIBE_EXACT, origin, subscribe()).await;
+    assert_eq!(got, StatusCode::UNAUTHORIZED);
 }

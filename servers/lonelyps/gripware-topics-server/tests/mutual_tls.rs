@@ -158,9 +158,13 @@ async fn a_broadcaster_without_a_certificate_does_not_deliver() {
         .build()
         .unwrap();
     tokio::spawn(endpoint.serve(listener));
-    let _subscription = soon(endpoint.subscribe_exact("t")).await.unwrap();
-    assert_eq!(
-        soon(endpoint.notify("t", "x")).await.unwrap().subscribers,
-        0
-    );
+    let mut subscription = soon(endpoint.subscribe_exact("t")).await.unwrap();
+    // What came would be confirmed as it is taken.
+    let sent = async {
+        tokio::select! {
+            sent = endpoint.notify("t", "x") => sent,
+            () = async { while subscription.next().await.is_some() {} } => unreachable!(),
+        }
+    };
+    assert_eq!(soon(sent).await.unwrap().subscribers, 0);
 }

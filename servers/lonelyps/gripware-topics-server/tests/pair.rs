@@ -17,17 +17,19 @@ use std::{
 use axum::{Router, routing::post};
 use bytes::Bytes;
 use gripware_topics::{
-    Auth, Identifier, Pattern, Topic, Tracing,
+    Address, Auth, Etag, Identifier, Pattern, SubscriptionList, Topic, Tracing,
     auth::Kind,
     client::{Client, ClientError, Event},
-    http::{RECEIVE, RECOVER, Reply, Subscribe},
+    http::{CHECK_SUBSCRIPTIONS, CheckSubscriptions, RECEIVE, RECOVER, Reply, Subscribe},
     webhook::{TOPIC_HEADER, WebhookKey, WebhookVerifier},
 };
 use gripware_topics_server::{Broadcaster, MemoryStore, Settings, Store, Targets};
 use http::{HeaderMap, StatusCode};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
-use crate::support::{Served, broadcaster, builder, client, kinds, serve, serve_on, soon};
+use crate::support::{
+    Served, ask, broadcaster, builder, client, client_at, kinds, serve, serve_on, soon,
+};
 
 #[tokio::test]
 async fn a_message_reaches_exact_subscribers_and_those_whose_pattern_matches() {
@@ -127,7 +129,10 @@ async fn who_has_other_secrets_can_do_nothing() {
 async fn a_subscription_ends_when_it_is_dropped_or_closed() {
     let auth = Auth::none();
     let broadcaster = broadcaster(&auth).await;
-    let client = client(&auth, &broadcaster).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/pubsub", listener.local_addr().unwrap());
+    let client = client_at(&auth, &broadcaster, &url, listener);
+    let url = Address::new([&url, RECEIVE].concat()).unwrap();
     let one = soon(client.subscribe_exact("t")).await.unwrap();
     let two = soon(client.subscribe_exact("t")).await.unwrap();
     soon(one.close()).await.unwrap();
@@ -139,10 +144,31 @@ async fn a_subscription_ends_when_it_is_dropped_or_closed() {
         "the broadcaster knows"
     );
 
+    // One that is dropped is gone at the broadcaster too, which is told in the background.
     let three = soon(client.subscribe_glob("*")).await.unwrap();
+    let none = SubscriptionList::default().etag(&url);
+    assert_ne!(etag(&broadcaster, &url).await, none);
     drop(three);
-    // Its going is told in the background, or learned with the next message.
-    assert_eq!(soon(client.notify("t", "x")).await.unwrap().subscribers, 0);
+    let told = async {
+        while etag(&broadcaster, &url).await != none {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon(told).await;
+}
+
+/// Asks for the etag of what a URL is subscribed to.
+async fn etag(broadcaster: &Served, url: &Address) -> Etag {
+    let check = CheckSubscriptions {
+        tracing: Tracing::default(),
+        url: url.clone(),
+    };
+    let (status, answer) = ask(broadcaster, CHECK_SUBSCRIPTIONS, None, check.encode()).await;
+    assert_eq!(status, StatusCode::OK);
+    let Reply::Check { etag, .. } = Reply::decode(answer).unwrap() else {
+        panic!("it is no etag");
+    };
+    etag
 }
 
 /// A subscriber by hand, which says what it was asked for, and answers what it is told to.
@@ -381,15 +407,6 @@ async fn a_webhook_receiver_that_is_gone_is_unsubscribed() {
     assert!(asked.try_recv().is_err(), "it was asked once");
 }
 
-async fn post_raw(broadcaster: &Served, path: &str, body: Bytes) -> StatusCode {
-    let executor = hyper_util::rt::TokioExecutor::new();
-    let client = hyper_util::client::legacy::Client::builder(executor).build_http();
-    let request = http::Request::post(format!("{}{path}", broadcaster.url))
-        .body(http_body_util::Full::new(body))
-        .unwrap();
-    soon(client.request(request)).await.unwrap().status()
-}
-
 #[tokio::test]
 async fn mistakes_have_the_statuses_of_the_original() {
     let broadcaster = broadcaster(&Auth::none()).await;
@@ -402,13 +419,13 @@ async fn mistakes_have_the_statuses_of_the_original() {
     let path = subscribe.path();
     for status in [StatusCode::OK, StatusCode::CONFLICT] {
         assert_eq!(
-            post_raw(&broadcaster, path, subscribe.encode()).await,
+            ask(&broadcaster, path, None, subscribe.encode()).await.0,
             status
         );
     }
     let malformed = Bytes::from_static(b"\0\x01");
     assert_eq!(
-        post_raw(&broadcaster, path, malformed).await,
+        ask(&broadcaster, path, None, malformed).await.0,
         StatusCode::BAD_REQUEST
     );
     let unsubscribe = gripware_topics::http::Unsubscribe {
@@ -417,7 +434,9 @@ async fn mistakes_have_the_statuses_of_the_original() {
         tracing: Tracing::default(),
     };
     for status in [StatusCode::OK, StatusCode::CONFLICT] {
-        let sent = post_raw(&broadcaster, unsubscribe.path(), unsubscribe.encode()).await;
+        let sent = ask(&broadcaster, unsubscribe.path(), None, unsubscribe.encode())
+            .await
+            .0;
         assert_eq!(sent, status);
     }
 }

@@ -342,7 +342,8 @@ async fn many_messages_at_a_time_all_arrive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_that_is_not_read_has_missed_what_waits_for_too_long() {
     let auth = Auth::none();
-    let settings = Settings::default().delivery_timeout(Duration::from_millis(500));
+    // Long enough for what is sent at once.
+    let settings = Settings::default().delivery_timeout(Duration::from_secs(5));
     let broadcaster = serve_with_hub(&auth, |builder| builder.settings(settings)).await;
     let (from, to) = (
         socket_client(&auth, &[&broadcaster.url]),

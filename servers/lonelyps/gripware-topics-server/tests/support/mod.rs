@@ -14,6 +14,9 @@ use bytes::Bytes;
 use gripware_hub::Hub;
 use gripware_topics::{Auth, auth::Kind, client::Client, ws::MAX_MESSAGE};
 use gripware_topics_server::{Broadcaster, BroadcasterBuilder, Settings, Targets};
+use http::{HeaderName, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy, rt::TokioExecutor};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 /// A bound for what happens at once unless something is wrong.
@@ -85,10 +88,20 @@ pub(crate) async fn broadcaster(auth: &Auth) -> Served {
 pub(crate) async fn client(auth: &Auth, broadcaster: &Served) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}/pubsub#1", listener.local_addr().unwrap());
+    client_at(auth, broadcaster, &host, listener)
+}
+
+/// A client whose host is this one.
+pub(crate) fn client_at(
+    auth: &Auth,
+    broadcaster: &Served,
+    host: &str,
+    listener: TcpListener,
+) -> Client {
     let client = Client::builder(auth.clone())
         .broadcaster(&broadcaster.url)
         .unwrap()
-        .host(&host)
+        .host(host)
         .unwrap()
         .rounds(1)
         .build()
@@ -96,6 +109,25 @@ pub(crate) async fn client(auth: &Auth, broadcaster: &Served) -> Client {
     let serving = client.clone();
     tokio::spawn(async move { serving.serve(listener).await.unwrap() });
     client
+}
+
+/// POSTs a body, and returns the status and the answer.
+pub(crate) async fn ask(
+    broadcaster: &Served,
+    path: &str,
+    header: Option<(HeaderName, &str)>,
+    body: Bytes,
+) -> (StatusCode, Bytes) {
+    let mut request = Request::post(format!("{}{path}", broadcaster.url));
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::new(body)).unwrap();
+    let sender = legacy::Client::builder(TokioExecutor::new()).build_http();
+    let answer = soon(sender.request(request)).await.unwrap();
+    let status = answer.status();
+    let body = soon(answer.into_body().collect()).await.unwrap();
+    (status, body.to_bytes())
 }
 
 /// A client that keeps a WebSocket.
