@@ -6,7 +6,7 @@ use std::{pin::Pin, sync::Arc};
 use gripware_core::{Channel, item::ItemParts};
 use gripware_publish::{Confirmation, Sink, SinkError};
 
-use crate::cluster::Cluster;
+use crate::{cluster::Cluster, connection_id::Id};
 
 /// The sink of the application's publisher.
 #[derive(Debug)]
@@ -68,6 +68,12 @@ impl Sink for LocalPublisher {
             return relayed(member, channel, item).map(Some);
         }
         self.deliver_here(channel, item).map(|()| None)
+    }
+
+    /// Those of other nodes are for the application there.
+    fn refresh(&self, connections: &mut dyn Iterator<Item = &str>) -> bool {
+        let ids: Vec<_> = connections.filter_map(Id::parse).collect();
+        self.cluster.node.try_refresh(&ids)
     }
 }
 

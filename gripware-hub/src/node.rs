@@ -36,6 +36,9 @@ use crate::{
     threads::{Threads, index_of_caller},
 };
 
+/// How many connections a shard gives turns to before others are served.
+const MAX_REFRESHED: usize = 256;
+
 /// What all handles to a hub share.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -140,6 +143,23 @@ impl Node {
             self.shared.send(0, Message::Waits);
         }
         Some(subscribers.of_formats(item))
+    }
+
+    /// Gives turns to WebSockets. Returns `false`, and does nothing, if twice the limit of the backlog is in
+    /// use.
+    pub(crate) fn try_refresh(&self, ids: &[Id]) -> bool {
+        let Some(permit) = self.backlog.take(size_of_val(ids)) else {
+            return false;
+        };
+        let permit = Arc::new(permit);
+        for ids in ids.chunks(MAX_REFRESHED) {
+            let ids: Arc<[Id]> = ids.into();
+            for shard in 0..self.shared.shards() {
+                let (ids, permit) = (Arc::clone(&ids), Arc::clone(&permit));
+                self.shared.send(shard, Message::Refresh { ids, permit });
+            }
+        }
+        true
     }
 
     /// Hands an item to one connection, whatever it is subscribed to. Returns whether it is there

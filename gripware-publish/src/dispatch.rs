@@ -102,6 +102,17 @@ impl Dispatch {
         handed_over.outcome().await
     }
 
+    /// Gives turns to WebSockets, where one sink is all that there is. Those of several proxies would have
+    /// to be asked which of them holds which.
+    pub(crate) fn refresh(&self, connections: &mut dyn Iterator<Item = &str>) -> bool {
+        match &self.sinks[..] {
+            [sink] if self.endpoints.queues().is_empty() && self.open().is_some() => {
+                sink.refresh(connections)
+            }
+            _ => false,
+        }
+    }
+
     /// Hands one item over, of which nobody hears but who flushes. Where there is no room, it is
     /// given back.
     pub(crate) fn enqueue<C>(&self, channel: C, item: Item) -> Result<(), EnqueueError>

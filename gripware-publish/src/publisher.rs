@@ -164,6 +164,33 @@ impl Publisher {
         Ok(Outcome::new(handed_over))
     }
 
+    /// Has a proxy in this process ask about WebSockets at once, by their `Connection-Id`: each has a turn
+    /// without events, as each subscriber of a channel has with [`WsMessage::refresh`]. It is for whoever
+    /// has something for many connections and a different thing for each, and costs a fraction of an item
+    /// for a channel of each. Connections that are not there are passed over.
+    ///
+    /// Returns `false`, and has done nothing, where the proxy is elsewhere, or too much waits to be
+    /// handed out: such an item does it then.
+    ///
+    /// [`WsMessage::refresh`]: gripware_core::WsMessage::refresh
+    ///
+    /// ```
+    /// use gripware_core::WsMessage;
+    /// use gripware_publish::{PublishError, Publisher};
+    ///
+    /// /// Each connection is subscribed to a channel of its own.
+    /// async fn refresh(publisher: &Publisher, ids: &[String]) -> Result<(), PublishError> {
+    ///     if publisher.refresh(ids.iter().map(String::as_str)) {
+    ///         return Ok(());
+    ///     }
+    ///     let items = ids.iter().map(|id| (format!("own-{id}"), WsMessage::refresh()));
+    ///     publisher.publish_all(items).await
+    /// }
+    /// ```
+    pub fn refresh<'a>(&self, connections: impl IntoIterator<Item = &'a str>) -> bool {
+        self.dispatch.refresh(&mut connections.into_iter())
+    }
+
     /// Adds an endpoint while the publisher runs: what is published from now on is sent there too.
     /// One at the same address, whatever its credentials and settings, is
     /// [removed](Self::remove_endpoint).

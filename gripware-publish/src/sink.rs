@@ -84,6 +84,16 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Option<Confirmation>, SinkError> {
         self.accept(channel, item).map(|()| None)
     }
+
+    /// Gives turns to WebSockets, by their `Connection-Id`; see
+    /// [`Publisher::refresh`](crate::Publisher::refresh). Ids that are not known are passed over. Must not
+    /// block.
+    ///
+    /// Returns `false`, as by default, where nothing is done: it cannot, or has no room.
+    fn refresh(&self, connections: &mut dyn Iterator<Item = &str>) -> bool {
+        let _ = connections;
+        false
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Arc<S> {
@@ -105,6 +115,10 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
         item: &ItemParts,
     ) -> Result<Option<Confirmation>, SinkError> {
         (**self).deliver(channel, item)
+    }
+
+    fn refresh(&self, connections: &mut dyn Iterator<Item = &str>) -> bool {
+        (**self).refresh(connections)
     }
 }
 

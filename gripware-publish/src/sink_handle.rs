@@ -61,6 +61,11 @@ impl SinkHandle {
         }
     }
 
+    /// Gives turns to WebSockets, where the sink can.
+    pub(crate) fn refresh(&self, connections: &mut dyn Iterator<Item = &str>) -> bool {
+        self.sink.refresh(connections)
+    }
+
     /// Waits for the confirmations of all items that were enqueued before.
     pub(crate) async fn settle(&self) {
         self.confirmations.settle(|error| self.fail(error)).await;

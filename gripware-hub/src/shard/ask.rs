@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     clock,
+    connection_id::Id,
     origin::{Asking, ClientAddr, OriginClient, OriginError},
     session::{Input, OriginFailure, OriginRequest},
     turns::Client,
@@ -55,6 +56,23 @@ impl Shard {
                 connection.with(|state| state.asking = Some(asking));
                 connection.wake();
             }
+        }
+    }
+
+    /// Gives turns to those of the connections that are WebSockets of this shard.
+    pub(super) fn refresh(self: &Rc<Self>, ids: &[Id]) {
+        let now = clock::now();
+        let mut effects = Vec::new();
+        for id in ids {
+            let Some(connection) = self.by_id.borrow().get(id).cloned() else {
+                continue;
+            };
+            self.isolate(&connection, || {
+                connection.with(|state| state.session.handle(Input::Refresh, now, &mut effects));
+                // It is but that the origin is to be asked.
+                effects.clear();
+                self.ask(&connection);
+            });
         }
     }
 

@@ -234,6 +234,10 @@ impl Shard {
                 let is_reached = connection.is_some_and(|it| self.hand_over(&it, &item));
                 let _ = reached.send(is_reached);
             }
+            Message::Refresh { ids, permit } => {
+                self.refresh(&ids);
+                drop(permit);
+            }
             Message::List {
                 channel,
                 after,

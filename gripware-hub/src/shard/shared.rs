@@ -29,9 +29,9 @@ pub(crate) struct Shared {
     queued: Box<[Arc<Gauge>]>,
 }
 
-/// What is sent to a shard. The inbox is bounded by what may be on its way: items by the permit of
-/// the backlog that comes with each, holds by the clients that wait for them, marks by what the origin
-/// answers them.
+/// What is sent to a shard. The inbox is bounded by what may be on its way: items and refreshes by the
+/// permit of the backlog that comes with each, holds by the clients that wait for them, marks by what
+/// the origin answers them.
 #[derive(Debug)]
 pub(crate) enum Message {
     Publish {
@@ -44,6 +44,12 @@ pub(crate) enum Message {
         id: Id,
         item: Arc<EncodedItem>,
         reached: oneshot::Sender<bool>,
+    },
+    /// Gives turns to WebSockets.
+    Refresh {
+        ids: Arc<[Id]>,
+        /// Given back when the last shard has looked for them.
+        permit: Arc<BacklogPermit>,
     },
     /// Asks for the first `limit` clients behind a place, of all or of a channel.
     List {

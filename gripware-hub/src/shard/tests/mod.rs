@@ -8,6 +8,7 @@ mod order;
 mod pages;
 mod reading;
 mod recovery;
+mod refresh;
 mod size;
 mod slow;
 mod sweep;
