@@ -17,7 +17,8 @@ const CALLS: usize = 16;
 /// How the proxy is told.
 #[derive(Clone)]
 pub(crate) enum Waker {
-    /// By an item for the channel of each connection, all in one call.
+    /// By the publisher: a proxy in this process is told of all connections at once, and another one by
+    /// an item for the channel of each.
     Items(Publisher),
     /// By a call for each, with its `Connection-Id`.
     Calls(Arc<dyn Fn(String) -> Asking + Send + Sync>),
@@ -36,6 +37,10 @@ impl Waker {
     pub(super) async fn wake(&self, ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
         match self {
             Self::Items(publisher) => {
+                // A proxy in this process finds them by themselves.
+                if publisher.refresh(ids.iter().map(|id| &**id)) {
+                    return Vec::new();
+                }
                 let items = ids.iter().map(|id| (channel(id), WsMessage::refresh()));
                 match publisher.publish_all(items).await {
                     Ok(()) => Vec::new(),
