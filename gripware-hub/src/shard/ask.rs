@@ -96,7 +96,11 @@ impl Shard {
 
     fn take_turn(&self, connection: &Connection) -> Option<Asking> {
         let mut request = connection.with(|state| state.session.next_turn())?;
-        let client = Client::of(request.headers(), connection.peer.is_some());
+        // It is who it was.
+        let client = connection.turns_of.get();
+        let client =
+            client.unwrap_or_else(|| Client::of(request.headers(), connection.peer.is_some()));
+        connection.turns_of.set(Some(client));
         let origin_client = self.prepare(connection, &mut request);
         let limit = self.shared.ws_settings.limits.websocket_body;
         Some(origin_client.turn(client, request, limit))

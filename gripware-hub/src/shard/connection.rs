@@ -25,6 +25,7 @@ use crate::{
     session::Session,
     settings::Settings,
     socket::Socket,
+    turns::Client,
 };
 
 /// How long a client may take to read what is left when its connection ends.
@@ -37,6 +38,8 @@ pub(super) struct Connection {
     pub(super) id: Id,
     pub(super) peer: Option<SocketAddr>,
     pub(super) since: Instant,
+    /// Whom its turns count for, once it has had one.
+    pub(super) turns_of: Cell<Option<Client>>,
     /// Why its hold ends, where that is known before it does.
     pub(super) why: Cell<Option<&'static str>>,
     /// The code that a WebSocket is closed with.
@@ -102,6 +105,7 @@ impl Connection {
             id,
             peer,
             since,
+            turns_of: Cell::new(None),
             why: Cell::new(None),
             close_code: Cell::new(None),
             is_gone: Cell::new(false),
