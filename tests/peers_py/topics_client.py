@@ -1,7 +1,8 @@
 """A client of httppubsub as PyPI has it, `lonelypsc`, driven by lines of JSON on standard input.
 
-    topics_client.py BROADCASTER SECRETS [websocket]
+    topics_client.py BROADCASTER[,BROADCASTER] SECRETS [websocket]
 
+It looks every two seconds whether the broadcaster has what it is subscribed to.
 Over a WebSocket it may say that it is subscribed before the broadcaster knows.
 
 It says {"ready": URL}, then to {"exact": base64} or {"glob": text} {"subscribed": true}, to
@@ -82,9 +83,9 @@ async def obey(client, name):
     await asyncio.gather(reading, *tasks, return_exceptions=True)
 
 
-def over_websocket(broadcaster, auth):
+def over_websocket(broadcasters, auth):
     return make_websocket_pub_sub_config(
-        broadcasters=[{"host": broadcaster}],
+        broadcasters=broadcasters,
         outgoing_initial_connect_retries=2,
         outgoing_min_reconnect_interval=1.0,
         max_websocket_message_size=1024 * 1024 * 16,
@@ -106,22 +107,24 @@ def over_websocket(broadcaster, auth):
     )
 
 
-async def main(broadcaster, secrets, transport="http"):
+async def main(hosts, secrets, transport="http"):
+    broadcasters = [{"host": host} for host in hosts.split(",")]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     to_subscriber, to_broadcaster = get_auth_config_from_file(secrets)
     auth = AuthConfigFromParts(to_broadcaster, to_subscriber)
     if transport == "websocket":
-        async with WebsocketPubSubClient(over_websocket(broadcaster, auth)) as client:
-            await obey(client, broadcaster)
+        async with WebsocketPubSubClient(over_websocket(broadcasters, auth)) as client:
+            await obey(client, hosts)
         return
     config = SimpleTracingConfig()
     async with SimpleTracingDBSidecar(config, ":memory:") as db:
         http = make_http_pub_sub_config(
             bind={"type": "uvicorn", "host": "127.0.0.1", "port": port},
             host=f"http://127.0.0.1:{port}",
-            broadcasters=[{"host": broadcaster}],
+            broadcasters=broadcasters,
+            resubscribe_interval=2.0,
             outgoing_retries_per_broadcaster=2,
             message_body_spool_size=1024 * 1024 * 10,
             outgoing_http_timeout_total=60,

@@ -16,8 +16,13 @@
 mod support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gripware_topics::{Auth, Topic, auth::Kind};
+use gripware_topics::{
+    Auth, Topic,
+    auth::Kind,
+    client::{Client, Event},
+};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::support::{
     builder, client,
@@ -137,4 +142,40 @@ async fn our_client_sets_right_what_their_broadcaster_has_lost() {
     });
     assert_eq!(sent.unwrap().subscribers, 1);
     assert!(message.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_client_goes_to_another_of_their_broadcasters() {
+    let mut first = OriginalBroadcaster::start("hmac").await;
+    let secrets = first.folder.path().join("subscriber-secrets.json");
+    let second = OriginalBroadcaster::start_with("hmac", Some(&secrets)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    let ours = Client::builder(first.auth.clone())
+        .broadcaster_with_priority(&first.served.url, 0)
+        .unwrap()
+        .broadcaster_with_priority(&second.served.url, 1)
+        .unwrap()
+        .host(&host)
+        .unwrap()
+        .build()
+        .unwrap();
+    tokio::spawn(ours.clone().serve(listener));
+    let mut subscription = patiently(ours.subscribe_exact("t")).await.unwrap();
+    first.child.kill().await.unwrap();
+
+    // The other one has a store of its own.
+    let sent = patiently(ours.notify("t", "x")).await.unwrap();
+    assert_eq!(sent.subscribers, 0);
+    assert!(patiently(ours.reconcile()).await.unwrap());
+    let (sent, message) = tokio::join!(patiently(ours.notify("t", "x")), async {
+        loop {
+            match patiently(subscription.next_event()).await.unwrap() {
+                Event::Message(message) => return message.data().to_vec(),
+                event => assert!(matches!(event, Event::Missed(None)), "{event:?}"),
+            }
+        }
+    });
+    assert_eq!(sent.unwrap().subscribers, 1);
+    assert_eq!(message, b"x");
 }

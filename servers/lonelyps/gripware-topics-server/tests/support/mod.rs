@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 pub(crate) mod originals;
+#[cfg(feature = "program")]
+pub(crate) mod several;
 
 use std::{
     io::{BufRead, BufReader},

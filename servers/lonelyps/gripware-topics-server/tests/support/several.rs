@@ -1,0 +1,131 @@
+//! Broadcasters that share their subscriptions in a Redis.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use super::{Running, Served, program, soon};
+
+/// A Redis that ends with the test.
+pub(crate) struct Redis {
+    child: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address that is free, and stays so: nobody but this process listens at its IP address, and no
+/// connection has it.
+async fn free_address() -> SocketAddr {
+    let [.., high, middle, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 64 | high, middle, low);
+    let free = TcpListener::bind((ip, 0)).await.unwrap();
+    free.local_addr().unwrap()
+}
+
+impl Redis {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address().await;
+        let mut child = Command::new("redis-server")
+            .args(["--bind", &address.ip().to_string()])
+            .args(["--port", &address.port().to_string(), "--save", ""])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("tests/peers installs redis-server");
+        let listens = async {
+            while TcpStream::connect(address).await.is_err() {
+                assert!(child.try_wait().unwrap().is_none(), "it has ended");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon(listens).await;
+        Self {
+            child,
+            address,
+            _folder: folder,
+        }
+    }
+
+    /// Everything in it is lost.
+    pub(crate) async fn wipe(&self) {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        connection.write_all(b"FLUSHALL\r\n").await.unwrap();
+        let mut answer = [0; 5];
+        connection.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, *b"+OK\r\n");
+    }
+}
+
+/// A NATS that ends with the test.
+pub(crate) struct Nats(Child, pub(crate) SocketAddr);
+
+impl Nats {
+    pub(crate) async fn start() -> Self {
+        let address = free_address().await;
+        let child = Command::new("nats-server")
+            .args(["-a", &address.ip().to_string()])
+            .args(["-p", &address.port().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("tests/peers installs nats-server");
+        let this = Self(child, address);
+        soon(async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        this
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A broadcaster whose connections others reach.
+pub(crate) async fn broadcaster(redis: &Redis, secrets: &Path) -> (Running, Served) {
+    broadcaster_with(redis, secrets, "").await
+}
+
+/// The same, with a relay.
+pub(crate) async fn broadcaster_with(
+    redis: &Redis,
+    secrets: &Path,
+    relay: &str,
+) -> (Running, Served) {
+    let address = free_address().await;
+    let url = format!("http://{address}");
+    let running = Running::start_at(
+        &address.to_string(),
+        program()
+            .args(["--allow-target", "127.0.0.0/8", "--host", &url])
+            .arg("--secrets")
+            .arg(secrets)
+            .env("GRIPWARE_RELAY", relay)
+            .env("GRIPWARE_STATE", format!("redis://{}", redis.address)),
+    );
+    let serving = tokio::spawn(async {});
+    (running, Served { url, serving })
+}
