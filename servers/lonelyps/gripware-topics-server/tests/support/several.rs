@@ -1,5 +1,11 @@
 //! Broadcasters that share their subscriptions in a Redis.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics"
+)]
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
