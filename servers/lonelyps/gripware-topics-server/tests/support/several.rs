@@ -10,13 +10,14 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 use super::{Running, Served, program, soon};
@@ -35,19 +36,20 @@ impl Drop for Redis {
     }
 }
 
-/// An address that is free, and stays so: nobody but this process listens at its IP address, and no
-/// connection has it.
-async fn free_address() -> SocketAddr {
-    let [.., high, middle, low] = std::process::id().to_be_bytes();
-    let ip = Ipv4Addr::new(127, 64 | high, middle, low);
-    let free = TcpListener::bind((ip, 0)).await.unwrap();
-    free.local_addr().unwrap()
+static NEXT_PORT: AtomicU16 = AtomicU16::new(10_000);
+
+/// An address that no other process of the tests has: all of 127.0.0.0/8 is loopback, and this one is
+/// made from the process id.
+fn free_address() -> SocketAddr {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
+    SocketAddr::from((Ipv4Addr::new(127, a + 1, b, c), port))
 }
 
 impl Redis {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = free_address().await;
+        let address = free_address();
         let mut child = Command::new("redis-server")
             .args(["--bind", &address.ip().to_string()])
             .args(["--port", &address.port().to_string(), "--save", ""])
@@ -84,7 +86,7 @@ pub(crate) struct Nats(Child, pub(crate) SocketAddr);
 
 impl Nats {
     pub(crate) async fn start() -> Self {
-        let address = free_address().await;
+        let address = free_address();
         let child = Command::new("nats-server")
             .args(["-a", &address.ip().to_string()])
             .args(["-p", &address.port().to_string()])
@@ -121,7 +123,7 @@ pub(crate) async fn broadcaster_with(
     secrets: &Path,
     relay: &str,
 ) -> (Running, Served) {
-    let address = free_address().await;
+    let address = free_address();
     let url = format!("http://{address}");
     let running = Running::start_at(
         &address.to_string(),
