@@ -66,8 +66,14 @@
 //! - Deliveries go out at the same time, not one after the other.
 //! - A subscriber gets a message once, however many of its patterns match.
 //! - A message over a WebSocket counts when the subscriber has confirmed it, not when it was sent.
-//! - Missed messages are told with waits that double up to two hours, for three days, and what is
-//!   confirmed is forgotten. A subscriber that is not reached for so long is unsubscribed.
+//! - Missed messages are told with waits that double up to two hours, until that is confirmed; what is
+//!   missed meanwhile is told with it, or once more. A restart changes nothing of that, with a
+//!   [`SqliteStore`] or a [`RecordsStore`].
+//! - A subscriber that has missed a message, and confirms nothing for three days
+//!   ([`Settings::missed_for`]), is unsubscribed from what made it get the topic, whether it has a
+//!   recovery URL or not. What counts is a message of any topic, or that it has missed some, confirmed at
+//!   any broadcaster with the same store. That it is due is seen as it is told, or would be, so up to
+//!   two and a half hours later.
 //! - `set_subscriptions` changes recovery URLs of what is there as well.
 //! - A fragment in a subscriber's URL is signed by both ends.
 //! - It POSTs to public addresses and to networks that are named, and to no others.

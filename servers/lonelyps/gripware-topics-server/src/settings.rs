@@ -89,8 +89,9 @@ setters! {
     /// How long the body of a request, or a message in parts over a WebSocket, may take to come. What is
     /// late over a WebSocket is noticed within a minute more. Default: 60 s.
     body_timeout: Duration,
-    /// For how long a subscriber is told that it has missed something, until it is taken for gone
-    /// and unsubscribed. Default: 3 days.
+    /// For how long a subscriber that has missed something may confirm nothing, until it is taken for
+    /// gone and unsubscribed. Default: 3 days. Whether it has is seen when it is told, at most two and a
+    /// half hours later.
     missed_for: Duration,
     /// Most signatures that are remembered for replay protection, which is one for each request and each
     /// message that is published; confirmations need none, since they are of one delivery. Default:

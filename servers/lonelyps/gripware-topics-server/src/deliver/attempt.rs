@@ -37,6 +37,8 @@ pub(super) enum Outcome {
 pub(super) enum DeliveryError {
     #[error("as many deliveries wait for it as may")]
     Busy,
+    #[error("it has no recovery URL")]
+    NoRecovery,
     #[error("it has not confirmed in time")]
     Timeout,
     #[error("no answer")]

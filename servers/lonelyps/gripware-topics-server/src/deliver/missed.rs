@@ -1,15 +1,19 @@
-//! Tells subscribers that they have missed something, with exponential backoff over days.
+//! Tells subscribers that they have missed something, with exponential backoff over days, and
+//! unsubscribes those that are not reached for so long.
 
 use std::{sync::Arc, time::Duration};
 
 use gripware_core::ErrorChain;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
-use super::{Deliverer, Outcome};
+use super::{Deliverer, DeliveryError, Outcome};
 use crate::{
     broadcaster::blocking,
     clock::now,
-    store::{Match, Missed, StoreError},
+    store::{Match, Missed},
 };
 
 /// How often it is looked who is due. The shortest wait is two seconds.
@@ -17,6 +21,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Most that are told at a time.
 const BATCH: usize = 256;
+
+/// For how long an entry is leased beyond what a delivery may take, in seconds.
+const SPARE: u64 = 60;
 
 /// 2^13 seconds, somewhat over two hours: the longest wait between two tries.
 const LONGEST: u32 = 13;
@@ -47,9 +54,11 @@ pub(super) fn delay(attempts: u32) -> u64 {
 
 impl Deliverer {
     /// Tells those who are due.
-    async fn tell_all(self: &Arc<Self>, now: u64) {
+    pub(super) async fn tell_all(self: &Arc<Self>, now: u64) {
         let mut under_way = JoinSet::new();
-        let due = blocking(&self.store, move |store| Ok(store.due(now, BATCH))).await;
+        let longest = self.settings.delivery_timeout.as_secs();
+        let until = now.saturating_add(longest).saturating_add(SPARE);
+        let due = blocking(&self.store, move |store| Ok(store.due(now, until, BATCH))).await;
         for missed in due.unwrap_or_default() {
             let this = Arc::clone(self);
             under_way.spawn(async move { this.tell(missed, now).await });
@@ -59,39 +68,44 @@ impl Deliverer {
     }
 
     async fn tell(&self, mut missed: Missed, now: u64) {
-        let url = missed.url.clone();
-        let topic = missed.topic.clone();
-        let told = self.attempt_missed(&missed.recovery, &topic).await;
+        let (url, topic) = (missed.url.clone(), missed.topic.clone());
+        let begun = Instant::now();
+        let told = match &missed.recovery {
+            Some(recovery) => self.attempt_missed(recovery, &topic).await,
+            None => Err(DeliveryError::NoRecovery),
+        };
+        let now = now + begun.elapsed().as_secs();
         let as_match = Match::new(url.clone(), None);
-        let kept = match told {
+        let is_over = match told {
             Ok(Outcome::Confirmed(_)) => {
                 tracing::debug!(%url, %topic, "told that it has missed something");
-                self.forget(missed).await
+                self.store.reached(&url, now);
+                true
             }
             Ok(Outcome::Unsubscribe) => {
                 self.unsubscribe(&as_match, &topic).await;
-                self.forget(missed).await
+                true
             }
             Err(_) if now.saturating_sub(missed.since) >= self.settings.missed_for.as_secs() => {
-                tracing::warn!(%url, %topic, "not reached for so long that it is unsubscribed");
-                self.unsubscribe(&as_match, &topic).await;
-                self.forget(missed).await
+                if self.unsubscribe(&as_match, &topic).await {
+                    tracing::warn!(%url, %topic, "not reached for so long that it is unsubscribed");
+                }
+                true
             }
             Err(error) => {
-                missed.attempts = missed.attempts.saturating_add(1);
                 missed.due = now + delay(missed.attempts);
                 let attempts = missed.attempts;
                 tracing::debug!(%url, %topic, attempts, error = %ErrorChain(&error), "not told yet");
-                blocking(&self.store, move |store| store.postpone(&missed)).await
+                false
             }
         };
-        if let Err(error) = kept {
+        let kept = blocking(&self.store, move |store| match is_over {
+            true => store.forget(&missed, now),
+            false => store.postpone(&missed, now),
+        });
+        if let Err(error) = kept.await {
             tracing::error!(%url, error = %ErrorChain(&error), "whom to tell is not kept");
         }
-    }
-
-    async fn forget(&self, missed: Missed) -> Result<(), StoreError> {
-        blocking(&self.store, move |store| store.forget(&missed)).await
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each subscriber has a *lane*: so many deliveries at a time, so many that wait, and what is more is
 //! missed. A place among all deliveries is taken only by one that has its place in the lane, so that a
 //! slow subscriber holds no more of them than its own (head-of-line blocking). What a subscriber has
-//! not confirmed in time, it has missed.
+//! not confirmed in time, it has missed. Whoever has missed something is in the store until it is told.
 
 mod attempt;
 mod lane;
@@ -113,7 +113,10 @@ impl Deliverer {
 
     async fn deliver_to(&self, to: &Match, message: &Message) -> u32 {
         let error = match self.attempt(to, message).await {
-            Ok(Outcome::Confirmed(subscribers)) => return subscribers,
+            Ok(Outcome::Confirmed(subscribers)) => {
+                self.store.reached(&to.url, now());
+                return subscribers;
+            }
             Ok(Outcome::Unsubscribe) => {
                 tracing::info!(url = %to.url, topic = %message.topic, "unsubscribed as it answered");
                 self.unsubscribe(to, &message.topic).await;
@@ -138,35 +141,35 @@ impl Deliverer {
     }
 
     async fn note_missed(&self, to: &Match, topic: &Topic) -> Result<bool, StoreError> {
-        let Some(recovery) = to.recovery.clone() else {
-            return Ok(true);
-        };
+        let now = now();
         let missed = Missed {
             url: to.url.clone(),
-            recovery,
+            recovery: to.recovery.clone(),
             topic: topic.clone(),
             attempts: 0,
-            since: now(),
-            due: now() + missed::delay(0),
+            since: now,
+            due: now + missed::delay(0),
+            lease: 0,
         };
         blocking(&self.store, move |store| store.missed(&missed)).await
     }
 
-    /// Takes a subscriber out of whatever made it get messages of a topic.
-    async fn unsubscribe(&self, to: &Match, topic: &Topic) {
+    /// Takes a subscriber out of whatever made it get messages of a topic. `false` if that is nothing.
+    async fn unsubscribe(&self, to: &Match, topic: &Topic) -> bool {
         let (url, topic) = (to.url.clone(), topic.clone());
         let done = blocking(&self.store, move |store| {
             let list = store.list(&url);
             let matching = list.iter().filter(|(pattern, _)| pattern.matches(&topic));
             let matching: Vec<Pattern> = matching.map(|(pattern, _)| pattern).collect();
-            for pattern in matching {
-                store.unsubscribe(&url, &pattern)?;
+            for pattern in &matching {
+                store.unsubscribe(&url, pattern)?;
             }
-            Ok(())
+            Ok(!matching.is_empty())
         });
-        if let Err(error) = done.await {
+        done.await.unwrap_or_else(|error| {
             tracing::error!(url = %to.url, error = %ErrorChain(&error), "not unsubscribed");
-        }
+            false
+        })
     }
 }
 
@@ -175,3 +178,6 @@ impl DeliveryError {
         Self::Failed(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,11 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use gripware_topics::{Address, Pattern, SubscriptionList, Topic};
 
-use super::{Match, Missed, Store, StoreError, StoreLimits, index::Index, missed::Queue};
+use super::{
+    Match, Missed, Store, StoreError, StoreLimits,
+    index::Index,
+    missed::{Change, Queue},
+};
 
 /// Keeps everything in memory.
 #[derive(Debug, Default)]
@@ -25,17 +29,20 @@ impl MemoryStore {
         }
     }
 
-    pub(super) fn may_miss(&self, missed: &Missed) -> Result<bool, StoreError> {
-        let queue = read(&self.missed);
-        let limit = self.limits.missed;
-        match queue.contains(missed) {
-            true => Ok(false),
-            false if queue.len() >= limit => Err(StoreError::Full {
-                what: "subscribers to be told of missed messages",
-                limit,
-            }),
-            false => Ok(true),
-        }
+    pub(super) fn postponed(&self, missed: &Missed) -> Change {
+        write(&self.missed).postpone(missed)
+    }
+
+    /// Notes that a URL was reached, and returns the entries that are gone with that; `None` if it has
+    /// missed nothing.
+    pub(super) fn reach(&self, url: &Address, now: u64) -> Option<Vec<Missed>> {
+        // Most have missed nothing.
+        let has_missed = read(&self.missed).has(url);
+        has_missed.then(|| write(&self.missed).reach(url, now))
+    }
+
+    pub(super) fn forgotten(&self, missed: &Missed) -> Change {
+        write(&self.missed).forget(missed)
     }
 }
 
@@ -74,9 +81,23 @@ impl MemoryStore {
         read(&self.index).contains(url, pattern)
     }
 
+    /// Whether an entry could be added: `false` if it is there.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn may_miss(&self, missed: &Missed) -> Result<bool, StoreError> {
+        let queue = read(&self.missed);
+        match queue.contains(missed) {
+            true => Ok(false),
+            false => queue.check_room(self.limits.missed).map(|()| true),
+        }
+    }
+
     #[cfg(feature = "sqlite")]
     pub(super) fn is_missed(&self, missed: &Missed) -> bool {
         read(&self.missed).contains(missed)
+    }
+
+    pub(super) fn limits(&self) -> &StoreLimits {
+        &self.limits
     }
 }
 
@@ -120,28 +141,25 @@ impl Store for MemoryStore {
     }
 
     fn missed(&self, missed: &Missed) -> Result<bool, StoreError> {
-        if !self.may_miss(missed)? {
-            return Ok(false);
-        }
-        write(&self.missed).put(missed.clone());
-        Ok(true)
+        write(&self.missed).miss(missed, self.limits.missed)
     }
 
-    fn due(&self, now: u64, most: usize) -> Vec<Missed> {
-        read(&self.missed).due(now, most)
+    fn due(&self, now: u64, until: u64, most: usize) -> Vec<Missed> {
+        write(&self.missed).due(now, until, most)
     }
 
-    fn postpone(&self, missed: &Missed) -> Result<(), StoreError> {
-        let mut queue = write(&self.missed);
-        if queue.contains(missed) {
-            queue.put(missed.clone());
-        }
+    fn postpone(&self, missed: &Missed, _: u64) -> Result<(), StoreError> {
+        self.postponed(missed);
         Ok(())
     }
 
-    fn forget(&self, missed: &Missed) -> Result<(), StoreError> {
-        write(&self.missed).remove(missed);
+    fn forget(&self, missed: &Missed, _: u64) -> Result<(), StoreError> {
+        self.forgotten(missed);
         Ok(())
+    }
+
+    fn reached(&self, url: &Address, now: u64) {
+        self.reach(url, now);
     }
 }
 
@@ -162,6 +180,8 @@ mod tests {
     #[test]
     fn it_does_what_a_store_does() {
         tests::does_what_a_store_does(&MemoryStore::default());
+        tests::tells_what_was_missed(&MemoryStore::default(), &());
+        tests::knows_who_is_reached(&MemoryStore::default(), &());
     }
 
     #[test]

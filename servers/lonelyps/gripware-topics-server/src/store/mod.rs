@@ -3,6 +3,8 @@
 pub(crate) mod index;
 mod memory;
 mod missed;
+#[cfg(any(feature = "records", feature = "sqlite"))]
+mod reached;
 #[cfg(feature = "records")]
 mod records;
 #[cfg(feature = "sqlite")]
@@ -60,29 +62,43 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Where there is no room, or it cannot be kept; then nothing changes.
     fn replace(&self, url: &Address, list: &SubscriptionList) -> Result<(), StoreError>;
 
-    /// Remembers that a subscriber has missed something, until [`forget`](Self::forget). `false` if
-    /// that is known already, and then nothing changes: what goes on being missed does not begin to
-    /// wait anew.
+    /// Remembers that a subscriber has missed something, until that is told and
+    /// [forgotten](Self::forget). `false` if it is known already: the entry keeps its attempts, its
+    /// time and its turn, so that what goes on being missed does not begin to wait anew. Where the
+    /// entry is leased, what is missed now is remembered beside it.
     ///
     /// # Errors
     /// Where there is no room, or it cannot be kept.
     fn missed(&self, missed: &Missed) -> Result<bool, StoreError>;
 
-    /// Returns at most `most` of those that are due at `now`, the longest due first. Where several
-    /// broadcasters share the store, each is returned to one of them.
-    fn due(&self, now: u64, most: usize) -> Vec<Missed>;
+    /// Leases at most `most` of those that are due at `now`, the longest due first. Each is returned
+    /// with one attempt more, and stays in the store: it is due again at `until`, unless
+    /// [`postpone`](Self::postpone) or [`forget`](Self::forget) end the lease before. So of several
+    /// broadcasters that share the store one at a time has it, and none is lost where that one ends.
+    ///
+    /// It also writes who was [reached](Self::reached), where `most` is 0 as well.
+    fn due(&self, now: u64, until: u64, most: usize) -> Vec<Missed>;
 
-    /// Changes how often it was tried, and when it is due again. What was forgotten stays away.
+    /// Ends a lease: it was not told, has so many attempts, and is due again at its `due`. What was
+    /// forgotten, or is leased anew, stays as it is.
     ///
     /// # Errors
     /// Where it cannot be kept.
-    fn postpone(&self, missed: &Missed) -> Result<(), StoreError>;
+    fn postpone(&self, missed: &Missed, now: u64) -> Result<(), StoreError>;
 
-    /// Forgets that a subscriber has missed something.
+    /// Ends a lease: it was told. What was missed since it was leased is an entry of its own then, with
+    /// no attempts. What is leased anew stays as it is.
     ///
     /// # Errors
     /// Where it cannot be kept.
-    fn forget(&self, missed: &Missed) -> Result<(), StoreError>;
+    fn forget(&self, missed: &Missed, now: u64) -> Result<(), StoreError>;
+
+    /// Notes that a subscriber has confirmed something at `now`. For each of its entries the time for
+    /// which it is not reached begins anew ([`Missed::since`]); those without a recovery URL, of which
+    /// there is nothing to tell, are forgotten. It is called for each delivery and answers from memory;
+    /// what is to outlive the process, or be known to others, is written by [`due`](Self::due) and may
+    /// take an hour where nothing was missed since it was last written.
+    fn reached(&self, url: &Address, now: u64);
 }
 
 /// Who is to get a message.
@@ -109,16 +125,20 @@ impl Match {
 pub struct Missed {
     /// The subscriber.
     pub url: Address,
-    /// Where it is told.
-    pub recovery: Address,
+    /// Where it is told. `None` if it cannot be: the entry is there for how long it is not reached.
+    pub recovery: Option<Address>,
     /// Of what it has missed messages.
     pub topic: Topic,
-    /// How often telling it was tried.
+    /// How often telling it was tried, with the attempt that it is leased for.
     pub attempts: u32,
-    /// When it missed the first message, in seconds since 1970.
+    /// Since when it is not reached, in seconds since 1970: it has missed the first message then, or
+    /// has last confirmed one.
     pub since: u64,
     /// When it is told next, in seconds since 1970.
     pub due: u64,
+    /// Which lease of the entry it is, by a number that the store has given to no other one; 0 if it is
+    /// none. A stale lease changes nothing.
+    pub lease: u64,
 }
 
 /// Why a store does not do what is asked. The answer is 503.
@@ -146,7 +166,7 @@ pub struct StoreLimits {
     pub subscriptions: usize,
     /// Most subscriptions of one URL. Default: 100 000.
     pub per_url: usize,
-    /// Most pairs of subscriber and topic that are to be told of missed messages. Default: 100 000.
+    /// Most entries of who has missed messages, one for each subscriber and topic. Default: 100 000.
     pub missed: usize,
 }
 
@@ -161,4 +181,4 @@ impl Default for StoreLimits {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,15 +1,19 @@
 //! A store in a SQLite file: what [`MemoryStore`] has, written through.
 
 use std::{
+    iter, mem,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use gripware_core::ErrorChain;
 use gripware_topics::{Address, Glob, Pattern, SubscriptionList, Topic};
 use rusqlite::{Connection, params};
 
-use super::{Match, MemoryStore, Missed, Store, StoreError, StoreLimits};
+use super::{
+    Match, MemoryStore, Missed, Store, StoreError, StoreLimits, missed::Change, reached::Reached,
+};
 
 /// The version of the tables, in the file's `user_version`.
 const VERSION: i64 = 1;
@@ -19,11 +23,15 @@ const TABLES: &str = "
         url TEXT NOT NULL, is_glob INTEGER NOT NULL, pattern BLOB NOT NULL, recovery TEXT,
         PRIMARY KEY (url, is_glob, pattern)
     ) WITHOUT ROWID;
+    -- Who has no recovery URL has an empty one.
     CREATE TABLE IF NOT EXISTS missed (
         url TEXT NOT NULL, recovery TEXT NOT NULL, topic BLOB NOT NULL,
         attempts INTEGER NOT NULL, since INTEGER NOT NULL, due INTEGER NOT NULL,
         PRIMARY KEY (url, recovery, topic)
     ) WITHOUT ROWID;
+    -- When those that have missed something have last confirmed something.
+    CREATE TABLE IF NOT EXISTS reached (url TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+    DELETE FROM reached WHERE url NOT IN (SELECT url FROM missed);
 ";
 
 /// Keeps everything in a SQLite file, and reads it at the start: a message needs no look at the disk.
@@ -34,6 +42,16 @@ const TABLES: &str = "
 pub struct SqliteStore {
     memory: MemoryStore,
     connection: Mutex<Connection>,
+    unwritten: Mutex<Unwritten>,
+}
+
+/// What is shown before it is written, so that no delivery waits for the disk.
+#[derive(Debug, Default)]
+struct Unwritten {
+    /// Which URLs were reached, of those that have missed something.
+    reached: Reached,
+    /// Entries that are gone with that.
+    gone: Vec<Missed>,
 }
 
 impl SqliteStore {
@@ -77,7 +95,58 @@ impl SqliteStore {
         Ok(Self {
             memory,
             connection: Mutex::new(connection),
+            unwritten: Mutex::default(),
         })
+    }
+
+    /// Writes who was reached.
+    fn write_reached(&self, now: u64) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        let (gone, reached) = {
+            let mut unwritten = self.unwritten();
+            let reached = iter::from_fn(|| unwritten.reached.take(now)).collect();
+            (mem::take(&mut unwritten.gone), reached)
+        };
+        let written = self.write(&mut connection, &gone, &reached);
+        if written.is_err() {
+            let mut unwritten = self.unwritten();
+            for (url, at) in reached {
+                unwritten.reached.miss(&url);
+                unwritten.reached.note(&url, at, usize::MAX);
+            }
+            unwritten.gone.extend(gone);
+        }
+        written
+    }
+
+    fn write(
+        &self,
+        connection: &mut Connection,
+        gone: &[Missed],
+        reached: &Vec<(Address, u64)>,
+    ) -> Result<(), StoreError> {
+        if gone.is_empty() && reached.is_empty() {
+            return Ok(());
+        }
+        let transaction = connection.transaction().map_err(unavailable)?;
+        // What was missed again meanwhile stays.
+        for missed in gone.iter().filter(|missed| !self.memory.is_missed(missed)) {
+            write_change(&transaction, missed, &Change::Removed)?;
+        }
+        for (url, at) in reached {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO reached VALUES (?, ?)")
+                .and_then(|mut insert| insert.execute(params![url.as_str(), number(*at)]))
+                .map_err(unavailable)?;
+        }
+        transaction.commit().map_err(unavailable)
+    }
+
+    /// Nothing panics while it is held.
+    fn unwritten(&self) -> MutexGuard<'_, Unwritten> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing panics while it is held.
@@ -88,8 +157,9 @@ impl SqliteStore {
     }
 }
 
-/// All that changes is first written and then shown, under one lock: what is asked at the same time
-/// sees it as it was or as it will be after the next start.
+/// Subscriptions that change are first written and then shown, under one lock: what is asked at the
+/// same time sees them as they were or as they will be after the next start. A lease is in memory alone,
+/// as it ends with the process: who is leased then is due after the next start.
 impl Store for SqliteStore {
     fn matching(&self, topic: &Topic) -> Vec<Match> {
         self.memory.matching(topic)
@@ -148,38 +218,38 @@ impl Store for SqliteStore {
 
     fn missed(&self, missed: &Missed) -> Result<bool, StoreError> {
         let connection = self.connection();
-        if !self.memory.may_miss(missed)? {
-            return Ok(false);
+        self.unwritten().reached.miss(&missed.url);
+        if self.memory.may_miss(missed)? {
+            put_missed(&connection, missed)?;
         }
-        put_missed(&connection, missed)?;
         self.memory.missed(missed)
     }
 
-    fn due(&self, now: u64, most: usize) -> Vec<Missed> {
-        self.memory.due(now, most)
-    }
-
-    fn postpone(&self, missed: &Missed) -> Result<(), StoreError> {
-        let connection = self.connection();
-        if self.memory.is_missed(missed) {
-            put_missed(&connection, missed)?;
+    fn due(&self, now: u64, until: u64, most: usize) -> Vec<Missed> {
+        if let Err(error) = self.write_reached(now) {
+            let error = ErrorChain(&error);
+            tracing::warn!(%error, "that subscribers were reached is not kept");
         }
-        self.memory.postpone(missed)
+        self.memory.due(now, until, most)
     }
 
-    fn forget(&self, missed: &Missed) -> Result<(), StoreError> {
+    fn postpone(&self, missed: &Missed, _: u64) -> Result<(), StoreError> {
         let connection = self.connection();
-        connection
-            .prepare_cached("DELETE FROM missed WHERE url = ? AND recovery = ? AND topic = ?")
-            .and_then(|mut delete| {
-                delete.execute(params![
-                    missed.url.as_str(),
-                    missed.recovery.as_str(),
-                    missed.topic.as_bytes()
-                ])
-            })
-            .map_err(unavailable)?;
-        self.memory.forget(missed)
+        write_change(&connection, missed, &self.memory.postponed(missed))
+    }
+
+    fn forget(&self, missed: &Missed, _: u64) -> Result<(), StoreError> {
+        let connection = self.connection();
+        write_change(&connection, missed, &self.memory.forgotten(missed))
+    }
+
+    fn reached(&self, url: &Address, now: u64) {
+        if let Some(gone) = self.memory.reach(url, now) {
+            let mut unwritten = self.unwritten();
+            let most = self.memory.limits().missed;
+            unwritten.reached.note(url, now, most);
+            unwritten.gone.extend(gone);
+        }
     }
 }
 
@@ -211,6 +281,32 @@ fn insert(
         .map_err(unavailable)
 }
 
+fn recovery_text(missed: &Missed) -> &str {
+    missed.recovery.as_ref().map_or("", Address::as_str)
+}
+
+fn write_change(
+    connection: &Connection,
+    missed: &Missed,
+    change: &Change,
+) -> Result<(), StoreError> {
+    match change {
+        Change::None => Ok(()),
+        Change::Put(missed) => put_missed(connection, missed),
+        Change::Removed => connection
+            .prepare_cached("DELETE FROM missed WHERE url = ? AND recovery = ? AND topic = ?")
+            .and_then(|mut delete| {
+                delete.execute(params![
+                    missed.url.as_str(),
+                    recovery_text(missed),
+                    missed.topic.as_bytes()
+                ])
+            })
+            .map(drop)
+            .map_err(unavailable),
+    }
+}
+
 /// SQLite has signed numbers. A time or a count that does not fit is as good as the largest.
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -222,7 +318,7 @@ fn put_missed(connection: &Connection, missed: &Missed) -> Result<(), StoreError
         .and_then(|mut insert| {
             insert.execute(params![
                 missed.url.as_str(),
-                missed.recovery.as_str(),
+                recovery_text(missed),
                 missed.topic.as_bytes(),
                 missed.attempts,
                 number(missed.since),
@@ -259,18 +355,23 @@ fn read_subscriptions(connection: &Connection, memory: &MemoryStore) -> Result<(
 
 fn read_missed(connection: &Connection, memory: &MemoryStore) -> Result<(), StoreError> {
     let mut select = connection
-        .prepare("SELECT url, recovery, topic, attempts, since, due FROM missed")
+        .prepare(
+            "SELECT url, recovery, topic, attempts, max(since, coalesce(at, 0)), due
+             FROM missed LEFT JOIN reached USING (url)",
+        )
         .map_err(unavailable)?;
     let mut rows = select.query([]).map_err(unavailable)?;
     while let Some(row) = rows.next().map_err(unavailable)? {
         let read = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+            let recovery = Some(row.get::<_, String>(1)?).filter(|text| !text.is_empty());
             Ok(Missed {
                 url: Address::new(row.get::<_, String>(0)?)?,
-                recovery: Address::new(row.get::<_, String>(1)?)?,
+                recovery: recovery.map(Address::new).transpose()?,
                 topic: Topic::new(row.get::<_, Vec<u8>>(2)?)?,
                 attempts: row.get(3)?,
                 since: u64::try_from(row.get::<_, i64>(4)?)?,
                 due: u64::try_from(row.get::<_, i64>(5)?)?,
+                lease: 0,
             })
         };
         memory.missed(&read().map_err(StoreError::Unavailable)?)?;
@@ -300,8 +401,13 @@ mod tests {
 
     #[test]
     fn it_does_what_a_store_does() {
-        let memory = Connection::open_in_memory().unwrap();
-        tests::does_what_a_store_does(&SqliteStore::load(memory, StoreLimits::default()).unwrap());
+        let open = || {
+            let memory = Connection::open_in_memory().unwrap();
+            SqliteStore::load(memory, StoreLimits::default()).unwrap()
+        };
+        tests::does_what_a_store_does(&open());
+        tests::tells_what_was_missed(&open(), &());
+        tests::knows_who_is_reached(&open(), &());
     }
 
     #[test]
@@ -317,6 +423,14 @@ mod tests {
         let (url, recovery) = (tests::url("a"), tests::url("r"));
         let list = tests::list(&[("t", Some("r")), ("u*", None)]);
         let missed = tests::missed("a", "t", 7);
+        let more = Missed {
+            since: 12,
+            ..tests::missed("c", "t", 14)
+        };
+        let nowhere = Missed {
+            recovery: None,
+            ..tests::missed("d", "t", 20)
+        };
         {
             let store = SqliteStore::open(&path, StoreLimits::default()).unwrap();
             store.replace(&url, &list).unwrap();
@@ -326,15 +440,49 @@ mod tests {
             store
                 .unsubscribe(&recovery, &tests::pattern("gone"))
                 .unwrap();
+            for name in ["b", "c", "e"] {
+                store.missed(&tests::missed(name, "t", 5)).unwrap();
+            }
+            let leased = store.due(5, 99, 9);
+            store.missed(&more).unwrap();
+            for missed in &leased {
+                store.forget(missed, 6).unwrap();
+            }
             store.missed(&missed).unwrap();
-            store.missed(&tests::missed("b", "t", 8)).unwrap();
-            store.forget(&tests::missed("b", "t", 8)).unwrap();
+            store.missed(&nowhere).unwrap();
+            let reached = tests::missed("f", "t", 21);
+            store.missed(&reached).unwrap();
+            store
+                .missed(&Missed {
+                    recovery: None,
+                    ..reached.clone()
+                })
+                .unwrap();
+            store.reached(&reached.url, 6);
+            // It is leased as this ends, and that is of no matter for the next start.
+            assert_eq!(store.due(7, 1_000, 1)[0].topic, missed.topic);
             let second = SqliteStore::open(&path, StoreLimits::default());
             assert!(second.is_err(), "a second broadcaster on the same file");
         }
         let store = SqliteStore::open(&path, StoreLimits::default()).unwrap();
         assert_eq!(store.list(&url), list);
         assert!(store.list(&recovery).is_empty());
-        assert_eq!(store.due(7, 9), [missed]);
+        let due = store.due(99, 1_000, 9);
+        let due: Vec<_> = due
+            .into_iter()
+            .map(|missed| {
+                assert_eq!(missed.attempts, 1);
+                let name = missed.url.uri().host().unwrap().to_owned();
+                (name, missed.recovery.is_some(), missed.since)
+            })
+            .collect();
+        let one = |name: &str, recovery, since| (name.to_owned(), recovery, since);
+        let expected = [
+            one("a", true, 1),
+            one("c", true, 12),
+            one("d", false, 1),
+            one("f", true, 6),
+        ];
+        assert_eq!(due, expected);
     }
 }

@@ -5,7 +5,9 @@
 //! | `topics-list:URL-PART` | subscriptions of a URL, those of one of 64 parts |
 //! | `topics-index:N` | the names of lists, by which a broadcaster finds all when it starts |
 //! | `topics-changes` | how many changes there were, and the lists that the last ones were of |
-//! | `topics-missed:…` | whom to tell that it has missed something, which expires when that is due |
+//! | `topics-missed:…` | whom to tell that it has missed something |
+//! | `topics-due:…`, `topics-overdue:…` | timers of these, which expire when that is due, and a minute later |
+//! | `topics-reached:URL` | when a URL has last confirmed something |
 //!
 //! `URL` is a digest of the URL, and `PART` is by a digest of the pattern. Each broadcaster has all
 //! subscriptions in memory, and looks at `topics-changes` before each message: what was subscribed to at
@@ -14,10 +16,16 @@
 mod changes;
 mod lists;
 mod missed;
+mod reached;
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{self, PoisonError},
+    time::Duration,
+};
 
-use gripware_state::{Expect, Records, StateError};
+use gripware_state::{Records, StateError};
 use gripware_topics::{Address, Pattern, SubscriptionList, Topic};
 use tokio::{
     runtime::Handle,
@@ -25,9 +33,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::missed::MissedRecord;
-use super::{Match, MemoryStore, Missed, Store, StoreError, StoreLimits};
-use crate::clock::now;
+use super::{Match, MemoryStore, Missed, Store, StoreError, StoreLimits, reached::Reached};
 
 /// How long the shared store may take to say whether anything has changed. Over it a message goes to
 /// those who are known.
@@ -35,14 +41,22 @@ const REFRESH: Duration = Duration::from_secs(2);
 
 /// Keeps everything in [`Records`], for several broadcasters.
 ///
-/// A URL may have some thousand subscriptions: each of its 64 parts is a record of at most 16 KiB. Whom
-/// to tell of missed messages is told by one broadcaster, whichever finds it due first.
+/// # Limits
+/// A URL may have some thousand subscriptions: each of its 64 parts is a record of at most 16 KiB.
+///
+/// An entry of who has missed messages whose URLs and topic are over some 11 KiB together is refused. An
+/// entry is told by whichever broadcaster finds it due first. All of them may be away for a day; after
+/// that, an entry waits until more is missed of its topic, and is forgotten after three days.
+///
+/// That a subscriber was reached is written once an hour, and at once by the broadcaster at which it has
+/// missed something. One that is killed has not told the others of its last hour.
 #[derive(Debug)]
 pub struct RecordsStore {
     records: Records,
     memory: MemoryStore,
     /// Up to which change the memory has everything. Held while that changes.
     seen: Mutex<u64>,
+    reached: sync::Mutex<Reached>,
     runtime: Handle,
 }
 
@@ -59,6 +73,7 @@ impl RecordsStore {
             records,
             memory: MemoryStore::new(limits),
             seen: Mutex::new(0),
+            reached: sync::Mutex::default(),
             runtime: Handle::current(),
         };
         let mut seen = store.seen.lock().await;
@@ -90,6 +105,11 @@ impl RecordsStore {
         }
         self.memory.replace(url, &list)?;
         Ok(outcome)
+    }
+
+    /// Nothing panics while it is held.
+    fn reached_urls(&self) -> sync::MutexGuard<'_, Reached> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As [`up_to_date`](Self::up_to_date), and waits for nobody where nothing has changed.
@@ -180,47 +200,31 @@ impl Store for RecordsStore {
     }
 
     fn missed(&self, missed: &Missed) -> Result<bool, StoreError> {
-        let put = self.put_missed(missed);
-        Ok(self.runtime.block_on(put)?.is_some())
+        self.reached_urls().miss(&missed.url);
+        self.runtime.block_on(self.miss(missed))
     }
 
-    fn due(&self, _: u64, most: usize) -> Vec<Missed> {
-        let taking = self.records.take_expired(MissedRecord::KIND, most);
-        match self.runtime.block_on(taking) {
-            Ok(expired) => {
-                let read = |one: &gripware_state::records::Expired| MissedRecord::read(&one.value);
-                expired.iter().filter_map(read).collect()
-            }
-            Err(error) => {
+    fn due(&self, now: u64, until: u64, most: usize) -> Vec<Missed> {
+        self.runtime.block_on(async {
+            if let Err(error) = self.write_reached(now).await {
                 let error = gripware_core::ErrorChain(&error);
-                tracing::warn!(%error, "whom to tell cannot be read now");
-                Vec::new()
+                tracing::warn!(%error, "others do not know yet which subscribers are reached");
             }
-        }
+            self.lease(now, until, most).await
+        })
     }
 
-    /// Who is due was taken out, and is put back.
-    fn postpone(&self, missed: &Missed) -> Result<(), StoreError> {
-        self.runtime.block_on(self.put_missed(missed)).map(drop)
+    fn postpone(&self, missed: &Missed, now: u64) -> Result<(), StoreError> {
+        self.runtime.block_on(self.put_back(missed, now))
     }
 
-    fn forget(&self, missed: &Missed) -> Result<(), StoreError> {
-        let key = MissedRecord::key(missed);
-        let removed = self.records.remove(&key, Expect::Any);
-        self.runtime
-            .block_on(removed)
-            .map(drop)
-            .map_err(unavailable)
+    fn forget(&self, missed: &Missed, now: u64) -> Result<(), StoreError> {
+        self.runtime.block_on(self.take_out(missed, now))
     }
-}
 
-impl RecordsStore {
-    async fn put_missed(&self, missed: &Missed) -> Result<Option<u64>, StoreError> {
-        let wait = Duration::from_secs(missed.due.saturating_sub(now()).max(1));
-        let record = MissedRecord::new(missed);
-        let key = MissedRecord::key(missed);
-        let put = self.records.put(&key, &record, Expect::Absent, Some(wait));
-        put.await.map_err(unavailable)
+    fn reached(&self, url: &Address, now: u64) {
+        let most = self.memory.limits().subscriptions;
+        self.reached_urls().note(url, now, most);
     }
 }
 
@@ -230,6 +234,8 @@ fn unavailable(error: StateError) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
     use gripware_state::State;
 
     use super::*;
@@ -284,27 +290,119 @@ mod tests {
         .await;
     }
 
+    /// That of the test, which the state goes by.
+    struct Paused(Handle);
+
+    impl tests::Clock for Paused {
+        fn pass(&self, seconds: u64) {
+            let passes = tokio::time::advance(Duration::from_secs(seconds));
+            self.0.block_on(passes);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_tells_what_was_missed_as_a_store_does() {
+        for test in [
+            tests::tells_what_was_missed as fn(&dyn Store, &Paused),
+            tests::knows_who_is_reached,
+        ] {
+            let (state, clock) = (State::memory(), Paused(Handle::current()));
+            let one = open(&state, StoreLimits::default()).await;
+            blocking(move || test(&one, &clock)).await;
+            let (state, clock) = (State::memory(), Paused(Handle::current()));
+            let stores = [
+                open(&state, StoreLimits::default()).await,
+                open(&state, StoreLimits::default()).await,
+            ];
+            let in_turn = tests::InTurn::new(stores);
+            blocking(move || test(&in_turn, &clock)).await;
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
-    async fn who_is_to_be_told_is_told_by_one_broadcaster() {
+    async fn of_those_that_look_at_once_one_has_the_lease() {
+        const ENTRIES: usize = 50;
         let state = State::memory();
-        let (one, two) = (
+        let now = 1_700_000_000;
+        let stores = [
             open(&state, StoreLimits::default()).await,
             open(&state, StoreLimits::default()).await,
-        );
+            open(&state, StoreLimits::default()).await,
+        ];
+        let leased = Arc::new(sync::Mutex::new(Vec::new()));
+        let looking = stores.into_iter().map(|store| {
+            let leased = Arc::clone(&leased);
+            blocking(move || {
+                for entry in 0..ENTRIES {
+                    let topic = entry.to_string();
+                    let missed = Missed {
+                        since: now,
+                        ..tests::missed("a", &topic, now)
+                    };
+                    // All of them miss it.
+                    store.missed(&missed).unwrap();
+                }
+                while leased.lock().unwrap().len() < ENTRIES {
+                    let due = store.due(now, now + 600, 7);
+                    leased.lock().unwrap().extend(due);
+                }
+            })
+        });
+        let looking: Vec<_> = looking.map(tokio::spawn).collect();
+        for one in looking {
+            one.await.unwrap();
+        }
+        let leased = leased.lock().unwrap();
+        let topics: BTreeSet<_> = leased.iter().map(|one| one.topic.clone()).collect();
+        assert_eq!((topics.len(), leased.len()), (ENTRIES, ENTRIES));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_outlives_the_broadcaster_that_has_taken_its_timer() {
+        use tests::{Clock, START};
+
+        let (state, clock) = (State::memory(), Paused(Handle::current()));
+        let store = open(&state, StoreLimits::default()).await;
         blocking(move || {
-            let missed = tests::missed("a", "t", 0);
-            assert!(one.missed(&missed).unwrap());
-            assert!(!two.missed(&missed).unwrap(), "that is known");
-            let mut due = Vec::new();
-            while due.is_empty() {
-                due.extend(one.due(now(), 10));
-                due.extend(two.due(now(), 10));
-            }
-            assert_eq!(due, std::slice::from_ref(&missed));
-            two.postpone(&missed).unwrap();
-            assert!(!one.missed(&missed).unwrap(), "it waits again");
-            one.forget(&missed).unwrap();
-            assert!(two.missed(&missed).unwrap());
+            let missed = Missed {
+                since: START,
+                ..tests::missed("a", "t", START + 3)
+            };
+            assert!(store.missed(&missed).unwrap());
+            clock.pass(3);
+            let take = |kind| {
+                let taking = store.records.take_expired(kind, 9);
+                store.runtime.block_on(taking).unwrap().len()
+            };
+            assert_eq!(take("topics-due"), 1);
+            assert!(store.due(START + 3, START + 90, 9).is_empty());
+            clock.pass(60);
+            let leased = store.due(START + 63, START + 163, 9);
+            assert_eq!(leased.len(), 1);
+            store
+                .postpone(
+                    &Missed {
+                        due: START + 70,
+                        ..leased[0].clone()
+                    },
+                    START + 64,
+                )
+                .unwrap();
+
+            // Without any for a day both timers are lost, and the next message brings them back.
+            clock.pass(1_000);
+            assert_eq!((take("topics-due"), take("topics-overdue")), (1, 1));
+            assert!(
+                !store
+                    .missed(&Missed {
+                        since: START + 1_064,
+                        ..missed
+                    })
+                    .unwrap()
+            );
+            clock.pass(1);
+            let leased = store.due(START + 1_065, START + 1_165, 9);
+            assert_eq!((leased[0].attempts, leased[0].since), (2, START));
         })
         .await;
     }

@@ -1,0 +1,47 @@
+//! When subscribers have last confirmed something, for the other broadcasters.
+//!
+//! Any of them may have an entry of a subscriber that this one reaches, and none knows those of the
+//! others. So each writes of all whom it reaches that it does.
+
+use std::time::Duration;
+
+use gripware_state::Expect;
+
+use super::{RecordsStore, lists::digest, unavailable};
+use crate::store::StoreError;
+
+/// Most that are written at a time.
+const BATCH: usize = 64;
+
+/// How long it is kept. An entry is looked at every few hours.
+const KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+fn key(url: &str) -> String {
+    format!("topics-reached:{}", digest(url.as_bytes()))
+}
+
+impl RecordsStore {
+    /// Writes who was reached.
+    pub(super) async fn write_reached(&self, now: u64) -> Result<(), StoreError> {
+        for _ in 0..BATCH {
+            let Some((url, reached)) = self.reached_urls().take(now) else {
+                break;
+            };
+            let key = key(url.as_str());
+            let put = self.records.put(&key, &reached, Expect::Any, Some(KEEP));
+            if let Err(error) = put.await {
+                let mut urls = self.reached_urls();
+                urls.miss(&url);
+                urls.note(&url, reached, usize::MAX);
+                return Err(unavailable(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when a subscriber was last reached, by whichever broadcaster.
+    pub(super) async fn last_reached(&self, url: &str) -> Result<Option<u64>, StoreError> {
+        let record = self.records.get::<u64>(&key(url)).await;
+        Ok(record.map_err(unavailable)?.map(|record| record.value))
+    }
+}
