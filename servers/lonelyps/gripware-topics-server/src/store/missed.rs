@@ -71,10 +71,7 @@ impl Queue {
         // Each entry is due some time.
         match self.due.len() < limit {
             true => Ok(()),
-            false => Err(StoreError::Full {
-                what: "subscribers to be told of missed messages",
-                limit,
-            }),
+            false => Err(full(limit)),
         }
     }
 
@@ -219,6 +216,14 @@ impl Queue {
             let due = entry.missed.due;
             self.due.remove(&(due, missed.url.clone(), key));
         }
+    }
+}
+
+/// There are as many entries as may be.
+pub(super) fn full(limit: usize) -> StoreError {
+    StoreError::Full {
+        what: "subscribers to be told of missed messages",
+        limit,
     }
 }
 

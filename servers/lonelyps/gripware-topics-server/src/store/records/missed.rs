@@ -14,7 +14,7 @@ use gripware_topics::{Address, Topic};
 use serde::{Deserialize, Serialize};
 
 use super::{RecordsStore, lists::digest, unavailable};
-use crate::store::{Missed, StoreError};
+use crate::store::{Missed, StoreError, missed::full};
 
 /// The kind of timers that expire when an entry is due.
 const DUE: &str = "topics-due";
@@ -28,6 +28,9 @@ const LATE: u64 = 60;
 /// For how many seconds an entry stays that nobody looks at. The timers of one that has no broadcaster
 /// for a day are lost, and set again by the next message that is missed.
 const KEEP: u64 = 3 * 24 * 60 * 60;
+
+/// Most entries that are looked at to find room for another one.
+const LOOKS: usize = 16;
 
 /// Whom to tell of missed messages.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -95,10 +98,12 @@ impl RecordsStore {
         let (name, now) = (name(missed), missed.since);
         loop {
             let Some((mut value, version)) = self.entry(&name).await? else {
+                self.make_room(&name).await?;
                 // The timers come first: an entry without them would wait for ever.
                 self.set_timers(&name, Expect::Any, now, missed.due).await?;
                 let record = MissedRecord::new(missed);
                 if self.put(&name, &record, Expect::Absent, now).await? {
+                    self.own().insert(name);
                     return Ok(true);
                 }
                 continue;
@@ -258,7 +263,11 @@ impl RecordsStore {
 
     async fn remove(&self, name: &str, expect: Expect) -> Result<bool, StoreError> {
         let removed = self.records.remove(&key(name), expect).await;
-        removed.map_err(unavailable)
+        let is_removed = removed.map_err(unavailable)?;
+        if is_removed {
+            self.own().remove(name);
+        }
+        Ok(is_removed)
     }
 
     async fn set_timers(
@@ -275,6 +284,24 @@ impl RecordsStore {
             put.map_err(unavailable)?;
         }
         Ok(())
+    }
+
+    /// Makes sure that this broadcaster has not added as many entries as may be: those that it takes
+    /// for there are looked at, a few with each one that is added, in turn.
+    async fn make_room(&self, name: &str) -> Result<(), StoreError> {
+        let limit = self.memory.limits().missed;
+        for _ in 0..LOOKS {
+            let Some(one) = self.own().next_if_full(name, limit) else {
+                return Ok(());
+            };
+            if self.entry(&one).await?.is_none() {
+                self.own().remove(&one);
+            }
+        }
+        match self.own().next_if_full(name, limit) {
+            None => Ok(()),
+            Some(_) => Err(full(limit)),
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 mod changes;
 mod lists;
 mod missed;
+mod own;
 mod reached;
 
 use std::{
@@ -33,6 +34,7 @@ use tokio::{
     time::timeout,
 };
 
+use self::own::Own;
 use super::{Match, MemoryStore, Missed, Store, StoreError, StoreLimits, reached::Reached};
 
 /// How long the shared store may take to say whether anything has changed. Over it a message goes to
@@ -44,9 +46,10 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// # Limits
 /// A URL may have some thousand subscriptions: each of its 64 parts is a record of at most 16 KiB.
 ///
-/// An entry of who has missed messages whose URLs and topic are over some 11 KiB together is refused. An
-/// entry is told by whichever broadcaster finds it due first. All of them may be away for a day; after
-/// that, an entry waits until more is missed of its topic, and is forgotten after three days.
+/// [`StoreLimits::missed`] is for each broadcaster: of the entries that it has added since it started. An
+/// entry whose URLs and topic are over some 11 KiB together is refused. An entry is told by whichever
+/// broadcaster finds it due first. All of them may be away for a day; after that, an entry waits until
+/// more is missed of its topic, and is forgotten after three days.
 ///
 /// That a subscriber was reached is written once an hour, and at once by the broadcaster at which it has
 /// missed something. One that is killed has not told the others of its last hour.
@@ -56,6 +59,7 @@ pub struct RecordsStore {
     memory: MemoryStore,
     /// Up to which change the memory has everything. Held while that changes.
     seen: Mutex<u64>,
+    own: sync::Mutex<Own>,
     reached: sync::Mutex<Reached>,
     runtime: Handle,
 }
@@ -73,6 +77,7 @@ impl RecordsStore {
             records,
             memory: MemoryStore::new(limits),
             seen: Mutex::new(0),
+            own: sync::Mutex::default(),
             reached: sync::Mutex::default(),
             runtime: Handle::current(),
         };
@@ -105,6 +110,11 @@ impl RecordsStore {
         }
         self.memory.replace(url, &list)?;
         Ok(outcome)
+    }
+
+    /// Nothing panics while it is held.
+    fn own(&self) -> sync::MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing panics while it is held.
@@ -431,21 +441,34 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn it_holds_no_more_than_its_limits() {
-        let limits = StoreLimits {
-            missed: usize::MAX,
-            ..tests::limits()
-        };
-        let store = open(&State::memory(), limits).await;
+        let store = open(&State::memory(), tests::limits()).await;
+        blocking(move || tests::holds_no_more_than_its_limits(&store)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_told_by_another_broadcaster_makes_room() {
+        use tests::{Clock, START};
+
+        let (state, clock) = (State::memory(), Paused(Handle::current()));
+        let (one, two) = (
+            open(&state, tests::limits()).await,
+            open(&state, tests::limits()).await,
+        );
         blocking(move || {
-            let url = tests::url("a");
-            for name in ["a", "b"] {
-                assert!(store.subscribe(&url, &tests::pattern(name), None).unwrap());
-            }
-            let full = store.subscribe(&url, &tests::pattern("c"), None);
-            assert!(
-                matches!(full, Err(StoreError::Full { limit: 2, .. })),
-                "{full:?}"
-            );
+            let missed = |name| Missed {
+                since: START,
+                ..tests::missed(name, "t", START + 3)
+            };
+            assert!(one.missed(&missed("a")).unwrap());
+            assert!(!one.missed(&missed("a")).unwrap(), "it is there");
+            assert!(matches!(
+                one.missed(&missed("b")),
+                Err(StoreError::Full { limit: 1, .. })
+            ));
+            clock.pass(3);
+            let leased = two.due(START + 3, START + 90, 9);
+            two.forget(&leased[0], START + 3).unwrap();
+            assert!(one.missed(&missed("b")).unwrap());
         })
         .await;
     }
