@@ -73,7 +73,7 @@
 //!   ([`Settings::missed_for`]), is unsubscribed from what made it get the topic, whether it has a
 //!   recovery URL or not. What counts is a message of any topic, or that it has missed some, confirmed at
 //!   any broadcaster with the same store. That it is due is seen as it is told, or would be, so up to
-//!   two and a half hours later.
+//!   two and a half hours later. Where there was no room to try, it stays.
 //! - `set_subscriptions` changes recovery URLs of what is there as well.
 //! - A fragment in a subscriber's URL is signed by both ends.
 //! - It POSTs to public addresses and to networks that are named, and to no others.

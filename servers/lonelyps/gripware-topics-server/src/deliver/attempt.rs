@@ -37,6 +37,8 @@ pub(super) enum Outcome {
 pub(super) enum DeliveryError {
     #[error("as many deliveries wait for it as may")]
     Busy,
+    #[error("its turn has not come in time")]
+    Late,
     #[error("it has no recovery URL")]
     NoRecovery,
     #[error("it has not confirmed in time")]
@@ -49,6 +51,13 @@ pub(super) enum DeliveryError {
     Refused(#[source] Refusal),
     #[error("the confirmation is of another message")]
     Other,
+}
+
+impl DeliveryError {
+    /// Whether the subscriber is to blame: a request to it has failed, or there is no address for one.
+    pub(super) fn is_tried(&self) -> bool {
+        !matches!(self, Self::Busy | Self::Late)
+    }
 }
 
 impl Deliverer {
@@ -91,14 +100,20 @@ impl Deliverer {
         attempt: impl Future<Output = Result<Outcome, DeliveryError>>,
     ) -> Result<Outcome, DeliveryError> {
         let place = self.lanes.enter(url).ok_or(DeliveryError::Busy)?;
+        let mut is_tried = false;
         let attempt = async {
             // Neither is ever closed.
             let _lane = place.permits().acquire().await;
             let _all = self.all.acquire().await;
+            is_tried = true;
             attempt.await
         };
         let done = timeout(self.settings.delivery_timeout, attempt).await;
-        done.unwrap_or(Err(DeliveryError::Timeout))
+        match done {
+            Ok(done) => done,
+            Err(_) if is_tried => Err(DeliveryError::Timeout),
+            Err(_) => Err(DeliveryError::Late),
+        }
     }
 
     async fn receive(&self, url: &Address, message: &Message) -> Result<Outcome, DeliveryError> {

@@ -86,6 +86,13 @@ impl Deliverer {
                 self.unsubscribe(&as_match, &topic).await;
                 true
             }
+            // Its lane is full of others, say: it was not tried.
+            Err(error) if !error.is_tried() => {
+                missed.attempts = missed.attempts.saturating_sub(1);
+                missed.due = now + delay(0);
+                tracing::debug!(%url, %topic, error = %ErrorChain(&error), "not told now");
+                false
+            }
             Err(_) if now.saturating_sub(missed.since) >= self.settings.missed_for.as_secs() => {
                 if self.unsubscribe(&as_match, &topic).await {
                     tracing::warn!(%url, %topic, "not reached for so long that it is unsubscribed");

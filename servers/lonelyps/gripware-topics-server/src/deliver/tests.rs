@@ -178,6 +178,49 @@ async fn what_is_missed_while_it_is_told_is_told_once_more() {
 }
 
 #[tokio::test]
+async fn one_whose_lane_is_full_was_not_tried() {
+    let subscriber = Subscriber::start().await;
+    let store = Arc::new(MemoryStore::default());
+    let settings = Settings::default()
+        .deliveries_per_subscriber(1)
+        .queue_per_subscriber(0);
+    let deliverer = deliverer(&store, settings);
+    let later = now();
+    let since = later - 4 * DAY;
+    subscriber.subscribe(&*store, "t", true);
+    store.missed(&subscriber.missed("t", since)).unwrap();
+    let recovery = subscriber.recovery();
+    let place = deliverer.lanes.enter(&recovery).unwrap();
+    soon(deliverer.tell_all(later)).await;
+    assert!(subscriber.is_subscribed(&*store));
+    drop(place);
+    // It waits for some seconds, and not for hours.
+    soon(deliverer.tell_all(later + 10)).await;
+    assert_eq!(subscriber.told(), 1);
+}
+
+#[tokio::test]
+async fn one_that_waits_in_vain_was_not_tried() {
+    let subscriber = Subscriber::start().await;
+    let store = Arc::new(MemoryStore::default());
+    let settings = Settings::default()
+        .deliveries_per_subscriber(1)
+        .delivery_timeout(Duration::from_millis(50));
+    let deliverer = deliverer(&store, settings);
+    let later = now();
+    subscriber.subscribe(&*store, "t", true);
+    let missed = subscriber.missed("t", later - 4 * DAY);
+    store.missed(&missed).unwrap();
+    let recovery = subscriber.recovery();
+    let place = deliverer.lanes.enter(&recovery).unwrap();
+    let other = place.permits().acquire().await;
+    soon(deliverer.tell_all(later)).await;
+    assert!(subscriber.is_subscribed(&*store));
+    assert_eq!(store.due(later + 10, later + 10, 1)[0].attempts, 1);
+    drop(other);
+}
+
+#[tokio::test]
 async fn who_confirms_messages_is_not_unsubscribed() {
     let subscriber = Subscriber::start().await;
     subscriber.recovers.store(false, Ordering::SeqCst);
