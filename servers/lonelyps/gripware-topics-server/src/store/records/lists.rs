@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gripware_state::Expect;
+use gripware_state::{Expect, StateError, StateErrorKind};
 use gripware_topics::{Address, Digest, Glob, Pattern, SubscriptionList, Topic};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,9 @@ use crate::store::{Store, StoreError};
 /// How many records the subscriptions of a URL are divided into.
 const PARTS: u8 = 64;
 
-/// How many records the names of all lists are divided into.
-const INDEXES: u8 = 255;
+/// Most names in an index: each takes at most 38 bytes of its 16 KiB. There is an index for each value of
+/// a byte.
+const NAMES: usize = 430;
 
 /// The name of a list: a digest of its URL, and the number of its part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -44,14 +45,18 @@ impl ListName {
         Self(format!("{}-{part}", digest(url.as_str().as_bytes())))
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         format!("topics-list:{}", self.0)
     }
 
     fn index(&self) -> String {
         let Self(name) = self;
-        format!("topics-index:{}", byte(name.as_bytes()) % INDEXES)
+        index(byte(name.as_bytes()))
     }
+}
+
+fn index(number: u8) -> String {
+    format!("topics-index:{number}")
 }
 
 /// 16 of the bytes of a SHA-512, in hexadecimal digits.
@@ -141,20 +146,21 @@ impl List {
 }
 
 impl RecordsStore {
-    /// Writes what differs of a URL's subscriptions, and returns the names of these lists.
+    /// Writes what differs of a URL's subscriptions, and tells the names of the lists that it has
+    /// written, or may have.
     pub(super) async fn write_list(
         &self,
         url: &Address,
         from: &SubscriptionList,
         to: &SubscriptionList,
-    ) -> Result<Vec<ListName>, StoreError> {
-        let mut names = Vec::new();
+        names: &mut Vec<ListName>,
+    ) -> Result<(), StoreError> {
         for (part, changes) in difference(from, to) {
             let name = ListName::new(url, part);
+            names.push(name.clone());
             self.write_part(&name, url, &changes).await?;
-            names.push(name);
         }
-        Ok(names)
+        Ok(())
     }
 
     async fn write_part(
@@ -171,6 +177,10 @@ impl RecordsStore {
                 None => (List::new(url), Expect::Absent),
             };
             list.apply(changes);
+            if !list.patterns.is_empty() {
+                // A list that no index names would be found by nobody.
+                self.write_index(name, true).await?;
+            }
             // Where another broadcaster was first, it is done anew.
             let is_done = match (list.patterns.is_empty(), expect) {
                 (true, Expect::Absent) => Ok(true),
@@ -180,18 +190,26 @@ impl RecordsStore {
                     put.map(|version| version.is_some())
                 }
             };
-            if is_done.map_err(unavailable)? {
-                return self.write_index(name).await;
-            }
+            let failed = match is_done {
+                Ok(false) => continue,
+                Ok(true) => None,
+                Err(error) => Some(error),
+            };
+            // Another broadcaster may have removed the list and its name meanwhile, and one that was
+            // refused has no name.
+            let indexed = self.write_index(name, false).await;
+            return failed.map_or(indexed, |error| Err(refused(error)));
         }
     }
 
-    /// Makes the index have a name where there is its list, and not where there is none.
-    async fn write_index(&self, name: &ListName) -> Result<(), StoreError> {
+    /// Makes the index have a name where there is its list, or is to be, and not where there is none.
+    async fn write_index(&self, name: &ListName, is_to_be: bool) -> Result<(), StoreError> {
         let index = name.index();
         loop {
-            let list = self.records.get::<List>(&name.key()).await;
-            let is_there = list.map_err(unavailable)?.is_some();
+            let is_there = is_to_be || {
+                let list = self.records.get::<List>(&name.key()).await;
+                list.map_err(unavailable)?.is_some()
+            };
             let record = self.records.get::<BTreeSet<ListName>>(&index).await;
             let (mut names, expect) = match record.map_err(unavailable)? {
                 Some(record) => (record.value, Expect::Version(record.version)),
@@ -203,6 +221,10 @@ impl RecordsStore {
             };
             if !is_changed {
                 return Ok(());
+            }
+            if is_there && names.len() > NAMES {
+                let (what, limit) = ("lists of subscriptions in one index", NAMES);
+                return Err(StoreError::Full { what, limit });
             }
             let put = self.records.put(&index, &names, expect, None).await;
             // It is looked again, in case that another one has made or removed the list meanwhile.
@@ -223,9 +245,8 @@ impl RecordsStore {
     /// Reads all lists into the memory.
     pub(super) async fn read_all(&self) -> Result<(), StoreError> {
         let mut names = BTreeSet::new();
-        for index in 0..INDEXES {
-            let key = format!("topics-index:{index}");
-            let record = self.records.get::<BTreeSet<ListName>>(&key).await;
+        for number in 0..=u8::MAX {
+            let record = self.records.get::<BTreeSet<ListName>>(&index(number)).await;
             names.extend(
                 record
                     .map_err(unavailable)?
@@ -261,6 +282,17 @@ impl RecordsStore {
             }
         }
         self.memory.replace(&url, &whole)
+    }
+}
+
+/// A list that is too long is no fault of the state.
+fn refused(error: StateError) -> StoreError {
+    match error.kind() {
+        StateErrorKind::TooLong { limit, .. } => StoreError::Full {
+            what: "bytes in a list of subscriptions of this URL",
+            limit,
+        },
+        _ => unavailable(error),
     }
 }
 

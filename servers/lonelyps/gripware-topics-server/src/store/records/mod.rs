@@ -44,7 +44,14 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// Keeps everything in [`Records`], for several broadcasters.
 ///
 /// # Limits
-/// A URL may have some thousand subscriptions: each of its 64 parts is a record of at most 16 KiB.
+/// Subscriptions are divided into lists: those of a URL into 64, by a digest of the pattern. A list is a
+/// record of at most 16 KiB, so that a URL may have some thousand subscriptions. Lists are found by their
+/// names in 256 indexes, by a digest of the name, with at most 430 names each: that is 110 080 lists. The
+/// first index is full at about 95 000, and lists that belong to it are refused from then on. So many URLs
+/// fit that have one subscription each, whatever [`StoreLimits::subscriptions`] is.
+///
+/// Of a list that is refused nothing is written. Of a change of several lists those before it stay, and
+/// the subscriber sets it right when it reconciles.
 ///
 /// [`StoreLimits::missed`] is for each broadcaster: of the entries that it has added since it started. An
 /// entry whose URLs and topic are over some 11 KiB together is refused. An entry is told by whichever
@@ -100,14 +107,18 @@ impl RecordsStore {
         let Some(list) = list else {
             return Ok(outcome);
         };
-        let names = self.write_list(url, &self.memory.list(url), &list).await?;
+        let mut names = Vec::new();
+        let from = self.memory.list(url);
+        let written = self.write_list(url, &from, &list, &mut names).await;
         if !names.is_empty() {
             let count = self.note_changes(&names).await?;
-            // What another one has changed in between is read with the next look.
-            if count == *seen + 1 {
+            // What another one has changed in between is read with the next look, and so is what was
+            // written of a change that has failed.
+            if written.is_ok() && count == *seen + 1 {
                 *seen = count;
             }
         }
+        written?;
         self.memory.replace(url, &list)?;
         Ok(outcome)
     }
@@ -246,7 +257,7 @@ fn unavailable(error: StateError) -> StoreError {
 mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
-    use gripware_state::State;
+    use gripware_state::{Expect, State};
 
     use super::*;
     use crate::store::tests;
@@ -469,6 +480,57 @@ mod tests {
             let leased = two.due(START + 3, START + 90, 9);
             two.forget(&leased[0], START + 3).unwrap();
             assert!(one.missed(&missed("b")).unwrap());
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_list_that_does_not_fit_leaves_nothing_behind() {
+        let (state, full) = (State::memory(), State::memory());
+        let store = open(&state, StoreLimits::default()).await;
+        // As many names as may be in each index.
+        for index in 0..=255 {
+            let names: BTreeSet<_> = (0..430).map(|name| format!("{name:032}-63")).collect();
+            let key = format!("topics-index:{index}");
+            let put = full.records();
+            put.put(&key, &names, Expect::Any, None).await.unwrap();
+        }
+        let is_full = open(&full, StoreLimits::default()).await;
+        blocking(move || {
+            let url = tests::url("a");
+            let refused = is_full.subscribe(&url, &tests::pattern("t"), None);
+            assert!(
+                matches!(refused, Err(StoreError::Full { limit: 430, .. })),
+                "{refused:?}"
+            );
+            assert!(is_full.list(&url).is_empty());
+            for part in 0..64 {
+                let key = lists::ListName::new(&url, part).key();
+                let list = is_full.records.get::<serde_json::Value>(&key);
+                assert_eq!(is_full.runtime.block_on(list).unwrap(), None);
+            }
+            let again = is_full
+                .runtime
+                .block_on(open(&full, StoreLimits::default()));
+            assert!(again.list(&url).is_empty());
+
+            // More subscriptions in one list than fit: those before them stay, here and elsewhere.
+            let other = store.runtime.block_on(open(&state, StoreLimits::default()));
+            let mut list = tests::list(&[("t", None)]);
+            store.replace(&url, &list).unwrap();
+            for number in 0..40_000 {
+                list.insert(tests::pattern(&format!("{number:064}")), None);
+            }
+            let refused = store.replace(&url, &list);
+            assert!(
+                matches!(refused, Err(StoreError::Full { limit: 16_384, .. })),
+                "{refused:?}"
+            );
+            let left = store.list(&url);
+            assert!(left.len() < list.len());
+            assert_eq!(other.list(&url), left);
+            let third = store.runtime.block_on(open(&state, StoreLimits::default()));
+            assert_eq!(third.list(&url), left);
         })
         .await;
     }
