@@ -74,6 +74,8 @@
 //!   recovery URL or not. What counts is a message of any topic, or that it has missed some, confirmed at
 //!   any broadcaster with the same store. That it is due is seen as it is told, or would be, so up to
 //!   two and a half hours later. Where there was no room to try, it stays.
+//! - A broadcaster that ends lets deliveries end, and notes those that are not confirmed as missed
+//!   ([`Broadcaster::finish`]; the program gives them two seconds).
 //! - `set_subscriptions` changes recovery URLs of what is there as well.
 //! - A fragment in a subscriber's URL is signed by both ends.
 //! - It POSTs to public addresses and to networks that are named, and to no others.

@@ -39,6 +39,8 @@ pub(super) enum DeliveryError {
     Busy,
     #[error("its turn has not come in time")]
     Late,
+    #[error("the broadcaster ends")]
+    Ending,
     #[error("it has no recovery URL")]
     NoRecovery,
     #[error("it has not confirmed in time")]
@@ -56,7 +58,7 @@ pub(super) enum DeliveryError {
 impl DeliveryError {
     /// Whether the subscriber is to blame: a request to it has failed, or there is no address for one.
     pub(super) fn is_tried(&self) -> bool {
-        !matches!(self, Self::Busy | Self::Late)
+        !matches!(self, Self::Busy | Self::Late | Self::Ending)
     }
 }
 
@@ -108,7 +110,11 @@ impl Deliverer {
             is_tried = true;
             attempt.await
         };
-        let done = timeout(self.settings.delivery_timeout, attempt).await;
+        let done = tokio::select! {
+            biased;
+            done = timeout(self.settings.delivery_timeout, attempt) => done,
+            () = self.ending.cut() => return Err(DeliveryError::Ending),
+        };
         match done {
             Ok(done) => done,
             Err(_) if is_tried => Err(DeliveryError::Timeout),

@@ -55,6 +55,10 @@ pub(super) fn delay(attempts: u32) -> u64 {
 impl Deliverer {
     /// Tells those who are due.
     pub(super) async fn tell_all(self: &Arc<Self>, now: u64) {
+        let _under_way = self.ending.enter();
+        if self.ending.is_cut() {
+            return;
+        }
         let mut under_way = JoinSet::new();
         let longest = self.settings.delivery_timeout.as_secs();
         let until = now.saturating_add(longest).saturating_add(SPARE);

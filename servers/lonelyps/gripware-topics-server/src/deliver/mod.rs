@@ -6,6 +6,7 @@
 //! not confirmed in time, it has missed. Whoever has missed something is in the store until it is told.
 
 mod attempt;
+mod ending;
 mod lane;
 mod message;
 pub(crate) mod missed;
@@ -22,6 +23,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 pub(crate) use self::message::{Encoded, LEVEL, Message};
 use self::{
     attempt::{DeliveryError, Outcome},
+    ending::Ending,
     lane::Lanes,
 };
 use crate::{
@@ -42,6 +44,7 @@ pub(crate) struct Deliverer {
     sockets: Arc<Sockets>,
     lanes: Lanes,
     all: Semaphore,
+    ending: Ending,
     settings: Settings,
 }
 
@@ -69,6 +72,7 @@ impl Deliverer {
             sockets,
             lanes: Lanes::new(&settings),
             all: Semaphore::new(all),
+            ending: Ending::default(),
             settings,
         }
     }
@@ -83,6 +87,7 @@ impl Deliverer {
 
     /// Delivers a message, and returns for how many subscribers it was confirmed.
     pub(crate) async fn deliver(self: Arc<Self>, message: Message) -> u32 {
+        let _under_way = self.ending.enter();
         if let Some(refresh) = self.store.refresh() {
             refresh.await;
         }
@@ -104,7 +109,11 @@ impl Deliverer {
         // The message is theirs alone now, and gone with the last of them.
         drop(message);
         let time = self.settings.delivery_timeout;
-        let mut confirmed = self.sockets.confirmed(over_sockets, time).await;
+        let mut confirmed = tokio::select! {
+            biased;
+            confirmed = self.sockets.confirmed(over_sockets, time) => confirmed,
+            () = self.ending.cut() => 0,
+        };
         while let Some(done) = under_way.join_next().await {
             confirmed = confirmed.saturating_add(done.unwrap_or(0));
         }

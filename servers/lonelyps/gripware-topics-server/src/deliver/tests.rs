@@ -333,3 +333,71 @@ async fn steady_failures_back_off_at_several_broadcasters() {
         fails_for_days(stores::InTurn::new(stores), recovery).await;
     }
 }
+
+#[tokio::test]
+async fn what_is_not_confirmed_at_the_end_is_noted_as_missed() {
+    let subscriber = Subscriber::start().await;
+    subscriber.waits.store(true, Ordering::SeqCst);
+    let store = Arc::new(MemoryStore::default());
+    // One is under way, and the other waits for it.
+    let settings = Settings::default().deliveries_per_subscriber(1);
+    let deliverer = deliverer(&store, settings);
+    let mut delivering = Vec::new();
+    for topic in ["t", "u"] {
+        subscriber.subscribe(&*store, topic, true);
+        delivering.push(tokio::spawn(Arc::clone(&deliverer).deliver(message(topic))));
+    }
+    soon(subscriber.asked.notified()).await;
+    soon(deliverer.finish(Duration::ZERO)).await;
+    for one in delivering {
+        assert_eq!(soon(one).await.unwrap(), 0);
+    }
+    // What comes behind that is missed too, and nobody is told any more.
+    subscriber.subscribe(&*store, "v", true);
+    assert_eq!(soon(Arc::clone(&deliverer).deliver(message("v"))).await, 0);
+    let later = now() + 10;
+    soon(deliverer.tell_all(later)).await;
+    assert_eq!(subscriber.told(), 0);
+    let missed = store.due(later, later, 9);
+    let mut topics: Vec<_> = missed.iter().map(|one| one.topic.as_bytes()).collect();
+    topics.sort_unstable();
+    assert_eq!(topics, [b"t", b"u", b"v"]);
+}
+
+#[tokio::test]
+async fn what_is_confirmed_before_the_end_is_not() {
+    let subscriber = Subscriber::start().await;
+    subscriber.waits.store(true, Ordering::SeqCst);
+    let store = Arc::new(MemoryStore::default());
+    let deliverer = deliverer(&store, Settings::default());
+    subscriber.subscribe(&*store, "t", true);
+    let delivering = tokio::spawn(Arc::clone(&deliverer).deliver(message("t")));
+    soon(subscriber.asked.notified()).await;
+    let ending = Arc::clone(&deliverer);
+    let ending = tokio::spawn(async move { ending.finish(Duration::from_secs(3_600)).await });
+    subscriber.answers.notify_one();
+    assert_eq!(soon(delivering).await.unwrap(), 1);
+    soon(ending).await.unwrap();
+    assert!(store.due(u64::MAX, u64::MAX, 9).is_empty());
+}
+
+#[tokio::test]
+async fn who_is_told_at_the_end_is_told_after_it() {
+    let subscriber = Subscriber::start().await;
+    subscriber.waits.store(true, Ordering::SeqCst);
+    let store = Arc::new(MemoryStore::default());
+    let deliverer = deliverer(&store, Settings::default());
+    let start = now();
+    store
+        .missed(&subscriber.missed("t", start - 9 * DAY))
+        .unwrap();
+    subscriber.subscribe(&*store, "t", true);
+    let telling = Arc::clone(&deliverer);
+    let telling = tokio::spawn(async move { telling.tell_all(start).await });
+    soon(subscriber.asked.notified()).await;
+    soon(deliverer.finish(Duration::ZERO)).await;
+    soon(telling).await.unwrap();
+    assert!(subscriber.is_subscribed(&*store));
+    let due = store.due(start + 60, start + 60, 9);
+    assert_eq!((due[0].attempts, due[0].since), (1, start - 9 * DAY));
+}

@@ -1,6 +1,6 @@
 //! Serving, until a signal.
 
-use std::env;
+use std::{env, time::Duration};
 
 use gripware_core::ErrorChain;
 use gripware_hub::Hub;
@@ -9,6 +9,7 @@ use gripware_program::{
     environment::{self, STATE},
 };
 use gripware_topics::{Auth, ws::MAX_MESSAGE};
+use tokio::sync::oneshot;
 
 use super::options::{Db, Options};
 use crate::{Broadcaster, RecordsStore, Settings, SqliteStore, StoreLimits, Targets};
@@ -24,6 +25,10 @@ const MAX_REQUESTS: usize = 16_384;
 
 /// The largest turn of a WebSocket: a message of the largest size, and what a turn has beside it.
 const MAX_TURN: usize = MAX_MESSAGE + 1024 * 1024;
+
+/// How long deliveries may take once the program is told to end. It is less than requests may take, so
+/// that those who publish learn how many were reached.
+const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let auth = options.secrets.as_ref().map(Auth::from_file).transpose();
@@ -122,8 +127,21 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::other(ErrorChain(&error)))?;
     let serving = server.run(|listener, stop| {
+        let (ending, ends) = oneshot::channel::<()>();
+        let stop = async move {
+            stop.await;
+            drop(ending);
+        };
         let serving = hub.serve(listener, broadcaster.router());
-        serving.with_graceful_shutdown(stop).into_future()
+        let serving = serving.with_graceful_shutdown(stop).into_future();
+        async move {
+            let finishing = async {
+                // Nothing is sent: the other half is dropped.
+                let _ = ends.await;
+                broadcaster.finish(GRACE).await;
+            };
+            tokio::join!(serving, finishing).0
+        }
     });
     serving.await
 }
