@@ -13,10 +13,12 @@ use gripware_topics::{
     Auth, Topic,
     auth::Kind,
     client::{Client, Event, Subscription},
+    http::{RECEIVE, RECOVER},
 };
 
 use crate::support::{
     client,
+    endpoint::{Answers, Endpoint, notify},
     several::{Nats, Redis, broadcaster, broadcaster_with},
     socket_client, soon,
 };
@@ -155,4 +157,25 @@ async fn connections_learn_that_the_store_was_wiped_and_are_in_it_again() {
     }
     let mut to = [&mut exact, &mut glob];
     assert_eq!(publish(&elsewhere, "y", &mut to).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_that_ends_has_not_delivered_another_one_tells() {
+    let redis = Redis::start().await;
+    let secrets = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secrets.path(), Auth::none().to_json()).unwrap();
+    let (first, at_first) = broadcaster(&redis, secrets.path()).await;
+    let (_second, at_second) = broadcaster(&redis, secrets.path()).await;
+    let mut endpoint = Endpoint::start(Answers {
+        recovers: true.into(),
+        ..Answers::default()
+    })
+    .await;
+    endpoint.subscribe(&at_second.url, true).await;
+    let publishing = tokio::spawn(notify(at_first.url.clone()));
+    assert_eq!(endpoint.asked().await, RECEIVE);
+    let ended = tokio::task::spawn_blocking(move || first.end());
+    publishing.await.unwrap();
+    assert_eq!(ended.await.unwrap(), 0);
+    assert_eq!(endpoint.asked().await, RECOVER);
 }

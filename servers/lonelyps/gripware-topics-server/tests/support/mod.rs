@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
+pub(crate) mod endpoint;
 pub(crate) mod originals;
 #[cfg(feature = "program")]
 pub(crate) mod several;
