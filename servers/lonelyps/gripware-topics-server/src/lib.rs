@@ -70,10 +70,10 @@
 //!   missed meanwhile is told with it, or once more. A restart changes nothing of that, with a
 //!   [`SqliteStore`] or a [`RecordsStore`].
 //! - A subscriber that has missed a message, and confirms nothing for three days
-//!   ([`Settings::missed_for`]), is unsubscribed from what made it get the topic, whether it has a
-//!   recovery URL or not. What counts is a message of any topic, or that it has missed some, confirmed at
-//!   any broadcaster with the same store. That it is due is seen as it is told, or would be, so up to
-//!   two and a half hours later. Where there was no room to try, it stays.
+//!   ([`Settings::missed_for`]), is unsubscribed: from what made it get the topic, or, without a recovery
+//!   URL, from all that has none. What counts is a message of any topic, or that it has missed some,
+//!   confirmed at any broadcaster with the same store. That it is due is seen as it is told, or would be,
+//!   so up to two and a half hours later. Where there was no room to try, it stays.
 //! - A broadcaster that ends lets deliveries end, and notes those that are not confirmed as missed
 //!   ([`Broadcaster::finish`]; the program gives them two seconds).
 //! - `set_subscriptions` changes recovery URLs of what is there as well.

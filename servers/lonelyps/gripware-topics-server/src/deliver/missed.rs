@@ -4,17 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use gripware_core::ErrorChain;
+use gripware_topics::{Address, Pattern};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
 
 use super::{Deliverer, DeliveryError, Outcome};
-use crate::{
-    broadcaster::blocking,
-    clock::now,
-    store::{Match, Missed},
-};
+use crate::{broadcaster::blocking, clock::now, store::Missed};
 
 /// How often it is looked who is due. The shortest wait is two seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -79,7 +76,6 @@ impl Deliverer {
             None => Err(DeliveryError::NoRecovery),
         };
         let now = now + begun.elapsed().as_secs();
-        let as_match = Match::new(url.clone(), None);
         let is_over = match told {
             Ok(Outcome::Confirmed(_)) => {
                 tracing::debug!(%url, %topic, "told that it has missed something");
@@ -87,7 +83,7 @@ impl Deliverer {
                 true
             }
             Ok(Outcome::Unsubscribe) => {
-                self.unsubscribe(&as_match, &topic).await;
+                self.unsubscribe(&url, &topic).await;
                 true
             }
             // Its lane is full of others, say: it was not tried.
@@ -98,7 +94,14 @@ impl Deliverer {
                 false
             }
             Err(_) if now.saturating_sub(missed.since) >= self.settings.missed_for.as_secs() => {
-                if self.unsubscribe(&as_match, &topic).await {
+                let is_changed = match missed.recovery {
+                    Some(_) => self.unsubscribe(&url, &topic).await,
+                    None => {
+                        let is_of = |_: &Pattern, recovery: Option<&Address>| recovery.is_none();
+                        self.unsubscribe_from(&url, is_of).await
+                    }
+                };
+                if is_changed {
                     tracing::warn!(%url, %topic, "not reached for so long that it is unsubscribed");
                 }
                 true

@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc};
 
 use gripware_core::ErrorChain;
 use gripware_topics::{
-    Pattern, Topic,
+    Address, Pattern, Topic,
     auth::{Credential, Verifier},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -128,7 +128,7 @@ impl Deliverer {
             }
             Ok(Outcome::Unsubscribe) => {
                 tracing::info!(url = %to.url, topic = %message.topic, "unsubscribed as it answered");
-                self.unsubscribe(to, &message.topic).await;
+                self.unsubscribe(&to.url, &message.topic).await;
                 return 0;
             }
             Err(error) => error,
@@ -150,11 +150,13 @@ impl Deliverer {
     }
 
     async fn note_missed(&self, to: &Match, topic: &Topic) -> Result<bool, StoreError> {
-        let now = now();
+        let (now, recovery) = (now(), to.recovery.clone());
+        // Of one that cannot be told there is one entry, whatever it misses.
+        let topic = recovery.as_ref().map(|_| topic.clone());
         let missed = Missed {
             url: to.url.clone(),
-            recovery: to.recovery.clone(),
-            topic: topic.clone(),
+            recovery,
+            topic: topic.unwrap_or_default(),
             attempts: 0,
             since: now,
             due: now + missed::delay(0),
@@ -164,19 +166,30 @@ impl Deliverer {
     }
 
     /// Takes a subscriber out of whatever made it get messages of a topic. `false` if that is nothing.
-    async fn unsubscribe(&self, to: &Match, topic: &Topic) -> bool {
-        let (url, topic) = (to.url.clone(), topic.clone());
+    async fn unsubscribe(&self, url: &Address, topic: &Topic) -> bool {
+        let topic = topic.clone();
+        let is_of = move |pattern: &Pattern, _: Option<&Address>| pattern.matches(&topic);
+        self.unsubscribe_from(url, is_of).await
+    }
+
+    /// Takes a subscriber out of some of what it is subscribed to. `false` if that is nothing.
+    async fn unsubscribe_from(
+        &self,
+        url: &Address,
+        is_of: impl Fn(&Pattern, Option<&Address>) -> bool + Send + 'static,
+    ) -> bool {
+        let from = url.clone();
         let done = blocking(&self.store, move |store| {
-            let list = store.list(&url);
-            let matching = list.iter().filter(|(pattern, _)| pattern.matches(&topic));
-            let matching: Vec<Pattern> = matching.map(|(pattern, _)| pattern).collect();
-            for pattern in &matching {
-                store.unsubscribe(&url, pattern)?;
+            let list = store.list(&from);
+            let chosen = list.iter().filter(|(one, recovery)| is_of(one, *recovery));
+            let chosen: Vec<Pattern> = chosen.map(|(pattern, _)| pattern).collect();
+            for pattern in &chosen {
+                store.unsubscribe(&from, pattern)?;
             }
-            Ok(!matching.is_empty())
+            Ok(!chosen.is_empty())
         });
         done.await.unwrap_or_else(|error| {
-            tracing::error!(url = %to.url, error = %ErrorChain(&error), "not unsubscribed");
+            tracing::error!(%url, error = %ErrorChain(&error), "not unsubscribed");
             false
         })
     }

@@ -241,15 +241,34 @@ async fn who_confirms_messages_is_not_unsubscribed() {
 async fn one_without_a_recovery_url_is_unsubscribed_as_well() {
     let subscriber = Subscriber::start().await;
     subscriber.receives.store(false, Ordering::SeqCst);
-    let store = Arc::new(MemoryStore::default());
+    let limits = StoreLimits {
+        missed: 1,
+        ..StoreLimits::default()
+    };
+    let store = Arc::new(MemoryStore::new(limits));
     let deliverer = deliverer(&store, Settings::default());
-    subscriber.subscribe(&*store, "t", false);
+    subscriber.subscribe(&*store, "t", true);
+    for topic in ["u*", "v"] {
+        subscriber.subscribe(&*store, topic, false);
+    }
     let start = now();
-    soon(Arc::clone(&deliverer).deliver(message("t"))).await;
+    // However many topics it misses, there is one entry.
+    for topic in ["u1", "u2", "v"] {
+        soon(Arc::clone(&deliverer).deliver(message(topic))).await;
+    }
     soon(deliverer.tell_all(start + 3 * DAY - 1)).await;
-    assert!(subscriber.is_subscribed(&*store));
+    assert_eq!(store.list(&subscriber.url()).len(), 3);
     soon(deliverer.tell_all(start + 4 * DAY)).await;
-    assert!(!subscriber.is_subscribed(&*store));
+    let left = stores::list(&[("t", None)]);
+    assert!(
+        store
+            .list(&subscriber.url())
+            .topics
+            .keys()
+            .eq(left.topics.keys())
+    );
+    assert!(store.list(&subscriber.url()).globs.is_empty());
+    assert!(store.due(u64::MAX, u64::MAX, 9).is_empty());
 }
 
 /// Calls a store where it may block.

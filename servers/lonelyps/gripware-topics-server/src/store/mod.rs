@@ -127,7 +127,7 @@ pub struct Missed {
     pub url: Address,
     /// Where it is told. `None` if it cannot be: the entry is there for how long it is not reached.
     pub recovery: Option<Address>,
-    /// Of what it has missed messages.
+    /// Of what it has missed messages. Empty without a recovery URL: one entry is of all topics then.
     pub topic: Topic,
     /// How often telling it was tried, with the attempt that it is leased for.
     pub attempts: u32,

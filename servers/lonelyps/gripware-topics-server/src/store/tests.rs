@@ -18,7 +18,7 @@ pub(crate) fn pattern(text: &str) -> Pattern {
     }
 }
 
-pub(super) fn list(patterns: &[(&str, Option<&str>)]) -> SubscriptionList {
+pub(crate) fn list(patterns: &[(&str, Option<&str>)]) -> SubscriptionList {
     let mut list = SubscriptionList::default();
     for (text, recovery) in patterns {
         list.insert(pattern(text), recovery.map(url));
