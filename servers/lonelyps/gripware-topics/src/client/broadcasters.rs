@@ -15,6 +15,10 @@ impl Broadcasters {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Those of the lowest priority first, and those of one in random order.
     pub(super) fn in_turn(&self) -> impl Iterator<Item = &Address> + use<'_> {
         let mut order: Vec<_> = self

@@ -1,15 +1,15 @@
 use std::{sync::Arc, time::Duration};
 
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::sync::Mutex;
 
 use super::{
     BuildError, Client, Here, Link, Shared,
     broadcasters::Broadcasters,
+    connect::{CONNECT, Connector},
     reconcile,
     registry::Registry,
     send::{Retries, Sender},
-    socket::{Dial, Keys, Limits, Socket},
+    socket::{Dial, Keys, Limits, OPENING, Socket},
 };
 use crate::{
     Address, AddressError, Auth,
@@ -120,6 +120,9 @@ impl ClientBuilder {
 
     /// How long a broadcaster may take to answer. Default: 60 s, twice as long as it gives its
     /// subscribers by default.
+    ///
+    /// Of that, connecting to one takes at most 5 s and at most half; then the next one is tried. A
+    /// WebSocket is open within 10 s, or within an equal share for each broadcaster where that is less.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.retries.timeout = timeout;
         self
@@ -172,17 +175,16 @@ impl ClientBuilder {
         let to_broadcaster = shared(self.auth.to_broadcaster);
         let to_subscriber = shared(self.auth.to_subscriber);
         let registry = Arc::new(Registry::new(self.queue));
-        let mut http = HttpConnector::new();
-        // Over TLS too.
-        http.enforce_http(false);
-        // Whatever is sent is sent whole.
-        http.set_nodelay(true);
-        let connector = self.tls.wrap(http)?;
         let link = match self.is_websocket {
             true => {
+                // As many broadcasters as there are can be tried before a command has waited too long.
+                let share = u32::try_from(self.broadcasters.len()).unwrap_or(u32::MAX);
+                let share = self.retries.timeout / share.saturating_add(1);
+                let opening = OPENING.min(share);
                 let dial = Dial {
                     broadcasters: self.broadcasters,
-                    connector,
+                    connector: Connector::new(self.tls, CONNECT.min(opening / 2))?,
+                    opening,
                     retries: self.retries,
                     limits: Limits {
                         message: self.max_message,
@@ -201,7 +203,7 @@ impl ClientBuilder {
                     self.broadcasters,
                     self.retries,
                     Arc::clone(&to_broadcaster),
-                    connector,
+                    Connector::new(self.tls, CONNECT.min(self.retries.timeout / 2))?,
                 )),
                 here: self.host.as_ref().map(Here::new),
             },

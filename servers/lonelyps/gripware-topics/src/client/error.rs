@@ -46,7 +46,7 @@ pub enum ClientError {
         /// The first line of what it said, at most 200 characters.
         text: String,
     },
-    /// No broadcaster can be reached, for as often as was tried.
+    /// No broadcaster can be reached, for as often or as long as was tried.
     #[error("no broadcaster has answered")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// It was sent, and it is not known what became of it.

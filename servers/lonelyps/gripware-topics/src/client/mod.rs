@@ -72,6 +72,7 @@
 
 mod broadcasters;
 mod builder;
+mod connect;
 mod error;
 mod notify;
 mod receive;

@@ -7,9 +7,8 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
-use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::{
@@ -18,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{ClientError, broadcasters::Broadcasters};
+use super::{ClientError, broadcasters::Broadcasters, connect::Connector};
 use crate::{
     Address, Tracing,
     auth::{Signed, Verifier, random_bytes},
@@ -33,9 +32,6 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// How much of a file is read at a time.
 pub(super) const PIECE: usize = 64 * 1024;
-
-/// What dials broadcasters.
-pub(super) type Connector = HttpsConnector<HttpConnector>;
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -142,7 +138,7 @@ impl Sender {
         }
     }
 
-    /// Sends what `body` makes, for each try anew, to one broadcaster after the other until one has
+    /// Sends what `source` makes, for each try anew, to one broadcaster after the other until one has
     /// answered. Each try is signed anew: a signature is good once.
     pub(super) async fn send(
         &self,
@@ -152,6 +148,7 @@ impl Sender {
         source: &Source,
     ) -> Result<Reply, ClientError> {
         let mut last: Box<dyn Error + Send + Sync> = "there is none".into();
+        let mut may_be_done = false;
         for round in 0..self.retries.rounds {
             if round > 0 {
                 sleep(backoff(round)).await;
@@ -159,18 +156,24 @@ impl Sender {
             for broadcaster in self.broadcasters.in_turn() {
                 let body = source.body().await.map_err(ClientError::Message)?;
                 let request = self.request(broadcaster, path, signed, tracing, body);
+                // Connecting is over long before, so what takes too long has been sent.
                 let sent = timeout(self.retries.timeout, self.try_one(request?)).await;
                 let sent = sent.unwrap_or_else(|error| Err(Failed::Ambiguous(error.into())));
                 match sent {
                     Ok(reply) => return Ok(reply),
                     Err(Failed::Elsewhere(error)) => last = error,
-                    Err(Failed::Ambiguous(error)) if self.retries.ambiguous => last = error,
+                    Err(Failed::Ambiguous(error)) if self.retries.ambiguous => {
+                        (last, may_be_done) = (error, true);
+                    }
                     Err(Failed::Ambiguous(error)) => return Err(ClientError::Ambiguous(error)),
                     Err(Failed::Refused(error)) => return Err(error),
                 }
             }
         }
-        Err(ClientError::Unreachable(last))
+        Err(match may_be_done {
+            true => ClientError::Ambiguous(last),
+            false => ClientError::Unreachable(last),
+        })
     }
 
     /// As [`send`](Self::send), with a body that is at hand.

@@ -1,6 +1,6 @@
 //! The connection to a broadcaster, up to the confirmation of its CONFIGURE.
 
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -20,14 +20,13 @@ use super::{
 };
 use crate::{
     Address,
-    client::{
-        broadcasters::Broadcasters,
-        receive::now,
-        send::{Connector, Retries},
-    },
+    client::{broadcasters::Broadcasters, connect::Connector, receive::now, send::Retries},
     http::WEBSOCKET,
     ws::MAX_MESSAGE,
 };
+
+/// How long it may take until a connection is configured: twice as long as it may take to connect.
+pub(in crate::client) const OPENING: Duration = Duration::from_secs(10);
 
 /// Bytes that are read at a time.
 const READ_BUFFER: usize = 16 * 1024;
@@ -42,6 +41,8 @@ pub(super) type WebSocket = WebSocketStream<TokioIo<MaybeHttpsStream<TokioIo<Tcp
 pub(in crate::client) struct Dial {
     pub(in crate::client) broadcasters: Broadcasters,
     pub(in crate::client) connector: Connector,
+    /// How long it may take until the connection to one broadcaster is configured.
+    pub(in crate::client) opening: Duration,
     pub(in crate::client) retries: Retries,
     pub(in crate::client) limits: Limits,
     pub(in crate::client) zstd: bool,

@@ -21,7 +21,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -31,7 +31,7 @@ use tokio::{
 
 use self::task::Task;
 pub(super) use self::{
-    dial::Dial,
+    dial::{Dial, OPENING},
     opening::{Keys, Limits},
 };
 use super::{ClientError, registry::Registry};
@@ -47,9 +47,16 @@ pub(super) struct Socket {
     timeout: Duration,
 }
 
-/// What the connection is to be used for.
+/// Something that the connection is to be used for.
 #[derive(Debug)]
-enum Command {
+struct Command {
+    what: What,
+    /// Learns that it is begun, after which it may have been done. `None`: it was begun before.
+    begin: Option<oneshot::Sender<()>>,
+}
+
+#[derive(Debug)]
+enum What {
     Subscribe(Pattern, Done<()>),
     Unsubscribe(Pattern, Done<()>),
     Notify(Job),
@@ -76,53 +83,82 @@ impl Socket {
     }
 
     pub(super) async fn subscribe(&self, pattern: Pattern) -> Result<(), ClientError> {
-        self.ask(|done| Command::Subscribe(pattern, done)).await
+        self.ask(|done| What::Subscribe(pattern, done)).await
     }
 
     pub(super) async fn unsubscribe(&self, pattern: Pattern) -> Result<(), ClientError> {
-        self.ask(|done| Command::Unsubscribe(pattern, done)).await
+        self.ask(|done| What::Unsubscribe(pattern, done)).await
     }
 
     /// Publishes a message, and returns for how many subscribers it was confirmed.
     pub(super) async fn notify(&self, topic: Topic, data: Bytes) -> Result<u32, ClientError> {
-        self.ask(|done| Command::Notify(Job { topic, data, done }))
+        self.ask(|done| What::Notify(Job { topic, data, done }))
             .await
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Done<T>) -> Command) -> Result<T, ClientError> {
+    async fn ask<T>(&self, what: impl FnOnce(Done<T>) -> What) -> Result<T, ClientError> {
         let (done, outcome) = oneshot::channel();
-        let asked = async {
-            self.commands
-                .send(command(done))
-                .await
-                .map_err(|_| ended())?;
-            outcome.await.map_err(|_| ended())?
+        let (begin, mut begun) = oneshot::channel();
+        let command = Command {
+            what: what(done),
+            begin: Some(begin),
         };
-        let late = |error: tokio::time::error::Elapsed| Err(ClientError::Ambiguous(error.into()));
-        timeout(self.timeout, asked).await.unwrap_or_else(late)
+        let asked = async {
+            self.commands.send(command).await.map_err(|_| ENDED)?;
+            outcome.await.map_err(|_| ENDED)
+        };
+        let asked = timeout(self.timeout, asked).await;
+        let failed = match asked {
+            Ok(Ok(outcome)) => return outcome,
+            Ok(Err(ended)) => ended,
+            Err(_) => "it has taken too long",
+        };
+        // It is not begun from here on, unless it is already.
+        begun.close();
+        Err(match begun.try_recv() {
+            Ok(()) => ClientError::Ambiguous(failed.into()),
+            Err(_) => ClientError::Unreachable(failed.into()),
+        })
     }
 }
 
 impl Command {
-    /// Tells whoever waits that it was not done.
-    fn fail(self, error: ClientError) {
+    /// One that was begun over a connection that is lost.
+    fn again(what: What) -> Self {
+        Self { what, begin: None }
+    }
+
+    /// Returns what is to be done, and says that it may have been done from here on. `None` if
+    /// nobody waits for it any more.
+    fn begin(self) -> Option<What> {
+        match self.begin {
+            Some(begin) => begin.send(()).ok().map(|()| self.what),
+            None => Some(self.what),
+        }
+    }
+
+    /// Tells whoever waits that it was not done, or that a message may have been.
+    fn fail(self, error: Box<dyn Error + Send + Sync>) {
+        let error = match (&self.what, &self.begin) {
+            (What::Notify(_), None) => ClientError::Ambiguous(error),
+            // Subscriptions end with their connection.
+            _ => ClientError::Unreachable(error),
+        };
         // Who has stopped waiting does not want to know.
-        match self {
-            Self::Subscribe(_, done) | Self::Unsubscribe(_, done) => drop(done.send(Err(error))),
-            Self::Notify(job) => drop(job.done.send(Err(error))),
+        match self.what {
+            What::Subscribe(_, done) | What::Unsubscribe(_, done) => drop(done.send(Err(error))),
+            What::Notify(job) => drop(job.done.send(Err(error))),
         }
     }
 
     /// Whether nobody waits for it any more.
     fn is_abandoned(&self) -> bool {
-        match self {
-            Self::Subscribe(_, done) | Self::Unsubscribe(_, done) => done.is_closed(),
-            Self::Notify(job) => job.done.is_closed(),
+        match &self.what {
+            What::Subscribe(_, done) | What::Unsubscribe(_, done) => done.is_closed(),
+            What::Notify(job) => job.done.is_closed(),
         }
     }
 }
 
 /// Nobody keeps the connection: the runtime ends.
-fn ended() -> ClientError {
-    ClientError::Unreachable("the connection's task has ended".into())
-}
+const ENDED: &str = "the connection's task has ended";

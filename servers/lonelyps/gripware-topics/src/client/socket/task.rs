@@ -15,7 +15,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
-    Command, Dial, Job, Keys,
+    Command, Dial, Job, Keys, What,
     dial::{WebSocket, content},
     session::{Received, Session},
 };
@@ -116,7 +116,7 @@ impl Task {
     fn fail(&mut self, failure: &Failure) {
         let waiting = std::iter::from_fn(|| self.commands.try_recv().ok());
         for command in self.stalled.drain(..).chain(waiting) {
-            command.fail(ClientError::Unreachable(failure.to_string().into()));
+            command.fail(failure.to_string().into());
         }
     }
 
@@ -125,8 +125,7 @@ impl Task {
         let broadcasters = self.dial.broadcasters.clone();
         let mut failed = Failure::from("there is no broadcaster");
         for broadcaster in broadcasters.in_turn() {
-            let time = self.dial.retries.timeout;
-            match timeout(time, self.dial.open(&self.keys, broadcaster)).await {
+            match timeout(self.dial.opening, self.dial.open(&self.keys, broadcaster)).await {
                 Ok(Ok(opened)) => return Ok(opened),
                 Ok(Err(error)) => failed = error,
                 Err(late) => failed = late.into(),
@@ -234,20 +233,21 @@ impl Task {
             if command.is_abandoned() {
                 continue;
             }
-            if let Command::Notify(job) = &command
+            if let What::Notify(job) = &command.what
                 && !session.has_room(job.data.len())
             {
                 self.stalled.push_front(command);
                 break;
             }
-            match command {
-                Command::Subscribe(pattern, done) => {
+            match command.begin() {
+                None => (),
+                Some(What::Subscribe(pattern, done)) => {
                     session.subscribe(pattern, Some(done), now())?;
                 }
-                Command::Unsubscribe(pattern, done) => {
+                Some(What::Unsubscribe(pattern, done)) => {
                     session.unsubscribe(pattern, Some(done), now())?;
                 }
-                Command::Notify(job) => session.publish(job, now())?,
+                Some(What::Notify(job)) => session.publish(job, now())?,
             }
         }
         Ok(())
@@ -292,13 +292,13 @@ impl Task {
             changes
                 .into_iter()
                 .map(|(pattern, done)| match self.registry.has(&pattern) {
-                    true => Command::Subscribe(pattern, done),
-                    false => Command::Unsubscribe(pattern, done),
+                    true => What::Subscribe(pattern, done),
+                    false => What::Unsubscribe(pattern, done),
                 });
-        let mut again: VecDeque<_> = changes.collect();
+        let mut again: VecDeque<_> = changes.map(Command::again).collect();
         for job in jobs {
             match self.dial.retries.ambiguous {
-                true => again.push_back(Command::Notify(job)),
+                true => again.push_back(Command::again(What::Notify(job))),
                 false => fail(job, failure),
             }
         }

@@ -237,6 +237,36 @@ fn a_large_message_waits_for_each_part_to_be_taken() {
 }
 
 #[test]
+fn a_message_may_have_been_delivered_once_it_was_begun() {
+    let failed = |command: Command| command.fail("nobody is there".into());
+    let (job, mut outcome) = job("x");
+    failed(Command::again(What::Notify(job)));
+    assert!(outcome.try_recv().unwrap().unwrap_err().is_ambiguous());
+
+    let (job, mut outcome) = self::job("x");
+    let (begin, mut begun) = oneshot::channel();
+    let command = Command {
+        what: What::Notify(job),
+        begin: Some(begin),
+    };
+    failed(command);
+    assert!(!outcome.try_recv().unwrap().unwrap_err().is_ambiguous());
+    assert!(begun.try_recv().is_err());
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_begun() {
+    let (job, _outcome) = job("x");
+    let (begin, mut begun) = oneshot::channel();
+    let command = Command {
+        what: What::Notify(job),
+        begin: Some(begin),
+    };
+    begun.close();
+    assert!(command.begin().is_none());
+}
+
+#[test]
 fn what_is_subscribed_to_twice_is_said_once() {
     let (mut session, broadcaster) = connect(false);
     let pattern = Pattern::Exact(topic());
