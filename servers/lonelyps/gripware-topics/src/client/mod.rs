@@ -68,12 +68,13 @@
 //! A message is confirmed to the broadcaster, and so to whoever has published it, when it was taken
 //! from its subscription and dropped: who keeps a [`Message`] while working on it makes the publisher
 //! wait (backpressure). Where the broadcaster has stopped waiting, the subscription gets
-//! [`Event::Missed`] later on.
+//! [`Event::Missed`] later on: ahead of messages that wait in it, and however many they are.
 
 mod broadcasters;
 mod builder;
 mod connect;
 mod error;
+mod missed;
 mod notify;
 mod receive;
 mod reconcile;

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Client, Here, subscription::Queued};
+use super::{Client, Here};
 use crate::{
     Digest, Tracing, WireError,
     auth::{Refusal, Signed},
@@ -177,13 +177,8 @@ async fn recover(
     let Missed { tracing, topic } = Missed::decode(whole.freeze())?;
     let signed = Signed::Missed { url, topic: &topic };
     client.verify_from_broadcaster(&headers, &signed, &tracing)?;
-    let wanting = client.0.registry.wanting(Some(&topic));
-    if wanting.is_empty() {
+    if !client.0.registry.note_missed(Some(&topic)) {
         return Err(Failure::Unwanted);
-    }
-    for subscription in wanting {
-        // One that has ended does not want to know.
-        let _ = subscription.send(Queued::Missed(Some(topic.clone()))).await;
     }
     let signed = Signed::ConfirmMissed { topic: &topic, url };
     let tracing = Tracing::default();

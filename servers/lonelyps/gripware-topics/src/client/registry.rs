@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
-use super::subscription::Queued;
+use super::{missed::MissedTopics, subscription::Queued};
 use crate::{Address, Pattern, SubscriptionList, Topic};
 
 #[derive(Debug)]
@@ -29,6 +29,7 @@ struct Inner {
 #[derive(Debug)]
 struct Local {
     sender: mpsc::Sender<Queued>,
+    missed: Arc<MissedTopics>,
     patterns: HashSet<Pattern>,
 }
 
@@ -40,17 +41,20 @@ impl Registry {
         }
     }
 
-    pub(super) fn open(&self) -> (u64, mpsc::Receiver<Queued>) {
+    /// Adds a subscription to nothing. Returns its id, its messages, and what it has missed.
+    pub(super) fn open(&self) -> (u64, mpsc::Receiver<Queued>, Arc<MissedTopics>) {
         let (sender, receiver) = mpsc::channel(self.queue);
+        let missed = Arc::default();
         let mut inner = self.lock();
         let id = inner.next;
         inner.next += 1;
         let local = Local {
             sender,
+            missed: Arc::clone(&missed),
             patterns: HashSet::new(),
         };
         inner.subscriptions.insert(id, local);
-        (id, receiver)
+        (id, receiver, missed)
     }
 
     /// Adds a pattern. Whether it is the first of all subscriptions to have it.
@@ -92,27 +96,19 @@ impl Registry {
         self.lock().counts.contains_key(pattern)
     }
 
-    /// Returns the subscriptions that want a topic; `None`: all of them.
-    pub(super) fn wanting(&self, topic: Option<&Topic>) -> Vec<mpsc::Sender<Queued>> {
-        let wants = |local: &&Local| {
-            topic.is_none_or(|topic| local.patterns.iter().any(|one| one.matches(topic)))
-        };
-        let inner = self.lock();
-        let wanting = inner.subscriptions.values().filter(wants);
-        wanting.map(|local| local.sender.clone()).collect()
-    }
-
     /// Hands a message to all that want it, and waits until they have worked on it. Returns whether
     /// one of them has, or `None` if nobody wants it.
     pub(super) async fn hand_out(&self, topic: &Topic, data: &Bytes) -> Option<bool> {
-        let wanting = self.wanting(Some(topic));
+        let wanting = self
+            .lock()
+            .wanting(Some(topic), |local| local.sender.clone());
         if wanting.is_empty() {
             return None;
         }
         // At the same time: one that does not read keeps no other one waiting for the message.
         let handed = wanting.into_iter().map(|subscription| async move {
             let (taken, worked_on) = oneshot::channel();
-            let queued = Queued::Message {
+            let queued = Queued {
                 topic: topic.clone(),
                 data: data.clone(),
                 taken,
@@ -131,11 +127,15 @@ impl Registry {
     }
 
     /// Tells those that want a topic that messages of it may have been missed. `None`: all, of any.
-    pub(super) fn note_missed(&self, topic: Option<&Topic>) {
-        for subscription in self.wanting(topic) {
-            // One whose queue is full has other things to do first, and learns that much from it.
-            let _ = subscription.try_send(Queued::Missed(topic.cloned()));
+    /// Returns whether anybody wants it.
+    pub(super) fn note_missed(&self, topic: Option<&Topic>) -> bool {
+        let wanting = self
+            .lock()
+            .wanting(topic, |local| Arc::clone(&local.missed));
+        for missed in &wanting {
+            missed.note(topic);
         }
+        !wanting.is_empty()
     }
 
     /// Returns what the broadcaster has to know, and how many patterns it is.
@@ -155,6 +155,15 @@ impl Registry {
 }
 
 impl Inner {
+    /// Returns something of each subscription that wants a topic; `None`: of all of them.
+    fn wanting<T>(&self, topic: Option<&Topic>, get: impl Fn(&Local) -> T) -> Vec<T> {
+        let wants = |local: &&Local| {
+            topic.is_none_or(|topic| local.patterns.iter().any(|one| one.matches(topic)))
+        };
+        let wanting = self.subscriptions.values().filter(wants);
+        wanting.map(get).collect()
+    }
+
     fn release(&mut self, pattern: &Pattern) -> bool {
         let Some(count) = self.counts.get_mut(pattern) else {
             return false;

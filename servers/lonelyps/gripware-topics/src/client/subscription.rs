@@ -3,7 +3,8 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use futures_core::Stream;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, missed::MissedTopics};
 use crate::{Glob, Pattern, Topic};
 
 /// A message. It is confirmed to the broadcaster when it is dropped.
@@ -51,20 +52,19 @@ pub enum Event {
     /// A message.
     Message(Message),
     /// Messages may have been missed: of a topic, or where it is `None` of any, as the broadcaster
-    /// had forgotten the subscription.
+    /// had forgotten the subscription, or told of more than 64 topics before one was taken.
+    ///
+    /// It comes before messages that wait, and of each topic once for as long as it is not taken.
     Missed(Option<Topic>),
 }
 
-/// What waits in a subscription.
+/// A message that waits in a subscription.
 #[derive(Debug)]
-pub(super) enum Queued {
-    Message {
-        topic: Topic,
-        data: Bytes,
-        /// Sent when it was taken; what comes out of it ends when it was worked on.
-        taken: oneshot::Sender<oneshot::Receiver<()>>,
-    },
-    Missed(Option<Topic>),
+pub(super) struct Queued {
+    pub(super) topic: Topic,
+    pub(super) data: Bytes,
+    /// Sent when it was taken; what comes out of it ends when it was worked on.
+    pub(super) taken: oneshot::Sender<oneshot::Receiver<()>>,
 }
 
 /// No message has come in time.
@@ -80,15 +80,17 @@ pub struct Subscription {
     client: Client,
     id: u64,
     receiver: mpsc::Receiver<Queued>,
+    missed: Arc<MissedTopics>,
 }
 
 impl Subscription {
     pub(super) fn new(client: Client) -> Self {
-        let (id, receiver) = client.0.registry.open();
+        let (id, receiver, missed) = client.0.registry.open();
         Self {
             client,
             id,
             receiver,
+            missed,
         }
     }
 
@@ -155,24 +157,24 @@ impl Subscription {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if let Poll::Ready(topic) = self.missed.poll(cx) {
+            return Poll::Ready(Some(Event::Missed(topic)));
+        }
         loop {
-            return Poll::Ready(match std::task::ready!(self.receiver.poll_recv(cx)) {
-                None => None,
-                Some(Queued::Missed(topic)) => Some(Event::Missed(topic)),
-                Some(Queued::Message { topic, data, taken }) => {
-                    let (done, worked_on) = oneshot::channel();
-                    // Where nobody waits for it any more the broadcaster has given it up, and says
-                    // that it was missed.
-                    if taken.send(worked_on).is_err() {
-                        continue;
-                    }
-                    Some(Event::Message(Message {
-                        topic,
-                        data,
-                        _done: Some(done),
-                    }))
-                }
-            });
+            let Some(queued) = ready!(self.receiver.poll_recv(cx)) else {
+                return Poll::Ready(None);
+            };
+            let Queued { topic, data, taken } = queued;
+            let (done, worked_on) = oneshot::channel();
+            // Where nobody waits for it any more the broadcaster has given it up, and says that it was
+            // missed.
+            if taken.send(worked_on).is_ok() {
+                return Poll::Ready(Some(Event::Message(Message {
+                    topic,
+                    data,
+                    _done: Some(done),
+                })));
+            }
         }
     }
 
@@ -191,7 +193,7 @@ impl Stream for Subscription {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
-            match std::task::ready!(self.poll_event(cx)) {
+            match ready!(self.poll_event(cx)) {
                 Some(Event::Message(message)) => return Poll::Ready(Some(message)),
                 Some(Event::Missed(_)) => (),
                 None => return Poll::Ready(None),
@@ -221,5 +223,81 @@ impl fmt::Debug for Subscription {
         f.debug_struct("Subscription")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::Auth;
+
+    fn topic(name: &str) -> Topic {
+        Topic::try_from(name).unwrap()
+    }
+
+    /// A subscription to everything with room for one message, and to nothing that a broadcaster
+    /// would know of.
+    fn subscription() -> Subscription {
+        let builder = Client::builder(Auth::none()).broadcaster("http://127.0.0.1:9");
+        let client = builder.unwrap().queue(1).build().unwrap();
+        let subscription = client.subscribe_multi();
+        let everything = Pattern::Glob("*".try_into().unwrap());
+        client.0.registry.add(subscription.id, &everything);
+        subscription
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_told_though_the_queue_is_full() {
+        let mut subscription = subscription();
+        let client = subscription.client.clone();
+        let (busy, data) = (topic("busy"), Bytes::from_static(b"x"));
+        let mut handed = Box::pin(client.0.registry.hand_out(&busy, &data));
+        assert_eq!(handed.as_mut().now_or_never(), None);
+        // Twice the same is told once.
+        for name in ["a", "b", "a"] {
+            client.0.registry.note_missed(Some(&topic(name)));
+        }
+        let mut told = Vec::new();
+        while let Some(Event::Missed(of)) = subscription.next_event().now_or_never().flatten() {
+            told.push(of);
+        }
+        assert_eq!(told, [Some(topic("a")), Some(topic("b"))]);
+        // The message, which the last call has taken, was confirmed as it was dropped.
+        assert_eq!(handed.now_or_never(), Some(Some(true)));
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_of_too_many_topics_is_told_of_all() {
+        let mut subscription = subscription();
+        let client = subscription.client.clone();
+        for number in 0..1000 {
+            client
+                .0
+                .registry
+                .note_missed(Some(&topic(&number.to_string())));
+        }
+        let told = subscription.next_event().now_or_never();
+        assert!(matches!(told, Some(Some(Event::Missed(None)))), "{told:?}");
+        assert!(subscription.next_event().now_or_never().is_none());
+        // It begins anew.
+        client.0.registry.note_missed(Some(&topic("a")));
+        let told = subscription.next_event().now_or_never().flatten();
+        assert!(
+            matches!(&told, Some(Event::Missed(Some(of))) if *of == topic("a")),
+            "{told:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_what_was_missed() {
+        let mut subscription = subscription();
+        let client = subscription.client.clone();
+        let waiting = tokio::spawn(async move { subscription.next_event().await });
+        tokio::task::yield_now().await;
+        client.0.registry.note_missed(None);
+        let told = waiting.await.unwrap();
+        assert!(matches!(told, Some(Event::Missed(None))), "{told:?}");
     }
 }
