@@ -213,7 +213,7 @@ impl ClientBuilder {
             to_subscriber,
             link,
             registry,
-            talking: Mutex::new(()),
+            talking: Arc::new(Mutex::new(())),
             max_message: self.max_message,
         }));
         if client.here().is_some() {

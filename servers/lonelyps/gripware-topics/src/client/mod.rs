@@ -111,7 +111,7 @@ struct Shared {
     link: Link,
     registry: Arc<Registry>,
     /// What is said to broadcasters about subscriptions, one thing after the other.
-    talking: Mutex<()>,
+    talking: Arc<Mutex<()>>,
     max_message: usize,
 }
 
@@ -148,6 +148,9 @@ impl Client {
 
     /// Subscribes to a topic.
     ///
+    /// Cancel safe: where it is dropped before it is done, there is no subscription, and a broadcaster
+    /// that may know of it is told so in the background.
+    ///
     /// # Errors
     /// Where no broadcaster has confirmed it, or the client has no [`host`](ClientBuilder::host).
     pub async fn subscribe_exact<T>(&self, topic: T) -> Result<Subscription, ClientError>
@@ -161,6 +164,8 @@ impl Client {
     }
 
     /// Subscribes to all topics that match.
+    ///
+    /// Cancel safe, as [`subscribe_exact`](Self::subscribe_exact).
     ///
     /// # Errors
     /// As [`subscribe_exact`](Self::subscribe_exact).

@@ -32,6 +32,8 @@ pub struct Notified {
 impl Client {
     /// Publishes a message, and waits until all its subscribers have confirmed it or will not.
     ///
+    /// Not cancel safe: where it is dropped before it is done, the message may have been published.
+    ///
     /// # Errors
     /// Where no broadcaster has answered, or one has refused it.
     pub async fn notify<T>(&self, topic: T, data: impl Into<Bytes>) -> Result<Notified, ClientError>
@@ -44,6 +46,8 @@ impl Client {
 
     /// Publishes the content of a file. Over HTTP it is read twice, as its digest goes ahead of it;
     /// over a WebSocket it is kept in memory.
+    ///
+    /// Not cancel safe, as [`notify`](Self::notify).
     ///
     /// # Errors
     /// As [`notify`](Self::notify), and where the file cannot be read, or over a WebSocket has more
@@ -72,6 +76,8 @@ impl Client {
 
     /// Publishes what comes from a stream. It is kept in memory until it is complete, as its digest
     /// goes ahead of it.
+    ///
+    /// Not cancel safe, as [`notify`](Self::notify): what was read of the stream is gone as well.
     ///
     /// # Errors
     /// As [`notify`](Self::notify), and where the stream has an error or more bytes than

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Client, ClientError, Here, Link, receive::now, send::Sender};
+use super::{Client, ClientError, Here, Link, receive::now, send::Sender, subscribe::to_its_end};
 use crate::{
     Authorization, Pattern, Tracing,
     auth::Signed,
@@ -37,14 +37,33 @@ impl Client {
     /// Over a WebSocket there is nothing to look at: what a broadcaster knows is that of the
     /// connection.
     ///
+    /// Cancel safe: where it is dropped before it is done, it goes on in the background.
+    ///
     /// # Errors
     /// Where no broadcaster has answered, or the client has no [`host`](super::ClientBuilder::host).
     pub async fn reconcile(&self) -> Result<bool, ClientError> {
-        let Link::Http { sender, here } = &self.0.link else {
+        let Link::Http { here, .. } = &self.0.link else {
             return Ok(false);
         };
-        let here = here.as_ref().ok_or(ClientError::NoHost)?;
-        let _talking = self.0.talking.lock().await;
+        if here.is_none() {
+            return Err(ClientError::NoHost);
+        }
+        let (client, talking) = (self.clone(), self.talk().await);
+        to_its_end(async move {
+            let _talking = talking;
+            client.set_right().await
+        })
+        .await
+    }
+
+    async fn set_right(&self) -> Result<bool, ClientError> {
+        let Link::Http {
+            sender,
+            here: Some(here),
+        } = &self.0.link
+        else {
+            return Ok(false);
+        };
         let (list, _) = self.0.registry.list(Some(&here.recover));
         let etag = list.etag(&here.receive);
         let check = CheckSubscriptions {
@@ -75,10 +94,13 @@ impl Client {
         let signed = Signed::SetSubscriptions { url, etag: &etag };
         let reply = sender
             .send_bytes(SET_SUBSCRIPTIONS, &signed, &set.tracing, set.encode())
-            .await?;
-        self.generic(reply, &Signed::Set { etag: &etag })?;
-        self.0.registry.note_missed(None);
-        Ok(true)
+            .await;
+        let done = reply.and_then(|reply| self.generic(reply, &Signed::Set { etag: &etag }));
+        // Where it may have been done, the next look finds nothing to be set right.
+        if done.as_ref().err().is_none_or(ClientError::is_ambiguous) {
+            self.0.registry.note_missed(None);
+        }
+        done.map(|()| true)
     }
 
     pub(super) async fn post_subscribe(

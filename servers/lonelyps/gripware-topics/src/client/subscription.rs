@@ -13,7 +13,7 @@ use futures_core::Stream;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Client, ClientError, missed::MissedTopics};
+use super::{Client, ClientError, missed::MissedTopics, subscribe::to_its_end};
 use crate::{Glob, Pattern, Topic};
 
 /// A message. It is confirmed to the broadcaster when it is dropped.
@@ -96,6 +96,9 @@ impl Subscription {
 
     /// Adds a topic.
     ///
+    /// Cancel safe: where it is dropped before it is done, the topic is not added, and a broadcaster
+    /// that may know of it is told so in the background.
+    ///
     /// # Errors
     /// Where no broadcaster has confirmed it. Then it is not added.
     pub async fn subscribe_exact<T>(&mut self, topic: T) -> Result<(), ClientError>
@@ -109,6 +112,8 @@ impl Subscription {
 
     /// Adds a pattern.
     ///
+    /// Cancel safe, as [`subscribe_exact`](Self::subscribe_exact).
+    ///
     /// # Errors
     /// As [`subscribe_exact`](Self::subscribe_exact).
     pub async fn subscribe_glob<T>(&mut self, glob: T) -> Result<(), ClientError>
@@ -121,6 +126,9 @@ impl Subscription {
     }
 
     /// Takes back a topic or a pattern.
+    ///
+    /// Cancel safe: where it is dropped before it is done, it is either not taken back, since something
+    /// else was said to the broadcaster first, or is, and the broadcaster is told in the background.
     ///
     /// # Errors
     /// Where no broadcaster has confirmed it. No messages of it come even so.
@@ -139,7 +147,7 @@ impl Subscription {
         }
     }
 
-    /// As [`next`](Self::next), for so long.
+    /// As [`next`](Self::next), for so long. Cancel safe.
     ///
     /// # Errors
     /// [`TimedOut`] where no message has come. Another call waits anew.
@@ -151,7 +159,7 @@ impl Subscription {
     /// Returns the next message, or that some may have been missed. Never `None` while the
     /// subscription is there.
     ///
-    /// Cancel safe.
+    /// Cancel safe: what is not returned comes with the next call.
     pub async fn next_event(&mut self) -> Option<Event> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
@@ -180,11 +188,15 @@ impl Subscription {
 
     /// Ends the subscription, and waits until the broadcaster knows.
     ///
+    /// Cancel safe: where it is dropped before it is done, the subscription has ended, and the
+    /// broadcaster is told in the background.
+    ///
     /// # Errors
     /// Where no broadcaster has confirmed it.
     pub async fn close(self) -> Result<(), ClientError> {
         let patterns = self.client.0.registry.close(self.id);
-        self.client.say_gone(patterns).await
+        let client = self.client.clone();
+        to_its_end(async move { client.say_gone(patterns).await }).await
     }
 }
 
@@ -205,15 +217,8 @@ impl Stream for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let patterns = self.client.0.registry.close(self.id);
-        if patterns.is_empty() {
-            return;
-        }
-        let client = self.client.clone();
-        // Without a runtime the broadcaster finds out as soon as it sends a message.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let _ = client.say_gone(patterns).await;
-            });
+        if !patterns.is_empty() {
+            self.client.say_gone_later(patterns);
         }
     }
 }
