@@ -32,6 +32,8 @@
 //! - A fragment in a subscriber's address is part of what both ends sign.
 //! - Codes are remembered for as long as they are good, not for 180 seconds, and a nonce has 96 random
 //!   bits instead of 32.
+//! - The client does not answer with `UNSUBSCRIBE_IMMEDIATE`: whoever subscribes before the broadcaster
+//!   has read the answer would be unsubscribed by it. It sets right what the broadcaster has instead.
 //! - Patterns are of one [dialect](glob) over HTTP and over WebSockets.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

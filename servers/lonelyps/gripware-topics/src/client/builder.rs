@@ -128,7 +128,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How often it looks whether the broadcaster means the same subscriptions. Default: 300 s.
+    /// How often it looks whether the broadcaster means the same subscriptions. Default: 300 s. It also
+    /// looks two seconds after a message that nobody wants.
     pub fn reconcile_every(mut self, every: Duration) -> Self {
         self.reconcile_every = every;
         self
@@ -213,6 +214,7 @@ impl ClientBuilder {
             to_subscriber,
             link,
             registry,
+            unwanted: Arc::default(),
             talking: Arc::new(Mutex::new(())),
             max_message: self.max_message,
         }));

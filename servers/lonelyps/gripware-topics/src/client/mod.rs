@@ -69,6 +69,10 @@
 //! from its subscription and dropped: who keeps a [`Message`] while working on it makes the publisher
 //! wait (backpressure). Where the broadcaster has stopped waiting, the subscription gets
 //! [`Event::Missed`] later on: ahead of messages that wait in it, and however many they are.
+//!
+//! A message that nobody at this end wants is confirmed for nobody. Over HTTP the client then looks
+//! after two seconds what the broadcaster holds it to be subscribed to, and [sets that
+//! right](Client::reconcile); over a WebSocket it unsubscribes.
 
 mod broadcasters;
 mod builder;
@@ -83,10 +87,12 @@ mod send;
 mod socket;
 mod subscribe;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 pub use self::{
     builder::ClientBuilder,
@@ -110,6 +116,8 @@ struct Shared {
     to_subscriber: Arc<Verifier>,
     link: Link,
     registry: Arc<Registry>,
+    /// Messages have come that nobody wants.
+    unwanted: Arc<Notify>,
     /// What is said to broadcasters about subscriptions, one thing after the other.
     talking: Arc<Mutex<()>>,
     max_message: usize,

@@ -88,6 +88,14 @@ impl Client {
     fn here_or_gone(&self) -> Result<&Here, Failure> {
         self.here().ok_or(Failure::Unwanted)
     }
+
+    /// Nobody wants a message: the broadcaster is told so by [`reconcile`](Client::reconcile), and not
+    /// by the answer. Whoever subscribes meanwhile would be unsubscribed by the answer, which the
+    /// broadcaster may read after that. Returns for how many subscribers the message is confirmed.
+    fn unwanted(&self) -> u32 {
+        self.0.unwanted.notify_one();
+        0
+    }
 }
 
 async fn receive(
@@ -141,7 +149,10 @@ async fn receive(
         ));
     }
     let handed = client.0.registry.hand_out(&head.topic, &data).await;
-    let subscribers = u32::from(handed.ok_or(Failure::Unwanted)?);
+    let subscribers = match handed {
+        Some(is_done) => u32::from(is_done),
+        None => client.unwanted(),
+    };
     let signed = Signed::ConfirmReceive {
         identifier: &head.identifier,
         subscribers,
@@ -178,7 +189,7 @@ async fn recover(
     let signed = Signed::Missed { url, topic: &topic };
     client.verify_from_broadcaster(&headers, &signed, &tracing)?;
     if !client.0.registry.note_missed(Some(&topic)) {
-        return Err(Failure::Unwanted);
+        client.unwanted();
     }
     let signed = Signed::ConfirmMissed { topic: &topic, url };
     let tracing = Tracing::default();
@@ -233,7 +244,7 @@ enum Failure {
     Refused(Refusal),
     Slow,
     TooLarge,
-    /// Nobody here wants messages of this topic.
+    /// Nobody here wants messages: the client has no host.
     Unwanted,
 }
 

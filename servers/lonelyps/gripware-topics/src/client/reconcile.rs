@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{Client, ClientError, Here, Link, receive::now, send::Sender, subscribe::to_its_end};
 use crate::{
@@ -14,12 +14,19 @@ use crate::{
     },
 };
 
-/// Looks every so often, until the client is gone.
+/// How long after a message that nobody wants it is looked, and so the shortest time between two
+/// looks. What is being taken back has been taken back by then.
+const UNWANTED: Duration = Duration::from_secs(2);
+
+/// Looks every so often, and soon after a message that nobody wants, until the client is gone.
 pub(super) fn spawn(client: &Client, every: Duration) {
     let shared = Arc::downgrade(&client.0);
+    let unwanted = Arc::clone(&client.0.unwanted);
     tokio::spawn(async move {
         loop {
-            sleep(every).await;
+            if timeout(every, unwanted.notified()).await.is_ok() {
+                sleep(UNWANTED).await;
+            }
             let Some(shared) = shared.upgrade() else {
                 return;
             };

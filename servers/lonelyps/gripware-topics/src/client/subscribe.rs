@@ -130,65 +130,24 @@ pub(super) async fn to_its_end<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, time::Duration};
+    use std::pin::pin;
 
-    use axum::{Router, body::Body, extract::State};
     use futures_util::FutureExt;
-    use http::{Request, StatusCode};
-    use tokio::{
-        net::TcpListener,
-        sync::{mpsc, oneshot},
-        time::timeout,
-    };
+    use http::StatusCode;
+    use tokio::{net::TcpListener, sync::mpsc};
 
     use super::*;
     use crate::{
-        Auth, Topic, Tracing,
-        client::{ClientBuilder, Subscription},
-        http::{Reply, SUBSCRIBE_EXACT, UNSUBSCRIBE_EXACT},
+        Topic,
+        client::{
+            ClientBuilder, Subscription,
+            tests::{Asked, broadcaster, client, done, soon, with_host},
+        },
+        http::{SUBSCRIBE_EXACT, UNSUBSCRIBE_EXACT},
     };
-
-    /// What a broadcaster is asked: the path, and where its answer is given.
-    type Asked = (String, oneshot::Sender<StatusCode>);
-
-    /// A broadcaster by hand.
-    async fn broadcaster() -> (String, mpsc::UnboundedReceiver<Asked>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let answer = async |State(asked): State<mpsc::UnboundedSender<Asked>>,
-                            request: Request<Body>| {
-            let (answer, status) = oneshot::channel();
-            asked
-                .send((request.uri().path().to_owned(), answer))
-                .unwrap();
-            let reply = Reply::Generic {
-                authorization: None,
-                tracing: Tracing::default(),
-            };
-            let status = status.await.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            (status, Body::from(reply.encode()))
-        };
-        let router = Router::new().fallback(answer).with_state(sender);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        (url, receiver)
-    }
-
-    fn client(url: &str, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
-        let builder = Client::builder(Auth::none()).broadcaster(url).unwrap();
-        set(builder.rounds(1)).build().unwrap()
-    }
-
-    fn with_host(builder: ClientBuilder) -> ClientBuilder {
-        builder.host("http://127.0.0.1:9").unwrap()
-    }
 
     fn pattern() -> Pattern {
         Pattern::Exact(Topic::try_from("t").unwrap())
-    }
-
-    async fn soon<T>(future: impl Future<Output = T>) -> T {
-        timeout(Duration::from_secs(60), future).await.unwrap()
     }
 
     /// Subscribes, with answers for all that is asked meanwhile. Returns the paths.
@@ -202,9 +161,9 @@ mod tests {
             loop {
                 tokio::select! {
                     done = &mut subscribing => break done.unwrap(),
-                    Some((path, answer)) = asked.recv() => {
-                        paths.push(path);
-                        let _ = answer.send(StatusCode::OK);
+                    Some(question) = asked.recv() => {
+                        paths.push(question.path);
+                        let _ = question.answer.send((StatusCode::OK, done()));
                     }
                 }
             }
@@ -222,7 +181,7 @@ mod tests {
             done = subscription.subscribe_exact("t") => panic!("{done:?}"),
             Some(first) = asked.recv() => first,
         };
-        assert_eq!(first.0, SUBSCRIBE_EXACT);
+        assert_eq!(first.path, SUBSCRIBE_EXACT);
         assert_eq!(client.subscribed(), []);
         let paths = subscribe(&mut subscription, &mut asked).await;
         assert_eq!(paths.last().map(String::as_str), Some(SUBSCRIBE_EXACT));
@@ -237,9 +196,9 @@ mod tests {
             done = client.subscribe_exact("t") => panic!("{done:?}"),
             Some(first) = asked.recv() => first,
         };
-        let (path, answer) = soon(asked.recv()).await.unwrap();
-        assert_eq!(path, UNSUBSCRIBE_EXACT);
-        drop((first, answer));
+        let second = soon(asked.recv()).await.unwrap();
+        assert_eq!(second.path, UNSUBSCRIBE_EXACT);
+        drop((first, second));
     }
 
     #[tokio::test]
@@ -267,14 +226,14 @@ mod tests {
         let mut subscription = client.subscribe_multi();
         subscribe(&mut subscription, &mut asked).await;
         let (pattern, unsubscribed) = (pattern(), "it does not know yet");
-        let (path, answer) = tokio::select! {
+        let asked_first = tokio::select! {
             done = subscription.unsubscribe(&pattern) => panic!("{unsubscribed}: {done:?}"),
             Some(first) = asked.recv() => first,
         };
-        assert_eq!(path, UNSUBSCRIBE_EXACT);
+        assert_eq!(asked_first.path, UNSUBSCRIBE_EXACT);
         assert!(client.0.talking.try_lock().is_err(), "{unsubscribed}");
         assert!(subscription.subscribe_exact("t").now_or_never().is_none());
-        answer.send(StatusCode::OK).unwrap();
+        asked_first.answer.send((StatusCode::OK, done())).unwrap();
         let paths = subscribe(&mut subscription, &mut asked).await;
         assert_eq!(paths, [SUBSCRIBE_EXACT]);
     }
