@@ -74,6 +74,7 @@
 //! after two seconds what the broadcaster holds it to be subscribed to, and [sets that
 //! right](Client::reconcile); over a WebSocket it unsubscribes.
 
+mod beside;
 mod broadcasters;
 mod builder;
 mod connect;

@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 
 use super::{
     Client, ClientError, Link,
+    beside::beside,
     receive::now,
     send::{PIECE, Sender, Source},
 };
@@ -115,7 +116,9 @@ impl Client {
                 return Ok(Notified { subscribers });
             }
         };
-        let digest = Digest::of(&data);
+        let hashed = data.clone();
+        let digest = beside(data.len(), move || Digest::of(&hashed)).await;
+        let digest = digest.map_err(|error| ClientError::Message(io::Error::other(error)))?;
         let length = data.len() as u64;
         let source = |head: Bytes| {
             let mut whole = BytesMut::with_capacity(head.len() + data.len());

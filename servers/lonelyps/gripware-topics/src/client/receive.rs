@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Client, Here};
+use super::{Client, Here, beside::beside};
 use crate::{
     Digest, Tracing, WireError,
     auth::{Refusal, Signed},
@@ -143,7 +143,12 @@ async fn receive(
         data.extend_from_slice(&piece);
     }
     let data = data.freeze();
-    if data.len() != message || Digest::of(&data) != digest {
+    let hashed = data.clone();
+    let is_whole = move || hashed.len() == message && Digest::of(&hashed) == digest;
+    if !beside(data.len(), is_whole)
+        .await
+        .map_err(|_| Failure::Ending)?
+    {
         return Err(Failure::Malformed(
             "the message has another length or digest",
         ));
@@ -244,6 +249,8 @@ enum Failure {
     Refused(Refusal),
     Slow,
     TooLarge,
+    /// The runtime ends.
+    Ending,
     /// Nobody here wants messages: the client has no host.
     Unwanted,
 }
@@ -271,6 +278,7 @@ impl IntoResponse for Failure {
             }
             Self::Slow => StatusCode::REQUEST_TIMEOUT.into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Self::Ending => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Self::Unwanted => answer(StatusCode::NOT_FOUND, &Reply::UnsubscribeImmediate),
         }
     }

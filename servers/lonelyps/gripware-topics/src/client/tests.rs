@@ -8,9 +8,11 @@ use axum::{
     extract::State,
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, StatusCode};
 use tokio::{
     net::TcpListener,
+    runtime::Runtime,
     sync::{mpsc, oneshot},
     time::timeout,
 };
@@ -173,4 +175,54 @@ async fn subscriptions_that_may_have_been_set_right_have_missed_something() {
     assert!(set_right.unwrap_err().is_ambiguous());
     let event = soon(subscription.next_event()).await;
     assert!(matches!(event, Some(Event::Missed(None))), "{event:?}");
+}
+
+/// A runtime whose only thread for blocking work is taken until the sender is dropped.
+pub(super) fn blocked() -> (Runtime, std::sync::mpsc::Sender<()>) {
+    let (release, released) = std::sync::mpsc::channel();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.spawn_blocking(move || released.recv());
+    (runtime, release)
+}
+
+#[test]
+fn others_go_on_while_a_large_message_is_hashed() {
+    let (runtime, release) = blocked();
+    runtime.block_on(async {
+        let (url, mut asked) = broadcaster().await;
+        let client = client(&url, with_host);
+        for length in [100_000, 1] {
+            let client = client.clone();
+            tokio::spawn(async move { client.notify("t", vec![7; length]).await });
+            tokio::task::yield_now().await;
+        }
+        let first = soon(asked.recv()).await.unwrap();
+        assert!(first.body.len() < 1000, "{} bytes", first.body.len());
+        drop(release);
+        let second = soon(asked.recv()).await.unwrap();
+        assert!(second.body.len() > 100_000);
+    });
+}
+
+#[test]
+fn others_go_on_while_a_large_message_that_came_is_hashed() {
+    let (runtime, release) = blocked();
+    runtime.block_on(async {
+        let (url, _asked) = broadcaster().await;
+        let client = client(&url, with_host);
+        let topic = Topic::try_from("t").unwrap();
+        let small = post_message(&client, &topic, b"x").now_or_never();
+        assert!(small.is_some());
+        let data = vec![7; 100_000];
+        let mut large = Box::pin(post_message(&client, &topic, &data));
+        assert!(large.as_mut().now_or_never().is_none());
+        drop(release);
+        let reply = soon(large).await;
+        assert!(matches!(reply, Reply::ConfirmReceive { .. }), "{reply:?}");
+    });
 }

@@ -14,6 +14,7 @@
 
 mod acks;
 mod dial;
+mod joining;
 mod opening;
 mod publish;
 mod session;

@@ -1,4 +1,6 @@
 //! What is published over one connection: whole, or in parts.
+//!
+//! A message is prepared first, which takes long for a large one and needs nothing but the message.
 
 use std::num::NonZeroU64;
 
@@ -24,7 +26,8 @@ pub(super) struct Publishing {
     pub(super) job: Job,
     identifier: Identifier,
     digest: Digest,
-    is_compressed: bool,
+    /// That of the message itself, where it is compressed.
+    plain: Option<Digest>,
     /// How many bytes it has as it is sent.
     length: usize,
     /// What is not sent yet.
@@ -32,7 +35,48 @@ pub(super) struct Publishing {
     part: u64,
 }
 
+/// A message as it is sent over one connection.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    compressor: u64,
+    sent: Bytes,
+    digest: Digest,
+    plain: Option<Digest>,
+}
+
+impl Prepared {
+    fn new(data: Bytes, compressor: Option<Compressor>) -> Self {
+        let compressed = compressor.and_then(|one| {
+            let compressed = zstd::compress(&data, one.level)?;
+            Some((u64::from(one.id), compressed))
+        });
+        match compressed {
+            Some((compressor, sent)) => Self {
+                compressor,
+                digest: Digest::of(&sent),
+                plain: Some(Digest::of(&data)),
+                sent,
+            },
+            None => Self {
+                compressor: 0,
+                digest: Digest::of(&data),
+                plain: None,
+                sent: data,
+            },
+        }
+    }
+}
+
 impl Session {
+    /// Returns what prepares a message for this connection.
+    pub(super) fn prepare(&self, data: &Bytes) -> impl FnOnce() -> Prepared + Send + use<> {
+        let length = data.len() as u64;
+        let suits = |one: &&Compressor| (u64::from(one.min_size)..one.max_size).contains(&length);
+        let compressor = self.compressor.as_ref().filter(suits).copied();
+        let data = data.clone();
+        move || Prepared::new(data, compressor)
+    }
+
     /// Whether a message of so many bytes may be published now.
     pub(super) fn has_room(&self, length: usize) -> bool {
         let sum: usize = self.publishing.iter().map(|one| one.length).sum();
@@ -47,26 +91,28 @@ impl Session {
                 && sum.saturating_add(length) <= MAX_PAYLOAD)
     }
 
-    /// Publishes a message, in parts where it is over the limit of one.
-    pub(super) fn publish(&mut self, job: Job, now: u64) -> Result<(), WireError> {
+    /// Publishes a message that was prepared for this connection, in parts where it is over the limit
+    /// of one.
+    pub(super) fn publish(
+        &mut self,
+        job: Job,
+        prepared: Prepared,
+        now: u64,
+    ) -> Result<(), WireError> {
+        let Prepared {
+            compressor,
+            sent: mut rest,
+            digest,
+            plain,
+        } = prepared;
         let identifier = Identifier::new(random_bytes::<8>().to_vec())?;
-        let (topic, data) = (job.topic.clone(), &job.data);
-        let length = data.len() as u64;
-        let suits = |one: &&Compressor| (u64::from(one.min_size)..one.max_size).contains(&length);
-        let compressor = self.compressor.as_ref().filter(suits);
-        let compressed = compressor.and_then(|one| {
-            let compressed = zstd::compress(data, one.level)?;
-            Some((u64::from(one.id), compressed))
-        });
-        let (compressor, mut rest) = compressed.unwrap_or_else(|| (0, data.clone()));
         let head = StreamHead {
-            topic,
+            topic: job.topic.clone(),
             compressor,
             compressed_length: rest.len() as u64,
-            decompressed_length: length,
-            digest: Digest::of(&rest),
+            decompressed_length: job.data.len() as u64,
+            digest,
         };
-        let digest = head.digest;
         let authorization = self.sign_notify(&job.topic, &identifier, &digest, now);
         let (length, tracing) = (rest.len(), Tracing::default());
         let payload = rest.split_to(length.min(self.max_payload));
@@ -91,7 +137,7 @@ impl Session {
             job,
             identifier,
             digest,
-            is_compressed: compressor > 0,
+            plain,
             length,
             rest,
             part: 0,
@@ -134,12 +180,10 @@ impl Session {
             };
             self.keys.verify(authorization, &signed, tracing, now)
         };
-        match verify(&first.digest) {
+        match (verify(&first.digest), &first.plain) {
             // The original signs what it has decompressed, but for what came in parts.
-            Err(SessionError::Refused(Refusal::Mismatch)) if first.is_compressed => {
-                verify(&Digest::of(&first.job.data))?;
-            }
-            verified => verified?,
+            (Err(SessionError::Refused(Refusal::Mismatch)), Some(plain)) => verify(plain)?,
+            (verified, _) => verified?,
         }
         let confirmed = self.publishing.pop_front();
         succeed(confirmed.map(|one| one.job.done), subscribers);

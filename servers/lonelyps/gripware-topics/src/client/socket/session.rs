@@ -9,16 +9,14 @@ use thiserror::Error;
 use super::{
     Done, Job,
     acks::Acks,
+    joining::{Joining, Outcome, Whole},
     opening::{Keys, Limits},
     publish::Publishing,
 };
 use crate::{
     Authorization, Pattern, Topic, Tracing, WireError,
     auth::{Compressor, Refusal, Signed},
-    ws::{
-        Counter, FromBroadcaster, FromSubscriber, Joined, Joiner, Side, StreamError, StreamPart,
-        zstd,
-    },
+    ws::{Counter, FromBroadcaster, FromSubscriber, Joiner, Side, StreamError, StreamPart, zstd},
 };
 
 /// Why a connection cannot go on.
@@ -47,6 +45,16 @@ pub(super) enum Received {
     Message(u64, Topic, Bytes),
     /// Messages of a topic were missed.
     Missed(Topic),
+}
+
+/// What a message of the broadcaster comes to.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// It is dealt with, and may have something for the client.
+    Done(Option<Received>),
+    /// It is a part of a message, to be [joined](Joining::run) and then [taken](Session::joined)
+    /// before anything else is heard.
+    Part(Box<Joining>),
 }
 
 /// A subscription that is asked for or taken back.
@@ -215,11 +223,7 @@ impl Session {
     }
 
     /// Takes a message of the broadcaster.
-    pub(super) fn receive(
-        &mut self,
-        message: Bytes,
-        now: u64,
-    ) -> Result<Option<Received>, SessionError> {
+    pub(super) fn receive(&mut self, message: Bytes, now: u64) -> Result<Heard, SessionError> {
         match FromBroadcaster::decode(message)? {
             FromBroadcaster::ConfirmSubscribe {
                 pattern,
@@ -261,7 +265,10 @@ impl Session {
                 self.keys.verify(authorization, &signed, &tracing, now)?;
                 self.proceed(&identifier, part, now)?;
             }
-            FromBroadcaster::ReceiveStream(part) => return self.receive_part(part, now),
+            FromBroadcaster::ReceiveStream(part) => {
+                let part = self.receive_part(part, now)?;
+                return Ok(Heard::Part(Box::new(part)));
+            }
             FromBroadcaster::EnablePreset {
                 compressor,
                 authorization,
@@ -291,12 +298,12 @@ impl Session {
                 };
                 let authorization = authorization.as_ref();
                 self.keys.verify(authorization, &signed, &tracing, now)?;
-                return Ok(Some(Received::Missed(topic)));
+                return Ok(Heard::Done(Some(Received::Missed(topic))));
             }
             // Trained dictionaries, which were not asked for, and a second CONFIRM_CONFIGURE.
             _ => return Err(SessionError::Unexpected),
         }
-        Ok(None)
+        Ok(Heard::Done(None))
     }
 
     fn changed(
@@ -320,11 +327,7 @@ impl Session {
         Ok(())
     }
 
-    fn receive_part(
-        &mut self,
-        part: StreamPart,
-        now: u64,
-    ) -> Result<Option<Received>, SessionError> {
+    fn receive_part(&mut self, part: StreamPart, now: u64) -> Result<Joining, SessionError> {
         let url = self.theirs.next_url();
         let head = part.part.as_ref().ok().or(self.joiner.head());
         let head = head.ok_or(StreamError::NotNext)?;
@@ -338,33 +341,39 @@ impl Session {
         self.keys
             .verify(authorization, &signed, &part.tracing, now)?;
         let limit = self.joiner.limit();
-        match self
-            .joiner
-            .push(&part.identifier, part.part, part.payload)?
-        {
-            Joined::More(number) => {
+        let length = head.compressed_length.max(head.decompressed_length);
+        Ok(Joining {
+            length: usize::try_from(length.min(limit)).unwrap_or(usize::MAX),
+            joiner: std::mem::replace(&mut self.joiner, Joiner::new(limit)),
+            part,
+            is_compressed: self.compressor.is_some(),
+        })
+    }
+
+    /// Takes what a part has come to.
+    pub(super) fn joined(
+        &mut self,
+        whole: Whole,
+        now: u64,
+    ) -> Result<Option<Received>, SessionError> {
+        let Whole {
+            joiner,
+            identifier,
+            outcome,
+        } = whole;
+        self.joiner = joiner;
+        match outcome? {
+            Outcome::More(number) => {
                 self.acks
-                    .push_part(part.identifier, number)
+                    .push_part(identifier, number)
                     .ok_or(SessionError::Flood)?;
                 self.acknowledge(now)?;
                 Ok(None)
             }
-            Joined::Message {
-                head,
-                identifier,
-                message,
-            } => {
-                let message = match u32::try_from(head.compressor) {
-                    Ok(0) => message,
-                    Ok(zstd::STANDARD) if self.compressor.is_some() => {
-                        zstd::decompress(&message, head.decompressed_length.min(limit))
-                            .map_err(SessionError::Decompress)?
-                    }
-                    _ => return Err(SessionError::Compressor),
-                };
+            Outcome::Message(topic, message) => {
                 let number = self.acks.push_message(identifier);
                 let number = number.ok_or(SessionError::Flood)?;
-                Ok(Some(Received::Message(number, head.topic, message)))
+                Ok(Some(Received::Message(number, topic, message)))
             }
         }
     }

@@ -17,11 +17,12 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{
     Command, Dial, Job, Keys, What,
     dial::{WebSocket, content},
-    session::{Received, Session},
+    publish::Prepared,
+    session::{Heard, Received, Session},
 };
 use crate::{
     Topic,
-    client::{ClientError, receive::now, registry::Registry, send::backoff},
+    client::{ClientError, beside::Work, receive::now, registry::Registry, send::backoff},
 };
 
 /// How often it is looked whether anything was heard. A connection that says nothing is asked, and one
@@ -144,22 +145,43 @@ impl Task {
         let mut handed = FuturesUnordered::<Delivery>::new();
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         let (mut is_heard, mut is_asked, mut is_unflushed) = (true, false, false);
+        // Of the first command that waits, and of the last message that came.
+        let (mut preparing, mut joining) = (None, None);
         let failure = loop {
-            if let Err(failure) = self.start_stalled(&mut session) {
+            if let Err(failure) = self.start_stalled(&mut session, &mut preparing) {
                 break failure;
             }
             let has_outgoing = session.has_outgoing();
             tokio::select! {
-                heard = stream.next() => {
+                // Parts are joined in their order.
+                heard = stream.next(), if joining.is_none() => {
                     (is_heard, is_asked) = (true, false);
-                    let received = match heard {
-                        Some(Ok(message)) => self.hear(&mut session, message),
+                    let heard = match heard {
+                        Some(Ok(message)) => hear(&mut session, message),
                         Some(Err(error)) => Err(error.into()),
                         None => Err("the connection has ended".into()),
                     };
-                    match received {
-                        Ok(received) => handed.extend(received),
+                    match heard {
+                        Ok(Heard::Done(received)) => handed.extend(self.take(received)),
+                        Ok(Heard::Part(part)) => {
+                            joining = Some(Work::begin(part.length, || part.run()));
+                        }
                         Err(failure) => break failure,
+                    }
+                }
+                whole = Work::finish(&mut joining), if joining.is_some() => {
+                    let whole = whole.map_err(Failure::from);
+                    match whole.and_then(|whole| Ok(session.joined(whole, now())?)) {
+                        Ok(received) => handed.extend(self.take(received)),
+                        Err(failure) => break failure,
+                    }
+                }
+                prepared = Work::finish(&mut preparing),
+                    if matches!(preparing, Some(Work::UnderWay(_))) =>
+                {
+                    match prepared {
+                        Ok(prepared) => preparing = Some(Work::Done(prepared)),
+                        Err(error) => break error.into(),
                     }
                 }
                 written = poll_fn(|cx| match has_outgoing {
@@ -190,6 +212,8 @@ impl Task {
                     }
                 },
                 _ = heartbeat.tick() => {
+                    // What came is not all heard yet.
+                    is_heard |= joining.is_some();
                     if !is_heard && is_asked {
                         break "nothing is heard any more".into();
                     }
@@ -227,47 +251,59 @@ impl Task {
         })
     }
 
-    /// Begins what waits, as far as there is room.
-    fn start_stalled(&mut self, session: &mut Session) -> Result<(), Failure> {
+    /// Begins what waits, as far as there is room. `preparing` is of the first command.
+    fn start_stalled(
+        &mut self,
+        session: &mut Session,
+        preparing: &mut Option<Work<Prepared>>,
+    ) -> Result<(), Failure> {
         while let Some(command) = self.stalled.pop_front() {
             if command.is_abandoned() {
+                *preparing = None;
                 continue;
             }
-            if let What::Notify(job) = &command.what
-                && !session.has_room(job.data.len())
-            {
-                self.stalled.push_front(command);
-                break;
+            let mut prepared = None;
+            if let What::Notify(Job { data, .. }) = &command.what {
+                let begin = || Work::begin(data.len(), session.prepare(data));
+                match session
+                    .has_room(data.len())
+                    .then(|| preparing.take().unwrap_or_else(begin))
+                {
+                    Some(Work::Done(done)) => prepared = Some(done),
+                    waiting => {
+                        *preparing = waiting;
+                        self.stalled.push_front(command);
+                        break;
+                    }
+                }
             }
-            match command.begin() {
-                None => (),
-                Some(What::Subscribe(pattern, done)) => {
+            match (command.begin(), prepared) {
+                (Some(What::Subscribe(pattern, done)), _) => {
                     session.subscribe(pattern, Some(done), now())?;
                 }
-                Some(What::Unsubscribe(pattern, done)) => {
+                (Some(What::Unsubscribe(pattern, done)), _) => {
                     session.unsubscribe(pattern, Some(done), now())?;
                 }
-                Some(What::Notify(job)) => session.publish(job, now())?,
+                (Some(What::Notify(job)), Some(prepared)) => {
+                    session.publish(job, prepared, now())?;
+                }
+                _ => (),
             }
         }
         Ok(())
     }
 
-    /// Takes a message of the broadcaster. Returns what the client is to work on.
-    fn hear(&self, session: &mut Session, message: Message) -> Result<Option<Delivery>, Failure> {
-        let Some(content) = content(message)? else {
-            return Ok(None);
-        };
-        Ok(match session.receive(content, now())? {
-            Some(Received::Message(number, topic, data)) => {
+    /// Takes what has come for the client. Returns what it is to work on.
+    fn take(&self, received: Option<Received>) -> Option<Delivery> {
+        match received? {
+            Received::Message(number, topic, data) => {
                 Some(hand_out(Arc::clone(&self.registry), number, topic, data).boxed())
             }
-            Some(Received::Missed(topic)) => {
+            Received::Missed(topic) => {
                 self.registry.note_missed(Some(&topic));
                 None
             }
-            None => None,
-        })
+        }
     }
 
     fn confirm(
@@ -307,6 +343,14 @@ impl Task {
     }
 }
 
+/// Takes a message of the broadcaster.
+fn hear(session: &mut Session, message: Message) -> Result<Heard, Failure> {
+    match content(message)? {
+        Some(content) => Ok(session.receive(content, now())?),
+        None => Ok(Heard::Done(None)),
+    }
+}
+
 fn fail(job: Job, failure: &Failure) {
     let error = ClientError::Ambiguous(failure.to_string().into());
     // Who has stopped waiting does not want to know.
@@ -321,3 +365,6 @@ async fn hand_out(
 ) -> (u64, Option<bool>) {
     (number, registry.hand_out(&topic, &data).await)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::{
     opening::{Keys, Limits, Opening},
-    session::{Received, Session, SessionError},
+    session::{Heard, Received, Session, SessionError},
     *,
 };
 use crate::{
@@ -117,7 +117,15 @@ fn connect(zstd: bool) -> (Session, Broadcaster) {
 }
 
 fn say(session: &mut Session, message: &FromBroadcaster) -> Result<Option<Received>, SessionError> {
-    session.receive(message.encode(false).unwrap(), NOW)
+    match session.receive(message.encode(false).unwrap(), NOW)? {
+        Heard::Done(received) => Ok(received),
+        Heard::Part(part) => session.joined(part.run(), NOW),
+    }
+}
+
+fn publish(session: &mut Session, job: Job) {
+    let prepared = session.prepare(&job.data)();
+    session.publish(job, prepared, NOW).unwrap();
 }
 
 fn heard(session: &mut Session) -> Vec<FromSubscriber> {
@@ -187,7 +195,7 @@ fn a_message_that_was_not_signed_for_its_place_is_refused() {
 fn a_large_message_waits_for_each_part_to_be_taken() {
     let (mut session, broadcaster) = connect(false);
     let (large, mut outcome) = job(vec![7; 1001]);
-    session.publish(large, NOW).unwrap();
+    publish(&mut session, large);
     assert!(!session.has_room(0), "parts are followed by parts");
     let said = heard(&mut session);
     let [FromSubscriber::NotifyStream(first)] = said.as_slice() else {
@@ -311,8 +319,8 @@ fn what_is_subscribed_to_twice_is_said_once() {
 fn messages_are_compressed_once_the_broadcaster_says_so() {
     let (mut session, mut broadcaster) = connect(true);
     let data = [7; 1000];
-    session.publish(job(data.to_vec()).0, NOW).unwrap();
-    session.publish(job("short").0, NOW).unwrap();
+    publish(&mut session, job(data.to_vec()).0);
+    publish(&mut session, job("short").0);
     let said = heard(&mut session);
     let [
         FromSubscriber::Notify { head, payload, .. },
@@ -356,6 +364,8 @@ proptest! {
     #[test]
     fn nothing_panics_on_any_message(bytes: Vec<u8>) {
         let (mut session, _) = connect(true);
-        let _ = session.receive(bytes.into(), NOW);
+        if let Ok(Heard::Part(part)) = session.receive(bytes.into(), NOW) {
+            let _ = session.joined(part.run(), NOW);
+        }
     }
 }
