@@ -10,11 +10,12 @@
 mod support;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use axum::{
+    Router,
     extract::Request,
     middleware::{Next, from_fn},
 };
@@ -25,7 +26,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 
-use crate::support::{Served, builder, serve, soon};
+use crate::support::{Served, builder, serve, serve_with_hub, soon};
 
 /// A client and a broadcaster that holds it to be subscribed to `t`, as after a process that has ended
 /// early.
@@ -120,4 +121,36 @@ async fn what_nobody_wants_does_not_come_for_long() {
         }
     })
     .await;
+}
+
+/// Whom it knows by a query, as behind a gateway.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_query_of_an_address_is_asked_for_and_signed() {
+    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
+    let broadcaster = serve_with_hub(&auth, |builder| builder).await;
+    let url = format!("{}?key=1", broadcaster.url);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}/p?x=1#y", listener.local_addr().unwrap());
+    let builder = || Client::builder(auth.clone()).broadcaster(&url).unwrap();
+    let endpoint = builder().host(&host).unwrap().build().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let note = from_fn(move |request: Request, next: Next| {
+        noted.lock().unwrap().push(request.uri().to_string());
+        next.run(request)
+    });
+    let router = Router::new().nest("/p", endpoint.router()).layer(note);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+
+    let socket = builder().websocket().build().unwrap();
+    for client in [&endpoint, &socket] {
+        let mut subscription = soon(client.subscribe_exact("t")).await.unwrap();
+        let (sent, message) = tokio::join!(soon(client.notify("t", "x")), async {
+            soon(subscription.next()).await.map(drop)
+        });
+        assert_eq!(sent.unwrap().subscribers, 1);
+        assert!(message.is_some());
+        soon(subscription.close()).await.unwrap();
+    }
+    assert_eq!(*asked.lock().unwrap(), ["/p/v1/receive?x=1"]);
 }

@@ -31,8 +31,9 @@ pub enum AddressError {
 /// A URL of a subscriber, or of a broadcaster: `http` or `https`, a host, and perhaps a port, a path,
 /// a query and a fragment.
 ///
-/// A fragment is not sent, and still a part of the address: it tells apart processes behind one
-/// port, and both ends sign the address with it.
+/// A query is asked for with whatever is [joined](Self::join) to the address. A fragment is not sent,
+/// and still a part of the address: it tells apart processes behind one port. Both ends sign the
+/// address with both.
 ///
 /// ```
 /// use gripware_topics::Address;
@@ -40,6 +41,8 @@ pub enum AddressError {
 /// let host = Address::new("http://192.0.2.1:3002/pubsub#1")?;
 /// assert_eq!(host.join("/v1/receive").as_str(), "http://192.0.2.1:3002/pubsub/v1/receive#1");
 /// assert_eq!(host.uri().path(), "/pubsub");
+/// let host = Address::new("https://gateway.example/pubsub?key=1")?;
+/// assert_eq!(host.join("/v1/receive").as_str(), "https://gateway.example/pubsub/v1/receive?key=1");
 /// assert!(Address::new("file:///etc/passwd").is_err());
 /// # Ok::<(), gripware_topics::AddressError>(())
 /// ```
@@ -91,13 +94,15 @@ impl Address {
         before_fragment(&self.0).parse().unwrap_or_default()
     }
 
-    /// Returns the address with `path` behind its own, before its fragment.
+    /// Returns the address with `path` behind its own, before its query and its fragment.
     #[must_use]
     pub fn join(&self, path: &str) -> Self {
-        let base = before_fragment(&self.0);
-        let fragment = self.0.get(base.len()..).unwrap_or_default();
+        let (base, rest) = match self.0.find(['?', '#']) {
+            Some(end) => self.0.split_at(end),
+            None => (&*self.0, ""),
+        };
         let base = base.strip_suffix('/').unwrap_or(base);
-        Self(format!("{base}{path}{fragment}").into())
+        Self(format!("{base}{path}{rest}").into())
     }
 }
 
@@ -149,15 +154,22 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_put_before_the_fragment() {
+    fn a_path_is_put_before_the_query_and_the_fragment() {
         for (host, joined) in [
             ("http://a", "http://a/v1/receive"),
             ("http://a/", "http://a/v1/receive"),
             ("http://a:1/p#x", "http://a:1/p/v1/receive#x"),
             ("http://a#x#y", "http://a/v1/receive#x#y"),
+            ("http://a?x=1", "http://a/v1/receive?x=1"),
+            ("http://a/p?x=1", "http://a/p/v1/receive?x=1"),
+            ("http://a/p/?x=/#y", "http://a/p/v1/receive?x=/#y"),
+            ("http://a/?x=1?y", "http://a/v1/receive?x=1?y"),
+            ("http://a/p#x?y", "http://a/p/v1/receive#x?y"),
+            ("http://a?", "http://a/v1/receive?"),
         ] {
             let joined_now = Address::new(host).unwrap().join("/v1/receive");
             assert_eq!(joined_now.as_str(), joined);
+            assert!(joined_now.uri().path().ends_with("/v1/receive"), "{host}");
         }
     }
 }

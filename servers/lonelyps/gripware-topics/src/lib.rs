@@ -29,7 +29,8 @@
 //! | `zstd` | no, and with `client` | the module `ws::zstd`, compression over WebSockets |
 //!
 //! # What it does otherwise than the original
-//! - A fragment in a subscriber's address is part of what both ends sign.
+//! - A fragment in a subscriber's address is part of what both ends sign, and paths stand before its
+//!   query.
 //! - Codes are remembered for as long as they are good, not for 180 seconds, and a nonce has 96 random
 //!   bits instead of 32.
 //! - The client does not answer with `UNSUBSCRIBE_IMMEDIATE`: whoever subscribes before the broadcaster

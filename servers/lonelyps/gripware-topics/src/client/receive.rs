@@ -61,8 +61,9 @@ impl Client {
         listener: TcpListener,
     ) -> impl Future<Output = std::io::Result<()>> + Send + use<> {
         let path = self.here().map(|here| {
-            let path = here.receive.uri();
-            path.path().trim_end_matches(RECEIVE).to_owned()
+            let uri = here.receive.uri();
+            let path = uri.path();
+            path.strip_suffix(RECEIVE).unwrap_or(path).to_owned()
         });
         let router = match path {
             Some(path) if !path.is_empty() => Router::new().nest(&path, self.router()),
