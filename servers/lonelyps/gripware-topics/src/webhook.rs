@@ -2,7 +2,8 @@
 //!
 //! A message is POSTed with `webhook-id`, `webhook-timestamp` and `webhook-signature`; its body is the
 //! message alone, and its topic is in [`TOPIC_HEADER`], percent-encoded. Any status from 200 to 299
-//! confirms it, 410 unsubscribes.
+//! confirms it, 410 unsubscribes. A receiver is subscribed for it, such as by the client's
+//! `subscribe_url`.
 //!
 //! Keys and signatures are those of [`gripware_core::webhook`]: a receiver checks them with
 //! [`WebhookVerifier`] and remembers the ids in a [`ReplayCache`].

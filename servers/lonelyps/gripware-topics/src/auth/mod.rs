@@ -8,7 +8,7 @@
 //! - `hmac`: `X-HMAC TIME:NONCE:CODE`, an HMAC-SHA512 over what counts. It shows the secret to
 //!   nobody, is good for [`TOLERANCE`] seconds, and once ([`ReplayStore`]).
 //! - `standard-webhooks`: [Standard Webhooks](https://www.standardwebhooks.com/), for subscribers
-//!   alone. See [`webhook`](crate::webhook).
+//!   alone. Answers of the broadcaster are not signed. See [`webhook`](crate::webhook).
 //!
 //! ```
 //! use gripware_topics::{

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Address, AddressError, Auth,
-    auth::{Kind, ReplayStore, Verifier},
+    auth::{Credential, Kind, ReplayStore, Verifier},
     tls::Tls,
     ws::MAX_PAYLOAD,
 };
@@ -158,7 +158,9 @@ impl ClientBuilder {
     /// Builds the client, which looks after its subscriptions until the last clone is gone.
     ///
     /// # Errors
-    /// Where there is no broadcaster, or the secrets or certificates cannot be used.
+    /// Where there is no broadcaster, the secrets or certificates cannot be used, or a host or a
+    /// WebSocket is wanted with what it does not go with: each other, or secrets for
+    /// [Standard Webhooks](super#webhook-receivers).
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -166,15 +168,19 @@ impl ClientBuilder {
         if self.broadcasters.is_empty() {
             return Err(BuildError::NoBroadcaster);
         }
-        if self.auth.to_subscriber.kind() == Kind::StandardWebhooks {
-            return Err(BuildError::Webhook);
-        }
         if self.is_websocket && self.host.is_some() {
             return Err(BuildError::HostAndWebSocket);
         }
+        let is_subscriber = self.is_websocket || self.host.is_some();
+        let to_subscriber = match self.auth.to_subscriber.kind() {
+            Kind::StandardWebhooks if is_subscriber => return Err(BuildError::Webhook),
+            // The broadcaster signs what it POSTs to receivers, and no answer.
+            Kind::StandardWebhooks => Credential::none(),
+            _ => self.auth.to_subscriber,
+        };
         let shared = |credential| Arc::new(Verifier::new(credential, ReplayStore::default()));
         let to_broadcaster = shared(self.auth.to_broadcaster);
-        let to_subscriber = shared(self.auth.to_subscriber);
+        let to_subscriber = shared(to_subscriber);
         let registry = Arc::new(Registry::new(self.queue));
         let link = match self.is_websocket {
             true => {

@@ -14,8 +14,9 @@ pub enum BuildError {
     /// The URL of a broadcaster or of this client is none.
     #[error("a URL cannot be used")]
     Address(#[from] AddressError),
-    /// Secrets for Standard Webhooks are for receivers that are no client of this protocol.
-    #[error("the secrets are for webhook receivers")]
+    /// With secrets for Standard Webhooks a client gets no messages, at a host or over a WebSocket:
+    /// they go to receivers that are no client of this protocol.
+    #[error("with secrets for webhook receivers a client has neither a host nor a WebSocket")]
     Webhook,
     /// A client is reached at its host, or keeps a WebSocket.
     #[error("a client with a WebSocket has no host")]
@@ -32,6 +33,9 @@ pub enum ClientError {
     /// The client has no address that messages could be sent to.
     #[error("the client has neither a host nor a WebSocket: see ClientBuilder::host")]
     NoHost,
+    /// Over a WebSocket a client subscribes itself, and no URL.
+    #[error("over a WebSocket no URL is subscribed")]
+    OverWebSocket,
     /// A topic or a pattern is none.
     #[error("it cannot be sent")]
     Wire(#[from] WireError),

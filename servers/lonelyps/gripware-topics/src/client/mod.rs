@@ -64,6 +64,27 @@
 //! its client waiting, as soon as three messages are not confirmed. A message that waits for too long at
 //! the broadcaster was missed.
 //!
+//! # Webhook receivers
+//! With secrets for [Standard Webhooks](crate::webhook) the broadcaster POSTs to receivers that speak
+//! nothing of this protocol. A client with those publishes, and [subscribes](Client::subscribe_url)
+//! receivers; it gets no messages itself, and so has neither a host nor a WebSocket. Answers of the
+//! broadcaster have no signature then: only TLS tells that they are its own.
+//!
+//! ```no_run
+//! use gripware_topics::{Address, Auth, Pattern, client::Client};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder(Auth::from_file("subscriber-secrets.json")?)
+//!     .broadcaster("https://topics.example")?
+//!     .build()?;
+//! let receiver = Address::new("https://shop.example/hooks/orders")?;
+//! let orders = Pattern::Glob("orders/*".try_into()?);
+//! client.subscribe_url(&receiver, &orders, None).await?;
+//! client.notify("orders/1", r#"{"state":"paid"}"#).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is confirmed when
 //! A message is confirmed to the broadcaster, and so to whoever has published it, when it was taken
 //! from its subscription and dropped: who keeps a [`Message`] while working on it makes the publisher
@@ -90,6 +111,7 @@ mod subscribe;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::{fmt, sync::Arc};
 

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::{Client, ClientError, Here, Link, receive::now, send::Sender, subscribe::to_its_end};
+use super::{Client, ClientError, Link, receive::now, send::Sender, subscribe::to_its_end};
 use crate::{
-    Authorization, Pattern, Tracing,
+    Address, Authorization, Pattern, Tracing,
     auth::Signed,
     http::{
         CHECK_SUBSCRIPTIONS, CheckSubscriptions, Reply, SET_SUBSCRIPTIONS, SetSubscriptions,
@@ -113,16 +113,17 @@ impl Client {
     pub(super) async fn post_subscribe(
         &self,
         sender: &Sender,
-        here: &Here,
+        url: &Address,
+        recovery: Option<&Address>,
         pattern: &Pattern,
     ) -> Result<(), ClientError> {
         let subscribe = Subscribe {
-            url: here.receive.clone(),
+            url: url.clone(),
             pattern: pattern.clone(),
-            recovery: Some(here.recover.clone()),
+            recovery: recovery.cloned(),
             tracing: Tracing::default(),
         };
-        let (url, recovery) = (here.receive.as_str(), Some(here.recover.as_str()));
+        let (url, recovery) = (url.as_str(), recovery.map(Address::as_str));
         let signed = Signed::Subscribe {
             url,
             recovery,
@@ -152,15 +153,15 @@ impl Client {
     pub(super) async fn post_unsubscribe(
         &self,
         sender: &Sender,
-        here: &Here,
+        url: &Address,
         pattern: &Pattern,
     ) -> Result<(), ClientError> {
         let unsubscribe = Unsubscribe {
-            url: here.receive.clone(),
+            url: url.clone(),
             pattern: pattern.clone(),
             tracing: Tracing::default(),
         };
-        let (url, recovery) = (here.receive.as_str(), None);
+        let (url, recovery) = (url.as_str(), None);
         let signed = Signed::Subscribe {
             url,
             recovery,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Client, ClientError, Link};
+use super::{Client, ClientError, Here, Link};
 use crate::Pattern;
 
 /// A pattern of a subscription that no broadcaster has confirmed. It is taken back when this is
@@ -51,7 +51,10 @@ impl Client {
         };
         let said = match &self.0.link {
             Link::Http { sender, here } => match here {
-                Some(here) => self.post_subscribe(sender, here, &pattern).await,
+                Some(Here { receive, recover }) => {
+                    self.post_subscribe(sender, receive, Some(recover), &pattern)
+                        .await
+                }
                 None => Err(ClientError::NoHost),
             },
             Link::Socket(socket) => socket.subscribe(pattern.clone()).await,
@@ -112,7 +115,7 @@ impl Client {
     async fn say_unsubscribe(&self, pattern: &Pattern) -> Result<(), ClientError> {
         match &self.0.link {
             Link::Http { sender, here } => match here {
-                Some(here) => self.post_unsubscribe(sender, here, pattern).await,
+                Some(here) => self.post_unsubscribe(sender, &here.receive, pattern).await,
                 None => Err(ClientError::NoHost),
             },
             Link::Socket(socket) => socket.unsubscribe(pattern.clone()).await,
