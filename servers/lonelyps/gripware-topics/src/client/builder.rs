@@ -135,7 +135,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Most bytes of a message, either way. Default: 64 MiB.
+    /// Most bytes of a message, either way and over either wire. Default: 64 MiB. A larger one is
+    /// neither sent nor taken.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self

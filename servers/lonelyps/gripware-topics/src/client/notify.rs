@@ -36,7 +36,8 @@ impl Client {
     /// Not cancel safe: where it is dropped before it is done, the message may have been published.
     ///
     /// # Errors
-    /// Where no broadcaster has answered, or one has refused it.
+    /// Where no broadcaster has answered, or one has refused it; and before anything is sent, where the
+    /// message has more bytes than [`max_message`](super::ClientBuilder::max_message).
     pub async fn notify<T>(&self, topic: T, data: impl Into<Bytes>) -> Result<Notified, ClientError>
     where
         T: TryInto<Topic>,
@@ -51,8 +52,7 @@ impl Client {
     /// Not cancel safe, as [`notify`](Self::notify).
     ///
     /// # Errors
-    /// As [`notify`](Self::notify), and where the file cannot be read, or over a WebSocket has more
-    /// bytes than [`max_message`](super::ClientBuilder::max_message).
+    /// As [`notify`](Self::notify), and where the file cannot be read.
     pub async fn notify_file<T>(
         &self,
         topic: T,
@@ -64,13 +64,13 @@ impl Client {
     {
         let topic = topic.try_into()?;
         let path = path.as_ref().to_owned();
+        let most = self.0.max_message;
         let Link::Http { sender, .. } = &self.0.link else {
-            let most = self.0.max_message;
             let data = blocking(move || read(&path, most)).await?;
             return self.notify_bytes(topic, data).await;
         };
         let hashed = path.clone();
-        let (digest, length) = blocking(move || hash(&hashed)).await?;
+        let (digest, length) = blocking(move || hash(&hashed, most)).await?;
         let source = |head| Source::File(head, path, length);
         self.publish(sender, topic, digest, length, source).await
     }
@@ -81,8 +81,7 @@ impl Client {
     /// Not cancel safe, as [`notify`](Self::notify): what was read of the stream is gone as well.
     ///
     /// # Errors
-    /// As [`notify`](Self::notify), and where the stream has an error or more bytes than
-    /// [`max_message`](super::ClientBuilder::max_message).
+    /// As [`notify`](Self::notify), and where the stream has an error.
     pub async fn notify_stream<T>(
         &self,
         topic: T,
@@ -98,7 +97,7 @@ impl Client {
         while let Some(piece) = data.next().await {
             let piece = piece.map_err(ClientError::Message)?;
             if whole.len() + piece.len() > self.0.max_message {
-                return Err(ClientError::Message(too_large()));
+                return Err(ClientError::Message(too_large(self.0.max_message)));
             }
             whole.extend_from_slice(&piece);
         }
@@ -106,11 +105,12 @@ impl Client {
     }
 
     async fn notify_bytes(&self, topic: Topic, data: Bytes) -> Result<Notified, ClientError> {
+        let most = self.0.max_message;
+        if data.len() > most {
+            return Err(ClientError::Message(too_large(most)));
+        }
         let sender = match &self.0.link {
             Link::Http { sender, .. } => sender,
-            Link::Socket(_) if data.len() > self.0.max_message => {
-                return Err(ClientError::Message(too_large()));
-            }
             Link::Socket(socket) => {
                 let subscribers = socket.notify(topic, data).await?;
                 return Ok(Notified { subscribers });
@@ -179,8 +179,9 @@ impl Client {
     }
 }
 
-fn too_large() -> io::Error {
-    io::ErrorKind::FileTooLarge.into()
+fn too_large(most: usize) -> io::Error {
+    let text = format!("a message has at most {most} bytes: see ClientBuilder::max_message");
+    io::Error::new(io::ErrorKind::FileTooLarge, text)
 }
 
 /// Does what waits for a disk where that is allowed.
@@ -199,12 +200,13 @@ fn read(path: &Path, most: usize) -> io::Result<Bytes> {
     let file = std::fs::File::open(path)?.take((most as u64).saturating_add(1));
     io::BufReader::new(file).read_to_end(&mut data)?;
     match data.len() > most {
-        true => Err(too_large()),
+        true => Err(too_large(most)),
         false => Ok(data.into()),
     }
 }
 
-fn hash(path: &Path) -> io::Result<(Digest, u64)> {
+/// Hashes a file of at most `most` bytes, and returns how many it has.
+fn hash(path: &Path, most: usize) -> io::Result<(Digest, u64)> {
     let mut file = std::fs::File::open(path)?;
     let (mut hasher, mut length) = (Hasher::new(), 0);
     let mut piece = vec![0; PIECE];
@@ -214,6 +216,9 @@ fn hash(path: &Path) -> io::Result<(Digest, u64)> {
             return Ok((hasher.finish(), length));
         }
         length += read as u64;
+        if length > most as u64 {
+            return Err(too_large(most));
+        }
         hasher.update(piece.get(..read).unwrap_or_default());
     }
 }

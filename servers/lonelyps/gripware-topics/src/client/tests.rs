@@ -226,3 +226,23 @@ fn others_go_on_while_a_large_message_that_came_is_hashed() {
         assert!(matches!(reply, Reply::ConfirmReceive { .. }), "{reply:?}");
     });
 }
+
+#[tokio::test]
+async fn what_is_over_the_limit_is_not_sent() {
+    let (url, mut asked) = broadcaster().await;
+    let client = client(&url, |builder| builder.max_message(10));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let pieces = [Ok(Bytes::from_static(b"12345")), Ok("678901".into())];
+    for refused in [
+        soon(client.notify("t", "12345678901")).await,
+        soon(client.notify_file("t", file)).await,
+        soon(client.notify_stream("t", futures_util::stream::iter(pieces))).await,
+    ] {
+        let Err(ClientError::Message(error)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
+        assert!(error.to_string().contains("at most 10 bytes"), "{error}");
+    }
+    assert!(asked.try_recv().is_err());
+}
