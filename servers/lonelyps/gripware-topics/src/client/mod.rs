@@ -98,6 +98,7 @@
 mod beside;
 mod broadcasters;
 mod builder;
+mod clock;
 mod connect;
 mod error;
 mod missed;

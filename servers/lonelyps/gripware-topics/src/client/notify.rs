@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use super::{
     Client, ClientError, Link,
     beside::beside,
-    receive::now,
+    clock::now,
     send::{PIECE, Sender, Source},
 };
 use crate::{

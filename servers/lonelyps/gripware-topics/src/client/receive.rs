@@ -1,9 +1,6 @@
 //! What broadcasters POST here.
 
-use std::{
-    future::IntoFuture,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{future::IntoFuture, time::Duration};
 
 use axum::{
     Router,
@@ -20,7 +17,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Client, Here, beside::beside};
+use super::{Client, Here, beside::beside, clock::now};
 use crate::{
     Digest, Tracing, WireError,
     auth::{Refusal, Signed},
@@ -32,13 +29,6 @@ const BODY: Duration = Duration::from_secs(60);
 
 /// Most bytes that say what was missed: two fields of 65 535 bytes and their lengths.
 const MAX_MISSED: usize = 2 * (2 + 65_535);
-
-/// Seconds since 1970. Before it there is nothing.
-pub(super) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
 
 impl Client {
     /// Returns the routes that broadcasters POST to, to be nested at the path of

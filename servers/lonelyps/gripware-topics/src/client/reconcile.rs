@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::{Client, ClientError, Link, receive::now, send::Sender, subscribe::to_its_end};
+use super::{Client, ClientError, Link, clock::now, send::Sender, subscribe::to_its_end};
 use crate::{
     Address, Authorization, Pattern, Tracing,
     auth::Signed,

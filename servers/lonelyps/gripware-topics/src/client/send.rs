@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{ClientError, broadcasters::Broadcasters, connect::Connector};
+use super::{ClientError, broadcasters::Broadcasters, clock::now, connect::Connector};
 use crate::{
     Address, Tracing,
     auth::{Signed, Verifier, random_bytes},
@@ -201,7 +201,7 @@ impl Sender {
             .header(header::CONTENT_TYPE, CONTENT_TYPE)
             .body(body)
             .map_err(impossible)?;
-        let now = super::receive::now();
+        let now = now();
         if let Some(authorization) = self.to_broadcaster.sign(signed, tracing, now) {
             let value = HeaderValue::try_from(authorization.as_str());
             let mut value = value.map_err(|error| impossible(error.into()))?;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Address,
-    client::{broadcasters::Broadcasters, connect::Connector, receive::now, send::Retries},
+    client::{broadcasters::Broadcasters, clock::now, connect::Connector, send::Retries},
     http::WEBSOCKET,
     ws::MAX_MESSAGE,
 };

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Topic,
-    client::{ClientError, beside::Work, receive::now, registry::Registry, send::backoff},
+    client::{ClientError, beside::Work, clock::now, registry::Registry, send::backoff},
 };
 
 /// How often it is looked whether anything was heard. A connection that says nothing is asked, and one
