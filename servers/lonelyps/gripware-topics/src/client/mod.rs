@@ -221,7 +221,7 @@ impl Client {
     /// Returns what it is subscribed to, at this end.
     #[must_use]
     pub fn subscribed(&self) -> Vec<Pattern> {
-        let (list, _) = self.0.registry.list(None);
+        let list = self.0.registry.list(None);
         list.iter().map(|(pattern, _)| pattern).collect()
     }
 

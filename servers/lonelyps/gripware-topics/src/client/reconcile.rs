@@ -71,7 +71,7 @@ impl Client {
         else {
             return Ok(false);
         };
-        let (list, _) = self.0.registry.list(Some(&here.recover));
+        let list = self.0.registry.list(Some(&here.recover));
         let etag = list.etag(&here.receive);
         let check = CheckSubscriptions {
             tracing: Tracing::default(),

@@ -138,14 +138,13 @@ impl Registry {
         !wanting.is_empty()
     }
 
-    /// Returns what the broadcaster has to know, and how many patterns it is.
-    pub(super) fn list(&self, recovery: Option<&Address>) -> (SubscriptionList, usize) {
+    /// Returns what the broadcaster has to know.
+    pub(super) fn list(&self, recovery: Option<&Address>) -> SubscriptionList {
         let mut list = SubscriptionList::default();
         for pattern in self.lock().counts.keys() {
             list.insert(pattern.clone(), recovery.cloned());
         }
-        let length = list.len();
-        (list, length)
+        list
     }
 
     /// Nothing panics while it is held.

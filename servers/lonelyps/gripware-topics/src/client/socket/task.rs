@@ -239,7 +239,7 @@ impl Task {
     /// has confirmed it; never for the first connection, before which nothing was missed.
     fn restore(&self, session: &mut Session) -> Result<BoxFuture<'static, ()>, Failure> {
         let mut confirmed = Vec::new();
-        let (list, _) = self.registry.list(None);
+        let list = self.registry.list(None);
         for (pattern, _) in list.iter() {
             let (done, outcome) = oneshot::channel();
             session.subscribe(pattern, Some(done), now())?;
