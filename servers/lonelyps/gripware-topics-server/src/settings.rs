@@ -94,7 +94,7 @@ setters! {
     /// half hours later.
     missed_for: Duration,
     /// Most signatures that are remembered for replay protection, which is one for each request and each
-    /// message that is published; confirmations need none, since they are of one delivery. Default:
+    /// message that is published; confirmations of messages need none, since they are of one delivery. Default:
     /// 2 097 152; see [`ReplayStore`]. They are remembered in this process alone: what was sent to it is
     /// taken once more by another one, or by this one when it was started anew, for as long as its
     /// signature is valid.
