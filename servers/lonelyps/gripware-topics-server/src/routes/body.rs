@@ -14,12 +14,14 @@ use tokio::{
 use super::Failure;
 use crate::room::Room;
 
-/// Reads a body in pieces, all of which have to come by a deadline. Those that are put together take
-/// room for as long as this is there.
+/// Reads a body in pieces, all of which have to come by a deadline. Those behind the first one, which are
+/// put together, take room for as long as this is there. Most bodies are one piece, for which there is
+/// always room: whoever sends many slowly takes it from others that do.
 pub(super) struct Pieces {
     body: Body,
     deadline: Instant,
     room: Room,
+    has_begun: bool,
 }
 
 impl Pieces {
@@ -28,6 +30,7 @@ impl Pieces {
             body,
             deadline: Instant::now() + time,
             room: Room::new(room),
+            has_begun: false,
         }
     }
 
@@ -40,6 +43,17 @@ impl Pieces {
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Failure> {
         let busy = Failure::Busy("the requests that are read now leave no room");
         self.room.grow(bytes).ok_or(busy)
+    }
+
+    /// Returns the next piece, or `None` at the end, and takes room for it unless it is the first one.
+    async fn next_counted(&mut self) -> Result<Option<Bytes>, Failure> {
+        let piece = self.next().await?;
+        if let Some(piece) = &piece
+            && std::mem::replace(&mut self.has_begun, true)
+        {
+            self.grow(piece.len())?;
+        }
+        Ok(piece)
     }
 
     /// Returns the next piece, or `None` at the end.
@@ -79,9 +93,8 @@ impl Pieces {
             if arrived.len() > most {
                 return Err(Failure::TooLarge);
             }
-            let piece = self.next().await?;
+            let piece = self.next_counted().await?;
             let piece = piece.ok_or(Failure::Broken("the message ends too early"))?;
-            self.grow(piece.len())?;
             arrived = match arrived.is_empty() {
                 true => piece,
                 false => {
@@ -101,11 +114,10 @@ impl Pieces {
     /// Reads what is left behind what has come, of at most so many bytes together.
     pub(super) async fn rest(&mut self, arrived: Bytes, most: usize) -> Result<Bytes, Failure> {
         let mut whole = BytesMut::from(arrived);
-        while let Some(piece) = self.next().await? {
+        while let Some(piece) = self.next_counted().await? {
             if whole.len() + piece.len() > most {
                 return Err(Failure::TooLarge);
             }
-            self.grow(piece.len())?;
             whole.extend_from_slice(&piece);
         }
         Ok(whole.freeze())
