@@ -2,7 +2,10 @@
 
 use std::{
     pin::pin,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,16 +25,24 @@ pub(super) struct Ending {
     idle: Notify,
 }
 
-/// A message that is delivered, or subscribers that are told, until it is dropped.
+/// A message that is delivered, or subscribers that are told, until the last clone is dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay<'a>(&'a Ending);
+pub(super) struct UnderWay(Arc<Deliverer>);
+
+impl Clone for UnderWay {
+    fn clone(&self) -> Self {
+        self.0.enter()
+    }
+}
+
+impl Deliverer {
+    pub(super) fn enter(self: &Arc<Self>) -> UnderWay {
+        self.ending.count.fetch_add(1, Ordering::SeqCst);
+        UnderWay(Arc::clone(self))
+    }
+}
 
 impl Ending {
-    pub(super) fn enter(&self) -> UnderWay<'_> {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        UnderWay(self)
-    }
-
     /// Waits until what is under way is cut short.
     pub(super) async fn cut(&self) {
         // The sender is here: it is not closed.
@@ -56,10 +67,11 @@ impl Ending {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.idle.notify_waiters();
+        let Ending { count, idle, .. } = &self.0.ending;
+        if count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            idle.notify_waiters();
         }
     }
 }

@@ -25,16 +25,20 @@ const SPARE: u64 = 60;
 /// 2^13 seconds, somewhat over two hours: the longest wait between two tries.
 const LONGEST: u32 = 13;
 
+/// The same for one that was not tried: somewhat over four minutes.
+const LONGEST_UNTRIED: u32 = 8;
+
 /// Starts it. It ends when the deliverer is gone.
 pub(crate) fn spawn(deliverer: &Arc<Deliverer>) {
     let deliverer = Arc::downgrade(deliverer);
     tokio::spawn(async move {
+        let mut under_way = JoinSet::new();
         loop {
             sleep(TICK).await;
             let Some(deliverer) = deliverer.upgrade() else {
                 return;
             };
-            deliverer.tell_all(now()).await;
+            deliverer.tell_due(&mut under_way, now()).await;
         }
     });
 }
@@ -50,21 +54,32 @@ pub(super) fn delay(attempts: u32) -> u64 {
 }
 
 impl Deliverer {
-    /// Tells those who are due.
-    pub(super) async fn tell_all(self: &Arc<Self>, now: u64) {
-        let _under_way = self.ending.enter();
-        if self.ending.is_cut() {
+    /// Begins to tell those who are due, as many as there is room for beside those that are told already:
+    /// whoever does not answer keeps no others waiting.
+    pub(super) async fn tell_due(self: &Arc<Self>, under_way: &mut JoinSet<()>, now: u64) {
+        while under_way.try_join_next().is_some() {}
+        let entered = self.enter();
+        let room = BATCH.saturating_sub(under_way.len());
+        if room == 0 || self.ending.is_cut() {
             return;
         }
-        let mut under_way = JoinSet::new();
         let longest = self.settings.delivery_timeout.as_secs();
         let until = now.saturating_add(longest).saturating_add(SPARE);
-        let due = blocking(&self.store, move |store| Ok(store.due(now, until, BATCH))).await;
+        let due = blocking(&self.store, move |store| Ok(store.due(now, until, room))).await;
         for missed in due.unwrap_or_default() {
-            let this = Arc::clone(self);
-            under_way.spawn(async move { this.tell(missed, now).await });
+            let (this, entered) = (Arc::clone(self), entered.clone());
+            under_way.spawn(async move {
+                this.tell(missed, now).await;
+                drop(entered);
+            });
         }
-        // Those who do not answer keep the others waiting for no longer than a delivery may take.
+    }
+
+    /// As [`tell_due`](Self::tell_due), to the end.
+    #[cfg(test)]
+    pub(super) async fn tell_all(self: &Arc<Self>, now: u64) {
+        let mut under_way = JoinSet::new();
+        self.tell_due(&mut under_way, now).await;
         while under_way.join_next().await.is_some() {}
     }
 
@@ -86,10 +101,9 @@ impl Deliverer {
                 self.unsubscribe(&url, &topic).await;
                 true
             }
-            // Its lane is full of others, say: it was not tried.
+            // Its lane is full of others, say: it was not tried. It does not wait as long as one that was.
             Err(error) if !error.is_tried() => {
-                missed.attempts = missed.attempts.saturating_sub(1);
-                missed.due = now + delay(0);
+                missed.due = now + delay(missed.attempts.min(LONGEST_UNTRIED));
                 tracing::debug!(%url, %topic, error = %ErrorChain(&error), "not told now");
                 false
             }

@@ -85,9 +85,14 @@ impl Deliverer {
         &self.sockets
     }
 
+    /// Waits until deliveries are cut short.
+    pub(crate) async fn cut(&self) {
+        self.ending.cut().await;
+    }
+
     /// Delivers a message, and returns for how many subscribers it was confirmed.
     pub(crate) async fn deliver(self: Arc<Self>, message: Message) -> u32 {
-        let _under_way = self.ending.enter();
+        let _under_way = self.enter();
         if let Some(refresh) = self.store.refresh() {
             refresh.await;
         }
@@ -109,11 +114,8 @@ impl Deliverer {
         // The message is theirs alone now, and gone with the last of them.
         drop(message);
         let time = self.settings.delivery_timeout;
-        let mut confirmed = tokio::select! {
-            biased;
-            confirmed = self.sockets.confirmed(over_sockets, time) => confirmed,
-            () = self.ending.cut() => 0,
-        };
+        let confirmed = self.sockets.confirmed(over_sockets, time, self.cut());
+        let mut confirmed = confirmed.await;
         while let Some(done) = under_way.join_next().await {
             confirmed = confirmed.saturating_add(done.unwrap_or(0));
         }

@@ -16,7 +16,7 @@ use gripware_topics::{
     tls::Tls,
 };
 use http::StatusCode;
-use tokio::{net::TcpListener, sync::Notify, time::timeout};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet, time::timeout};
 
 use super::{Deliverer, Message};
 use crate::{
@@ -216,8 +216,33 @@ async fn one_that_waits_in_vain_was_not_tried() {
     let other = place.permits().acquire().await;
     soon(deliverer.tell_all(later)).await;
     assert!(subscriber.is_subscribed(&*store));
-    assert_eq!(store.due(later + 10, later + 10, 1)[0].attempts, 1);
+    assert_eq!(store.due(later + 10, later + 10, 1)[0].attempts, 2);
     drop(other);
+}
+
+#[tokio::test]
+async fn one_that_does_not_answer_keeps_no_other_waiting() {
+    let (silent, other) = (Subscriber::start().await, Subscriber::start().await);
+    silent.waits.store(true, Ordering::SeqCst);
+    let store = Arc::new(MemoryStore::default());
+    let deliverer = deliverer(&store, Settings::default());
+    let start = now();
+    // More than are told at a time, and far more than a lane takes.
+    for topic in 0..300 {
+        store
+            .missed(&silent.missed(&topic.to_string(), start))
+            .unwrap();
+    }
+    store.missed(&other.missed("t", start + 1)).unwrap();
+    let mut under_way = JoinSet::new();
+    let telling = async {
+        while other.told() == 0 {
+            deliverer.tell_due(&mut under_way, start + 3).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon(telling).await;
+    assert!(silent.told() <= 8);
 }
 
 #[tokio::test]
@@ -418,5 +443,5 @@ async fn who_is_told_at_the_end_is_told_after_it() {
     soon(telling).await.unwrap();
     assert!(subscriber.is_subscribed(&*store));
     let due = store.due(start + 60, start + 60, 9);
-    assert_eq!((due[0].attempts, due[0].since), (1, start - 9 * DAY));
+    assert_eq!((due[0].attempts, due[0].since), (2, start - 9 * DAY));
 }

@@ -51,7 +51,8 @@ pub(super) async fn receive(
     let under_way = sockets.deliver(&message).await;
     // The other broadcaster waits for as long as a delivery may take, and is told before that.
     let time = settings.delivery_timeout.mul_f32(0.9);
-    let subscribers = sockets.confirmed(under_way, time).await;
+    let cut = broadcaster.0.deliverer.cut();
+    let subscribers = sockets.confirmed(under_way, time, cut).await;
     drop(room);
     let (identifier, tracing) = (head.identifier, Tracing::default());
     let signed = Signed::ConfirmReceive {

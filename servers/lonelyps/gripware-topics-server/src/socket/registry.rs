@@ -303,11 +303,21 @@ impl Sockets {
         }
     }
 
-    /// Waits until deliveries are confirmed or their time is over, and returns for how many
-    /// subscribers they are.
-    pub(crate) async fn confirmed(&self, under_way: UnderWay, time: Duration) -> u32 {
+    /// Waits until deliveries are confirmed, their time is over or they are `cut` short, and returns for
+    /// how many subscribers they are.
+    pub(crate) async fn confirmed(
+        &self,
+        under_way: UnderWay,
+        time: Duration,
+        cut: impl Future<Output = ()>,
+    ) -> u32 {
         let UnderWay { tally, sockets } = under_way;
-        if tally.closed(time).await {
+        let are_closed = tokio::select! {
+            biased;
+            are_closed = tally.closed(time) => are_closed,
+            () = cut => false,
+        };
+        if are_closed {
             return tally.subscribers();
         }
         let confirmed = tally.subscribers();
