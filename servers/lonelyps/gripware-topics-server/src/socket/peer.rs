@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     store: Arc<dyn Store>,
     /// What is in the store. `None` until what an earlier process has left there is gone.
     announced: Mutex<Option<BTreeSet<Pattern>>>,
+    /// What it had lost, and is not in it again as a whole. Held while `announced` is.
+    lost: Mutex<BTreeSet<Pattern>>,
 }
 
 impl Peer {
@@ -34,6 +36,7 @@ impl Peer {
             missed: host.join(MISSED_FOR_WEBSOCKETS),
             store,
             announced: Mutex::new(None),
+            lost: Mutex::default(),
         }
     }
 
@@ -91,12 +94,15 @@ impl Peer {
         if there == *announced {
             return Ok(Vec::new());
         }
+        // Where it is written in part, the rest is found the next time, and all of it was lost.
+        let mut lost = self.lost.lock().await;
+        lost.extend(announced.difference(&there).cloned());
         let mut list = SubscriptionList::default();
         for pattern in announced.iter() {
             list.insert(pattern.clone(), Some(self.missed.clone()));
         }
         let url = self.receive.clone();
         blocking(&self.store, move |store| store.replace(&url, &list)).await?;
-        Ok(announced.difference(&there).cloned().collect())
+        Ok(std::mem::take(&mut *lost).into_iter().collect())
     }
 }

@@ -211,10 +211,15 @@ impl Sockets {
             count,
             "other broadcasters did not know of patterns, and do now"
         );
-        for pattern in lost {
-            match &pattern {
-                Pattern::Exact(topic) => self.note_missed(topic).await,
-                Pattern::Glob(_) => self.lose(&pattern).await,
+        let is_glob = |pattern: &Pattern| matches!(pattern, Pattern::Glob(_));
+        let (globs, topics): (Vec<_>, Vec<_>) = lost.into_iter().partition(is_glob);
+        // Those that end need not be told of topics.
+        for glob in &globs {
+            self.lose(glob).await;
+        }
+        for topic in &topics {
+            if let Pattern::Exact(topic) = topic {
+                self.note_missed(topic).await;
             }
         }
     }
