@@ -109,7 +109,16 @@ impl RecordsStore {
                 continue;
             };
             if value.due.saturating_add(2 * LATE) < now {
-                self.set_timers(&name, Expect::Absent, now, now).await?;
+                // Its timers may be lost. Its time is written first, so that they are restored at most
+                // once in two minutes, however much is missed. Only the second one is set: the first
+                // may have expired and wait to be taken, and setting it would put it off.
+                value.due = now;
+                let expect = Expect::Version(version);
+                if self.put(&name, &value, expect, now).await? {
+                    let expect = Expect::Absent;
+                    self.set_timer(OVERDUE, &name, expect, now, now).await?;
+                }
+                continue;
             }
             if value.lease == 0 || value.again.is_some() {
                 return Ok(false);
@@ -278,12 +287,23 @@ impl RecordsStore {
         due: u64,
     ) -> Result<(), StoreError> {
         for (kind, due) in [(DUE, due), (OVERDUE, due.saturating_add(LATE))] {
-            let timer = format!("{kind}:{name}");
-            let wait = Some(after(now, due));
-            let put = self.records.put(&timer, &(), expect, wait).await;
-            put.map_err(unavailable)?;
+            self.set_timer(kind, name, expect, now, due).await?;
         }
         Ok(())
+    }
+
+    async fn set_timer(
+        &self,
+        kind: &str,
+        name: &str,
+        expect: Expect,
+        now: u64,
+        due: u64,
+    ) -> Result<(), StoreError> {
+        let timer = format!("{kind}:{name}");
+        let wait = Some(after(now, due));
+        let put = self.records.put(&timer, &(), expect, wait).await;
+        put.map(drop).map_err(unavailable)
     }
 
     /// Makes sure that this broadcaster has not added as many entries as may be: those that it takes

@@ -428,6 +428,42 @@ mod tests {
         .await;
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_on_being_missed_does_not_keep_an_entry_from_being_told() {
+        use tests::{Clock, START};
+
+        let (state, clock) = (State::memory(), Paused(Handle::current()));
+        let store = open(&state, StoreLimits::default()).await;
+        blocking(move || {
+            let miss = |topic, now| {
+                let missed = Missed {
+                    since: START + now,
+                    ..tests::missed("a", topic, START + now + 2)
+                };
+                store.missed(&missed).unwrap()
+            };
+            let due = |now| store.due(START + now, START + now + 100, 9).len();
+            // Both timers have expired, and wait to be taken.
+            assert!(miss("t", 0));
+            clock.pass(200);
+            assert!(!miss("t", 200));
+            assert_eq!(due(200), 1);
+
+            // Both are lost, and more is missed with each second.
+            assert!(miss("u", 200));
+            clock.pass(200);
+            for kind in ["topics-due", "topics-overdue"] {
+                let taking = store.records.take_expired(kind, 9);
+                store.runtime.block_on(taking).unwrap();
+            }
+            assert!(!miss("u", 400));
+            clock.pass(1);
+            assert!(!miss("u", 401));
+            assert_eq!(due(401), 1);
+        })
+        .await;
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn two_that_change_at_once_lose_nothing() {
         let state = State::memory();
