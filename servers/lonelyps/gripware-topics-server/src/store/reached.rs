@@ -61,6 +61,12 @@ impl Reached {
         }
     }
 
+    /// Puts back one that was taken and could not be written: it is to be written at once.
+    pub(super) fn put_back(&mut self, url: &Address, reached: u64) {
+        self.miss(url);
+        self.note(url, reached, usize::MAX);
+    }
+
     /// Takes one that is to be written now.
     pub(super) fn take(&mut self, now: u64) -> Option<(Address, u64)> {
         while self.waiting.first().is_some_and(|(when, _)| *when <= now) {
@@ -102,6 +108,8 @@ mod tests {
         assert_eq!(reached.take(next + 2), None);
         reached.miss(&a);
         assert_eq!(reached.take(next + 2), Some((a.clone(), next + 2)));
+        reached.put_back(&a, next + 2);
+        assert_eq!(reached.take(next + 3), Some((a.clone(), next + 2)));
 
         // One that waits is kept, and one that is written makes room.
         reached.note(&b, next, 2);

@@ -111,8 +111,7 @@ impl SqliteStore {
         if written.is_err() {
             let mut unwritten = self.unwritten();
             for (url, at) in reached {
-                unwritten.reached.miss(&url);
-                unwritten.reached.note(&url, at, usize::MAX);
+                unwritten.reached.put_back(&url, at);
             }
             unwritten.gone.extend(gone);
         }

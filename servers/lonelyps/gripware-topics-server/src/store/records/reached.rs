@@ -30,9 +30,7 @@ impl RecordsStore {
             let key = key(url.as_str());
             let put = self.records.put(&key, &reached, Expect::Any, Some(KEEP));
             if let Err(error) = put.await {
-                let mut urls = self.reached_urls();
-                urls.miss(&url);
-                urls.note(&url, reached, usize::MAX);
+                self.reached_urls().put_back(&url, reached);
                 return Err(unavailable(error));
             }
         }
