@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use axum::{Router, routing::post};
+use axum::{Router, routing};
 use bytes::Bytes;
 use gripware_topics::{
     Digest, Identifier, Pattern, Topic, Tracing,
@@ -17,7 +17,7 @@ use gripware_topics::{
 use http::StatusCode;
 use tokio::{net::TcpListener, sync::mpsc};
 
-use super::soon;
+use super::{post, soon};
 
 /// Without signatures. It never confirms a message.
 pub(crate) struct Endpoint {
@@ -60,8 +60,8 @@ impl Endpoint {
             }
         };
         let router = Router::new()
-            .route(RECEIVE, post(receive))
-            .route(RECOVER, post(recover));
+            .route(RECEIVE, routing::post(receive))
+            .route(RECOVER, routing::post(recover));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -89,7 +89,8 @@ impl Endpoint {
             tracing: Tracing::default(),
         };
         let url = format!("{broadcaster}{}", subscribe.path());
-        assert_eq!(send(url, subscribe.encode()).await, Some(StatusCode::OK));
+        let (status, _) = post(url, None, subscribe.encode()).await.unwrap();
+        assert_eq!(status, StatusCode::OK);
     }
 }
 
@@ -103,15 +104,6 @@ pub(crate) async fn notify(broadcaster: String) -> Option<StatusCode> {
         length: 5,
     };
     let body = [&head.encode(), &b"hello"[..]].concat();
-    send(format!("{broadcaster}{NOTIFY}"), body.into()).await
-}
-
-async fn send(url: String, body: Bytes) -> Option<StatusCode> {
-    let executor = hyper_util::rt::TokioExecutor::new();
-    let client = hyper_util::client::legacy::Client::builder(executor).build_http();
-    let request = http::Request::post(url)
-        .body(http_body_util::Full::new(body))
-        .unwrap();
-    let response = soon(client.request(request)).await;
-    response.ok().map(|response| response.status())
+    let answer = post(format!("{broadcaster}{NOTIFY}"), None, body.into()).await;
+    answer.map(|(status, _)| status)
 }

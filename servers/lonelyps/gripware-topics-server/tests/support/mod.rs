@@ -114,23 +114,33 @@ pub(crate) fn client_at(
     client
 }
 
-/// POSTs a body, and returns the status and the answer.
+/// POSTs a body to a broadcaster, and returns the status and the answer.
 pub(crate) async fn ask(
     broadcaster: &Served,
     path: &str,
     header: Option<(HeaderName, &str)>,
     body: Bytes,
 ) -> (StatusCode, Bytes) {
-    let mut request = Request::post(format!("{}{path}", broadcaster.url));
+    let url = format!("{}{path}", broadcaster.url);
+    post(url, header, body).await.unwrap()
+}
+
+/// POSTs a body, and returns the status and the answer. `None` where there is no answer.
+pub(crate) async fn post(
+    url: String,
+    header: Option<(HeaderName, &str)>,
+    body: Bytes,
+) -> Option<(StatusCode, Bytes)> {
+    let mut request = Request::post(url);
     if let Some((name, value)) = header {
         request = request.header(name, value);
     }
     let request = request.body(Full::new(body)).unwrap();
     let sender = legacy::Client::builder(TokioExecutor::new()).build_http();
-    let answer = soon(sender.request(request)).await.unwrap();
+    let answer = soon(sender.request(request)).await.ok()?;
     let status = answer.status();
-    let body = soon(answer.into_body().collect()).await.unwrap();
-    (status, body.to_bytes())
+    let body = soon(answer.into_body().collect()).await.ok()?;
+    Some((status, body.to_bytes()))
 }
 
 /// A client that keeps a WebSocket.
