@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use gripware_core::ErrorChain;
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -83,17 +84,20 @@ impl Deliverer {
         self.ending.is_cut.send_replace(true);
         self.ending.idle().await;
         let now = now();
-        let written = blocking(&self.store, move |store| Ok(store.due(now, now, 0)));
-        // It has nothing to fail.
-        let _ = written.await;
+        let written = blocking(&self.store, move |store| store.finish(now));
+        if let Err(error) = written.await {
+            let error = ErrorChain(&error);
+            tracing::warn!(%error, "that subscribers were reached is not kept");
+        }
     }
 }
 
 impl Broadcaster {
     /// Ends deliveries before the process ends: those under way, and those that wait, have so much time
     /// to be confirmed. What is not confirmed then is noted as missed, and subscribers are told when a
-    /// broadcaster with the same store runs. Returns when all is noted, which takes as long as the store
-    /// does; the caller bounds it.
+    /// broadcaster with the same store runs. Who was reached is written too, by
+    /// [`Store::finish`](crate::Store::finish). Returns when all is noted, which takes as long as the
+    /// store does; the caller bounds it.
     ///
     /// Messages that come later are not delivered: whom they are for has missed them. What waits for a
     /// WebSocket ends with its connection.

@@ -445,3 +445,57 @@ async fn who_is_told_at_the_end_is_told_after_it() {
     let due = store.due(start + 60, start + 60, 9);
     assert_eq!((due[0].attempts, due[0].since), (2, start - 9 * DAY));
 }
+
+#[cfg(feature = "records")]
+#[tokio::test(start_paused = true)]
+async fn whom_it_has_reached_is_known_to_others_once_it_has_ended() {
+    let state = gripware_state::State::memory();
+    let open = || crate::RecordsStore::open(state.records(), StoreLimits::default());
+    let (one, two) = (open().await.unwrap(), open().await.unwrap());
+    let (one, two) = (Arc::new(one), Arc::new(two));
+    let (url, start) = (stores::url("a"), now());
+    let reached = url.clone();
+    blocking(&one, move |store| {
+        store.reached(&reached, start - 100);
+        assert!(store.due(start - 100, start, 0).is_empty());
+        // It is written an hour later, or at the end.
+        store.reached(&reached, start);
+    })
+    .await;
+    let deliverer = deliverer(&one, Settings::default());
+    soon(deliverer.finish(Duration::ZERO)).await;
+    let missed = Missed {
+        url,
+        recovery: None,
+        topic: Topic::try_from("t").unwrap(),
+        attempts: 0,
+        since: start - 50,
+        due: start - 48,
+        lease: 0,
+    };
+    blocking(&two, move |store| store.missed(&missed).unwrap()).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let left = blocking(&two, move |store| store.due(start, start + 90, 9)).await;
+    assert_eq!(left, []);
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn whom_it_has_reached_is_in_its_file_once_it_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("topics.db");
+    let open = || crate::SqliteStore::open(&path, StoreLimits::default()).unwrap();
+    let (store, start) = (Arc::new(open()), now());
+    let missed = Missed {
+        since: start - 200,
+        ..stores::missed("a", "t", start - 198)
+    };
+    assert!(store.missed(&missed).unwrap());
+    store.reached(&missed.url, start - 100);
+    assert!(store.due(start - 100, start, 0).is_empty());
+    store.reached(&missed.url, start);
+    let deliverer = deliverer(&store, Settings::default());
+    soon(deliverer.finish(Duration::ZERO)).await;
+    drop((deliverer, store));
+    assert_eq!(open().due(start, start + 90, 9)[0].since, start);
+}

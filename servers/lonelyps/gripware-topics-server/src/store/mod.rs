@@ -97,8 +97,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// which it is not reached begins anew ([`Missed::since`]); those without a recovery URL, of which
     /// there is nothing to tell, are forgotten. It is called for each delivery and answers from memory;
     /// what is to outlive the process, or be known to others, is written by [`due`](Self::due) and may
-    /// take an hour where nothing was missed since it was last written.
+    /// take an hour where nothing was missed since it was last written, and by [`finish`](Self::finish)
+    /// in any case.
     fn reached(&self, url: &Address, now: u64);
+
+    /// Writes who was [reached](Self::reached) and is not written yet, as the broadcaster ends. By
+    /// default there is nothing to write.
+    ///
+    /// # Errors
+    /// Where it cannot be kept.
+    fn finish(&self, now: u64) -> Result<(), StoreError> {
+        let _ = now;
+        Ok(())
+    }
 }
 
 /// Who is to get a message.

@@ -67,9 +67,9 @@ impl Reached {
         self.note(url, reached, usize::MAX);
     }
 
-    /// Takes one that is to be written now.
-    pub(super) fn take(&mut self, now: u64) -> Option<(Address, u64)> {
-        while self.waiting.first().is_some_and(|(when, _)| *when <= now) {
+    /// Takes one that is to be written by a time, for it to be written now.
+    pub(super) fn take(&mut self, by: u64, now: u64) -> Option<(Address, u64)> {
+        while self.waiting.first().is_some_and(|(when, _)| *when <= by) {
             let (_, url) = self.waiting.pop_first()?;
             if let Some(times) = self.urls.get_mut(&url) {
                 times.waits = None;
@@ -91,31 +91,41 @@ mod tests {
         let (a, b, c) = (url("a"), url("b"), url("c"));
         let start = 2 * INTERVAL;
         let mut reached = Reached::default();
+        let take = |reached: &mut Reached, now| reached.take(now, now);
         for second in 0..10 {
             reached.note(&a, start + second, 2);
         }
-        assert_eq!(reached.take(start), Some((a.clone(), start + 9)));
+        assert_eq!(take(&mut reached, start), Some((a.clone(), start + 9)));
         reached.note(&a, start + 20, 2);
-        assert_eq!(reached.take(start + INTERVAL - 1), None);
+        assert_eq!(take(&mut reached, start + INTERVAL - 1), None);
         let next = start + INTERVAL;
-        assert_eq!(reached.take(next), Some((a.clone(), start + 20)));
+        assert_eq!(take(&mut reached, next), Some((a.clone(), start + 20)));
 
         // Before it was reached again, or behind that.
         reached.miss(&a);
         reached.note(&a, next + 1, 2);
-        assert_eq!(reached.take(next + 1), Some((a.clone(), next + 1)));
+        assert_eq!(take(&mut reached, next + 1), Some((a.clone(), next + 1)));
         reached.note(&a, next + 2, 2);
-        assert_eq!(reached.take(next + 2), None);
+        assert_eq!(take(&mut reached, next + 2), None);
         reached.miss(&a);
-        assert_eq!(reached.take(next + 2), Some((a.clone(), next + 2)));
+        assert_eq!(take(&mut reached, next + 2), Some((a.clone(), next + 2)));
         reached.put_back(&a, next + 2);
-        assert_eq!(reached.take(next + 3), Some((a.clone(), next + 2)));
+        assert_eq!(take(&mut reached, next + 3), Some((a.clone(), next + 2)));
+
+        // At the end nothing waits.
+        reached.note(&a, next + 4, 2);
+        assert_eq!(take(&mut reached, next + 4), None);
+        assert_eq!(
+            reached.take(u64::MAX, next + 4),
+            Some((a.clone(), next + 4))
+        );
+        assert_eq!(reached.take(u64::MAX, next + 4), None);
 
         // One that waits is kept, and one that is written makes room.
         reached.note(&b, next, 2);
         reached.note(&c, next, 2);
-        assert_eq!(reached.take(next), Some((b.clone(), next)));
-        assert_eq!(reached.take(next), Some((c, next)));
+        assert_eq!(take(&mut reached, next), Some((b.clone(), next)));
+        assert_eq!(take(&mut reached, next), Some((c, next)));
         reached.note(&a, next, 2);
         reached.note(&b, next, 2);
         reached.note(&url("d"), next, 2);

@@ -99,12 +99,12 @@ impl SqliteStore {
         })
     }
 
-    /// Writes who was reached.
-    fn write_reached(&self, now: u64) -> Result<(), StoreError> {
+    /// Writes who was reached and is to be written by a time.
+    fn write_reached(&self, by: u64, now: u64) -> Result<(), StoreError> {
         let mut connection = self.connection();
         let (gone, reached) = {
             let mut unwritten = self.unwritten();
-            let reached = iter::from_fn(|| unwritten.reached.take(now)).collect();
+            let reached = iter::from_fn(|| unwritten.reached.take(by, now)).collect();
             (mem::take(&mut unwritten.gone), reached)
         };
         let written = self.write(&mut connection, &gone, &reached);
@@ -225,7 +225,7 @@ impl Store for SqliteStore {
     }
 
     fn due(&self, now: u64, until: u64, most: usize) -> Vec<Missed> {
-        if let Err(error) = self.write_reached(now) {
+        if let Err(error) = self.write_reached(now, now) {
             let error = ErrorChain(&error);
             tracing::warn!(%error, "that subscribers were reached is not kept");
         }
@@ -249,6 +249,10 @@ impl Store for SqliteStore {
             unwritten.reached.note(url, now, most);
             unwritten.gone.extend(gone);
         }
+    }
+
+    fn finish(&self, now: u64) -> Result<(), StoreError> {
+        self.write_reached(u64::MAX, now)
     }
 }
 

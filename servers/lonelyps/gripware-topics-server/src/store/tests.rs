@@ -26,7 +26,7 @@ pub(crate) fn list(patterns: &[(&str, Option<&str>)]) -> SubscriptionList {
     list
 }
 
-pub(super) fn missed(name: &str, text: &str, due: u64) -> Missed {
+pub(crate) fn missed(name: &str, text: &str, due: u64) -> Missed {
     Missed {
         url: url(name),
         recovery: Some(url("r")),
@@ -200,6 +200,10 @@ impl Store for InTurn {
 
     fn reached(&self, url: &Address, now: u64) {
         self.next().reached(url, now);
+    }
+
+    fn finish(&self, now: u64) -> Result<(), StoreError> {
+        self.stores.iter().try_for_each(|store| store.finish(now))
     }
 }
 

@@ -34,7 +34,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::own::Own;
+use self::{own::Own, reached::BATCH};
 use super::{Match, MemoryStore, Missed, Store, StoreError, StoreLimits, reached::Reached};
 
 /// How long the shared store may take to say whether anything has changed. Over it a message goes to
@@ -59,7 +59,8 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// more is missed of its topic, and is forgotten after three days.
 ///
 /// That a subscriber was reached is written once an hour, and at once by the broadcaster at which it has
-/// missed something. One that is killed has not told the others of its last hour.
+/// missed something, and by one that ends ([`Broadcaster::finish`](crate::Broadcaster::finish)). One that
+/// is killed has not told the others of its last hour.
 #[derive(Debug)]
 pub struct RecordsStore {
     records: Records,
@@ -227,7 +228,7 @@ impl Store for RecordsStore {
 
     fn due(&self, now: u64, until: u64, most: usize) -> Vec<Missed> {
         self.runtime.block_on(async {
-            if let Err(error) = self.write_reached(now).await {
+            if let Err(error) = self.write_reached(now, now, BATCH).await {
                 let error = gripware_core::ErrorChain(&error);
                 tracing::warn!(%error, "others do not know yet which subscribers are reached");
             }
@@ -246,6 +247,13 @@ impl Store for RecordsStore {
     fn reached(&self, url: &Address, now: u64) {
         let most = self.memory.limits().subscriptions;
         self.reached_urls().note(url, now, most);
+    }
+
+    fn finish(&self, now: u64) -> Result<(), StoreError> {
+        // What is reached meanwhile may go on for ever.
+        let most = self.memory.limits().subscriptions;
+        let writing = self.write_reached(u64::MAX, now, most);
+        self.runtime.block_on(writing)
     }
 }
 

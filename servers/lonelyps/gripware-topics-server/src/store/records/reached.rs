@@ -10,8 +10,8 @@ use gripware_state::Expect;
 use super::{RecordsStore, lists::digest, unavailable};
 use crate::store::StoreError;
 
-/// Most that are written at a time.
-const BATCH: usize = 64;
+/// Most that are written with one look at who is due.
+pub(super) const BATCH: usize = 64;
 
 /// How long it is kept. An entry is looked at every few hours.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -21,10 +21,15 @@ fn key(url: &str) -> String {
 }
 
 impl RecordsStore {
-    /// Writes who was reached.
-    pub(super) async fn write_reached(&self, now: u64) -> Result<(), StoreError> {
-        for _ in 0..BATCH {
-            let Some((url, reached)) = self.reached_urls().take(now) else {
+    /// Writes who was reached and is to be written by a time, at most so many.
+    pub(super) async fn write_reached(
+        &self,
+        by: u64,
+        now: u64,
+        most: usize,
+    ) -> Result<(), StoreError> {
+        for _ in 0..most {
+            let Some((url, reached)) = self.reached_urls().take(by, now) else {
                 break;
             };
             let key = key(url.as_str());
