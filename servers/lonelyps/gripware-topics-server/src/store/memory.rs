@@ -91,6 +91,13 @@ impl MemoryStore {
         }
     }
 
+    /// Adds an entry that was written, whatever the limit is: there may be rows of more than it, of
+    /// entries that were gone before their rows, and a lower limit is no reason to forget anybody.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn restore(&self, missed: &Missed) -> Result<(), StoreError> {
+        write(&self.missed).miss(missed, usize::MAX).map(drop)
+    }
+
     #[cfg(feature = "sqlite")]
     pub(super) fn is_missed(&self, missed: &Missed) -> bool {
         read(&self.missed).contains(missed)

@@ -377,7 +377,7 @@ fn read_missed(connection: &Connection, memory: &MemoryStore) -> Result<(), Stor
                 lease: 0,
             })
         };
-        memory.missed(&read().map_err(StoreError::Unavailable)?)?;
+        memory.restore(&read().map_err(StoreError::Unavailable)?)?;
     }
     Ok(())
 }
@@ -417,6 +417,29 @@ mod tests {
     fn it_holds_no_more_than_its_limits() {
         let memory = Connection::open_in_memory().unwrap();
         tests::holds_no_more_than_its_limits(&SqliteStore::load(memory, tests::limits()).unwrap());
+    }
+
+    #[test]
+    fn one_that_is_full_opens_again_wherever_it_was_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("topics.db");
+        let nowhere = |name| Missed {
+            recovery: None,
+            ..tests::missed(name, "t", 5)
+        };
+        {
+            let store = SqliteStore::open(&path, tests::limits()).unwrap();
+            assert!(store.missed(&nowhere("a")).unwrap());
+            store.reached(&tests::url("a"), 2);
+            assert!(store.missed(&nowhere("b")).unwrap());
+        }
+        let store = SqliteStore::open(&path, tests::limits()).unwrap();
+        assert!(matches!(
+            store.missed(&nowhere("c")),
+            Err(StoreError::Full { limit: 1, .. })
+        ));
+        let due = store.due(5, 9, 9);
+        assert!(due.iter().any(|missed| missed.url == tests::url("b")));
     }
 
     #[test]
