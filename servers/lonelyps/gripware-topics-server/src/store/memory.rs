@@ -194,5 +194,6 @@ mod tests {
     #[test]
     fn it_holds_no_more_than_its_limits() {
         tests::holds_no_more_than_its_limits(&MemoryStore::new(tests::limits()));
+        tests::holds_nothing_with_a_limit_of_none(&MemoryStore::new(tests::no_missed()));
     }
 }

@@ -415,8 +415,12 @@ mod tests {
 
     #[test]
     fn it_holds_no_more_than_its_limits() {
-        let memory = Connection::open_in_memory().unwrap();
-        tests::holds_no_more_than_its_limits(&SqliteStore::load(memory, tests::limits()).unwrap());
+        let open = |limits| {
+            let memory = Connection::open_in_memory().unwrap();
+            SqliteStore::load(memory, limits).unwrap()
+        };
+        tests::holds_no_more_than_its_limits(&open(tests::limits()));
+        tests::holds_nothing_with_a_limit_of_none(&open(tests::no_missed()));
     }
 
     #[test]

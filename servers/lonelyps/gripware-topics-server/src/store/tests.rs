@@ -46,6 +46,14 @@ pub(super) fn limits() -> StoreLimits {
     }
 }
 
+/// For [`holds_nothing_with_a_limit_of_none`].
+pub(super) fn no_missed() -> StoreLimits {
+    StoreLimits {
+        missed: 0,
+        ..limits()
+    }
+}
+
 fn topic(text: &str) -> Topic {
     Topic::try_from(text).unwrap()
 }
@@ -358,4 +366,13 @@ pub(super) fn holds_no_more_than_its_limits(store: &dyn Store) {
 
     assert!(store.missed(&missed("a", "t", 1)).unwrap());
     assert!(full(store.missed(&missed("b", "t", 1))));
+}
+
+/// Where there is to be no entry of missed messages.
+pub(super) fn holds_nothing_with_a_limit_of_none(store: &dyn Store) {
+    let refused = store.missed(&missed("a", "t", 1));
+    assert!(
+        matches!(refused, Err(StoreError::Full { limit: 0, .. })),
+        "{refused:?}"
+    );
 }

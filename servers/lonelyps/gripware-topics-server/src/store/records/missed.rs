@@ -311,16 +311,19 @@ impl RecordsStore {
     async fn make_room(&self, name: &str) -> Result<(), StoreError> {
         let limit = self.memory.limits().missed;
         for _ in 0..LOOKS {
-            let Some(one) = self.own().next_if_full(name, limit) else {
+            if !self.own().is_full(name, limit) {
                 return Ok(());
+            }
+            let Some(one) = self.own().next() else {
+                break;
             };
             if self.entry(&one).await?.is_none() {
                 self.own().remove(&one);
             }
         }
-        match self.own().next_if_full(name, limit) {
-            None => Ok(()),
-            Some(_) => Err(full(limit)),
+        match self.own().is_full(name, limit) {
+            true => Err(full(limit)),
+            false => Ok(()),
         }
     }
 }

@@ -498,6 +498,8 @@ mod tests {
     async fn it_holds_no_more_than_its_limits() {
         let store = open(&State::memory(), tests::limits()).await;
         blocking(move || tests::holds_no_more_than_its_limits(&store)).await;
+        let none = open(&State::memory(), tests::no_missed()).await;
+        blocking(move || tests::holds_nothing_with_a_limit_of_none(&none)).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -526,6 +528,38 @@ mod tests {
             assert!(one.missed(&missed("b")).unwrap());
         })
         .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_is_found_whichever_entry_was_told() {
+        const ENTRIES: usize = 17;
+        for told in 0..ENTRIES {
+            let limits = StoreLimits {
+                missed: ENTRIES,
+                ..StoreLimits::default()
+            };
+            let (state, clock) = (State::memory(), Paused(Handle::current()));
+            let (one, two) = (open(&state, limits).await, open(&state, limits).await);
+            blocking(move || {
+                use tests::{Clock, START};
+
+                let missed = |topic: &str| Missed {
+                    since: START,
+                    ..tests::missed("a", topic, START + 3)
+                };
+                for entry in 0..ENTRIES {
+                    assert!(one.missed(&missed(&entry.to_string())).unwrap());
+                }
+                clock.pass(3);
+                let leased = two.due(START + 3, START + 90, ENTRIES);
+                two.forget(&leased[told], START + 3).unwrap();
+                // A few are looked at with each try.
+                let is_new = one.missed(&missed("new"));
+                let is_new = is_new.or_else(|_| one.missed(&missed("new")));
+                assert!(is_new.unwrap(), "{told}");
+            })
+            .await;
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -22,12 +22,13 @@ impl Own {
         self.names.remove(name);
     }
 
-    /// Returns one to look at, each in turn, if there are as many as may be and a name is not among
-    /// them.
-    pub(super) fn next_if_full(&mut self, name: &str, limit: usize) -> Option<String> {
-        if self.names.len() < limit || self.names.contains(name) {
-            return None;
-        }
+    /// Whether there are as many as may be, and a name is not among them.
+    pub(super) fn is_full(&self, name: &str, limit: usize) -> bool {
+        self.names.len() >= limit && !self.names.contains(name)
+    }
+
+    /// Returns one to look at, each in turn, or `None` if there is none.
+    pub(super) fn next(&mut self) -> Option<String> {
         let behind = (Excluded(self.last.as_str()), Unbounded);
         let next = self.names.range::<str, _>(behind).next();
         self.last = next.or_else(|| self.names.first())?.clone();
@@ -42,15 +43,18 @@ mod tests {
     #[test]
     fn each_is_looked_at_in_turn_once_they_are_too_many() {
         let mut own = Own::default();
-        assert_eq!(own.next_if_full("d", 3), None);
+        assert_eq!(own.next(), None);
+        assert!(own.is_full("d", 0));
+        assert!(!own.is_full("d", 3));
         for name in ["a", "b", "c"] {
             own.insert(name.to_owned());
         }
-        assert_eq!(own.next_if_full("b", 3), None, "it is there");
+        assert!(!own.is_full("b", 3), "it is there");
         for next in ["a", "b", "c", "a"] {
-            assert_eq!(own.next_if_full("d", 3).as_deref(), Some(next));
+            assert!(own.is_full("d", 3));
+            assert_eq!(own.next().as_deref(), Some(next));
         }
         own.remove("b");
-        assert_eq!(own.next_if_full("d", 3), None);
+        assert!(!own.is_full("d", 3));
     }
 }
