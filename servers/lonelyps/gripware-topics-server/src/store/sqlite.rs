@@ -15,8 +15,9 @@ use super::{
     Match, MemoryStore, Missed, Store, StoreError, StoreLimits, missed::Change, reached::Reached,
 };
 
-/// The version of the tables, in the file's `user_version`.
-const VERSION: i64 = 1;
+/// The version of the tables, in the file's `user_version`; 0 is a new file. In version 1 every entry of
+/// who has missed something has a recovery URL.
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS subscriptions (
@@ -80,7 +81,7 @@ impl SqliteStore {
         let version: i64 = transaction
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(unavailable)?;
-        if version != 0 && version != VERSION {
+        if !(0..=VERSION).contains(&version) {
             let text = format!("the tables are of version {version}, and this is {VERSION}");
             return Err(StoreError::Unavailable(text.into()));
         }
@@ -444,6 +445,56 @@ mod tests {
         ));
         let due = store.due(5, 9, 9);
         assert!(due.iter().any(|missed| missed.url == tests::url("b")));
+    }
+
+    /// The tables of version 1 as they were made first.
+    const FIRST_TABLES: &str = "
+        CREATE TABLE subscriptions (
+            url TEXT NOT NULL, is_glob INTEGER NOT NULL, pattern BLOB NOT NULL, recovery TEXT,
+            PRIMARY KEY (url, is_glob, pattern)
+        ) WITHOUT ROWID;
+        CREATE TABLE missed (
+            url TEXT NOT NULL, recovery TEXT NOT NULL, topic BLOB NOT NULL,
+            attempts INTEGER NOT NULL, since INTEGER NOT NULL, due INTEGER NOT NULL,
+            PRIMARY KEY (url, recovery, topic)
+        ) WITHOUT ROWID;
+        PRAGMA user_version = 1;
+        INSERT INTO subscriptions VALUES ('http://a/v1/receive#1', 0, CAST('t' AS BLOB), NULL);
+        INSERT INTO subscriptions VALUES
+            ('http://a/v1/receive#1', 1, CAST('u*' AS BLOB), 'http://r/v1/receive#1');
+        INSERT INTO missed VALUES
+            ('http://a/v1/receive#1', 'http://r/v1/receive#1', CAST('t' AS BLOB), 4, 1, 5);
+    ";
+
+    #[test]
+    fn a_file_of_the_version_before_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("topics.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(FIRST_TABLES).unwrap();
+        drop(first);
+        for _ in 0..2 {
+            let store = SqliteStore::open(&path, StoreLimits::default()).unwrap();
+            let list = tests::list(&[("t", None), ("u*", Some("r"))]);
+            assert_eq!(store.list(&tests::url("a")), list);
+            let leased = store.due(5, 9, 9);
+            let expected = Missed {
+                attempts: 5,
+                due: 9,
+                lease: 1,
+                ..tests::missed("a", "t", 5)
+            };
+            assert_eq!(leased, [expected]);
+        }
+        // A program that knows no entries without a recovery URL says that the file is too new.
+        let file = Connection::open(&path).unwrap();
+        let version = file.query_row("PRAGMA user_version", [], |row| row.get(0));
+        assert_eq!(version, Ok(2));
+        file.execute_batch("PRAGMA user_version = 3").unwrap();
+        drop(file);
+        let refused = SqliteStore::open(&path, StoreLimits::default()).unwrap_err();
+        let source = std::error::Error::source(&refused).unwrap().to_string();
+        assert!(source.contains("version 3"), "{source}");
     }
 
     #[test]
