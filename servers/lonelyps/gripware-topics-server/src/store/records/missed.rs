@@ -79,7 +79,7 @@ impl MissedRecord {
 }
 
 /// The name of an entry: a digest of what it is about.
-fn name(missed: &Missed) -> String {
+pub(super) fn name(missed: &Missed) -> String {
     let url = missed.url.as_str();
     let recovery = missed.recovery.as_ref().map_or("", Address::as_str);
     let mut bytes = format!("{}:{url}{}:{recovery}", url.len(), recovery.len()).into_bytes();
@@ -87,8 +87,9 @@ fn name(missed: &Missed) -> String {
     digest(&bytes)
 }
 
+/// `topics-missed` has been taken by records of another shape, which are left to expire.
 fn key(name: &str) -> String {
-    format!("topics-missed:{name}")
+    format!("topics-gap:{name}")
 }
 
 impl RecordsStore {

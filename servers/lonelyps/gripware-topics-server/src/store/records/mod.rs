@@ -5,7 +5,7 @@
 //! | `topics-list:URL-PART` | subscriptions of a URL, those of one of 64 parts |
 //! | `topics-index:N` | the names of lists, by which a broadcaster finds all when it starts |
 //! | `topics-changes` | how many changes there were, and the lists that the last ones were of |
-//! | `topics-missed:…` | whom to tell that it has missed something |
+//! | `topics-gap:…` | whom to tell that it has missed something |
 //! | `topics-due:…`, `topics-overdue:…` | timers of these, which expire when that is due, and a minute later |
 //! | `topics-reached:URL` | when a URL has last confirmed something |
 //!
@@ -560,6 +560,21 @@ mod tests {
             })
             .await;
         }
+    }
+
+    #[tokio::test]
+    async fn an_entry_of_another_shape_under_the_name_of_before_is_left_alone() {
+        let state = State::memory();
+        let store = open(&state, StoreLimits::default()).await;
+        let missed = tests::missed("a", "t", 3);
+        let key = format!("topics-missed:{}", missed::name(&missed));
+        let before = serde_json::json!({
+            "url": missed.url.as_str(), "recovery": "http://r/", "topic": "dA==",
+            "attempts": 1, "since": 1, "due": 3,
+        });
+        let put = store.records.put(&key, &before, Expect::Absent, None);
+        put.await.unwrap();
+        blocking(move || assert!(store.missed(&missed).unwrap())).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
