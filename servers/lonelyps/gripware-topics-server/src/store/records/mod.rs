@@ -22,7 +22,10 @@ mod reached;
 use std::{
     future::Future,
     pin::Pin,
-    sync::{self, PoisonError},
+    sync::{
+        self, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -65,8 +68,10 @@ const REFRESH: Duration = Duration::from_secs(2);
 pub struct RecordsStore {
     records: Records,
     memory: MemoryStore,
-    /// Up to which change the memory has everything. Held while that changes.
-    seen: Mutex<u64>,
+    /// Up to which change the memory has everything. It is set behind that, by who holds `changing`.
+    seen: AtomicU64,
+    /// Held while the memory changes.
+    changing: Mutex<()>,
     own: sync::Mutex<Own>,
     reached: sync::Mutex<Reached>,
     runtime: Handle,
@@ -84,15 +89,15 @@ impl RecordsStore {
         let store = Self {
             records,
             memory: MemoryStore::new(limits),
-            seen: Mutex::new(0),
+            seen: AtomicU64::new(0),
+            changing: Mutex::new(()),
             own: sync::Mutex::default(),
             reached: sync::Mutex::default(),
             runtime: Handle::current(),
         };
-        let mut seen = store.seen.lock().await;
-        *seen = store.changes().await?.count;
+        let count = store.changes().await?.count;
         store.read_all().await?;
-        drop(seen);
+        store.seen.store(count, Ordering::Release);
         Ok(store)
     }
 
@@ -103,7 +108,7 @@ impl RecordsStore {
         url: &Address,
         change: impl FnOnce(&MemoryStore) -> Result<(T, Option<SubscriptionList>), StoreError>,
     ) -> Result<T, StoreError> {
-        let mut seen = self.up_to_date().await?;
+        let _changing = self.up_to_date().await?;
         let (outcome, list) = change(&self.memory)?;
         let Some(list) = list else {
             return Ok(outcome);
@@ -111,16 +116,18 @@ impl RecordsStore {
         let mut names = Vec::new();
         let from = self.memory.list(url);
         let written = self.write_list(url, &from, &list, &mut names).await;
-        if !names.is_empty() {
-            let count = self.note_changes(&names).await?;
-            // What another one has changed in between is read with the next look, and so is what was
-            // written of a change that has failed.
-            if written.is_ok() && count == *seen + 1 {
-                *seen = count;
-            }
-        }
+        let seen = self.seen.load(Ordering::Acquire);
+        let count = match names.is_empty() {
+            true => seen,
+            false => self.note_changes(&names).await?,
+        };
         written?;
         self.memory.replace(url, &list)?;
+        // What another one has changed in between is read with the next look, and so is what was written
+        // of a change that has failed.
+        if count == seen + 1 {
+            self.seen.store(count, Ordering::Release);
+        }
         Ok(outcome)
     }
 
@@ -134,28 +141,30 @@ impl RecordsStore {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As [`up_to_date`](Self::up_to_date), and waits for nobody where nothing has changed.
+    /// As [`up_to_date`](Self::up_to_date), and waits for nobody where nothing has changed: not for a
+    /// change that is being written here, which counts once it is noted and in the memory.
     async fn look(&self) -> Result<(), StoreError> {
         let changes = self.changes().await?;
-        if changes.count != *self.seen.lock().await {
+        if changes.count != self.seen.load(Ordering::Acquire) {
             drop(self.up_to_date().await?);
         }
         Ok(())
     }
 
     /// Takes over what others have changed.
-    async fn up_to_date(&self) -> Result<MutexGuard<'_, u64>, StoreError> {
-        let mut seen = self.seen.lock().await;
+    async fn up_to_date(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let changing = self.changing.lock().await;
+        let seen = self.seen.load(Ordering::Acquire);
         let changes = self.changes().await?;
-        if changes.count == *seen {
-            return Ok(seen);
+        if changes.count == seen {
+            return Ok(changing);
         }
-        match changes.since(*seen) {
+        match changes.since(seen) {
             Some(names) => self.read_lists(&names).await?,
             None => self.read_all().await?,
         }
-        *seen = changes.count;
-        Ok(seen)
+        self.seen.store(changes.count, Ordering::Release);
+        Ok(changing)
     }
 }
 
@@ -575,6 +584,14 @@ mod tests {
         let put = store.records.put(&key, &before, Expect::Absent, None);
         put.await.unwrap();
         blocking(move || assert!(store.missed(&missed).unwrap())).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_delivery_waits_for_a_change_that_is_under_way() {
+        let store = open(&State::memory(), StoreLimits::default()).await;
+        let _changing = store.changing.lock().await;
+        let looked = timeout(Duration::from_secs(60), store.look()).await;
+        looked.unwrap().unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]
