@@ -571,6 +571,31 @@ mod tests {
         }
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_was_reached_by_several_was_reached_when_the_last_one_has() {
+        use tests::START;
+
+        let state = State::memory();
+        let (one, two) = (
+            open(&state, StoreLimits::default()).await,
+            open(&state, StoreLimits::default()).await,
+        );
+        blocking(move || {
+            let url = tests::url("a");
+            one.reached(&url, START);
+            two.reached(&url, START + 5);
+            assert!(two.due(START + 6, START + 6, 0).is_empty());
+            assert!(one.due(START + 6, START + 6, 0).is_empty());
+            let last = one.runtime.block_on(one.last_reached(url.as_str()));
+            assert_eq!(last.unwrap(), Some(START + 5));
+            one.reached(&url, START + 7);
+            one.finish(START + 8).unwrap();
+            let last = two.runtime.block_on(two.last_reached(url.as_str()));
+            assert_eq!(last.unwrap(), Some(START + 7));
+        })
+        .await;
+    }
+
     #[tokio::test]
     async fn an_entry_of_another_shape_under_the_name_of_before_is_left_alone() {
         let state = State::memory();

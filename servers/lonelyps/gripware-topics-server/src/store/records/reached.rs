@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use gripware_state::Expect;
+use gripware_state::{Expect, StateError};
+use gripware_topics::Address;
 
 use super::{RecordsStore, lists::digest, unavailable};
 use crate::store::StoreError;
@@ -32,14 +33,29 @@ impl RecordsStore {
             let Some((url, reached)) = self.reached_urls().take(by, now) else {
                 break;
             };
-            let key = key(url.as_str());
-            let put = self.records.put(&key, &reached, Expect::Any, Some(KEEP));
-            if let Err(error) = put.await {
+            if let Err(error) = self.write_one(&url, reached).await {
                 self.reached_urls().put_back(&url, reached);
                 return Err(unavailable(error));
             }
         }
         Ok(())
+    }
+
+    /// Writes when a subscriber was reached, unless another broadcaster has reached it later.
+    async fn write_one(&self, url: &Address, reached: u64) -> Result<(), StateError> {
+        let key = key(url.as_str());
+        loop {
+            let expect = match self.records.get::<u64>(&key).await? {
+                Some(record) if record.value >= reached => return Ok(()),
+                Some(record) => Expect::Version(record.version),
+                None => Expect::Absent,
+            };
+            let put = self.records.put(&key, &reached, expect, Some(KEEP));
+            // Where another broadcaster was first, it is looked again.
+            if put.await?.is_some() {
+                return Ok(());
+            }
+        }
     }
 
     /// Returns when a subscriber was last reached, by whichever broadcaster.
