@@ -588,10 +588,18 @@ mod tests {
             assert!(one.due(START + 6, START + 6, 0).is_empty());
             let last = one.runtime.block_on(one.last_reached(url.as_str()));
             assert_eq!(last.unwrap(), Some(START + 5));
-            one.reached(&url, START + 7);
+
+            // At the end all are written, however many they are.
+            let urls = (0..200).map(|name| tests::url(&name.to_string()));
+            let urls: Vec<_> = urls.chain([url]).collect();
+            for url in &urls {
+                one.reached(url, START + 7);
+            }
             one.finish(START + 8).unwrap();
-            let last = two.runtime.block_on(two.last_reached(url.as_str()));
-            assert_eq!(last.unwrap(), Some(START + 7));
+            for url in &urls {
+                let last = two.runtime.block_on(two.last_reached(url.as_str()));
+                assert_eq!(last.unwrap(), Some(START + 7));
+            }
         })
         .await;
     }
