@@ -1,6 +1,7 @@
 //! A store in a SQLite file: what [`MemoryStore`] has, written through.
 
 use std::{
+    collections::HashMap,
     iter, mem,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -51,8 +52,9 @@ pub struct SqliteStore {
 struct Unwritten {
     /// Which URLs were reached, of those that have missed something.
     reached: Reached,
-    /// Entries that are gone with that.
-    gone: Vec<Missed>,
+    /// Entries that are gone with that, by their URL and topic: none has a recovery URL. So there are no
+    /// more than subscribers, however often one misses something and is reached.
+    gone: HashMap<(Address, Topic), Missed>,
 }
 
 impl SqliteStore {
@@ -122,7 +124,7 @@ impl SqliteStore {
     fn write(
         &self,
         connection: &mut Connection,
-        gone: &[Missed],
+        gone: &HashMap<(Address, Topic), Missed>,
         reached: &Vec<(Address, u64)>,
     ) -> Result<(), StoreError> {
         if gone.is_empty() && reached.is_empty() {
@@ -130,7 +132,10 @@ impl SqliteStore {
         }
         let transaction = connection.transaction().map_err(unavailable)?;
         // What was missed again meanwhile stays.
-        for missed in gone.iter().filter(|missed| !self.memory.is_missed(missed)) {
+        for missed in gone
+            .values()
+            .filter(|missed| !self.memory.is_missed(missed))
+        {
             write_change(&transaction, missed, &Change::Removed)?;
         }
         for (url, at) in reached {
@@ -248,7 +253,10 @@ impl Store for SqliteStore {
             let mut unwritten = self.unwritten();
             let most = self.memory.limits().missed;
             unwritten.reached.note(url, now, most);
-            unwritten.gone.extend(gone);
+            for missed in gone {
+                let key = (missed.url.clone(), missed.topic.clone());
+                unwritten.gone.insert(key, missed);
+            }
         }
     }
 
@@ -445,6 +453,27 @@ mod tests {
         ));
         let due = store.due(5, 9, 9);
         assert!(due.iter().any(|missed| missed.url == tests::url("b")));
+    }
+
+    #[test]
+    fn what_is_unwritten_is_of_each_entry_once() {
+        let memory = Connection::open_in_memory().unwrap();
+        let store = SqliteStore::load(memory, StoreLimits::default()).unwrap();
+        let missed = Missed {
+            recovery: None,
+            ..tests::missed("a", "t", 5)
+        };
+        for now in 2..5 {
+            assert!(store.missed(&missed).unwrap());
+            store.reached(&missed.url, now);
+        }
+        assert_eq!(store.unwritten().gone.len(), 1);
+        assert!(store.due(5, 9, 9).is_empty());
+        assert_eq!(store.unwritten().gone.len(), 0);
+        let rows = store
+            .connection()
+            .query_row("SELECT count(*) FROM missed", [], |row| row.get(0));
+        assert_eq!(rows, Ok(0));
     }
 
     /// The tables of version 1 as they were made first.
