@@ -91,18 +91,17 @@ impl Peer {
         let url = self.receive.clone();
         let there = blocking(&self.store, move |store| Ok(store.list(&url))).await?;
         let there: BTreeSet<_> = there.iter().map(|(pattern, _)| pattern).collect();
-        if there == *announced {
-            return Ok(Vec::new());
-        }
         // Where it is written in part, the rest is found the next time, and all of it was lost.
         let mut lost = self.lost.lock().await;
         lost.extend(announced.difference(&there).cloned());
-        let mut list = SubscriptionList::default();
-        for pattern in announced.iter() {
-            list.insert(pattern.clone(), Some(self.missed.clone()));
+        if there != *announced {
+            let mut list = SubscriptionList::default();
+            for pattern in announced.iter() {
+                list.insert(pattern.clone(), Some(self.missed.clone()));
+            }
+            let url = self.receive.clone();
+            blocking(&self.store, move |store| store.replace(&url, &list)).await?;
         }
-        let url = self.receive.clone();
-        blocking(&self.store, move |store| store.replace(&url, &list)).await?;
         Ok(std::mem::take(&mut *lost).into_iter().collect())
     }
 }
