@@ -232,8 +232,13 @@ async fn an_answer_that_is_cut_is_cut_for_the_client(layout: Layout) {
         match site.request("GET", path).try_send().await {
             Ok(answer) if answer.status() == 200 => {
                 match timeout(Duration::from_secs(5), answer.try_bytes()).await {
-                    Ok(end) => assert!(end.is_err(), "{path} came to an end"),
-                    // Pushpin leaves the client waiting.
+                    Ok(Err(_)) => {}
+                    // Pushpin 1.36 leaves the client waiting, or ends what has no length as if it were
+                    // whole: which of the two depends on whether it has passed on what there was.
+                    Ok(Ok(_)) => assert!(
+                        layout.front == Front::Pushpin && path != "/length",
+                        "{path} came to an end"
+                    ),
                     Err(_) => assert_eq!(layout.front, Front::Pushpin, "{path}"),
                 }
             }
