@@ -1,5 +1,7 @@
 //! The connections of this process: which of them want a topic, and how they are woken.
 
+mod upkeep;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -11,8 +13,9 @@ use std::{
 
 use gripware_core::ErrorChain;
 use gripware_topics::{Address, Pattern, SubscriptionList, Topic, ws::Joiner};
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio::sync::OwnedSemaphorePermit;
 
+pub(crate) use self::upkeep::look_after;
 use super::{outbox::Outbox, peer::Peer, tally::Tally, waker::Waker};
 use crate::{
     clock::now,
@@ -22,13 +25,6 @@ use crate::{
 
 /// How often the proxy asks by itself, where a refresh may have been lost.
 pub(super) const POLL: Duration = Duration::from_secs(60);
-
-/// After how many seconds without a turn a connection is forgotten: the proxy has gone without a
-/// word, or it would have asked three times.
-const FORGET: u64 = 4 * POLL.as_secs();
-
-/// How often it is looked whether other broadcasters still know what the connections want.
-const RECONCILE: Duration = Duration::from_secs(10);
 
 /// All connections of this process.
 #[derive(Debug, Default)]
@@ -188,56 +184,6 @@ impl Sockets {
         });
     }
 
-    /// Looks whether other broadcasters, where there are any, still know what the connections want. Where
-    /// they did not, messages were missed.
-    async fn reconcile(&self) {
-        let Some(peer) = &self.peer else {
-            return;
-        };
-        let reconciled = peer.reconcile(|pattern| self.read().index.has(pattern));
-        let lost = match reconciled.await {
-            Ok(lost) => lost,
-            Err(error) => {
-                let error = ErrorChain(&error);
-                tracing::warn!(%error, "other broadcasters may not know what connections want");
-                return;
-            }
-        };
-        if lost.is_empty() {
-            return;
-        }
-        let count = lost.len();
-        tracing::warn!(
-            count,
-            "other broadcasters did not know of patterns, and do now"
-        );
-        let is_glob = |pattern: &Pattern| matches!(pattern, Pattern::Glob(_));
-        let (globs, topics): (Vec<_>, Vec<_>) = lost.into_iter().partition(is_glob);
-        // Those that end need not be told of topics.
-        for glob in &globs {
-            self.lose(glob).await;
-        }
-        for topic in &topics {
-            if let Pattern::Exact(topic) = topic {
-                self.note_missed(topic).await;
-            }
-        }
-    }
-
-    /// Ends the connections that are subscribed to a pattern of which messages were missed.
-    async fn lose(&self, pattern: &Pattern) {
-        let sockets: Vec<_> = {
-            let inner = self.read();
-            let ids = inner.index.subscribers(pattern).into_iter();
-            ids.filter_map(|id| inner.sockets.get(&id).cloned())
-                .collect()
-        };
-        for socket in &sockets {
-            socket.outbox().lose();
-        }
-        self.wake(&sockets).await;
-    }
-
     /// Whether others send to this address what the connections here want.
     pub(crate) fn are_at(&self, url: &Address) -> bool {
         self.peer.as_ref().is_some_and(|peer| peer.receive == *url)
@@ -350,24 +296,6 @@ impl Sockets {
         }
     }
 
-    /// Forgets connections that have had no turn for long.
-    fn sweep(self: &Arc<Self>) {
-        let before = now().saturating_sub(FORGET);
-        let is_silent = |socket: &&Arc<Socket>| socket.heard.load(Ordering::Relaxed) < before;
-        let silent: Vec<_> = {
-            let inner = self.read();
-            let silent = inner.sockets.values().filter(is_silent);
-            silent.map(|socket| Arc::clone(&socket.id)).collect()
-        };
-        for id in &silent {
-            self.close(id);
-        }
-        if !silent.is_empty() {
-            let count = silent.len();
-            tracing::warn!(count, "connections ended without a word of the proxy");
-        }
-    }
-
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {
         // Nothing panics while it is held.
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
@@ -387,34 +315,4 @@ impl Inner {
         let patterns = list.iter().map(|(pattern, _)| pattern).collect();
         Some((socket, patterns))
     }
-}
-
-/// Looks after connections until nobody has them any more: forgets those whose end was never told of,
-/// and sees to it that other broadcasters know what they want.
-pub(crate) fn look_after(sockets: &Arc<Sockets>) {
-    spawn_every(POLL, sockets, |sockets| async move { sockets.sweep() });
-    if sockets.peer.is_some() {
-        spawn_every(RECONCILE, sockets, |sockets| async move {
-            sockets.reconcile().await;
-        });
-    }
-}
-
-fn spawn_every<F>(
-    period: Duration,
-    sockets: &Arc<Sockets>,
-    work: impl Fn(Arc<Sockets>) -> F + Send + 'static,
-) where
-    F: Future<Output = ()> + Send,
-{
-    let sockets = Arc::downgrade(sockets);
-    tokio::spawn(async move {
-        loop {
-            sleep(period).await;
-            match sockets.upgrade() {
-                Some(sockets) => work(sockets).await,
-                None => return,
-            }
-        }
-    });
 }
