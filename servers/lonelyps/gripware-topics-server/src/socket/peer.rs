@@ -23,10 +23,16 @@ pub(crate) struct Peer {
     pub(crate) receive: Address,
     pub(crate) missed: Address,
     store: Arc<dyn Store>,
-    /// What is in the store. `None` until what an earlier process has left there is gone.
-    announced: Mutex<Option<BTreeSet<Pattern>>>,
-    /// What it had lost, and is not in it again as a whole. Held while `announced` is.
-    lost: Mutex<BTreeSet<Pattern>>,
+    /// `None` until what an earlier process has left in the store is gone.
+    announced: Mutex<Option<Announced>>,
+}
+
+#[derive(Debug, Default)]
+struct Announced {
+    /// What is in the store.
+    patterns: BTreeSet<Pattern>,
+    /// What it had lost, until all is in it again.
+    lost: BTreeSet<Pattern>,
 }
 
 impl Peer {
@@ -36,7 +42,6 @@ impl Peer {
             missed: host.join(MISSED_FOR_WEBSOCKETS),
             store,
             announced: Mutex::new(None),
-            lost: Mutex::default(),
         }
     }
 
@@ -48,18 +53,20 @@ impl Peer {
         is_wanted: impl Fn(&Pattern) -> bool,
     ) -> Result<(), StoreError> {
         let mut announced = self.announced.lock().await;
-        let announced = match &mut *announced {
+        let Announced {
+            patterns: there, ..
+        } = match &mut *announced {
             Some(announced) => announced,
             none => {
                 let url = self.receive.clone();
                 let empty = SubscriptionList::default();
                 blocking(&self.store, move |store| store.replace(&url, &empty)).await?;
-                none.insert(BTreeSet::new())
+                none.insert(Announced::default())
             }
         };
         for pattern in patterns {
             let is_added = is_wanted(&pattern);
-            if is_added == announced.contains(&pattern) {
+            if is_added == there.contains(&pattern) {
                 continue;
             }
             let (url, missed) = (self.receive.clone(), self.missed.clone());
@@ -70,8 +77,8 @@ impl Peer {
             })
             .await?;
             match is_added {
-                true => announced.insert(pattern),
-                false => announced.remove(&pattern),
+                true => there.insert(pattern),
+                false => there.remove(&pattern),
             };
         }
         Ok(())
@@ -84,24 +91,23 @@ impl Peer {
         is_wanted: impl Fn(&Pattern) -> bool,
     ) -> Result<Vec<Pattern>, StoreError> {
         let mut announced = self.announced.lock().await;
-        let Some(announced) = &mut *announced else {
+        let Some(Announced { patterns, lost }) = &mut *announced else {
             return Ok(Vec::new());
         };
-        announced.retain(is_wanted);
+        patterns.retain(is_wanted);
         let url = self.receive.clone();
         let there = blocking(&self.store, move |store| Ok(store.list(&url))).await?;
         let there: BTreeSet<_> = there.iter().map(|(pattern, _)| pattern).collect();
         // Where it is written in part, the rest is found the next time, and all of it was lost.
-        let mut lost = self.lost.lock().await;
-        lost.extend(announced.difference(&there).cloned());
-        if there != *announced {
+        lost.extend(patterns.difference(&there).cloned());
+        if there != *patterns {
             let mut list = SubscriptionList::default();
-            for pattern in announced.iter() {
+            for pattern in patterns.iter() {
                 list.insert(pattern.clone(), Some(self.missed.clone()));
             }
             let url = self.receive.clone();
             blocking(&self.store, move |store| store.replace(&url, &list)).await?;
         }
-        Ok(std::mem::take(&mut *lost).into_iter().collect())
+        Ok(std::mem::take(lost).into_iter().collect())
     }
 }
