@@ -10,13 +10,13 @@
 mod support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gripware_topics::{Auth, auth::Kind, client::Client};
+use gripware_topics::client::Client;
 use serde_json::json;
 
 use crate::support::{
     client,
     originals::{Original, patiently},
-    several::{Redis, broadcaster},
+    several::{Redis, broadcaster, secrets},
 };
 
 /// Publishes until somebody confirms it. Whoever comes to another broadcaster is not there at once.
@@ -28,12 +28,10 @@ async fn publish(from: &Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn their_client_goes_on_where_one_of_our_broadcasters_is_killed() {
     let redis = Redis::start().await;
-    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
-    let secrets = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secrets.path(), auth.to_json()).unwrap();
+    let (auth, file) = secrets();
     for transport in ["http", "websocket"] {
-        let (first, at_first) = broadcaster(&redis, secrets.path()).await;
-        let (_second, at_second) = broadcaster(&redis, secrets.path()).await;
+        let (first, at_first) = broadcaster(&redis, file.path()).await;
+        let (_second, at_second) = broadcaster(&redis, file.path()).await;
         let folder = tempfile::tempdir().unwrap();
         let both = [&*at_first.url, &at_second.url].join(",");
         let mut theirs = Original::over(transport, &both, &auth, &folder).await;
@@ -56,10 +54,8 @@ async fn their_client_goes_on_where_one_of_our_broadcasters_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn their_client_is_subscribed_again_after_our_store_was_wiped() {
     let redis = Redis::start().await;
-    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
-    let secrets = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secrets.path(), auth.to_json()).unwrap();
-    let (_running, served) = broadcaster(&redis, secrets.path()).await;
+    let (auth, file) = secrets();
+    let (_running, served) = broadcaster(&redis, file.path()).await;
     let folder = tempfile::tempdir().unwrap();
     let mut theirs = Original::start(&served.url, &auth, &folder).await;
     theirs

@@ -11,7 +11,6 @@ mod support;
 
 use gripware_topics::{
     Auth, Topic,
-    auth::Kind,
     client::{Client, Event, Subscription},
     http::{RECEIVE, RECOVER},
 };
@@ -19,7 +18,7 @@ use gripware_topics::{
 use crate::support::{
     client,
     endpoint::{Answers, Endpoint, notify},
-    several::{Nats, Redis, broadcaster, broadcaster_with},
+    several::{Nats, Redis, broadcaster, broadcaster_with, secrets},
     socket_client, soon,
 };
 
@@ -37,11 +36,9 @@ async fn publish(from: &Client, data: &'static str, to: &mut [&mut Subscription]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_reaches_the_subscribers_of_all_and_one_that_is_killed_takes_only_its_own() {
     let redis = Redis::start().await;
-    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
-    let secrets = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secrets.path(), auth.to_json()).unwrap();
-    let (first, at_first) = broadcaster(&redis, secrets.path()).await;
-    let (_second, at_second) = broadcaster(&redis, secrets.path()).await;
+    let (auth, file) = secrets();
+    let (first, at_first) = broadcaster(&redis, file.path()).await;
+    let (_second, at_second) = broadcaster(&redis, file.path()).await;
 
     let endpoint = client(&auth, &at_first).await;
     let elsewhere = client(&auth, &at_second).await;
@@ -73,7 +70,7 @@ async fn a_message_reaches_the_subscribers_of_all_and_one_that_is_killed_takes_o
     assert_eq!(publish(&elsewhere, "moved", &mut to).await, 3);
 
     // One that starts anew knows what is in the store.
-    let (_third, at_third) = broadcaster(&redis, secrets.path()).await;
+    let (_third, at_third) = broadcaster(&redis, file.path()).await;
     let third = client(&auth, &at_third).await;
     let mut to = [&mut over_http, &mut two, &mut three];
     assert_eq!(publish(&third, "a third", &mut to).await, 3);
@@ -82,12 +79,10 @@ async fn a_message_reaches_the_subscribers_of_all_and_one_that_is_killed_takes_o
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_meets_over_nats_gets_each_message_once_and_goes_on_without_it() {
     let (redis, nats) = (Redis::start().await, Nats::start().await);
-    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
-    let secrets = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secrets.path(), auth.to_json()).unwrap();
+    let (auth, file) = secrets();
     let relay = format!("nats://{}", nats.1);
-    let (_first, at_first) = broadcaster_with(&redis, secrets.path(), &relay).await;
-    let (_second, at_second) = broadcaster_with(&redis, secrets.path(), &relay).await;
+    let (_first, at_first) = broadcaster_with(&redis, file.path(), &relay).await;
+    let (_second, at_second) = broadcaster_with(&redis, file.path(), &relay).await;
     let endpoint = client(&auth, &at_first).await;
     let socket_first = socket_client(&auth, &[&at_first.url]);
     let socket_second = socket_client(&auth, &[&at_second.url]);
@@ -110,11 +105,9 @@ async fn whoever_meets_over_nats_gets_each_message_once_and_goes_on_without_it()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_wiped_is_filled_again_by_who_is_subscribed() {
     let redis = Redis::start().await;
-    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
-    let secrets = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secrets.path(), auth.to_json()).unwrap();
-    let (_first, at_first) = broadcaster(&redis, secrets.path()).await;
-    let (_second, at_second) = broadcaster(&redis, secrets.path()).await;
+    let (auth, file) = secrets();
+    let (_first, at_first) = broadcaster(&redis, file.path()).await;
+    let (_second, at_second) = broadcaster(&redis, file.path()).await;
     let endpoint = client(&auth, &at_first).await;
     let elsewhere = client(&auth, &at_second).await;
     let mut subscription = soon(endpoint.subscribe_exact("t")).await.unwrap();
@@ -132,11 +125,9 @@ async fn a_store_that_is_wiped_is_filled_again_by_who_is_subscribed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_learn_that_the_store_was_wiped_and_are_in_it_again() {
     let redis = Redis::start().await;
-    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
-    let secrets = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secrets.path(), auth.to_json()).unwrap();
-    let (_first, at_first) = broadcaster(&redis, secrets.path()).await;
-    let (_second, at_second) = broadcaster(&redis, secrets.path()).await;
+    let (auth, file) = secrets();
+    let (_first, at_first) = broadcaster(&redis, file.path()).await;
+    let (_second, at_second) = broadcaster(&redis, file.path()).await;
     let (exact, glob) = (
         socket_client(&auth, &[&at_first.url]),
         socket_client(&auth, &[&at_first.url]),

@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use tempfile::TempDir;
+use gripware_topics::{Auth, auth::Kind};
+use tempfile::{NamedTempFile, TempDir};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -110,6 +111,14 @@ impl Drop for Nats {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Secrets that several broadcasters have, and their file.
+pub(crate) fn secrets() -> (Auth, NamedTempFile) {
+    let auth = Auth::generate(Kind::Hmac, Kind::Hmac).unwrap();
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), auth.to_json()).unwrap();
+    (auth, file)
 }
 
 /// A broadcaster whose connections others reach.
