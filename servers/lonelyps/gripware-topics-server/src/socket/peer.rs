@@ -111,3 +111,6 @@ impl Peer {
         Ok(std::mem::take(lost).into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
